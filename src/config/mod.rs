@@ -1,0 +1,245 @@
+//! What will run. [`file`] is what was written, `resolve` the way from one to the other; past
+//! this module nothing is optional without meaning and nothing can be inconsistent.
+//!
+//! Resolving does no I/O beyond reading the one file: keys and certificates are opened when a
+//! snapshot is built.
+
+mod error;
+mod file;
+mod resolve;
+mod units;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use error::{ConfigError, ConfigErrors, Location};
+use http::{HeaderValue, Method};
+use ipnet::IpNet;
+pub use units::{Endpoint, HostPattern, UpstreamUrl};
+
+use crate::keys::Algorithm;
+use crate::moment::Replica;
+use crate::scheme::Entry;
+
+/// A configuration without contradictions. Two are equal when they would run alike.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The file it came from, for messages.
+    pub path: PathBuf,
+    /// `[listen]`.
+    pub listen: Listen,
+    /// `[access]`.
+    pub access: Access,
+    /// `[limits]`.
+    pub limits: Limits,
+    /// `[timeouts]`.
+    pub timeouts: Timeouts,
+    /// `[nonces] replica`.
+    pub replica: Replica,
+    /// `[stores.NAME]`.
+    pub stores: BTreeMap<String, Store>,
+    /// `[keys.NAME]`.
+    pub keys: BTreeMap<String, Key>,
+    /// `[secrets.NAME]`.
+    pub secrets: BTreeMap<String, SecretEntry>,
+    /// `[upstreams.NAME]`.
+    pub upstreams: BTreeMap<String, Upstream>,
+    /// `[routes.NAME]`.
+    pub routes: BTreeMap<String, Route>,
+    /// `[log]`.
+    pub log: Log,
+}
+
+impl Config {
+    /// Reads and resolves a file.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once, each with line, column and fix.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        resolve::load(path)
+    }
+
+    /// Resolves a text as if it stood in `path`; relative paths start at that file.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once, each with line, column and fix.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
+        resolve::parse(text, path)
+    }
+}
+
+/// Where requests arrive.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Listen {
+    /// Clients set `HTTP_PROXY` to this.
+    pub forward: Option<SocketAddr>,
+    /// `/<route>/rest` goes to that route.
+    pub gateway: Option<Endpoint>,
+    /// Probes and metrics.
+    pub admin: Option<Endpoint>,
+}
+
+/// Who may send requests.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Access {
+    /// The `[secrets]` entry with client tokens, lines of `name:sha256-of-token`.
+    pub tokens: Option<String>,
+    /// Addresses that may connect. Connections through a Unix socket always may.
+    pub from: Vec<IpNet>,
+    /// Values of `Origin` that may use the gateway from a browser.
+    pub origins: Vec<HeaderValue>,
+    /// Names, with port where it matters, by which clients may call the gateway and the admin
+    /// listener, beside the listeners' own.
+    pub hosts: Vec<String>,
+    /// What happens to a request for a host that no route names.
+    pub unrouted: Unrouted,
+}
+
+/// What happens to a request on the forward listener for a host that no route names.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Unrouted {
+    /// It is refused: a mistyped host must not leave unsigned.
+    Refuse,
+    /// It is forwarded as it is; CONNECT becomes a blind tunnel.
+    Pass,
+}
+
+/// What a request may cost.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Limits {
+    /// Bytes of a body that a scheme reads.
+    pub signed_body: u64,
+    /// Connections open at once, on all listeners together.
+    pub connections: usize,
+    /// Bytes of a request head.
+    pub header: usize,
+}
+
+/// How long each phase may last.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Timeouts {
+    /// A client's connection may be silent this long before and between requests, and a request
+    /// head may take this long.
+    pub request_head: Duration,
+    /// A body that is held whole must be there within this time.
+    pub request_body: Duration,
+    /// A streamed body, of a request or a response, may stand still this long.
+    pub body_idle: Duration,
+    /// A signature.
+    pub sign: Duration,
+    /// Name resolution, TCP and TLS handshake to the upstream.
+    pub connect: Duration,
+    /// The upstream's response head, counted from the last byte of the request.
+    pub response_head: Duration,
+    /// An unused upstream connection is closed after this.
+    pub idle: Duration,
+    /// How long a stop waits for requests under way.
+    pub drain: Duration,
+}
+
+/// Where keys are kept.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Store {
+    /// `kind = "env"`: entry `X` is the variable `prefix` + `X`.
+    Env {
+        /// Put before an entry's name.
+        prefix: String,
+    },
+    /// `kind = "file"`: entry `x.pem` is that file in `dir`.
+    File {
+        /// The directory, absolute or relative to the working directory.
+        dir: PathBuf,
+        /// The variable with the passphrase of encrypted key files.
+        passphrase_env: Option<String>,
+    },
+}
+
+/// A key, by the name routes use.
+#[derive(Clone, Debug)]
+pub struct Key {
+    /// A name in [`Config::stores`].
+    pub store: String,
+    /// The entry in that store.
+    pub entry: String,
+    /// What kind of key it is, where the entry does not say.
+    pub algorithm: Option<Algorithm>,
+    /// The public key it must have: hex of an SPKI or of a SEC 1 point.
+    pub public: Option<Vec<u8>>,
+    /// Where the entry is written.
+    pub at: Location,
+}
+
+/// Bytes a request carries or the proxy reads; they sign nothing.
+#[derive(Clone, Debug)]
+pub struct SecretEntry {
+    /// A name in [`Config::stores`].
+    pub store: String,
+    /// The entry in that store.
+    pub entry: String,
+    /// Where the entry is written.
+    pub at: Location,
+}
+
+/// Where a route's requests are sent, and whom to trust there.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    /// Scheme, address, port, base path.
+    pub url: UpstreamUrl,
+    /// The name the upstream's certificate must have, where it is not the url's host.
+    pub server_name: Option<String>,
+    /// A PEM file with the authorities to trust in place of the system's.
+    pub ca: Option<PathBuf>,
+    /// How many unused connections are kept.
+    pub idle_connections: usize,
+    /// Where the table is written.
+    pub at: Location,
+}
+
+/// Which requests are signed, how, and with what.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// The name that is matched, signed and sent as `Host`. Without one the route is reached
+    /// through the gateway only, and the upstream's own host is sent.
+    pub host: Option<HostPattern>,
+    /// A prefix of the path, on segment borders; `/` matches every path.
+    pub path: String,
+    /// The methods it takes; empty for all.
+    pub methods: Vec<Method>,
+    /// The scheme.
+    pub scheme: &'static Entry,
+    /// Slot → name in [`Config::keys`].
+    pub keys: BTreeMap<String, String>,
+    /// Slot → name in [`Config::secrets`].
+    pub secrets: BTreeMap<String, String>,
+    /// Every parameter of the scheme as text, defaults filled in.
+    pub params: BTreeMap<String, String>,
+    /// A name in [`Config::upstreams`]; without one, requests go to `https://` and the host.
+    pub upstream: Option<String>,
+    /// Where the table is written, and each of its fields, for errors found while binding:
+    /// `keys.signer`, `params.remove`.
+    pub at: Location,
+    /// Where each field is written.
+    pub fields: BTreeMap<String, Location>,
+}
+
+/// What is written down.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Log {
+    /// A level, or a list such as `info,countersign::pipeline=debug`.
+    pub level: String,
+    /// The form.
+    pub format: LogFormat,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}

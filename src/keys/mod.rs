@@ -1,0 +1,109 @@
+//! Keys and the places they live in.
+//!
+//! A scheme hashes, a key signs: what crosses the line between them is always a 32-byte
+//! [`Digest`], which is what a key in memory, an HSM and a remote signer have in common. A
+//! [`Signature`] carries numbers, not an encoding: DER in hex or base64 is a provider's dialect.
+//!
+//! Stores are opened when a snapshot is built, never while a request waits.
+
+mod env;
+mod error;
+mod file;
+mod formats;
+mod local;
+mod public;
+mod signature;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::str::FromStr;
+use std::sync::Arc;
+
+pub use env::EnvStore;
+pub use error::{KeyError, SignError};
+pub use file::FileStore;
+pub use formats::{NewKey, PrivateKey};
+pub use local::LocalSigner;
+pub use public::PublicKey;
+pub use signature::Signature;
+
+use crate::secret::Secret;
+
+/// A boxed future, for the two object-safe traits of this module.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// What a key does. The name in brackets is how the configuration writes it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Algorithm {
+    /// ECDSA over NIST P-256 (`ecdsa_p256`).
+    EcdsaP256,
+    /// ECDSA over secp256k1 (`ecdsa_secp256k1`).
+    EcdsaSecp256k1,
+}
+
+impl Algorithm {
+    /// Every algorithm, in the order of the documentation.
+    pub const ALL: &[Self] = &[Self::EcdsaP256, Self::EcdsaSecp256k1];
+
+    /// The name in configuration files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 => "ecdsa_p256",
+            Self::EcdsaSecp256k1 => "ecdsa_secp256k1",
+        }
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, UnknownAlgorithm> {
+        Self::ALL.iter().copied().find(|a| a.name() == name).ok_or(UnknownAlgorithm)
+    }
+}
+
+/// The name is not one of [`Algorithm::ALL`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("is not an algorithm: use ecdsa_p256 or ecdsa_secp256k1")]
+pub struct UnknownAlgorithm;
+
+/// What is signed: the 32 bytes a scheme has hashed its canonical text to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Digest(pub [u8; 32]);
+
+/// Which key to open: an entry of a store.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeySpec {
+    /// The name under `[keys]`, for messages.
+    pub name: String,
+    /// The entry in the store: a file name, a variable's suffix.
+    pub entry: String,
+    /// What the configuration says the key is. Needed where the entry does not say (raw hex);
+    /// checked where it does.
+    pub algorithm: Option<Algorithm>,
+}
+
+/// A key that signs and is never seen.
+pub trait Signer: fmt::Debug + Send + Sync {
+    /// The public half, known since the key was opened.
+    fn public_key(&self) -> &PublicKey;
+
+    /// Signs a digest. secp256k1 signatures are deterministic (RFC 6979) and low-S.
+    fn sign<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Signature, SignError>>;
+}
+
+/// A place keys and secrets live in. Asked when a snapshot is built, never by a request.
+pub trait KeyStore: fmt::Debug + Send + Sync {
+    /// Opens a private key.
+    fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>>;
+
+    /// Reads an entry as bytes, exactly as they are stored.
+    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>>;
+}

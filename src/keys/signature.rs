@@ -1,0 +1,105 @@
+//! Signatures as numbers. How they are written down is a provider's dialect, so encodings are
+//! methods a scheme calls, not a property of the signature.
+
+use k256::ecdsa::Signature as Secp256k1Signature;
+use p256::ecdsa::Signature as P256Signature;
+
+use super::Algorithm;
+
+/// A signature over a [`Digest`](super::Digest).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Signature {
+    /// ECDSA on a 256-bit curve: two big-endian numbers.
+    Ecdsa {
+        /// The x coordinate of the nonce's point, modulo the group order.
+        r: [u8; 32],
+        /// The proof.
+        s: [u8; 32],
+    },
+}
+
+impl Signature {
+    /// Reads an ASN.1 DER `SEQUENCE { r INTEGER, s INTEGER }`, strictly: exact lengths, shortest
+    /// integers, both between 1 and the group order of `algorithm`'s curve.
+    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
+        match algorithm {
+            Algorithm::EcdsaP256 => P256Signature::from_der(der).ok().map(|s| Self::from(&s)),
+            Algorithm::EcdsaSecp256k1 => {
+                Secp256k1Signature::from_der(der).ok().map(|s| Self::from(&s))
+            }
+        }
+    }
+
+    /// The ASN.1 DER form, at most 72 bytes.
+    pub fn to_der(&self) -> Vec<u8> {
+        let Self::Ecdsa { r, s } = self;
+        let integer = |bytes: &[u8; 32]| {
+            let first = bytes.iter().position(|b| *b != 0).unwrap_or(31);
+            let mut out = vec![0x02, 0];
+            if bytes[first] & 0x80 != 0 {
+                out.push(0);
+            }
+            out.extend_from_slice(&bytes[first..]);
+            out[1] = short_length(out.len() - 2);
+            out
+        };
+        let (r, s) = (integer(r), integer(s));
+        let mut der = vec![0x30, short_length(r.len() + s.len())];
+        der.extend_from_slice(&r);
+        der.extend_from_slice(&s);
+        der
+    }
+}
+
+impl From<&P256Signature> for Signature {
+    fn from(signature: &P256Signature) -> Self {
+        let (r, s) = signature.split_bytes();
+        Self::Ecdsa { r: r.into(), s: s.into() }
+    }
+}
+
+impl From<&Secp256k1Signature> for Signature {
+    fn from(signature: &Secp256k1Signature) -> Self {
+        let (r, s) = signature.split_bytes();
+        Self::Ecdsa { r: r.into(), s: s.into() }
+    }
+}
+
+/// A DER length below 128.
+fn short_length(length: usize) -> u8 {
+    u8::try_from(length).expect("two 33-byte integers fit a short DER length")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn der_is_what_the_curve_library_writes(r in any::<[u8; 32]>(), s in any::<[u8; 32]>()) {
+            let Ok(theirs) = Secp256k1Signature::from_scalars(r, s) else { return Ok(()) };
+            let ours = Signature::Ecdsa { r, s };
+            let der = ours.to_der();
+            prop_assert_eq!(theirs.to_der().as_bytes(), der.as_slice());
+            prop_assert_eq!(Signature::from_der(Algorithm::EcdsaSecp256k1, &der), Some(ours));
+        }
+
+        #[test]
+        fn short_numbers_are_written_short(lead in 1_usize..31, byte in 1_u8..) {
+            let mut number = [0; 32];
+            number[lead] = byte;
+            let ours = Signature::Ecdsa { r: number, s: number };
+            let theirs = P256Signature::from_scalars(number, number).expect("in range");
+            prop_assert_eq!(theirs.to_der().as_bytes(), ours.to_der().as_slice());
+        }
+    }
+
+    #[test]
+    fn bytes_after_the_signature_are_refused() {
+        let mut der = Signature::Ecdsa { r: [1; 32], s: [2; 32] }.to_der();
+        der.push(0);
+        assert_eq!(Signature::from_der(Algorithm::EcdsaP256, &der), None);
+    }
+}

@@ -1,0 +1,56 @@
+//! What a scheme can say against a configuration or a request.
+
+/// Why a route's keys, secrets and params do not make a scheme.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{field} {what}")]
+pub struct BindError {
+    /// What is wrong, as written in the route: `keys.signer`, `params.remove`.
+    pub field: String,
+    /// What is wrong with it; never contains secret bytes.
+    pub what: String,
+    /// What to write instead.
+    pub fix: String,
+}
+
+impl BindError {
+    /// A parameter that is none of its `values`.
+    pub fn param(name: &str, found: &str, values: &[&str]) -> Self {
+        Self {
+            field: format!("params.{name}"),
+            what: format!("is \"{found}\", which it cannot be"),
+            fix: format!("use one of: {}", values.join(", ")),
+        }
+    }
+}
+
+/// Why a request cannot be signed, or is not what a signed request looks like.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SchemeError {
+    /// The provider defines no signature for this method.
+    #[error("the method {method} has no signature here, only {}", accepted.join(" and "))]
+    Method {
+        /// The request's method.
+        method: String,
+        /// The methods that can be signed.
+        accepted: &'static [&'static str],
+    },
+    /// The body is not what the canonical text needs.
+    #[error("the body {what}")]
+    Body {
+        /// What is wrong with it.
+        what: String,
+        /// What would be right.
+        remedy: &'static str,
+    },
+    /// A signed request lacks something or carries something unreadable.
+    #[error("{part} {what}")]
+    Claim {
+        /// The part: a header's name.
+        part: &'static str,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// A broken invariant of this program.
+    #[error("{0}")]
+    Broken(&'static str),
+}

@@ -1,0 +1,211 @@
+//! MetaSV: ECDSA on secp256k1 over `path_timestamp_nonce`, or a bearer token.
+//!
+//! A route uses one of the two: bind `keys.signer` for client signatures, `secrets.token` for
+//! the token. The provider takes a nonce once in ten minutes; [`crate::moment`] sees to that.
+
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{HeaderName, header};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    BindError, Binding, BodyNeed, Claim, Edits, Entry, Head, KeySlot, Preimage, Proof,
+    ProviderRefusal, Scheme, SchemeError, SecretSlot, Signable, Signatures,
+};
+use crate::keys::{Algorithm, Digest, PublicKey, Signature};
+use crate::moment::{Moment, Nonce, Permutation};
+use crate::secret::Secret;
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "metasv",
+    summary: "MetaSV-* headers: ECDSA, DER in base64, over path, time stamp and nonce; or a token",
+    host: "apiv2.metasv.com",
+    keys: &[KeySlot {
+        name: "signer",
+        algorithms: &[Algorithm::EcdsaSecp256k1],
+        required: false,
+        doc: "The registered client key. It must hold no coins. Bind this or secrets.token.",
+    }],
+    secrets: &[SecretSlot {
+        name: "token",
+        required: false,
+        doc: "A JWT sent as a bearer token. Bind this or keys.signer.",
+    }],
+    params: &[],
+    refusal: ProviderRefusal {
+        status: 401,
+        body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#,
+    },
+    build,
+};
+
+const TIMESTAMP: HeaderName = HeaderName::from_static("metasv-timestamp");
+const PUBKEY: HeaderName = HeaderName::from_static("metasv-client-pubkey");
+const NONCE: HeaderName = HeaderName::from_static("metasv-nonce");
+const SIGNATURE: HeaderName = HeaderName::from_static("metasv-signature");
+const OWNED: &[HeaderName] = &[TIMESTAMP, PUBKEY, NONCE, SIGNATURE, header::AUTHORIZATION];
+
+const SLOT: &str = "signer";
+
+fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
+    match (binding.keys.get(SLOT), binding.secrets.get("token")) {
+        (Some(key), None) => Ok(Arc::new(ClientSignature::new(key))),
+        (None, Some(token)) => bearer(token),
+        (Some(_), Some(_)) => Err(BindError {
+            field: "secrets.token".into(),
+            what: "is bound beside keys.signer, and a route uses one of the two".into(),
+            fix: "remove one of them".into(),
+        }),
+        (None, None) => Err(BindError {
+            field: "keys.signer".into(),
+            what: "is missing, and so is secrets.token".into(),
+            fix: "write keys = { signer = \"…\" }, or secrets = { token = \"…\" }".into(),
+        }),
+    }
+}
+
+/// The four headers made with a registered key.
+#[derive(Debug)]
+struct ClientSignature {
+    /// The compressed point in lower-case hex, as registered.
+    public_hex: String,
+    permutation: Permutation,
+}
+
+impl ClientSignature {
+    fn new(key: &PublicKey) -> Self {
+        let point = key.compressed();
+        let public_hex = base16ct::lower::encode_string(&point);
+        Self { public_hex, permutation: Permutation::new(&point) }
+    }
+
+    /// Ten digits, leading zeros kept.
+    fn nonce(&self, moment: &Moment) -> String {
+        format!("{:010}", moment.nonce.under(&self.permutation))
+    }
+}
+
+impl Scheme for ClientSignature {
+    fn owned_headers(&self) -> &[HeaderName] {
+        OWNED
+    }
+
+    fn body_need(&self, _: &Head) -> BodyNeed {
+        BodyNeed::Nothing
+    }
+
+    fn canonicalise(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError> {
+        let (path, nonce) = (request.head.path(), self.nonce(moment));
+        let text = format!("{path}_{}_{nonce}", moment.unix_ms).into_bytes();
+        let digest = Digest(Sha256::digest(&text).into());
+        Ok(vec![Preimage { slot: SLOT, text, digest }])
+    }
+
+    fn assemble(
+        &self,
+        _: Signable<'_>,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        let signature = STANDARD.encode(signatures.get(SLOT)?.to_der());
+        Edits::default()
+            .set(TIMESTAMP, moment.unix_ms.to_string().as_bytes())?
+            .set(PUBKEY, self.public_hex.as_bytes())?
+            .set(NONCE, self.nonce(moment).as_bytes())?
+            .set(SIGNATURE, signature.as_bytes())
+    }
+
+    fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
+        let head = request.head;
+        let bad = |part, what| SchemeError::Claim { part, what };
+        let unix_ms = head.decimal("MetaSV-Timestamp");
+        let unix_ms = unix_ms
+            .ok_or(bad("MetaSV-Timestamp", "is not there exactly once as decimal milliseconds"))?;
+        let ten = head.single("MetaSV-Nonce").is_some_and(|nonce| nonce.len() == 10);
+        let nonce = head.decimal("MetaSV-Nonce").filter(|_| ten);
+        let nonce =
+            nonce.ok_or(bad("MetaSV-Nonce", "is not there exactly once as ten decimal digits"))?;
+        let key = head.single("MetaSV-Client-Pubkey");
+        let public_key = key
+            .and_then(|hex| base16ct::mixed::decode_vec(hex).ok())
+            .and_then(|point| PublicKey::from_sec1(Algorithm::EcdsaSecp256k1, &point))
+            .ok_or(bad("MetaSV-Client-Pubkey", "is not a point on secp256k1 in hex, once"))?;
+        let signature = head.single("MetaSV-Signature");
+        let signature = signature
+            .and_then(|base64| STANDARD.decode(base64).ok())
+            .and_then(|der| Signature::from_der(Algorithm::EcdsaSecp256k1, &der))
+            .ok_or(bad("MetaSV-Signature", "is not an ECDSA signature in DER and base64, once"))?;
+        let moment = Moment { unix_ms, nonce: Nonce::Given(nonce) };
+        Ok(Claim { moment, proofs: vec![Proof { slot: SLOT, public_key, signature }] })
+    }
+}
+
+/// `Authorization: Bearer` and the token. Nothing is signed.
+#[derive(Debug)]
+struct Bearer {
+    /// `Bearer ` and the token.
+    value: Secret,
+}
+
+fn bearer(token: &Arc<Secret>) -> Result<Arc<dyn Scheme>, BindError> {
+    let bad = |what: &str, fix: &str| {
+        Err(BindError { field: "secrets.token".into(), what: what.into(), fix: fix.into() })
+    };
+    let token = token.expose();
+    if token.is_empty() {
+        return bad("is empty", "store the JWT in that entry");
+    }
+    if token.to_ascii_lowercase().starts_with(b"bearer ") {
+        return bad("starts with \"Bearer \"", "store the token alone");
+    }
+    if !token.iter().all(u8::is_ascii_graphic) {
+        return bad("contains white space or bytes outside ASCII", "store the token alone");
+    }
+    Ok(Arc::new(Bearer { value: Secret::new([b"Bearer ", token].concat()) }))
+}
+
+impl Scheme for Bearer {
+    fn owned_headers(&self) -> &[HeaderName] {
+        OWNED
+    }
+
+    fn body_need(&self, _: &Head) -> BodyNeed {
+        BodyNeed::Nothing
+    }
+
+    fn canonicalise(&self, _: Signable<'_>, _: &Moment) -> Result<Vec<Preimage>, SchemeError> {
+        Ok(Vec::new())
+    }
+
+    fn assemble(
+        &self,
+        _: Signable<'_>,
+        _: &Moment,
+        _: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        Edits::default().set(header::AUTHORIZATION, self.value.expose())
+    }
+
+    fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
+        let mut values = request.head.headers.get_all(header::AUTHORIZATION).iter();
+        let (value, second) = (values.next(), values.next());
+        let bearer = value.is_some_and(|v| {
+            verify_slices_are_equal(v.as_bytes(), self.value.expose()).is_ok()
+        });
+        if !bearer || second.is_some() {
+            return Err(SchemeError::Claim {
+                part: "Authorization",
+                what: "is not the configured bearer token, exactly once",
+            });
+        }
+        let moment = Moment { unix_ms: 0, nonce: Nonce::Given(0) };
+        Ok(Claim { moment, proofs: Vec::new() })
+    }
+}

@@ -1,0 +1,308 @@
+//! Providers' dialects: what is signed, and where the signature goes.
+//!
+//! A [`Scheme`] is two pure halves around one effect. [`Scheme::canonicalise`] turns the request,
+//! exactly as it will leave, into the texts to sign; the pipeline has keys sign their digests;
+//! [`Scheme::assemble`] turns the signatures into [`Edits`]. A scheme never holds a private key:
+//! it is built from public keys, secrets it must insert, and parameters. So it is tested without
+//! a runtime, network or keys, and `explain` can print what a live configuration would sign.
+//!
+//! Adding a provider is a file here, a line in [`REGISTRY`], vectors, and an independent
+//! verifier in the tests; CONTRIBUTING.md has the steps.
+
+mod error;
+mod metasv;
+mod sinohope;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+pub use error::{BindError, SchemeError};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::keys::{Algorithm, Digest, PublicKey, Signature};
+use crate::moment::Moment;
+use crate::secret::Secret;
+
+/// Every scheme there is, in alphabetical order.
+pub const REGISTRY: &[Entry] = &[metasv::ENTRY, sinohope::ENTRY];
+
+/// The scheme called `name`.
+pub fn find(name: &str) -> Option<&'static Entry> {
+    REGISTRY.iter().find(|entry| entry.name == name)
+}
+
+/// What the configuration and the documentation know of a scheme.
+#[derive(Debug)]
+pub struct Entry {
+    /// The value of `scheme` in a route.
+    pub name: &'static str,
+    /// One sentence.
+    pub summary: &'static str,
+    /// Where its provider is usually found; `init` starts a route with it.
+    pub host: &'static str,
+    /// Private keys it needs signatures from.
+    pub keys: &'static [KeySlot],
+    /// Bytes it inserts into requests.
+    pub secrets: &'static [SecretSlot],
+    /// Settings.
+    pub params: &'static [ParamDoc],
+    /// The lines of a provider's own refusal of a bad signature, for stand-ins.
+    pub refusal: ProviderRefusal,
+    /// Builds the scheme for one route.
+    pub build: fn(&Binding) -> Result<Arc<dyn Scheme>, BindError>,
+}
+
+/// A place for a key: `keys = { signer = "…" }`.
+#[derive(Debug)]
+pub struct KeySlot {
+    /// The name inside `keys`.
+    pub name: &'static str,
+    /// What may be bound here. The first is what `init` makes.
+    pub algorithms: &'static [Algorithm],
+    /// Whether the route is wrong without it.
+    pub required: bool,
+    /// One sentence.
+    pub doc: &'static str,
+}
+
+/// A place for a secret: `secrets = { token = "…" }`.
+#[derive(Debug)]
+pub struct SecretSlot {
+    /// The name inside `secrets`.
+    pub name: &'static str,
+    /// Whether the route is wrong without it.
+    pub required: bool,
+    /// One sentence.
+    pub doc: &'static str,
+}
+
+/// A setting: `params = { remove = "space_lf" }`.
+#[derive(Debug)]
+pub struct ParamDoc {
+    /// The name inside `params`.
+    pub name: &'static str,
+    /// What it is when it is left out.
+    pub default: &'static str,
+    /// The values it can have; empty when it is free text.
+    pub values: &'static [&'static str],
+    /// One sentence.
+    pub doc: &'static str,
+}
+
+/// How a provider refuses a request whose signature it does not accept.
+#[derive(Clone, Copy, Debug)]
+pub struct ProviderRefusal {
+    /// The HTTP status.
+    pub status: u16,
+    /// The JSON body; `{reason}` is replaced by a JSON string's inside.
+    pub body: &'static str,
+}
+
+/// What a route binds to a scheme: public keys, secrets, parameters, each by slot name.
+///
+/// Parameters are complete: those the route leaves out have their default.
+#[derive(Debug, Default)]
+pub struct Binding {
+    /// The public half of each bound key.
+    pub keys: BTreeMap<String, PublicKey>,
+    /// Each bound secret, without white space at its ends.
+    pub secrets: BTreeMap<String, Arc<Secret>>,
+    /// Each parameter as text.
+    pub params: BTreeMap<String, String>,
+}
+
+impl Binding {
+    /// The public key in a required slot.
+    ///
+    /// # Errors
+    ///
+    /// Says which slot is empty.
+    pub fn key(&self, slot: &str) -> Result<&PublicKey, BindError> {
+        self.keys.get(slot).ok_or_else(|| BindError {
+            field: format!("keys.{slot}"),
+            what: "is missing".into(),
+            fix: format!("write keys = {{ {slot} = \"…\" }}"),
+        })
+    }
+
+    /// The text of a parameter; empty when the scheme has no such parameter.
+    pub fn param(&self, name: &str) -> &str {
+        self.params.get(name).map_or("", String::as_str)
+    }
+}
+
+/// Signs requests on their way out.
+pub trait Scheme: fmt::Debug + Send + Sync {
+    /// The headers this scheme sets. A client's own copies are removed first.
+    fn owned_headers(&self) -> &[HeaderName];
+
+    /// Whether this request's body must be in hand before it can be signed.
+    fn body_need(&self, head: &Head) -> BodyNeed;
+
+    /// The texts to be signed. Pure: same request, same moment, same answer. Headers this
+    /// scheme owns are not looked at, so that it works on a request already signed too.
+    fn canonicalise(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError>;
+
+    /// Turns signatures into edits. Pure.
+    fn assemble(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Edits, SchemeError>;
+
+    /// Reads back what a signed request claims: its moment and its signatures. With
+    /// [`Self::canonicalise`] this verifies any request. A scheme that inserts a secret checks
+    /// it here.
+    fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError>;
+}
+
+/// Whether a scheme reads the body.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum BodyNeed {
+    /// The body is not signed and streams through.
+    Nothing,
+    /// The body is signed and must be held whole.
+    Whole,
+}
+
+/// The head of a request as it will leave.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The method.
+    pub method: Method,
+    /// What is sent as `Host`: the name, and the port where it is not the default one.
+    pub host: String,
+    /// Path and query, byte for byte as they will be sent.
+    pub target: PathAndQuery,
+    /// Headers, `Host` among them.
+    pub headers: HeaderMap,
+}
+
+impl Head {
+    /// The raw path, `/` when the client wrote none.
+    pub fn path(&self) -> &str {
+        self.target.path()
+    }
+
+    /// The raw query, without `?`.
+    pub fn query(&self) -> &str {
+        self.target.query().unwrap_or_default()
+    }
+
+    /// A header as text, if it is there exactly once and is visible ASCII.
+    pub fn single(&self, name: &str) -> Option<&str> {
+        let mut values = self.headers.get_all(name).iter();
+        let value = values.next()?;
+        values.next().is_none().then(|| value.to_str().ok()).flatten()
+    }
+
+    /// A header as a number, if it is there exactly once and has digits only.
+    pub fn decimal(&self, name: &str) -> Option<u64> {
+        let text = self.single(name)?;
+        // `u64::from_str` alone would take a sign.
+        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+    }
+}
+
+/// The request as it will leave, before it is signed.
+#[derive(Clone, Copy, Debug)]
+pub struct Signable<'a> {
+    /// The head.
+    pub head: &'a Head,
+    /// The body, when [`Scheme::body_need`] asked for it; empty when there is none.
+    pub body: Option<&'a Bytes>,
+}
+
+/// One canonical text and the slot whose key signs it.
+#[derive(Clone, Debug)]
+pub struct Preimage {
+    /// The key slot.
+    pub slot: &'static str,
+    /// The exact bytes that are hashed.
+    pub text: Vec<u8>,
+    /// What the key signs.
+    pub digest: Digest,
+}
+
+/// The signatures over a request's preimages, by slot.
+#[derive(Clone, Debug, Default)]
+pub struct Signatures(Vec<(&'static str, Signature)>);
+
+impl Signatures {
+    /// Adds the signature of a slot's key.
+    pub fn insert(&mut self, slot: &'static str, signature: Signature) {
+        self.0.push((slot, signature));
+    }
+
+    /// The signature of a slot's key.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Broken`] when the pipeline did not ask that slot.
+    pub fn get(&self, slot: &'static str) -> Result<&Signature, SchemeError> {
+        let found = self.0.iter().find(|(name, _)| *name == slot);
+        found.map(|(_, signature)| signature).ok_or(SchemeError::Broken("a signature is missing"))
+    }
+}
+
+/// What a signed request says of itself.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// When it says it was signed.
+    pub moment: Moment,
+    /// One for each slot that signs; empty when the scheme only inserts a secret.
+    pub proofs: Vec<Proof>,
+}
+
+/// A signature found in a request.
+#[derive(Clone, Debug)]
+pub struct Proof {
+    /// The slot it belongs to.
+    pub slot: &'static str,
+    /// The public key, as the request presents it.
+    pub public_key: PublicKey,
+    /// The signature itself.
+    pub signature: Signature,
+}
+
+/// What a scheme changes in a request: headers set, one of each.
+#[derive(Debug, Default)]
+pub struct Edits {
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Edits {
+    /// Sets a header, in place of any of that name. The value is marked sensitive, so that no
+    /// debug output shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Broken`] when the value cannot be a header's.
+    pub fn set(mut self, name: HeaderName, value: &[u8]) -> Result<Self, SchemeError> {
+        let value = HeaderValue::from_bytes(value);
+        let mut value = value.map_err(|_| SchemeError::Broken("a header value is not visible"))?;
+        value.set_sensitive(true);
+        self.headers.push((name, value));
+        Ok(self)
+    }
+
+    /// The headers to set, in order.
+    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.headers
+    }
+
+    /// Puts the headers into `map`.
+    pub fn apply(self, map: &mut HeaderMap) {
+        for (name, value) in self.headers {
+            map.insert(name, value);
+        }
+    }
+}

@@ -1,0 +1,258 @@
+//! Sinohope: ECDSA over `data…path…timestamp…version…` and the public key.
+//!
+//! The canonical string is that of the provider's own Java classes, not of its prose, where the
+//! two differ: the query is sorted and form-encoded anew, a body loses its spaces and line feeds
+//! in the signed text only, and the curve is the one the key's object identifier names.
+
+use std::sync::Arc;
+
+use http::{HeaderName, Method};
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    BindError, Binding, BodyNeed, Claim, Edits, Entry, Head, KeySlot, ParamDoc, Preimage, Proof,
+    ProviderRefusal, Scheme, SchemeError, Signable, Signatures,
+};
+use crate::keys::{Algorithm, Digest, PublicKey, Signature};
+use crate::moment::{Moment, Nonce};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "sinohope",
+    summary: "BIZ-API-* headers: ECDSA, DER in hex, over data, path, time stamp and public key",
+    host: "api.sinohope.com",
+    keys: &[KeySlot {
+        name: "signer",
+        algorithms: &[Algorithm::EcdsaP256, Algorithm::EcdsaSecp256k1],
+        required: true,
+        doc: "The API key. P-256 is what the provider recommends; secp256k1 works too.",
+    }],
+    secrets: &[],
+    params: &[ParamDoc {
+        name: "remove",
+        default: "space_lf",
+        values: &["none", "space", "space_lf", "ascii_whitespace"],
+        doc: "What is left out of a body before it is signed; the provider's SDKs disagree.",
+    }],
+    refusal: ProviderRefusal {
+        status: 401,
+        body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#,
+    },
+    build,
+};
+
+const API_KEY: HeaderName = HeaderName::from_static("biz-api-key");
+const API_NONCE: HeaderName = HeaderName::from_static("biz-api-nonce");
+const API_SIGNATURE: HeaderName = HeaderName::from_static("biz-api-signature");
+const OWNED: &[HeaderName] = &[API_KEY, API_NONCE, API_SIGNATURE];
+
+const SLOT: &str = "signer";
+
+#[derive(Debug)]
+struct Sinohope {
+    /// The SPKI in lower-case hex: it is signed and sent, so it is made once.
+    public_hex: String,
+    remove: Remove,
+}
+
+/// What the signed text of a body leaves out.
+#[derive(Clone, Copy, Debug)]
+enum Remove {
+    Nothing,
+    Space,
+    SpaceLf,
+    AsciiWhitespace,
+}
+
+impl Remove {
+    fn keeps(self, byte: u8) -> bool {
+        match self {
+            Self::Nothing => true,
+            Self::Space => byte != b' ',
+            Self::SpaceLf => byte != b' ' && byte != b'\n',
+            // As Go's unicode.IsSpace has it below 128: vertical tab included.
+            Self::AsciiWhitespace => !matches!(byte, b'\t' | b'\n' | 0x0b | 0x0c | b'\r' | b' '),
+        }
+    }
+}
+
+fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
+    let key = binding.key(SLOT)?;
+    let remove = match binding.param("remove") {
+        "none" => Remove::Nothing,
+        "space" => Remove::Space,
+        "space_lf" => Remove::SpaceLf,
+        "ascii_whitespace" => Remove::AsciiWhitespace,
+        other => return Err(BindError::param("remove", other, ENTRY.params[0].values)),
+    };
+    Ok(Arc::new(Sinohope { public_hex: base16ct::lower::encode_string(&key.spki()), remove }))
+}
+
+impl Scheme for Sinohope {
+    fn owned_headers(&self) -> &[HeaderName] {
+        OWNED
+    }
+
+    fn body_need(&self, head: &Head) -> BodyNeed {
+        // Only a POST's body is signed; other methods are refused when the text is built.
+        if head.method == Method::POST { BodyNeed::Whole } else { BodyNeed::Nothing }
+    }
+
+    fn canonicalise(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError> {
+        let head = request.head;
+        let mut text = b"data".to_vec();
+        if head.method == Method::GET {
+            query_data(head.query(), &mut text);
+        } else if head.method == Method::POST {
+            let body = request.body.ok_or(SchemeError::Broken("the body was not collected"))?;
+            self.body_data(body, &mut text)?;
+        } else {
+            let method = head.method.to_string();
+            return Err(SchemeError::Method { method, accepted: &["GET", "POST"] });
+        }
+        text.extend_from_slice(b"path");
+        text.extend_from_slice(head.path().as_bytes());
+        text.extend_from_slice(b"timestamp");
+        text.extend_from_slice(moment.unix_ms.to_string().as_bytes());
+        text.extend_from_slice(b"version1.0.0");
+        text.extend_from_slice(self.public_hex.as_bytes());
+        let digest = Digest(Sha256::digest(&text).into());
+        Ok(vec![Preimage { slot: SLOT, text, digest }])
+    }
+
+    fn assemble(
+        &self,
+        _: Signable<'_>,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        let signature = base16ct::lower::encode_string(&signatures.get(SLOT)?.to_der());
+        Edits::default()
+            .set(API_KEY, self.public_hex.as_bytes())?
+            .set(API_NONCE, moment.unix_ms.to_string().as_bytes())?
+            .set(API_SIGNATURE, signature.as_bytes())
+    }
+
+    fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
+        let key = hex_header(request.head, "BIZ-API-KEY")?;
+        let public_key = PublicKey::from_spki(&key).ok_or(SchemeError::Claim {
+            part: "BIZ-API-KEY",
+            what: "is not a P-256 or secp256k1 public key (SPKI in hex)",
+        })?;
+        let unix_ms = request.head.decimal("BIZ-API-NONCE").ok_or(SchemeError::Claim {
+            part: "BIZ-API-NONCE",
+            what: "is not there exactly once as decimal milliseconds",
+        })?;
+        let der = hex_header(request.head, "BIZ-API-SIGNATURE")?;
+        let signature = Signature::from_der(public_key.algorithm(), &der).ok_or(
+            SchemeError::Claim {
+                part: "BIZ-API-SIGNATURE",
+                what: "is not an ECDSA signature in DER",
+            },
+        )?;
+        let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
+        Ok(Claim { moment, proofs: vec![Proof { slot: SLOT, public_key, signature }] })
+    }
+}
+
+impl Sinohope {
+    fn body_data(&self, body: &[u8], text: &mut Vec<u8>) -> Result<(), SchemeError> {
+        let Ok(body) = std::str::from_utf8(body) else {
+            return Err(SchemeError::Body {
+                what: "is not UTF-8".into(),
+                remedy: "Send the JSON as UTF-8; the provider signs it as text.",
+            });
+        };
+        if body.bytes().all(|byte| byte.is_ascii_whitespace() || byte == 0x0b) {
+            return Ok(());
+        }
+        text.extend(body.bytes().filter(|byte| self.remove.keeps(*byte)));
+        Ok(())
+    }
+}
+
+/// DATA of a GET: decoded, first of each name, sorted by name, the value form-encoded anew.
+fn query_data(query: &str, text: &mut Vec<u8>) {
+    let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).collect();
+    // Stable, so that the first of a name stays first and `dedup_by` keeps it.
+    pairs.sort_by(|(a, _), (b, _)| a.cmp(b));
+    pairs.dedup_by(|(later, _), (first, _)| later == first);
+    for (index, (name, value)) in pairs.iter().enumerate() {
+        if index > 0 {
+            text.push(b'&');
+        }
+        text.extend(name.bytes().filter(|byte| !matches!(byte, b' ' | b'\n')));
+        text.push(b'=');
+        for part in form_urlencoded::byte_serialize(value.as_bytes()) {
+            text.extend_from_slice(part.as_bytes());
+        }
+    }
+}
+
+fn hex_header(head: &Head, part: &'static str) -> Result<Vec<u8>, SchemeError> {
+    let value = head.single(part).and_then(|text| base16ct::mixed::decode_vec(text).ok());
+    value.ok_or(SchemeError::Claim { part, what: "is not there exactly once as hex" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn data(query: &str) -> String {
+        let mut text = Vec::new();
+        query_data(query, &mut text);
+        String::from_utf8(text).expect("UTF-8")
+    }
+
+    #[test]
+    fn queries_are_decoded_sorted_and_encoded_anew() {
+        for (query, expected) in [
+            ("", ""),
+            ("&&", ""),
+            ("b=2&a=1", "a=1&b=2"),
+            ("a=1&B=2", "B=2&a=1"),
+            ("flag", "flag="),
+            ("a=first&a=second", "a=first"),
+            ("a=x%2fy", "a=x%2Fy"),
+            ("a=x+y", "a=x+y"),
+            ("a=x%20y", "a=x+y"),
+            ("a=~!*", "a=%7E%21*"),
+            ("a+b=1", "ab=1"),
+            ("n%C3%A9=1", "né=1"),
+            ("a=%zz", "a=%25zz"),
+            ("a=%ff", "a=%EF%BF%BD"),
+            ("a=b=c", "a=b%3Dc"),
+            ("=v", "=v"),
+        ] {
+            assert_eq!(data(query), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn bodies_lose_what_the_setting_says_and_nothing_else() {
+        let body = "{\"a b\":\t1,\r\n\"c\":\"\\n\"}";
+        for (remove, expected) in [
+            (Remove::Nothing, "{\"a b\":\t1,\r\n\"c\":\"\\n\"}"),
+            (Remove::Space, "{\"ab\":\t1,\r\n\"c\":\"\\n\"}"),
+            (Remove::SpaceLf, "{\"ab\":\t1,\r\"c\":\"\\n\"}"),
+            (Remove::AsciiWhitespace, "{\"ab\":1,\"c\":\"\\n\"}"),
+        ] {
+            let mut text = Vec::new();
+            let scheme = Sinohope { public_hex: String::new(), remove };
+            scheme.body_data(body.as_bytes(), &mut text).expect("UTF-8");
+            assert_eq!(String::from_utf8(text).expect("UTF-8"), expected, "{remove:?}");
+        }
+    }
+
+    #[test]
+    fn a_body_of_white_space_is_empty_and_one_that_is_not_text_is_refused() {
+        let scheme = Sinohope { public_hex: String::new(), remove: Remove::Nothing };
+        let mut text = Vec::new();
+        scheme.body_data(b" \r\n\t", &mut text).expect("white space");
+        assert_eq!(text, b"");
+        assert!(matches!(scheme.body_data(b"\xff", &mut text), Err(SchemeError::Body { .. })));
+    }
+}
