@@ -182,8 +182,9 @@ impl Permutation {
     }
 }
 
+/// Milliseconds since the Unix epoch, by the system's clock.
 #[expect(clippy::disallowed_methods, reason = "the one place that asks the clock")]
-fn unix_ms() -> u64 {
+pub fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,307 @@
+//! What was written: every value of the file on its own, with the place it stands at.
+//!
+//! Reading checks what a value says by itself: its type, its form, the keys a table may have.
+//! Whether values fit together, and what holds where nothing is written, is for `resolve`.
+
+mod field;
+mod reader;
+mod report;
+mod values;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use field::Key;
+pub(super) use field::{Field, Named, Pair, Written};
+use http::{HeaderValue, Method};
+use ipnet::IpNet;
+use reader::Table;
+pub(super) use report::Report;
+use toml::de::DeTable;
+
+use super::error::Location;
+use super::units::{self, Endpoint, HostPattern, UpstreamUrl};
+use super::{LogFormat, Unrouted};
+use crate::keys::Algorithm;
+use crate::moment::Replica;
+use crate::scheme::Entry;
+
+/// A whole file.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) listen: Listen,
+    pub(super) access: Access,
+    pub(super) limits: Limits,
+    pub(super) timeouts: Timeouts,
+    /// `[nonces] replica`.
+    pub(super) replica: Field<Replica>,
+    pub(super) stores: Named<Store>,
+    pub(super) keys: Named<KeyEntry>,
+    pub(super) secrets: Named<SecretEntry>,
+    pub(super) routes: Named<Route>,
+    pub(super) upstreams: Named<Upstream>,
+    pub(super) log: Log,
+}
+
+/// Reads a text. `None` when it is not TOML at all, which is reported; other problems are
+/// reported and leave their fields unreadable.
+pub(super) fn read(report: &Report<'_>) -> Option<File> {
+    let document = match DeTable::parse(report.text()) {
+        Ok(document) => document,
+        Err(error) => {
+            let at = error.span().map(|span| report.at(span.start));
+            let message = error.message().replace('\n', ", ");
+            let fix = if message.starts_with("duplicate key") {
+                "remove one of the two, or rename it"
+            } else {
+                "write name = \"value\": only numbers, true and false go without quotes"
+            };
+            report.add(at, format!("this is not TOML: {message}"), fix);
+            return None;
+        }
+    };
+    Some(Table::root(report, document.get_ref(), |file| File {
+        listen: file.table("listen", listen),
+        access: file.table("access", access),
+        limits: file.table("limits", limits),
+        timeouts: file.table("timeouts", timeouts),
+        replica: file.table("nonces", |table| {
+            table.parsed(Key::string("replica", "\"2/4\""), values::replica)
+        }),
+        stores: file.tables("stores", store),
+        keys: file.tables("keys", key),
+        secrets: file.tables("secrets", secret),
+        routes: file.tables("routes", route),
+        upstreams: file.tables("upstreams", upstream),
+        log: file.table("log", log),
+    }))
+}
+
+/// `[listen]`.
+#[derive(Debug)]
+pub(super) struct Listen {
+    /// Where the header is, if there is one.
+    pub(super) at: Option<Location>,
+    pub(super) forward: Field<SocketAddr>,
+    pub(super) gateway: Field<Endpoint>,
+    pub(super) admin: Field<Endpoint>,
+}
+
+fn listen(table: &mut Table<'_>) -> Listen {
+    let key = Key::string;
+    Listen {
+        at: table.at(),
+        forward: table.parsed(key("forward", "\"127.0.0.1:8080\""), units::socket_address),
+        gateway: table.parsed(key("gateway", "\"127.0.0.1:8081\""), Endpoint::parse),
+        admin: table.parsed(key("admin", "\"127.0.0.1:8089\""), Endpoint::parse),
+    }
+}
+
+/// `[access]`.
+#[derive(Debug)]
+pub(super) struct Access {
+    pub(super) tokens: Field<String>,
+    pub(super) from: Field<Vec<Written<IpNet>>>,
+    pub(super) origins: Field<Vec<Written<HeaderValue>>>,
+    pub(super) hosts: Field<Vec<Written<String>>>,
+    pub(super) unrouted: Field<Unrouted>,
+}
+
+fn access(table: &mut Table<'_>) -> Access {
+    let from = Key::list("from", "[\"127.0.0.0/8\", \"::1/128\"]");
+    let origins = Key::list("origins", "[\"https://wallet.example.com\"]");
+    let hosts = Key::list("hosts", "[\"countersign.internal:8081\"]");
+    let unrouted = [("refuse", Unrouted::Refuse), ("pass", Unrouted::Pass)];
+    Access {
+        tokens: table.parsed(Key::string("tokens", "\"client_tokens\""), values::text),
+        from: table.list(from, values::network),
+        origins: table.list(origins, units::origin),
+        hosts: table.list(hosts, values::own_host),
+        unrouted: table.parsed(Key::string("unrouted", "\"refuse\""), values::one_of(&unrouted)),
+    }
+}
+
+/// `[limits]`.
+#[derive(Debug)]
+pub(super) struct Limits {
+    pub(super) signed_body: Field<u64>,
+    pub(super) connections: Field<u64>,
+    pub(super) header: Field<u64>,
+}
+
+fn limits(table: &mut Table<'_>) -> Limits {
+    Limits {
+        signed_body: table.parsed(Key::size("signed_body", "\"1MiB\""), units::size),
+        connections: table.count(Key::count("connections", "1024")),
+        header: table.parsed(Key::size("header", "\"32KiB\""), units::size),
+    }
+}
+
+/// `[timeouts]`.
+#[derive(Debug)]
+pub(super) struct Timeouts {
+    pub(super) request_head: Field<Duration>,
+    pub(super) request_body: Field<Duration>,
+    pub(super) body_idle: Field<Duration>,
+    pub(super) sign: Field<Duration>,
+    pub(super) connect: Field<Duration>,
+    pub(super) response_head: Field<Duration>,
+    pub(super) idle: Field<Duration>,
+    pub(super) drain: Field<Duration>,
+}
+
+fn timeouts(table: &mut Table<'_>) -> Timeouts {
+    let mut duration = |name, example| table.parsed(Key::duration(name, example), units::duration);
+    Timeouts {
+        request_head: duration("request_head", "\"30s\""),
+        request_body: duration("request_body", "\"30s\""),
+        body_idle: duration("body_idle", "\"2m\""),
+        sign: duration("sign", "\"2s\""),
+        connect: duration("connect", "\"5s\""),
+        response_head: duration("response_head", "\"30s\""),
+        idle: duration("idle", "\"90s\""),
+        drain: duration("drain", "\"10s\""),
+    }
+}
+
+/// `[stores.NAME]`.
+#[derive(Debug)]
+pub(super) struct Store {
+    pub(super) at: Location,
+    pub(super) kind: Field<StoreKind>,
+    pub(super) prefix: Field<String>,
+    pub(super) dir: Field<String>,
+    pub(super) passphrase_env: Field<String>,
+}
+
+/// `kind` in a store.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum StoreKind {
+    Env,
+    File,
+}
+
+fn store(table: &mut Table<'_>, at: Location) -> Store {
+    let kinds = [("env", StoreKind::Env), ("file", StoreKind::File)];
+    let kind = Key::string("kind", "\"file\"");
+    let found = table.parsed(kind, values::one_of(&kinds));
+    let passphrase_env = Key::string("passphrase_env", "\"COUNTERSIGN_PASSPHRASE\"");
+    Store {
+        at,
+        kind: table.require(kind, found),
+        prefix: table.parsed(Key::string("prefix", "\"COUNTERSIGN_\""), values::variable),
+        dir: table.parsed(Key::string("dir", "\"keys\""), values::text),
+        passphrase_env: table.parsed(passphrase_env, values::variable),
+    }
+}
+
+/// `[keys.NAME]`.
+#[derive(Debug)]
+pub(super) struct KeyEntry {
+    pub(super) at: Location,
+    pub(super) store: Field<String>,
+    pub(super) entry: Field<String>,
+    pub(super) algorithm: Field<Algorithm>,
+    pub(super) public: Field<Vec<u8>>,
+}
+
+fn key(table: &mut Table<'_>, at: Location) -> KeyEntry {
+    let (store, entry) = store_and_entry(table);
+    let algorithm = Key::string("algorithm", "\"ecdsa_secp256k1\"");
+    KeyEntry {
+        at,
+        store,
+        entry,
+        algorithm: table.parsed(algorithm, values::algorithm),
+        public: table.parsed(Key::string("public", "\"02…\""), values::hex),
+    }
+}
+
+/// `[secrets.NAME]`.
+#[derive(Debug)]
+pub(super) struct SecretEntry {
+    pub(super) at: Location,
+    pub(super) store: Field<String>,
+    pub(super) entry: Field<String>,
+}
+
+fn secret(table: &mut Table<'_>, at: Location) -> SecretEntry {
+    let (store, entry) = store_and_entry(table);
+    SecretEntry { at, store, entry }
+}
+
+fn store_and_entry(table: &mut Table<'_>) -> (Field<String>, Field<String>) {
+    let (store, entry) = (Key::string("store", "\"files\""), Key::string("entry", "\"name.pem\""));
+    let found = (table.parsed(store, values::text), table.parsed(entry, values::text));
+    (table.require(store, found.0), table.require(entry, found.1))
+}
+
+/// `[routes.NAME]`.
+#[derive(Debug)]
+pub(super) struct Route {
+    pub(super) at: Location,
+    pub(super) host: Field<HostPattern>,
+    pub(super) path: Field<String>,
+    pub(super) methods: Field<Vec<Written<Method>>>,
+    pub(super) scheme: Field<&'static Entry>,
+    pub(super) keys: Field<Vec<Pair>>,
+    pub(super) secrets: Field<Vec<Pair>>,
+    pub(super) params: Field<Vec<Pair>>,
+    pub(super) upstream: Field<String>,
+}
+
+fn route(table: &mut Table<'_>, at: Location) -> Route {
+    let scheme = Key::string("scheme", "\"metasv\"");
+    let found = table.parsed(scheme, values::scheme);
+    Route {
+        at,
+        host: table.parsed(Key::string("host", "\"api.example.com\""), HostPattern::parse),
+        path: table.parsed(Key::string("path", "\"/v1\""), values::path),
+        methods: table.list(Key::list("methods", "[\"GET\", \"POST\"]"), values::method),
+        scheme: table.require(scheme, found),
+        keys: table.pairs(Key::table("keys", "{ slot = \"name\" }"), false),
+        secrets: table.pairs(Key::table("secrets", "{ slot = \"name\" }"), false),
+        params: table.pairs(Key::table("params", "{ name = \"value\" }"), true),
+        upstream: table.parsed(Key::string("upstream", "\"name\""), values::text),
+    }
+}
+
+/// `[upstreams.NAME]`.
+#[derive(Debug)]
+pub(super) struct Upstream {
+    pub(super) at: Location,
+    pub(super) url: Field<UpstreamUrl>,
+    pub(super) server_name: Field<String>,
+    pub(super) ca: Field<String>,
+    pub(super) allow_plaintext: Field<bool>,
+    pub(super) idle_connections: Field<u64>,
+}
+
+fn upstream(table: &mut Table<'_>, at: Location) -> Upstream {
+    let url = Key::string("url", "\"https://api.example.com\"");
+    let found = table.parsed(url, UpstreamUrl::parse);
+    let server_name = Key::string("server_name", "\"api.example.com\"");
+    Upstream {
+        at,
+        url: table.require(url, found),
+        server_name: table.parsed(server_name, values::server_name),
+        ca: table.parsed(Key::string("ca", "\"ca.pem\""), values::text),
+        allow_plaintext: table.flag(Key::flag("allow_plaintext", "true")),
+        idle_connections: table.count(Key::count("idle_connections", "32")),
+    }
+}
+
+/// `[log]`.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) level: Field<String>,
+    pub(super) format: Field<LogFormat>,
+}
+
+fn log(table: &mut Table<'_>) -> Log {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    Log {
+        level: table.parsed(Key::string("level", "\"info\""), values::level),
+        format: table.parsed(Key::string("format", "\"text\""), values::one_of(&formats)),
+    }
+}

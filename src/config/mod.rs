@@ -23,7 +23,10 @@ use crate::keys::Algorithm;
 use crate::moment::Replica;
 use crate::scheme::Entry;
 
-/// A configuration without contradictions. Two are equal when they would run alike.
+/// How many unused connections are kept to a host that no `[upstreams]` table speaks of.
+pub const DIRECT_IDLE_CONNECTIONS: usize = 32;
+
+/// A configuration without contradictions.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The file it came from, for messages.

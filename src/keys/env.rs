@@ -1,0 +1,154 @@
+//! Keys and secrets in environment variables.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::future::ready;
+use std::sync::Arc;
+
+use super::formats::PassphraseFault;
+use super::{BoxFuture, KeyError, KeySpec, KeyStore, LocalSigner, PrivateKey, Signer};
+use crate::secret::Secret;
+
+/// Entry `X` is the variable named by the store's prefix and `X`.
+pub struct EnvStore {
+    prefix: String,
+    lookup: Lookup,
+}
+
+/// Where variables are looked up: [`variable`], or a test's own table.
+pub(crate) type Lookup = fn(&str) -> Option<OsString>;
+
+impl EnvStore {
+    /// A store of the variables whose names begin with `prefix`, which may be empty.
+    pub fn new(prefix: String) -> Self {
+        Self { prefix, lookup: variable }
+    }
+
+    fn open_now(&self, key: &KeySpec) -> Result<Arc<dyn Signer>, KeyError> {
+        let value = self.read_now(&key.entry)?;
+        let failed =
+            |what: String, fix: String| KeyError { place: self.place(&key.entry), what, fix };
+        let key = PrivateKey::parse(value.expose(), key.algorithm, None).map_err(|error| {
+            if error.passphrase == PassphraseFault::Missing {
+                let fix = "keep it in a file store with passphrase_env, or store it unencrypted";
+                return failed("is encrypted, and variables have no passphrase".into(), fix.into());
+            }
+            failed(error.what, error.fix)
+        })?;
+        let signer = LocalSigner::new(&key)
+            .map_err(|error| failed(format!("is unusable: {error}"), "make a new key".into()))?;
+        Ok(Arc::new(signer))
+    }
+
+    fn read_now(&self, entry: &str) -> Result<Secret, KeyError> {
+        let name = self.name(entry);
+        let failed = |what: &str| KeyError {
+            place: self.place(entry),
+            what: what.into(),
+            fix: format!("export {name}=..."),
+        };
+        let value = (self.lookup)(&name).ok_or_else(|| failed("is not set"))?;
+        let value = Secret::new(value.into_encoded_bytes());
+        if value.expose().is_empty() {
+            return Err(failed("is empty"));
+        }
+        if std::str::from_utf8(value.expose()).is_err() {
+            return Err(failed("is not Unicode text"));
+        }
+        Ok(value)
+    }
+
+    fn name(&self, entry: &str) -> String {
+        format!("{}{entry}", self.prefix)
+    }
+
+    fn place(&self, entry: &str) -> String {
+        format!("the variable {}", self.name(entry))
+    }
+}
+
+impl KeyStore for EnvStore {
+    fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>> {
+        Box::pin(ready(self.open_now(key)))
+    }
+
+    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>> {
+        Box::pin(ready(self.read_now(entry)))
+    }
+}
+
+impl fmt::Debug for EnvStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "EnvStore({}*)", self.prefix)
+    }
+}
+
+/// A variable of this process's environment.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+pub(crate) fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::Algorithm;
+
+    const NUMBER: &str = "65310c1ec3061ce77435570772eda106648ca04d0f6f4ba0286985fd9cf51206";
+
+    fn lookup(name: &str) -> Option<OsString> {
+        match name {
+            "CS_KEY" => Some(format!("{NUMBER}\n").into()),
+            "CS_TOKEN" => Some(" t0ken\n".into()),
+            "CS_EMPTY" => Some(OsString::new()),
+            #[cfg(unix)]
+            "CS_LATIN" => Some(std::os::unix::ffi::OsStringExt::from_vec(vec![b'a', 0xe9])),
+            "CS_LOCKED" => {
+                let passphrase = Secret::new(b"sesame".to_vec());
+                let key = PrivateKey::generate(Algorithm::EcdsaP256);
+                Some(key.to_encrypted_pem(&passphrase).unwrap().as_str().into())
+            }
+            _ => None,
+        }
+    }
+
+    fn store() -> EnvStore {
+        EnvStore { lookup, ..EnvStore::new("CS_".into()) }
+    }
+
+    fn spec(entry: &str, algorithm: Option<Algorithm>) -> KeySpec {
+        KeySpec { name: "test".into(), entry: entry.into(), algorithm }
+    }
+
+    #[tokio::test]
+    async fn a_variable_is_a_key_or_a_secret_as_it_is() {
+        let signer = store().open(&spec("KEY", Some(Algorithm::EcdsaSecp256k1))).await.unwrap();
+        let point = base16ct::lower::encode_string(&signer.public_key().compressed());
+        assert_eq!(&point[2..], "2a5ba4ecba86735521a7d929b2da48dc45656ab93f789f48da3f9c8df408ea6c");
+        assert_eq!(store().read("TOKEN").await.unwrap().expose(), b" t0ken\n");
+    }
+
+    #[tokio::test]
+    async fn errors_name_the_variable_and_never_its_value() {
+        let table = [
+            ("NONE", "the variable CS_NONE is not set"),
+            ("EMPTY", "the variable CS_EMPTY is empty"),
+            #[cfg(unix)]
+            ("LATIN", "the variable CS_LATIN is not Unicode text"),
+        ];
+        for (entry, message) in table {
+            let error = store().read(entry).await.unwrap_err();
+            assert_eq!(error.to_string(), message);
+            assert_eq!(error.fix, format!("export CS_{entry}=..."));
+        }
+        for (entry, message) in [
+            ("KEY", "the variable CS_KEY is a bare number"),
+            ("TOKEN", "the variable CS_TOKEN is not a private key"),
+            ("LOCKED", "the variable CS_LOCKED is encrypted, and variables have no passphrase"),
+        ] {
+            let error = store().open(&spec(entry, None)).await.unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+            assert!(!error.contains("t0ken") && !error.contains(&NUMBER[..8]), "{error}");
+        }
+    }
+}

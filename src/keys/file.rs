@@ -1,0 +1,334 @@
+//! Keys and secrets in the files of a directory.
+//!
+//! Files that others may read are refused, as ssh refuses them. Permissions are those of the
+//! opened file, so that nothing can be exchanged between the look and the reading; symbolic
+//! links are followed, which is how orchestrators mount secrets.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::future::ready;
+use std::io::{self, Read as _};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::env::{Lookup, variable};
+use super::formats::{FormatError, PassphraseFault};
+use super::{BoxFuture, KeyError, KeySpec, KeyStore, LocalSigner, PrivateKey, Signer};
+use crate::secret::Secret;
+
+/// Entry `X` is the file `X` in the store's directory.
+pub struct FileStore {
+    dir: PathBuf,
+    passphrase_env: Option<String>,
+    lookup: Lookup,
+}
+
+impl FileStore {
+    /// A store of the files in `dir`. `passphrase_env` names the variable with the passphrase of
+    /// encrypted keys; it is looked up when one is opened, and not kept.
+    pub fn new(dir: PathBuf, passphrase_env: Option<String>) -> Self {
+        Self { dir, passphrase_env, lookup: variable }
+    }
+
+    fn open_now(&self, key: &KeySpec) -> Result<Arc<dyn Signer>, KeyError> {
+        let (path, bytes) = self.read_now(&key.entry, MAX_KEY_BYTES)?;
+        let failed = |what: String, fix: String| KeyError {
+            place: path.display().to_string(),
+            what,
+            fix: fix.replace("FILE", &path.display().to_string()),
+        };
+        let parse = |passphrase: Option<&Secret>| {
+            PrivateKey::parse(bytes.expose(), key.algorithm, passphrase)
+        };
+        let parsed = match parse(None) {
+            Err(error) if error.passphrase == PassphraseFault::Missing => {
+                let (name, secret) = self.passphrase().map_err(|(what, fix)| failed(what, fix))?;
+                parse(Some(&secret)).map_err(|error| wrong_passphrase(name, error))
+            }
+            other => other,
+        };
+        let key = parsed.map_err(|error| failed(error.what, error.fix))?;
+        let signer = LocalSigner::new(&key)
+            .map_err(|error| failed(format!("is unusable: {error}"), "make a new key".into()))?;
+        Ok(Arc::new(signer))
+    }
+
+    /// The passphrase and its variable, or what is wrong and how to mend it.
+    fn passphrase(&self) -> Result<(&str, Secret), (String, String)> {
+        let Some(name) = &self.passphrase_env else {
+            return Err((
+                "is encrypted, and its store names no passphrase".into(),
+                "add passphrase_env = \"COUNTERSIGN_PASSPHRASE\" to the store, under [stores]"
+                    .into(),
+            ));
+        };
+        match (self.lookup)(name).map(OsString::into_encoded_bytes) {
+            Some(value) if !value.is_empty() => Ok((name, Secret::new(value))),
+            _ => Err((
+                format!("is encrypted, and the variable {name} with its passphrase is not set"),
+                format!("set {name}"),
+            )),
+        }
+    }
+
+    fn read_now(&self, entry: &str, limit: u64) -> Result<(PathBuf, Secret), KeyError> {
+        let path = self.path(entry)?;
+        let failed =
+            |what: String, fix: String| KeyError { place: path.display().to_string(), what, fix };
+        let file = File::open(&path).map_err(|error| {
+            let (what, fix) = cannot_open(&error, &path);
+            failed(what, fix)
+        })?;
+        check(&file, &path, limit).map_err(|(what, fix)| failed(what, fix))?;
+        let bytes = read_all(file, limit)
+            .map_err(|error| failed(format!("cannot be read: {error}"), "try again".into()))?;
+        match bytes.expose().len() {
+            0 => Err(failed("is empty".into(), "put the key or secret into it".into())),
+            length if length as u64 > limit => Err(failed(too_long(limit), NAME_THE_FILE.into())),
+            _ => Ok((path, bytes)),
+        }
+    }
+
+    /// The absolute path of an entry, which is inside the directory.
+    fn path(&self, entry: &str) -> Result<PathBuf, KeyError> {
+        let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
+        if entry.is_empty() || !Path::new(entry).components().all(inside) {
+            return Err(KeyError {
+                place: format!("the entry {entry:?}"),
+                what: format!("is not the name of a file in {}", self.dir.display()),
+                fix: "name a file in the store's dir, without a leading / and without ..".into(),
+            });
+        }
+        let path = self.dir.join(entry);
+        Ok(std::path::absolute(&path).unwrap_or(path))
+    }
+}
+
+impl KeyStore for FileStore {
+    fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>> {
+        Box::pin(ready(self.open_now(key)))
+    }
+
+    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>> {
+        Box::pin(ready(self.read_now(entry, MAX_SECRET_BYTES).map(|(_, secret)| secret)))
+    }
+}
+
+impl fmt::Debug for FileStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "FileStore({})", self.dir.display())
+    }
+}
+
+fn wrong_passphrase(name: &str, error: FormatError) -> FormatError {
+    if error.passphrase != PassphraseFault::Wrong {
+        return error;
+    }
+    FormatError {
+        what: format!("is encrypted, and the passphrase in {name} does not open it"),
+        fix: format!("set {name} to the passphrase the key was encrypted with"),
+        ..error
+    }
+}
+
+fn cannot_open(error: &io::Error, path: &Path) -> (String, String) {
+    if error.kind() == io::ErrorKind::NotFound {
+        let fix = "put the file there, or mend the entry's name or the store's dir";
+        return ("does not exist".into(), fix.into());
+    }
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        let fix = format!("give it to the user countersign runs as: chown USER {}", path.display());
+        return ("may not be read by this user".into(), fix);
+    }
+    (format!("cannot be opened: {error}"), NAME_THE_FILE.into())
+}
+
+/// What the opened file must be before a byte of it is read.
+fn check(file: &File, path: &Path, limit: u64) -> Result<(), (String, String)> {
+    let found = file
+        .metadata()
+        .map_err(|error| (format!("cannot be looked at: {error}"), "try again".into()))?;
+    if found.is_dir() {
+        return Err(("is a directory".into(), NAME_THE_FILE.into()));
+    }
+    if !found.is_file() {
+        return Err(("is not a regular file".into(), NAME_THE_FILE.into()));
+    }
+    #[cfg(unix)]
+    {
+        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o7777;
+        if mode & 0o077 != 0 {
+            let what = format!("is open to its group or to others (mode {mode:04o})");
+            return Err((what, format!("chmod 600 {}", path.display())));
+        }
+    }
+    if found.len() > limit {
+        return Err((too_long(limit), NAME_THE_FILE.into()));
+    }
+    Ok(())
+}
+
+/// Reads one byte beyond the limit at most, so that a file that grew shows.
+fn read_all(file: File, limit: u64) -> io::Result<Secret> {
+    let length = file.metadata()?.len().min(limit);
+    // Room for all of it from the start: a buffer that grows leaves copies behind.
+    let room = usize::try_from(length).map_err(io::Error::other)? + 64;
+    let mut bytes = Zeroizing::new(Vec::with_capacity(room));
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    Ok(Secret::new(std::mem::take(&mut *bytes)))
+}
+
+fn too_long(limit: u64) -> String {
+    format!("is longer than {} KiB", limit / 1024)
+}
+
+const NAME_THE_FILE: &str = "name the file itself";
+const MAX_KEY_BYTES: u64 = 64 * 1024;
+const MAX_SECRET_BYTES: u64 = 1024 * 1024;
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::keys::Algorithm;
+
+    fn lookup(name: &str) -> Option<OsString> {
+        match name {
+            "RIGHT" => Some("sesame".into()),
+            "WRONG" => Some("semase".into()),
+            "EMPTY" => Some(OsString::new()),
+            _ => None,
+        }
+    }
+
+    fn store(dir: &TempDir, passphrase_env: Option<&str>) -> FileStore {
+        let passphrase_env = passphrase_env.map(str::to_owned);
+        FileStore { lookup, ..FileStore::new(dir.path().into(), passphrase_env) }
+    }
+
+    fn write(dir: &TempDir, name: &str, bytes: &[u8], mode: u32) {
+        let path = dir.path().join(name);
+        fs::write(&path, bytes).unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    fn spec(entry: &str) -> KeySpec {
+        KeySpec { name: "test".into(), entry: entry.into(), algorithm: None }
+    }
+
+    #[tokio::test]
+    async fn a_key_opens_by_name_and_through_a_link() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = PrivateKey::generate(Algorithm::EcdsaP256);
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        write(&dir, "sub/a.pem", key.to_pkcs8_pem().as_bytes(), 0o400);
+        symlink("sub/a.pem", dir.path().join("link.pem")).unwrap();
+        for entry in ["sub/a.pem", "./sub/a.pem", "link.pem"] {
+            let signer = store(&dir, None).open(&spec(entry)).await.unwrap();
+            assert_eq!(signer.public_key(), &key.public_key(), "{entry}");
+        }
+    }
+
+    #[tokio::test]
+    async fn secrets_are_read_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let long = vec![b'x'; 1024 * 1024];
+        for content in [&b" token\r\n"[..], &[0, 0xff], &long] {
+            write(&dir, "token", content, 0o600);
+            let read = store(&dir, None).read("token").await.unwrap();
+            assert!(read.expose() == content);
+        }
+    }
+
+    #[tokio::test]
+    async fn entries_stay_inside_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        write(&dir, "a", b"x", 0o600);
+        let absolute = dir.path().join("a").display().to_string();
+        for entry in ["", "..", "../a", "sub/../a", "/etc/passwd", &absolute] {
+            let error = store(&dir, None).read(entry).await.unwrap_err();
+            assert!(error.what.starts_with("is not the name of a file in "), "{entry}: {error}");
+            assert_eq!(error.place, format!("the entry {entry:?}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn files_open_to_others_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        for mode in [0o640, 0o604, 0o620, 0o601, 0o644] {
+            write(&dir, "a", b"x", mode);
+            symlink("a", dir.path().join("link")).ok();
+            for entry in ["a", "link"] {
+                let error = store(&dir, None).read(entry).await.unwrap_err();
+                assert!(error.what.ends_with(&format!("(mode {mode:04o})")), "{error}");
+                let path = dir.path().join(entry);
+                assert_eq!(error.fix, format!("chmod 600 {}", path.display()));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_no_file_of_the_right_size_says_so() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        write(&dir, "empty", b"", 0o600);
+        write(&dir, "long", &vec![b'0'; 64 * 1024 + 1], 0o600);
+        write(&dir, "longer", &vec![b'0'; 1024 * 1024 + 1], 0o600);
+        for (entry, key, message) in [
+            ("none", false, "does not exist"),
+            ("sub", false, "is a directory"),
+            ("empty", false, "is empty"),
+            ("long", true, "is longer than 64 KiB"),
+            ("longer", false, "is longer than 1024 KiB"),
+        ] {
+            let store = store(&dir, None);
+            let error = match key {
+                true => store.open(&spec(entry)).await.unwrap_err(),
+                false => store.read(entry).await.unwrap_err(),
+            };
+            assert_eq!(error.what, message);
+            assert_eq!(error.place, dir.path().join(entry).display().to_string());
+        }
+        assert!(store(&dir, None).read("long").await.is_ok(), "the limit of secrets is higher");
+    }
+
+    #[tokio::test]
+    async fn a_bad_key_is_explained_with_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let text = b"-----BEGIN EC PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\n-----END EC PRIVATE KEY-----";
+        write(&dir, "a", text, 0o600);
+        let error = store(&dir, None).open(&spec("a")).await.unwrap_err();
+        let path = dir.path().join("a").display().to_string();
+        assert_eq!(error.place, path);
+        assert!(error.fix.ends_with(&format!("-in {path} -out {path}.new")), "{}", error.fix);
+    }
+
+    #[tokio::test]
+    async fn encrypted_keys_say_which_passphrase_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = PrivateKey::generate(Algorithm::EcdsaSecp256k1);
+        let pem = key.to_encrypted_pem(&Secret::new(b"sesame".to_vec())).unwrap();
+        write(&dir, "a", pem.as_bytes(), 0o600);
+        let opened = store(&dir, Some("RIGHT")).open(&spec("a")).await.unwrap();
+        assert_eq!(opened.public_key(), &key.public_key());
+        for (variable, what, fix) in [
+            (None, "its store names no passphrase", "add passphrase_env = \"COUNTERSIGN_PASS"),
+            (Some("UNSET"), "UNSET with its passphrase is not set", "set UNSET"),
+            (Some("EMPTY"), "EMPTY with its passphrase is not set", "set EMPTY"),
+            (Some("WRONG"), "the passphrase in WRONG does not open it", "set WRONG to the pass"),
+        ] {
+            let error = store(&dir, variable).open(&spec("a")).await.unwrap_err();
+            assert!(error.what.ends_with(what), "{error}");
+            assert!(error.fix.starts_with(fix), "{}", error.fix);
+            assert!(!format!("{error:?}").contains("semase"));
+        }
+    }
+}

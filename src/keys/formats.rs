@@ -1,0 +1,237 @@
+//! Private keys in the forms people have them, and the one form this program writes.
+//!
+//! The form is found by looking at the bytes, never at a file's name: PEM, DER, DER in hex, a
+//! bare number in hex, a wallet's WIF. What is written is always PKCS#8 in PEM.
+
+mod der;
+mod pem;
+mod text;
+
+use std::fmt;
+
+use aws_lc_rs::rand;
+use pkcs8::{EncodePrivateKey as _, LineEnding, SecretDocument};
+use zeroize::Zeroizing;
+
+use super::{Algorithm, PublicKey};
+use crate::secret::Secret;
+
+/// A private key in memory, on its way into a signer or a file.
+pub enum PrivateKey {
+    /// On NIST P-256.
+    EcdsaP256(p256::SecretKey),
+    /// On secp256k1.
+    EcdsaSecp256k1(k256::SecretKey),
+}
+
+/// Why bytes are not a usable private key. Never contains any of them.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{what}")]
+pub struct FormatError {
+    /// What is wrong, as the end of a sentence that begins with where the bytes are from.
+    pub what: String,
+    /// How to mend it: a command where there is one, with FILE for the file's name.
+    pub fix: String,
+    /// The part the passphrase played. Who knows where it comes from can say so.
+    pub(crate) passphrase: PassphraseFault,
+}
+
+/// Whether a key failed to open for its passphrase.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum PassphraseFault {
+    /// Something else is wrong.
+    None,
+    /// The key is encrypted and no passphrase was given.
+    Missing,
+    /// The key is encrypted with another one.
+    Wrong,
+}
+
+impl PrivateKey {
+    /// Reads a key in any of the known forms.
+    ///
+    /// `wanted` says the curve where the form does not (a bare number) and is checked where it
+    /// does. The passphrase is looked at only if the key is encrypted.
+    ///
+    /// # Errors
+    ///
+    /// One sentence for each thing that is commonly mistaken for a key, and how to mend it.
+    pub fn parse(
+        bytes: &[u8],
+        wanted: Option<Algorithm>,
+        passphrase: Option<&Secret>,
+    ) -> Result<Self, FormatError> {
+        match find(bytes)? {
+            Found::Der(bytes) => der::read(&bytes, wanted, passphrase),
+            Found::Number(number) => match wanted {
+                Some(algorithm) => Self::from_scalar(algorithm, &number[..]),
+                None => Err(FormatError::new(
+                    "is a bare number, which does not say its curve",
+                    "name it: algorithm = \"ecdsa_p256\" or \"ecdsa_secp256k1\" beside the key \
+                     in the configuration, --algorithm on the command line",
+                )),
+            },
+            Found::Wif(number) => {
+                agree(Algorithm::EcdsaSecp256k1, wanted)?;
+                Self::from_scalar(Algorithm::EcdsaSecp256k1, &number[..])
+            }
+        }
+    }
+
+    /// Makes a new key from the random numbers of the TLS library.
+    pub fn generate(algorithm: Algorithm) -> Self {
+        let mut number = Zeroizing::new([0; 32]);
+        loop {
+            rand::fill(&mut number[..]).expect("the system has random numbers");
+            // Numbers at or above the group order are drawn again: reducing them would make
+            // small keys likelier.
+            if let Ok(key) = Self::from_scalar(algorithm, &number[..]) {
+                return key;
+            }
+        }
+    }
+
+    /// What the key is for.
+    pub fn algorithm(&self) -> Algorithm {
+        match self {
+            Self::EcdsaP256(_) => Algorithm::EcdsaP256,
+            Self::EcdsaSecp256k1(_) => Algorithm::EcdsaSecp256k1,
+        }
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> PublicKey {
+        match self {
+            Self::EcdsaP256(key) => PublicKey::EcdsaP256(key.public_key()),
+            Self::EcdsaSecp256k1(key) => PublicKey::EcdsaSecp256k1(key.public_key()),
+        }
+    }
+
+    /// PKCS#8 in PEM, readable by whoever has it.
+    pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
+        match self {
+            Self::EcdsaP256(key) => key.to_pkcs8_pem(LineEnding::LF),
+            Self::EcdsaSecp256k1(key) => key.to_pkcs8_pem(LineEnding::LF),
+        }
+        .expect("a key on the curve has an encoding")
+    }
+
+    /// PKCS#8 in PEM under a passphrase: PBES2 with scrypt and AES-256-CBC, which OpenSSL reads.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no random numbers for the salt.
+    pub fn to_encrypted_pem(&self, passphrase: &Secret) -> Result<Zeroizing<String>, FormatError> {
+        match self {
+            Self::EcdsaP256(key) => key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF),
+            Self::EcdsaSecp256k1(key) => {
+                key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF)
+            }
+        }
+        .map_err(|_| FormatError::new("could not be encrypted", "try again"))
+    }
+
+    /// PKCS#8 in DER, for the library that signs.
+    pub(super) fn to_pkcs8_der(&self) -> SecretDocument {
+        match self {
+            Self::EcdsaP256(key) => key.to_pkcs8_der(),
+            Self::EcdsaSecp256k1(key) => key.to_pkcs8_der(),
+        }
+        .expect("a key on the curve has an encoding")
+    }
+
+    /// The key that is this number, big-endian; old writers drop leading zeros.
+    fn from_scalar(algorithm: Algorithm, number: &[u8]) -> Result<Self, FormatError> {
+        match algorithm {
+            Algorithm::EcdsaP256 => p256::SecretKey::from_slice(number).ok().map(Self::EcdsaP256),
+            Algorithm::EcdsaSecp256k1 => {
+                k256::SecretKey::from_slice(number).ok().map(Self::EcdsaSecp256k1)
+            }
+        }
+        .ok_or_else(|| {
+            FormatError::new(
+                format!("holds a number that is no {algorithm} key: zero, or not below the order"),
+                format!(
+                    "make a new key: countersign keys new --algorithm {algorithm} --out NEW.pem"
+                ),
+            )
+        })
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({})", self.algorithm())
+    }
+}
+
+impl FormatError {
+    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.into(), fix: fix.into(), passphrase: PassphraseFault::None }
+    }
+}
+
+/// The form a key was found in. All of these are key bytes.
+enum Found {
+    /// PKCS#8, encrypted PKCS#8 or SEC 1 in DER; or another thing in DER.
+    Der(Zeroizing<Vec<u8>>),
+    /// 64 hex digits.
+    Number(Zeroizing<[u8; 32]>),
+    /// A WIF, whose checksum was right.
+    Wif(Zeroizing<[u8; 32]>),
+}
+
+fn find(bytes: &[u8]) -> Result<Found, FormatError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(FormatError::new(
+            format!("is {} bytes, far too long for a private key", bytes.len()),
+            "name the file of the key itself",
+        ));
+    }
+    if bytes.trim_ascii().is_empty() {
+        return Err(FormatError::new(
+            "is empty",
+            "put the private key there, or make one: countersign keys new",
+        ));
+    }
+    if let Some(block) = pem::find(bytes)? {
+        return Ok(Found::Der(block));
+    }
+    if bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
+        return text::read(bytes.trim_ascii());
+    }
+    // Trimmed by its own length: the last byte of DER may well look like white space.
+    match der::first(bytes) {
+        Some((der, rest)) if rest.trim_ascii().is_empty() => {
+            Ok(Found::Der(Zeroizing::new(der.to_vec())))
+        }
+        _ => Err(unknown()),
+    }
+}
+
+/// Refuses a key whose curve is not the configured one.
+fn agree(found: Algorithm, wanted: Option<Algorithm>) -> Result<(), FormatError> {
+    match wanted {
+        Some(wanted) if wanted != found => Err(FormatError::new(
+            format!("is an {found} key where an {wanted} key is asked for"),
+            format!("use another key, or ask for algorithm {found}"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The sentence for bytes that look like nothing known.
+fn unknown() -> FormatError {
+    FormatError::new(
+        "is not a private key in any form known here",
+        "give PKCS#8 or SEC 1 in PEM, DER or hex, the number in 64 hex digits, or a WIF",
+    )
+}
+
+/// More than any key needs, little enough to look at.
+const MAX_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod vectors;

@@ -21,9 +21,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 pub use env::EnvStore;
+pub(crate) use env::{Lookup, variable};
 pub use error::{KeyError, SignError};
 pub use file::FileStore;
-pub use formats::{NewKey, PrivateKey};
+pub(crate) use formats::PassphraseFault;
+pub use formats::{FormatError, PrivateKey};
 pub use local::LocalSigner;
 pub use public::PublicKey;
 pub use signature::Signature;

@@ -5,6 +5,7 @@ use std::fmt;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use k256::ecdsa::signature::hazmat::PrehashVerifier as _;
+use k256::elliptic_curve::sec1::ToSec1Point as _;
 use pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
 use sha2::{Digest as _, Sha256};
 

@@ -46,7 +46,7 @@ const TIMESTAMP: HeaderName = HeaderName::from_static("metasv-timestamp");
 const PUBKEY: HeaderName = HeaderName::from_static("metasv-client-pubkey");
 const NONCE: HeaderName = HeaderName::from_static("metasv-nonce");
 const SIGNATURE: HeaderName = HeaderName::from_static("metasv-signature");
-const OWNED: &[HeaderName] = &[TIMESTAMP, PUBKEY, NONCE, SIGNATURE, header::AUTHORIZATION];
+static OWNED: [HeaderName; 5] = [TIMESTAMP, PUBKEY, NONCE, SIGNATURE, header::AUTHORIZATION];
 
 const SLOT: &str = "signer";
 
@@ -90,7 +90,7 @@ impl ClientSignature {
 
 impl Scheme for ClientSignature {
     fn owned_headers(&self) -> &[HeaderName] {
-        OWNED
+        &OWNED
     }
 
     fn body_need(&self, _: &Head) -> BodyNeed {
@@ -126,22 +126,28 @@ impl Scheme for ClientSignature {
         let head = request.head;
         let bad = |part, what| SchemeError::Claim { part, what };
         let unix_ms = head.decimal("MetaSV-Timestamp");
-        let unix_ms = unix_ms
-            .ok_or(bad("MetaSV-Timestamp", "is not there exactly once as decimal milliseconds"))?;
+        let unix_ms = unix_ms.ok_or_else(|| {
+            bad("MetaSV-Timestamp", "is not there exactly once as decimal milliseconds")
+        })?;
         let ten = head.single("MetaSV-Nonce").is_some_and(|nonce| nonce.len() == 10);
         let nonce = head.decimal("MetaSV-Nonce").filter(|_| ten);
-        let nonce =
-            nonce.ok_or(bad("MetaSV-Nonce", "is not there exactly once as ten decimal digits"))?;
+        let nonce = nonce.ok_or_else(|| {
+            bad("MetaSV-Nonce", "is not there exactly once as ten decimal digits")
+        })?;
         let key = head.single("MetaSV-Client-Pubkey");
         let public_key = key
             .and_then(|hex| base16ct::mixed::decode_vec(hex).ok())
             .and_then(|point| PublicKey::from_sec1(Algorithm::EcdsaSecp256k1, &point))
-            .ok_or(bad("MetaSV-Client-Pubkey", "is not a point on secp256k1 in hex, once"))?;
+            .ok_or_else(|| {
+                bad("MetaSV-Client-Pubkey", "is not a point on secp256k1 in hex, once")
+            })?;
         let signature = head.single("MetaSV-Signature");
         let signature = signature
             .and_then(|base64| STANDARD.decode(base64).ok())
             .and_then(|der| Signature::from_der(Algorithm::EcdsaSecp256k1, &der))
-            .ok_or(bad("MetaSV-Signature", "is not an ECDSA signature in DER and base64, once"))?;
+            .ok_or_else(|| {
+                bad("MetaSV-Signature", "is not an ECDSA signature in DER and base64, once")
+            })?;
         let moment = Moment { unix_ms, nonce: Nonce::Given(nonce) };
         Ok(Claim { moment, proofs: vec![Proof { slot: SLOT, public_key, signature }] })
     }
@@ -173,7 +179,7 @@ fn bearer(token: &Arc<Secret>) -> Result<Arc<dyn Scheme>, BindError> {
 
 impl Scheme for Bearer {
     fn owned_headers(&self) -> &[HeaderName] {
-        OWNED
+        &OWNED
     }
 
     fn body_need(&self, _: &Head) -> BodyNeed {
@@ -184,21 +190,15 @@ impl Scheme for Bearer {
         Ok(Vec::new())
     }
 
-    fn assemble(
-        &self,
-        _: Signable<'_>,
-        _: &Moment,
-        _: &Signatures,
-    ) -> Result<Edits, SchemeError> {
-        Edits::default().set(header::AUTHORIZATION, self.value.expose())
+    fn assemble(&self, _: Signable<'_>, _: &Moment, _: &Signatures) -> Result<Edits, SchemeError> {
+        Edits::default().set_secret(header::AUTHORIZATION, &self.value)
     }
 
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
         let mut values = request.head.headers.get_all(header::AUTHORIZATION).iter();
         let (value, second) = (values.next(), values.next());
-        let bearer = value.is_some_and(|v| {
-            verify_slices_are_equal(v.as_bytes(), self.value.expose()).is_ok()
-        });
+        let bearer = value
+            .is_some_and(|v| verify_slices_are_equal(v.as_bytes(), self.value.expose()).is_ok());
         if !bearer || second.is_some() {
             return Err(SchemeError::Claim {
                 part: "Authorization",

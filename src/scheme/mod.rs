@@ -275,8 +275,18 @@ pub struct Proof {
 
 /// What a scheme changes in a request: headers set, one of each.
 #[derive(Debug, Default)]
-pub struct Edits {
-    headers: Vec<(HeaderName, HeaderValue)>,
+pub struct Edits(Vec<Edit>);
+
+/// One header to set.
+#[derive(Debug)]
+pub struct Edit {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its value, marked sensitive.
+    pub value: HeaderValue,
+    /// Whether the value contains a secret, and must not be shown to the person who asks what
+    /// would be set. A signature is none.
+    pub secret: bool,
 }
 
 impl Edits {
@@ -286,23 +296,36 @@ impl Edits {
     /// # Errors
     ///
     /// [`SchemeError::Broken`] when the value cannot be a header's.
-    pub fn set(mut self, name: HeaderName, value: &[u8]) -> Result<Self, SchemeError> {
+    pub fn set(self, name: HeaderName, value: &[u8]) -> Result<Self, SchemeError> {
+        self.push(name, value, false)
+    }
+
+    /// Sets a header whose value contains a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Broken`] when the value cannot be a header's.
+    pub fn set_secret(self, name: HeaderName, value: &Secret) -> Result<Self, SchemeError> {
+        self.push(name, value.expose(), true)
+    }
+
+    fn push(mut self, name: HeaderName, value: &[u8], secret: bool) -> Result<Self, SchemeError> {
         let value = HeaderValue::from_bytes(value);
         let mut value = value.map_err(|_| SchemeError::Broken("a header value is not visible"))?;
         value.set_sensitive(true);
-        self.headers.push((name, value));
+        self.0.push(Edit { name, value, secret });
         Ok(self)
     }
 
     /// The headers to set, in order.
-    pub fn headers(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.headers
+    pub fn iter(&self) -> impl Iterator<Item = &Edit> {
+        self.0.iter()
     }
 
     /// Puts the headers into `map`.
     pub fn apply(self, map: &mut HeaderMap) {
-        for (name, value) in self.headers {
-            map.insert(name, value);
+        for edit in self.0 {
+            map.insert(edit.name, edit.value);
         }
     }
 }

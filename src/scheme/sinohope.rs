@@ -43,7 +43,7 @@ pub(super) const ENTRY: Entry = Entry {
 const API_KEY: HeaderName = HeaderName::from_static("biz-api-key");
 const API_NONCE: HeaderName = HeaderName::from_static("biz-api-nonce");
 const API_SIGNATURE: HeaderName = HeaderName::from_static("biz-api-signature");
-const OWNED: &[HeaderName] = &[API_KEY, API_NONCE, API_SIGNATURE];
+static OWNED: [HeaderName; 3] = [API_KEY, API_NONCE, API_SIGNATURE];
 
 const SLOT: &str = "signer";
 
@@ -89,7 +89,7 @@ fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
 
 impl Scheme for Sinohope {
     fn owned_headers(&self) -> &[HeaderName] {
-        OWNED
+        &OWNED
     }
 
     fn body_need(&self, head: &Head) -> BodyNeed {
@@ -147,12 +147,11 @@ impl Scheme for Sinohope {
             what: "is not there exactly once as decimal milliseconds",
         })?;
         let der = hex_header(request.head, "BIZ-API-SIGNATURE")?;
-        let signature = Signature::from_der(public_key.algorithm(), &der).ok_or(
-            SchemeError::Claim {
+        let signature =
+            Signature::from_der(public_key.algorithm(), &der).ok_or(SchemeError::Claim {
                 part: "BIZ-API-SIGNATURE",
                 what: "is not an ECDSA signature in DER",
-            },
-        )?;
+            })?;
         let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
         Ok(Claim { moment, proofs: vec![Proof { slot: SLOT, public_key, signature }] })
     }

@@ -1,0 +1,260 @@
+//! Who may use the proxy: address ranges, tokens, and the guard against web pages.
+
+use std::net::IpAddr;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::header::{HOST, ORIGIN, PROXY_AUTHORIZATION};
+use http::{HeaderMap, HeaderValue};
+use ipnet::IpNet;
+use sha2::{Digest as _, Sha256};
+
+use crate::outbound::TOKEN_HEADER;
+use crate::refusal::{Code, Refusal};
+use crate::secret::Secret;
+
+/// `[access]`, with its tokens read.
+#[derive(Debug, Default)]
+pub struct Access {
+    /// The clients that may use the proxy; empty when no token is asked for.
+    pub tokens: Tokens,
+    /// Addresses that may connect.
+    pub from: Vec<IpNet>,
+    /// Origins whose pages may call the gateway.
+    pub origins: Vec<HeaderValue>,
+    /// Further names by which the gateway and the admin listener may be called.
+    pub hosts: Vec<String>,
+}
+
+impl Access {
+    /// Whether a peer's address may use the proxy. A Unix socket's peer has none, and has passed
+    /// the file's permissions.
+    ///
+    /// # Errors
+    ///
+    /// `client_not_allowed`.
+    pub fn address(&self, peer: Option<IpAddr>) -> Result<(), Refusal> {
+        let Some(peer) = peer.map(|peer| peer.to_canonical()) else { return Ok(()) };
+        if self.from.iter().any(|net| net.contains(&peer)) {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::ClientNotAllowed, format!("{peer} is not in access.from")))
+    }
+
+    /// The name of the client that sent a request, when tokens are asked for.
+    ///
+    /// # Errors
+    ///
+    /// `client_unauthenticated`.
+    pub fn client(&self, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+        if self.tokens.is_empty() {
+            return Ok(None);
+        }
+        let shown = headers.get(PROXY_AUTHORIZATION).or_else(|| headers.get(TOKEN_HEADER));
+        let Some(shown) = shown else {
+            return Err(Refusal::new(Code::ClientUnauthenticated, "the request shows no token"));
+        };
+        let name = self.tokens.owner(shown.as_bytes());
+        let name = name.ok_or_else(|| {
+            Refusal::new(Code::ClientUnauthenticated, "the token is not one of access.tokens")
+        })?;
+        Ok(Some(name.to_owned()))
+    }
+
+    /// The guard against web pages, for listeners that answer to plain URLs. `own` are the names
+    /// of the listener itself, none for a Unix socket.
+    ///
+    /// A page whose origin is allowed may call; any other is refused, as is a `Host` that is not
+    /// ours: that is a name an attacker points at this address (DNS rebinding).
+    ///
+    /// # Errors
+    ///
+    /// `wrong_authority`, `cross_site`.
+    pub fn page(&self, headers: &HeaderMap, own: Option<&[String]>) -> Result<(), Refusal> {
+        if let Some(own) = own {
+            let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            let known = own.iter().chain(&self.hosts).any(|name| name.eq_ignore_ascii_case(host));
+            if !known {
+                let detail = format!("this listener is not called \"{}\"", host.escape_debug());
+                return Err(Refusal::new(Code::WrongAuthority, detail));
+            }
+        }
+        if let Some(origin) = headers.get(ORIGIN) {
+            if self.origins.contains(origin) {
+                return Ok(());
+            }
+            return Err(Refusal::new(Code::CrossSite, "Origin is not in access.origins"));
+        }
+        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        match site {
+            None | Some(b"same-origin" | b"none") => Ok(()),
+            Some(_) => Err(Refusal::new(
+                Code::CrossSite,
+                "a browser says that a page of another origin made this request",
+            )),
+        }
+    }
+}
+
+/// Clients and the hashes of their tokens.
+#[derive(Debug, Default)]
+pub struct Tokens(Vec<(String, [u8; 32])>);
+
+impl Tokens {
+    /// Reads lines of `name:sha256-of-token`; empty lines and `#` remarks are skipped.
+    ///
+    /// # Errors
+    ///
+    /// The number of the first line that is neither, or a sentence when there is no token at all.
+    pub fn parse(secret: &Secret) -> Result<Self, String> {
+        let text = std::str::from_utf8(secret.expose()).map_err(|_| "is not UTF-8".to_owned())?;
+        let mut tokens = Vec::new();
+        for (number, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let bad = || format!("has no name:sha256-in-hex on line {}", number + 1);
+            let (name, hash) = line.split_once(':').ok_or_else(bad)?;
+            let hash = base16ct::mixed::decode_vec(hash.trim()).map_err(|_| bad())?;
+            tokens.push((name.trim().to_owned(), hash.try_into().map_err(|_| bad())?));
+        }
+        if tokens.is_empty() {
+            return Err("holds no token".into());
+        }
+        Ok(Self(tokens))
+    }
+
+    /// Whether no token is asked for.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The client whose token a header shows: `Basic` with name and token (as a proxy URL's user
+    /// info is sent), `Bearer`, or the token alone.
+    fn owner(&self, shown: &[u8]) -> Option<&str> {
+        let (scheme, value) = match shown.iter().position(|byte| *byte == b' ') {
+            Some(space) => (shown[..space].to_ascii_lowercase(), shown[space + 1..].trim_ascii()),
+            None => (Vec::new(), shown),
+        };
+        if scheme != b"basic" {
+            return self.with_token(None, value);
+        }
+        let decoded = Secret::new(STANDARD.decode(value).ok()?);
+        let decoded = decoded.expose();
+        let colon = decoded.iter().position(|byte| *byte == b':')?;
+        self.with_token(Some(&decoded[..colon]), &decoded[colon + 1..])
+    }
+
+    fn with_token(&self, name: Option<&[u8]>, token: &[u8]) -> Option<&str> {
+        let hash: [u8; 32] = Sha256::digest(token).into();
+        let owner = self.0.iter().find(|(owner, known)| {
+            name.is_none_or(|name| name == owner.as_bytes())
+                && verify_slices_are_equal(known, &hash).is_ok()
+        });
+        owner.map(|(name, _)| name.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn access() -> Access {
+        let hash = base16ct::lower::encode_string(&Sha256::digest(b"t0ken"));
+        let tokens = Tokens::parse(&Secret::new(format!("# app\napp:{hash}\n").into_bytes()));
+        Access {
+            tokens: tokens.expect("one token"),
+            from: vec!["127.0.0.0/8".parse().expect("a net")],
+            origins: vec![HeaderValue::from_static("http://localhost:3000")],
+            hosts: vec!["countersign:8081".into()],
+        }
+    }
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        let value = |text: &str| HeaderValue::from_str(text).expect("a value");
+        pairs.iter().map(|(n, v)| (http::HeaderName::from_static(n), value(v))).collect()
+    }
+
+    #[test]
+    fn tokens_are_taken_in_every_form_clients_send_them() {
+        let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+        for (name, value, admitted) in [
+            ("proxy-authorization", basic("app:t0ken"), true),
+            ("proxy-authorization", "Bearer t0ken".into(), true),
+            ("proxy-authorization", "bearer t0ken".into(), true),
+            ("countersign-token", "t0ken".into(), true),
+            ("proxy-authorization", basic("other:t0ken"), false),
+            ("proxy-authorization", basic("app:T0ken"), false),
+            ("proxy-authorization", basic("t0ken"), false),
+            ("proxy-authorization", "Basic !!!".into(), false),
+            ("countersign-token", String::new(), false),
+            ("authorization", "Bearer t0ken".into(), false),
+        ] {
+            let client = access().client(&headers(&[(name, &value)]));
+            assert_eq!(client.is_ok_and(|c| c.as_deref() == Some("app")), admitted, "{value}");
+        }
+    }
+
+    #[test]
+    fn token_files_with_mistakes_name_the_line() {
+        for (text, expected) in [
+            ("", "holds no token"),
+            ("app", "on line 1"),
+            ("# x\napp:12", "on line 2"),
+            ("app:zz", "on line 1"),
+        ] {
+            let error = Tokens::parse(&Secret::new(text.into())).expect_err(text);
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_origins_and_rebound_names_are_refused() {
+        let own = ["127.0.0.1:8081".to_owned(), "localhost:8081".to_owned()];
+        for (pairs, refused) in [
+            (vec![("host", "127.0.0.1:8081")], None),
+            (vec![("host", "LOCALHOST:8081")], None),
+            (vec![("host", "countersign:8081")], None),
+            (vec![("host", "evil.example:8081")], Some(Code::WrongAuthority)),
+            (vec![("host", "127.0.0.1")], Some(Code::WrongAuthority)),
+            (vec![], Some(Code::WrongAuthority)),
+            (vec![("host", "localhost:8081"), ("sec-fetch-site", "none")], None),
+            (
+                vec![("host", "localhost:8081"), ("sec-fetch-site", "cross-site")],
+                Some(Code::CrossSite),
+            ),
+            (
+                vec![("host", "localhost:8081"), ("sec-fetch-site", "same-site")],
+                Some(Code::CrossSite),
+            ),
+            (vec![("host", "localhost:8081"), ("origin", "null")], Some(Code::CrossSite)),
+            (
+                vec![("host", "localhost:8081"), ("origin", "http://evil.example")],
+                Some(Code::CrossSite),
+            ),
+            (
+                vec![
+                    ("host", "localhost:8081"),
+                    ("origin", "http://localhost:3000"),
+                    ("sec-fetch-site", "cross-site"),
+                ],
+                None,
+            ),
+        ] {
+            let result = access().page(&headers(&pairs), Some(&own));
+            assert_eq!(result.err().map(|refusal| refusal.code), refused, "{pairs:?}");
+        }
+        assert!(access().page(&headers(&[]), None).is_ok(), "a Unix socket has no Host to check");
+    }
+
+    #[test]
+    fn addresses_outside_the_ranges_are_refused() {
+        let allowed = |peer: &str| access().address(Some(peer.parse().expect("an address")));
+        assert!(allowed("127.0.0.9").is_ok());
+        assert!(allowed("::ffff:127.0.0.1").is_ok(), "a mapped address is the address it maps");
+        assert!(allowed("10.0.0.1").is_err());
+        assert!(access().address(None).is_ok());
+    }
+}

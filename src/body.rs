@@ -1,0 +1,319 @@
+//! Bodies: collected under a limit where a scheme reads them, streamed with deadlines otherwise.
+//!
+//! No body is ever cut quietly. One that grows past its limit, stands still or breaks off ends in
+//! an error, which closes the connection it was being written to.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep};
+
+use crate::record::Record;
+
+/// Why a body could not be had whole.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CollectError {
+    /// It is, or grew, larger than the limit; the number is what was declared.
+    TooLarge(Option<u64>),
+    /// It was not there in time.
+    TooSlow,
+    /// The client went away or broke its framing.
+    Broken,
+}
+
+/// Reads a body whole.
+///
+/// A declared length over `limit` is refused before a byte is read, so that a client which sent
+/// `Expect: 100-continue` never uploads it.
+///
+/// # Errors
+///
+/// See [`CollectError`]. Nothing is ever truncated.
+pub async fn collect(
+    body: Incoming,
+    limit: u64,
+    deadline: Duration,
+) -> Result<Bytes, CollectError> {
+    let declared = body.size_hint().exact();
+    if declared.is_some_and(|length| length > limit) {
+        return Err(CollectError::TooLarge(declared));
+    }
+    let room = usize::try_from(limit).unwrap_or(usize::MAX);
+    let whole = tokio::time::timeout(deadline, gather(Limited::new(body, room), declared));
+    whole.await.map_err(|_| CollectError::TooSlow)?
+}
+
+async fn gather(mut body: Limited<Incoming>, declared: Option<u64>) -> Result<Bytes, CollectError> {
+    let mut whole = BytesMut::new();
+    let mut first = None;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let grew = error.is::<http_body_util::LengthLimitError>();
+            if grew { CollectError::TooLarge(None) } else { CollectError::Broken }
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        // Most bodies arrive in one piece and need no copy.
+        if whole.is_empty() && first.is_none() {
+            first = Some(data);
+            continue;
+        }
+        if let Some(first) = first.take() {
+            let length = declared.and_then(|length| usize::try_from(length).ok());
+            whole.reserve(length.unwrap_or(first.len() + data.len()));
+            whole.extend_from_slice(&first);
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(first.unwrap_or_else(|| whole.freeze()))
+}
+
+/// Why a streamed body ended early.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum StreamError {
+    /// No byte for this long.
+    Idle(Duration),
+    /// The answer is complete, so the rest of the request is not wanted.
+    Answered,
+    /// The other side broke off.
+    Broken(String),
+}
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Idle(limit) => write!(f, "no byte for {limit:?}"),
+            Self::Answered => f.write_str("the answer is complete before the request"),
+            Self::Broken(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl std::error::Error for StreamError {}
+
+/// A body on its way to the upstream.
+#[derive(Debug)]
+pub enum Upload {
+    /// Held whole (or empty).
+    Whole(Full<Bytes>),
+    /// Streamed from the client.
+    Stream(Box<Stream>),
+}
+
+impl Upload {
+    /// A body in hand.
+    pub fn whole(body: Bytes) -> Self {
+        Self::Whole(Full::new(body))
+    }
+
+    /// A body streamed from the client, with the two ends that watch it.
+    pub fn stream(body: Incoming, idle: Duration) -> (Self, Watch) {
+        let (sent, when_sent) = oneshot::channel();
+        let (keep, answered) = oneshot::channel();
+        let stream =
+            Stream { body, idle: Idle::new(idle), answered: Some(answered), sent: Some(sent) };
+        (Self::Stream(Box::new(stream)), Watch { sent: when_sent, keep: Keep(keep) })
+    }
+}
+
+/// What the pipeline knows of a streamed upload.
+#[derive(Debug)]
+pub struct Watch {
+    /// Resolves, either way, when the upload is over.
+    pub sent: oneshot::Receiver<()>,
+    /// While this lives, the upload goes on.
+    pub keep: Keep,
+}
+
+/// Keeps an upload going; dropped with the response. An upstream that answered in full may never
+/// read the rest, and the client would wait for ever to send it.
+#[derive(Debug)]
+pub struct Keep(#[expect(dead_code, reason = "its drop is its message")] oneshot::Sender<()>);
+
+/// A client's body with an idle limit, that stops when its request is answered.
+#[derive(Debug)]
+pub struct Stream {
+    body: Incoming,
+    idle: Idle,
+    answered: Option<oneshot::Receiver<()>>,
+    sent: Option<oneshot::Sender<()>>,
+}
+
+impl Stream {
+    fn poll_frame(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.idle.reset();
+            if frame.is_none() || self.body.is_end_stream() {
+                self.over();
+            }
+            return Poll::Ready(frame.map(|f| f.map_err(|e| StreamError::Broken(e.to_string()))));
+        }
+        let answered = self.answered.as_mut();
+        if answered.is_some_and(|answered| Pin::new(answered).poll(cx).is_ready()) {
+            self.over();
+            return Poll::Ready(Some(Err(StreamError::Answered)));
+        }
+        if let Poll::Ready(error) = self.idle.poll(cx) {
+            self.over();
+            return Poll::Ready(Some(Err(error)));
+        }
+        Poll::Pending
+    }
+
+    fn over(&mut self) {
+        self.answered = None;
+        self.sent = None;
+    }
+}
+
+impl Body for Upload {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match self.get_mut() {
+            Self::Whole(full) => Pin::new(full)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|f| f.map_err(|never| match never {}))),
+            Self::Stream(stream) => stream.poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Whole(full) => full.is_end_stream(),
+            Self::Stream(stream) => stream.body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(full) => full.size_hint(),
+            Self::Stream(stream) => stream.body.size_hint(),
+        }
+    }
+}
+
+/// A body on its way to the client, with the record that is written when it ends.
+#[derive(Debug)]
+pub struct Reply {
+    source: Source,
+    record: Option<Box<Record>>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Whole(Full<Bytes>),
+    Stream { body: Incoming, idle: Idle, _upload: Option<Keep> },
+}
+
+impl Reply {
+    /// An answer of our own.
+    pub fn whole(body: Bytes, record: Option<Box<Record>>) -> Self {
+        Self { source: Source::Whole(Full::new(body)), record }
+    }
+
+    /// The upstream's answer, streamed.
+    pub fn stream(
+        body: Incoming,
+        idle: Duration,
+        upload: Option<Keep>,
+        record: Option<Box<Record>>,
+    ) -> Self {
+        Self { source: Source::Stream { body, idle: Idle::new(idle), _upload: upload }, record }
+    }
+
+    fn poll_source(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        match &mut self.source {
+            Source::Whole(full) => Pin::new(full)
+                .poll_frame(cx)
+                .map(|frame| frame.map(|f| f.map_err(|never| match never {}))),
+            Source::Stream { body, idle, .. } => {
+                if let Poll::Ready(frame) = Pin::new(body).poll_frame(cx) {
+                    idle.reset();
+                    let broken = |e: hyper::Error| StreamError::Broken(e.to_string());
+                    return Poll::Ready(frame.map(|f| f.map_err(broken)));
+                }
+                idle.poll(cx).map(|error| Some(Err(error)))
+            }
+        }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = StreamError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
+        let this = self.get_mut();
+        let polled = this.poll_source(cx);
+        if let (Some(record), Poll::Ready(Some(frame))) = (&mut this.record, &polled) {
+            match frame {
+                Ok(frame) => record.sent(frame.data_ref().map_or(0, Bytes::len)),
+                Err(error) => record.cut(error),
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Whole(full) => full.is_end_stream(),
+            Source::Stream { body, .. } => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Whole(full) => full.size_hint(),
+            Source::Stream { body, .. } => body.size_hint(),
+        }
+    }
+}
+
+/// A deadline that moves with every byte. The timer is only armed once something waits.
+#[derive(Debug)]
+struct Idle {
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+    waiting: bool,
+}
+
+impl Idle {
+    fn new(limit: Duration) -> Self {
+        Self { limit, timer: None, waiting: false }
+    }
+
+    fn reset(&mut self) {
+        self.waiting = false;
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<StreamError> {
+        let limit = self.limit;
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        if !self.waiting {
+            self.waiting = true;
+            timer.as_mut().reset(Instant::now() + limit);
+        }
+        timer.as_mut().poll(cx).map(|()| StreamError::Idle(limit))
+    }
+}

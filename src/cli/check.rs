@@ -1,0 +1,26 @@
+//! `check`: everything `run` does before it listens, and nothing after.
+
+use std::io::Write;
+use std::path::Path;
+
+use super::{CliError, runtime};
+use crate::config::Config;
+use crate::snapshot::{Snapshot, Surroundings};
+
+pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+    let config = Config::load(path)?;
+    let surroundings = Surroundings::default();
+    let snapshot = runtime()?.block_on(Snapshot::build(&config, &surroundings, None))?;
+    let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
+    let path = path.display();
+    writeln!(out, "{path}: {} and {}, all good", plural(routes, "route"), plural(keys, "key"))?;
+    for key in &snapshot.keys {
+        let print = key.public_key.fingerprint();
+        writeln!(out, "  {}: {} {print}, signs and verifies", key.name, key.algorithm())?;
+    }
+    Ok(())
+}
+
+fn plural(count: usize, what: &str) -> String {
+    if count == 1 { format!("1 {what}") } else { format!("{count} {what}s") }
+}

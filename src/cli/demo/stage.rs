@@ -1,0 +1,170 @@
+//! The demo's scene: keys, configuration, stand-ins, proxy, all in a directory that goes away.
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::cli::CliError;
+use crate::cli::keys::create_private;
+use crate::cli::run::bind;
+use crate::config::Config;
+use crate::keys::{Algorithm, PrivateKey};
+use crate::moment::{Moments, unix_ms};
+use crate::pipeline::Pipeline;
+use crate::route::Route;
+use crate::server::{Listener, Role, Server};
+use crate::snapshot::{Snapshot, Snapshots, Surroundings};
+use crate::standin::StandIn;
+
+/// Everything that runs.
+pub(super) struct Stage {
+    /// The stand-ins, by route.
+    pub(super) providers: BTreeMap<String, SocketAddr>,
+    /// The forward listener's URL.
+    pub(super) forward: String,
+    /// The gateway's URL.
+    pub(super) gateway: String,
+    /// The configuration file.
+    pub(super) config: PathBuf,
+    hosts: BTreeMap<String, String>,
+    urls: BTreeMap<String, String>,
+    _directory: Directory,
+}
+
+impl Stage {
+    /// Makes the keys, starts the stand-ins, then the proxy with a configuration that leads to
+    /// them.
+    pub(super) async fn set() -> Result<Self, CliError> {
+        let directory = Directory::make()?;
+        let keys =
+            [("sinohope.pem", Algorithm::EcdsaP256), ("metasv.pem", Algorithm::EcdsaSecp256k1)];
+        for (name, algorithm) in keys {
+            let key = PrivateKey::generate(algorithm);
+            create_private(&directory.0.join(name), key.to_pkcs8_pem().as_bytes())?;
+        }
+        create_private(&directory.0.join("token.jwt"), b"throw-away-demo-token")?;
+        let config = directory.0.join("proxy.toml");
+        // Bound to nothing yet: only to have the schemes with their keys.
+        let draft = Config::parse(&configuration(&BTreeMap::new()), &config)?;
+        let draft = Snapshot::build(&draft, &Surroundings::default(), None).await?;
+        let mut providers = BTreeMap::new();
+        let mut hosts = BTreeMap::new();
+        for route in draft.routes.all() {
+            let address = stand_in(route).start(unix_ms).await?;
+            providers.insert(route.name.to_string(), address);
+            let host = route.host.as_ref().map(ToString::to_string).unwrap_or_default();
+            hosts.insert(route.name.to_string(), host);
+        }
+        let text = configuration(&providers);
+        std::fs::write(&config, &text).map_err(|error| CliError::at(&config, &error))?;
+        let listeners = serve(&Config::parse(&text, &config)?).await?;
+        let [forward, gateway] = listeners;
+        let urls =
+            providers.iter().map(|(name, at)| (name.clone(), format!("http://{at}"))).collect();
+        Ok(Self { providers, forward, gateway, config, hosts, urls, _directory: directory })
+    }
+
+    /// The host a route is for.
+    pub(super) fn host(&self, route: &str) -> &str {
+        self.hosts.get(route).map_or("", String::as_str)
+    }
+
+    /// The URL of a route's stand-in.
+    pub(super) fn provider(&self, route: &str) -> &String {
+        self.urls.get(route).unwrap_or(&self.forward)
+    }
+}
+
+/// Starts the proxy; returns the forward and the gateway listener's URLs.
+async fn serve(config: &Config) -> Result<[String; 2], CliError> {
+    let surroundings = Surroundings::default();
+    let snapshot = Snapshot::build(config, &surroundings, None).await?;
+    let listeners = bind(config).await?;
+    let url = |role: Role| {
+        let found = listeners.iter().find(|listener| listener.role() == role);
+        let address = found.and_then(|listener: &Listener| listener.bound().tcp());
+        address.map_or_else(String::new, |address| format!("http://{address}"))
+    };
+    let urls = [url(Role::Forward), url(Role::Gateway)];
+    let metrics = Arc::clone(&surroundings.metrics);
+    let pipeline = Pipeline::new(Snapshots::new(snapshot), Moments::new(config.replica), metrics);
+    let server = Server::new(listeners, pipeline, surroundings);
+    tokio::spawn(server.serve(std::future::pending(), std::future::pending()));
+    Ok(urls)
+}
+
+fn stand_in(route: &Route) -> StandIn {
+    let keys = route.keys.iter().map(|key| (key.slot, key.signer.public_key().clone())).collect();
+    StandIn::new(route.entry, Arc::clone(&route.scheme), keys)
+}
+
+/// The demo's configuration. Without `providers` the routes lead nowhere yet.
+fn configuration(providers: &BTreeMap<String, SocketAddr>) -> String {
+    let mut text = String::from(CONFIGURATION);
+    for name in ["metasv", "metasv_token", "sinohope"] {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        let address = providers.get(name).unwrap_or(&nowhere);
+        text.push_str(&format!("\n[upstreams.{name}]\nurl = \"http://{address}\"\n"));
+    }
+    text
+}
+
+const CONFIGURATION: &str = r#"[listen]
+forward = "127.0.0.1:0"
+gateway = "127.0.0.1:0"
+
+[stores.files]
+kind = "file"
+dir = "."
+
+[keys.sinohope]
+store = "files"
+entry = "sinohope.pem"
+
+[keys.metasv]
+store = "files"
+entry = "metasv.pem"
+
+[secrets.metasv_token]
+store = "files"
+entry = "token.jwt"
+
+[routes.sinohope]
+host = "api.sinohope.com"
+scheme = "sinohope"
+keys = { signer = "sinohope" }
+upstream = "sinohope"
+
+[routes.metasv]
+host = "apiv2.metasv.com"
+scheme = "metasv"
+keys = { signer = "metasv" }
+upstream = "metasv"
+
+[routes.metasv_token]
+scheme = "metasv"
+secrets = { token = "metasv_token" }
+upstream = "metasv_token"
+"#;
+
+/// A directory of our own that is removed at the end, with the keys in it.
+struct Directory(PathBuf);
+
+impl Directory {
+    fn make() -> Result<Self, CliError> {
+        let name = format!("countersign-demo-{}-{:x}", std::process::id(), unix_ms());
+        let path = std::env::temp_dir().join(name);
+        let made = DirBuilder::new().mode(0o700).create(&path);
+        made.map_err(|error| CliError::at(&path, &error))?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _kept = std::fs::remove_dir_all(&self.0);
+    }
+}

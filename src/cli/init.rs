@@ -1,0 +1,142 @@
+//! `init`: a commented proxy.toml for the providers named, and a key for each. It asks nothing
+//! and overwrites nothing.
+
+use std::fmt::Write as _;
+use std::fs::DirBuilder;
+use std::io::Write;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use super::keys::{create_private, write_public_forms};
+use super::{CliError, Exit};
+use crate::keys::{Algorithm, PrivateKey};
+use crate::scheme::{self, Entry, KeySlot, REGISTRY};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct InitArgs {
+    /// A provider to sign for; may be given several times
+    #[arg(long = "provider", required = true, value_name = "NAME", value_parser = provider)]
+    providers: Vec<&'static Entry>,
+    /// Where proxy.toml and keys/ are written
+    #[arg(long, default_value = ".")]
+    dir: PathBuf,
+}
+
+fn provider(name: &str) -> Result<&'static Entry, String> {
+    let known: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
+    scheme::find(name).ok_or_else(|| format!("the providers are: {}", known.join(", ")))
+}
+
+pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let mut providers = args.providers.clone();
+    providers.sort_by_key(|entry| entry.name);
+    providers.dedup_by_key(|entry| entry.name);
+    let config = args.dir.join("proxy.toml");
+    if config.exists() {
+        let what = format!("{} exists already", config.display());
+        return Err(CliError::new(Exit::Failed, what).fix("write elsewhere with --dir"));
+    }
+    let keys = args.dir.join("keys");
+    // A mode cannot be set on a directory that is there already: its files' modes guard the keys.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&keys);
+    made.map_err(|error| CliError::at(&keys, &error))?;
+    for entry in &providers {
+        for slot in entry.keys {
+            make_key(&keys, entry, slot, out)?;
+        }
+    }
+    std::fs::write(&config, configuration(&providers))
+        .map_err(|error| CliError::at(&config, &error))?;
+    writeln!(out, "wrote {}", config.display())?;
+    next_steps(&config, &providers, out)
+}
+
+fn make_key(
+    dir: &Path,
+    entry: &Entry,
+    slot: &KeySlot,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let path = dir.join(format!("{}.pem", key_name(entry, slot)));
+    let key = PrivateKey::generate(first(slot));
+    create_private(&path, key.to_pkcs8_pem().as_bytes())?;
+    writeln!(out, "made {} (mode 0600; back it up)", path.display())?;
+    writeln!(out, "register this public key with {}:\n", entry.name)?;
+    write_public_forms(&key.public_key(), out)?;
+    Ok(writeln!(out)?)
+}
+
+/// One key to a provider is the rule, and then it has the provider's name.
+fn key_name(entry: &Entry, slot: &KeySlot) -> String {
+    if entry.keys.len() == 1 { entry.name.into() } else { format!("{}-{}", entry.name, slot.name) }
+}
+
+fn first(slot: &KeySlot) -> Algorithm {
+    *slot.algorithms.first().expect("a slot takes some algorithm")
+}
+
+/// The file. It holds what is needed and says where the rest is described.
+fn configuration(providers: &[&Entry]) -> String {
+    let mut text = String::from(HEAD);
+    for entry in providers {
+        for slot in entry.keys {
+            let (name, algorithm) = (key_name(entry, slot), first(slot));
+            let _infallible = writeln!(
+                text,
+                "[keys.{name}]\nstore = \"files\"\nentry = \"{name}.pem\"\nalgorithm = \"{algorithm}\"\n"
+            );
+        }
+    }
+    text.push_str(ROUTES);
+    for entry in providers {
+        let keys: Vec<_> = entry
+            .keys
+            .iter()
+            .map(|slot| format!("{} = \"{}\"", slot.name, key_name(entry, slot)))
+            .collect();
+        let (name, host, keys) = (entry.name, entry.host, keys.join(", "));
+        let _infallible = writeln!(
+            text,
+            "\n# {}\n[routes.{name}]\nhost = \"{host}\"\nscheme = \"{name}\"\nkeys = {{ {keys} }}",
+            entry.summary
+        );
+        for param in entry.params {
+            let (param, default) = (param.name, param.default);
+            let _infallible = writeln!(text, "#params = {{ {param} = \"{default}\" }}");
+        }
+    }
+    text
+}
+
+const HEAD: &str = "\
+# countersign's configuration. Every setting is described in proxy.toml.example.
+#
+#   countersign check      reads this file, opens every key, starts nothing
+#   countersign run        serves
+
+[listen]
+forward = \"127.0.0.1:8080\"   # HTTP_PROXY=http://127.0.0.1:8080
+gateway = \"127.0.0.1:8081\"   # http://127.0.0.1:8081/<route>/path
+admin = \"127.0.0.1:8089\"     # /healthz, /readyz, /metrics
+
+[stores.files]
+kind = \"file\"
+dir = \"keys\"                 # beside this file; readable by you alone
+
+";
+
+const ROUTES: &str = "\
+# A request takes the route of its host. What the program writes as http://HOST/...
+# leaves over TLS, signed. Point it elsewhere (a sandbox) with an [upstreams] table.
+";
+
+fn next_steps(config: &Path, providers: &[&Entry], out: &mut dyn Write) -> Result<(), CliError> {
+    let config = config.display();
+    writeln!(out, "\nnext:\n  countersign check {config}\n  countersign run {config}")?;
+    for entry in providers {
+        let (name, host) = (entry.name, entry.host);
+        writeln!(out, "  HTTP_PROXY=http://127.0.0.1:8080 your-program   # calls http://{host}/…")?;
+        writeln!(out, "  curl http://127.0.0.1:8081/{name}/…")?;
+    }
+    Ok(())
+}

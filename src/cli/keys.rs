@@ -1,0 +1,231 @@
+//! `countersign keys`: making, importing, encrypting and showing keys.
+//!
+//! Whatever form a key comes in, it is written as PKCS#8 in PEM, in a new file of mode 0600.
+
+mod forms;
+mod passphrase;
+mod private_file;
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use zeroize::Zeroizing;
+
+pub(crate) use forms::write_public_forms;
+use passphrase::Passphrases;
+pub(crate) use private_file::create_private;
+use private_file::replace_private;
+
+use super::error::CliError;
+use crate::keys::{Algorithm, FormatError, PassphraseFault, PrivateKey, variable};
+use crate::secret::Secret;
+
+/// Make, import, encrypt and show keys.
+#[derive(Debug, clap::Args)]
+pub(crate) struct KeysArgs {
+    #[command(subcommand)]
+    command: KeysCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum KeysCommand {
+    /// Make a new key and show its public half.
+    New {
+        /// ecdsa_p256 or ecdsa_secp256k1.
+        #[arg(long)]
+        algorithm: Algorithm,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Read a key in any form (PEM, DER, hex, WIF) and write it as PKCS#8 in PEM.
+    Import {
+        /// The file to read, or - for standard input.
+        #[arg(long = "in", value_name = "FILE")]
+        input: PathBuf,
+        /// The key's algorithm, where the form does not say it: a bare number in hex.
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
+        #[command(flatten)]
+        output: Output,
+    },
+    /// Encrypt a key that is not, in place or into a new file.
+    Encrypt {
+        /// The file of the key.
+        file: PathBuf,
+        /// A new file for the encrypted key; FILE stays as it is then.
+        #[arg(long, value_name = "PATH")]
+        out: Option<PathBuf>,
+        #[command(flatten)]
+        passphrase: PassphraseEnv,
+    },
+    /// Show a key's public half in the forms that providers ask for.
+    Show {
+        /// The file of the private key, or - for standard input.
+        file: PathBuf,
+        /// The key's algorithm, where the form does not say it: a bare number in hex.
+        #[arg(long)]
+        algorithm: Option<Algorithm>,
+        /// One JSON object instead of text.
+        #[arg(long)]
+        json: bool,
+        #[command(flatten)]
+        passphrase: PassphraseEnv,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Output {
+    /// The file to create. An existing file is never overwritten.
+    #[arg(long, value_name = "PATH")]
+    out: PathBuf,
+    /// Encrypt the file with a passphrase.
+    #[arg(long)]
+    encrypt: bool,
+    #[command(flatten)]
+    passphrase: PassphraseEnv,
+}
+
+#[derive(Debug, clap::Args)]
+struct PassphraseEnv {
+    /// The variable with the passphrase. If it is not set, the terminal asks.
+    #[arg(long = "passphrase-env", value_name = "VAR", default_value = "COUNTERSIGN_PASSPHRASE")]
+    variable: String,
+}
+
+/// Runs one of the commands; what it has to say goes to `out`.
+pub(crate) fn run(args: KeysArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let prompt = |text: &str| rpassword::prompt_password(text);
+    let mut session = Session { out, stdin: &mut io::stdin(), lookup: variable, prompt: &prompt };
+    session.run(args.command)
+}
+
+/// What a command talks to.
+struct Session<'a> {
+    out: &'a mut dyn Write,
+    stdin: &'a mut dyn Read,
+    lookup: crate::keys::Lookup,
+    prompt: &'a dyn Fn(&str) -> io::Result<String>,
+}
+
+impl Session<'_> {
+    fn run(&mut self, command: KeysCommand) -> Result<(), CliError> {
+        match command {
+            KeysCommand::New { algorithm, output } => {
+                self.write_new(&PrivateKey::generate(algorithm), &output)
+            }
+            KeysCommand::Import { input, algorithm, output } => {
+                let key = self.read_key(&input, algorithm, &output.passphrase)?;
+                self.write_new(&key, &output)
+            }
+            KeysCommand::Encrypt { file, out, passphrase } => {
+                self.encrypt(&file, out.as_deref(), &passphrase)
+            }
+            KeysCommand::Show { file, algorithm, json, passphrase } => {
+                let key = self.read_key(&file, algorithm, &passphrase)?.public_key();
+                match json {
+                    true => forms::write_json(&key, self.out),
+                    false => write_public_forms(&key, self.out),
+                }
+            }
+        }
+    }
+
+    fn write_new(&mut self, key: &PrivateKey, output: &Output) -> Result<(), CliError> {
+        let pem = match output.encrypt {
+            true => key.to_encrypted_pem(&self.passphrases(&output.passphrase).new_one()?)?,
+            false => key.to_pkcs8_pem(),
+        };
+        create_private(&output.out, pem.as_bytes())?;
+        writeln!(self.out, "private key  {}", output.out.display())?;
+        write_public_forms(&key.public_key(), self.out)
+    }
+
+    fn encrypt(
+        &mut self,
+        file: &Path,
+        out: Option<&Path>,
+        passphrase: &PassphraseEnv,
+    ) -> Result<(), CliError> {
+        let bytes = self.read_bytes(file)?;
+        let key = PrivateKey::parse(bytes.expose(), None, None).map_err(|error| {
+            match error.passphrase {
+                PassphraseFault::Missing => CliError::failed(
+                    format!("{} is encrypted already", file.display()),
+                    "to change the passphrase: countersign keys import --encrypt",
+                ),
+                PassphraseFault::None | PassphraseFault::Wrong => in_file(file, error),
+            }
+        })?;
+        let pem = key.to_encrypted_pem(&self.passphrases(passphrase).new_one()?)?;
+        let target = out.unwrap_or(file);
+        match out {
+            Some(new) => create_private(new, pem.as_bytes())?,
+            None => replace_private(file, pem.as_bytes())?,
+        }
+        writeln!(self.out, "{} is encrypted", target.display())?;
+        Ok(())
+    }
+
+    fn read_key(
+        &mut self,
+        file: &Path,
+        algorithm: Option<Algorithm>,
+        passphrase: &PassphraseEnv,
+    ) -> Result<PrivateKey, CliError> {
+        let bytes = self.read_bytes(file)?;
+        match PrivateKey::parse(bytes.expose(), algorithm, None) {
+            Err(error) if error.passphrase == PassphraseFault::Missing => {
+                let secret = self.passphrases(passphrase).of(&shown(file))?;
+                PrivateKey::parse(bytes.expose(), algorithm, Some(&secret))
+            }
+            other => other,
+        }
+        .map_err(|error| in_file(file, error))
+    }
+
+    fn read_bytes(&mut self, file: &Path) -> Result<Secret, CliError> {
+        let opened = match is_stdin(file) {
+            true => read_some(self.stdin),
+            false => File::open(file).and_then(|mut file| read_some(&mut file)),
+        };
+        opened.map_err(|error| {
+            CliError::failed(
+                format!("{} cannot be read: {error}", shown(file)),
+                "name the file of the private key",
+            )
+        })
+    }
+
+    fn passphrases<'b>(&'b self, env: &'b PassphraseEnv) -> Passphrases<'b> {
+        Passphrases { variable: &env.variable, lookup: self.lookup, prompt: self.prompt }
+    }
+}
+
+/// Reads a little more than a key may have, so that the rest of a long file is left alone and
+/// the length is still refused. The buffer has its size at once: growing leaves copies behind.
+fn read_some(from: &mut dyn Read) -> io::Result<Secret> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(2 * MAX_BYTES));
+    from.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(Secret::new(std::mem::take(&mut *bytes)))
+}
+
+fn is_stdin(file: &Path) -> bool {
+    file.as_os_str() == "-"
+}
+
+fn shown(file: &Path) -> String {
+    if is_stdin(file) { "standard input".into() } else { file.display().to_string() }
+}
+
+fn in_file(file: &Path, error: FormatError) -> CliError {
+    let name = shown(file);
+    let fix = if is_stdin(file) { error.fix } else { error.fix.replace("FILE", &name) };
+    CliError::failed(format!("{name} {}", error.what), fix)
+}
+
+/// The most that is a key.
+const MAX_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;

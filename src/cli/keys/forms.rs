@@ -1,0 +1,44 @@
+//! A public key in every form a provider's console asks for.
+
+use std::io::Write;
+
+use base16ct::lower::encode_string as hex;
+use pkcs8::{Document, LineEnding};
+use serde_json::json;
+
+use crate::cli::error::CliError;
+use crate::keys::{Algorithm, PublicKey};
+
+/// Writes the forms for people, each with what it is for.
+pub(crate) fn write_public_forms(key: &PublicKey, out: &mut dyn Write) -> Result<(), CliError> {
+    writeln!(out, "algorithm    {}", key.algorithm())?;
+    writeln!(out, "fingerprint  {}", key.fingerprint())?;
+    writeln!(out, "\nSPKI in hex, which Sinohope's console wants:\n{}", hex(&key.spki()))?;
+    if key.algorithm() == Algorithm::EcdsaSecp256k1 {
+        let point = hex(&key.compressed());
+        writeln!(
+            out,
+            "\ncompressed point, which MetaSV's client-key registration wants:\n{point}"
+        )?;
+    }
+    write!(out, "\nSPKI in PEM, which most others want:\n{}", pem(key))?;
+    Ok(())
+}
+
+/// Writes the forms for programs: one JSON object, with the same members for every algorithm.
+pub(super) fn write_json(key: &PublicKey, out: &mut dyn Write) -> Result<(), CliError> {
+    let forms = json!({
+        "algorithm": key.algorithm().name(),
+        "fingerprint": key.fingerprint(),
+        "spki_hex": hex(&key.spki()),
+        "compressed_hex": hex(&key.compressed()),
+        "spki_pem": pem(key),
+    });
+    writeln!(out, "{forms:#}")?;
+    Ok(())
+}
+
+fn pem(key: &PublicKey) -> String {
+    let document = Document::try_from(key.spki()).expect("an encoded key is DER");
+    document.to_pem("PUBLIC KEY", LineEnding::LF).expect("DER has a form in PEM")
+}

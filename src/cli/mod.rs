@@ -1,0 +1,106 @@
+//! What a person meets: commands, their help, and how an error ends.
+//!
+//! Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration (sysexits.h).
+
+mod check;
+mod demo;
+mod error;
+mod explain;
+mod init;
+mod keys;
+mod raw;
+mod run;
+mod schemes;
+mod verify;
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+pub(crate) use error::{CliError, Exit};
+
+/// A proxy that signs: programs speak plainly, and their requests to custody and trading APIs
+/// leave with the provider's signature.
+#[derive(Debug, Parser)]
+#[command(
+    name = "countersign",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Start here:
+  countersign demo                       see it work, nothing to set up
+  countersign init --provider sinohope   write proxy.toml and make a key
+  countersign run                        serve; then HTTP_PROXY=http://127.0.0.1:8080 your-program"
+)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve: sign what routes name and send it on
+    Run(ConfigFile),
+    /// Read a configuration, open every key, and print every problem; start nothing
+    Check(ConfigFile),
+    /// Write a commented proxy.toml for the providers you name, and make their keys
+    Init(init::InitArgs),
+    /// Show how one request would be signed, without sending it
+    Explain(explain::ExplainArgs),
+    /// Say whether a signed request is valid, and if not, which part
+    Verify(verify::VerifyArgs),
+    /// Make, import, encrypt and show keys
+    Keys(keys::KeysArgs),
+    /// List every scheme with its keys, secrets and params
+    Schemes(schemes::SchemesArgs),
+    /// See the whole thing work: stand-in providers that verify, throw-away keys, real requests
+    Demo(demo::DemoArgs),
+}
+
+#[derive(Debug, clap::Args)]
+struct ConfigFile {
+    /// The configuration
+    #[arg(default_value = "proxy.toml")]
+    config: PathBuf,
+}
+
+/// Runs the command the arguments name. The only function a binary needs.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _closed = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { ExitCode::SUCCESS };
+        }
+    };
+    let mut out = io::stdout().lock();
+    let result = dispatch(arguments.command, &mut out).and_then(|()| Ok(out.flush()?));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough: `countersign schemes | head`.
+        Err(error) if error.broken_pipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _closed = write!(io::stderr(), "{error}");
+            error.exit.into()
+        }
+    }
+}
+
+fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
+    match command {
+        Command::Run(file) => run::run(&file.config, out),
+        Command::Check(file) => check::run(&file.config, out),
+        Command::Init(args) => init::run(&args, out),
+        Command::Explain(args) => explain::run(&args, out),
+        Command::Verify(args) => verify::run(&args, out),
+        Command::Keys(args) => keys::run(args, out),
+        Command::Schemes(args) => schemes::run(&args, out),
+        Command::Demo(args) => demo::run(&args, out),
+    }
+}
+
+/// A runtime for commands that need one.
+fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,188 @@
+//! `run`: start, say what is live, reload on SIGHUP, drain on SIGTERM.
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use super::{CliError, runtime};
+use crate::config::{Config, Log, LogFormat};
+use crate::moment::Moments;
+use crate::pipeline::Pipeline;
+use crate::server::{Bound, Listener, Role, Server};
+use crate::snapshot::{Snapshot, Snapshots, Surroundings};
+
+pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+    let config = Config::load(path)?;
+    log(&config.log);
+    runtime()?.block_on(serve(config, out))
+}
+
+async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
+    let surroundings = Surroundings::default();
+    let snapshot = Snapshot::build(&config, &surroundings, None).await?;
+    let listeners = bind(&config).await?;
+    announce(&snapshot, &listeners, out)?;
+    let snapshots = Snapshots::new(snapshot);
+    let metrics = Arc::clone(&surroundings.metrics);
+    let pipeline = Pipeline::new(snapshots.clone(), Moments::new(config.replica), metrics);
+    let server = Server::new(listeners, pipeline, surroundings.clone());
+    let mut stop = Stop::new()?;
+    let reloads =
+        tokio::spawn(reload(config, snapshots, surroundings, signal(SignalKind::hangup())?));
+    writeln!(out, "ready")?;
+    out.flush()?;
+    let (first, second) = stop.signals();
+    let drained = server.serve(first, second).await;
+    reloads.abort();
+    if drained {
+        tracing::info!("drained");
+    } else {
+        tracing::warn!("stopped with requests under way; timeouts.drain limits the wait");
+    }
+    Ok(())
+}
+
+/// Binds every listener of the configuration.
+pub(super) async fn bind(config: &Config) -> Result<Vec<Listener>, CliError> {
+    let forward = config.listen.forward.map(crate::config::Endpoint::Tcp);
+    let wanted = [
+        (Role::Forward, forward),
+        (Role::Gateway, config.listen.gateway.clone()),
+        (Role::Admin, config.listen.admin.clone()),
+    ];
+    let mut listeners = Vec::new();
+    for (role, endpoint) in wanted {
+        if let Some(endpoint) = endpoint {
+            listeners.push(Listener::bind(role, &endpoint).await?);
+        }
+    }
+    Ok(listeners)
+}
+
+/// What listens, which routes and which keys are live: one line each, a name first.
+fn announce(
+    snapshot: &Snapshot,
+    listeners: &[Listener],
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    writeln!(out, "countersign {}", env!("CARGO_PKG_VERSION"))?;
+    for listener in listeners {
+        let place = match listener.bound() {
+            Bound::Tcp(address) => format!("http://{address}"),
+            Bound::Unix(path) => format!("unix:{}", path.display()),
+        };
+        writeln!(out, "{:<8} {place}", listener.role().name())?;
+    }
+    for route in snapshot.routes.all() {
+        let host = route.host.as_ref().map(ToString::to_string);
+        let host = host.as_deref().unwrap_or("(gateway only)");
+        let keys: Vec<_> = route.keys.iter().map(|key| key.name.as_str()).collect();
+        let keys =
+            if keys.is_empty() { "no key".into() } else { format!("key {}", keys.join(", ")) };
+        let (name, scheme, reach) = (&route.name, route.entry.name, route.reach());
+        writeln!(out, "route    {name}: {host}, {reach}, scheme {scheme}, {keys}")?;
+    }
+    for key in &snapshot.keys {
+        let print = key.public_key.fingerprint();
+        writeln!(out, "key      {}: {} {print}", key.name, key.algorithm())?;
+    }
+    Ok(())
+}
+
+/// Builds a new snapshot at every SIGHUP. A bad file changes nothing.
+async fn reload(
+    started: Config,
+    snapshots: Snapshots,
+    surroundings: Surroundings,
+    mut hangup: Signal,
+) {
+    while hangup.recv().await.is_some() {
+        let current = snapshots.current();
+        let built = match Config::load(&started.path) {
+            Ok(config) => {
+                let built = Snapshot::build(&config, &surroundings, Some(&current)).await;
+                built.map(|snapshot| (config, snapshot))
+            }
+            Err(errors) => Err(errors),
+        };
+        surroundings.metrics.reload(built.is_ok());
+        match built {
+            Ok((config, snapshot)) => {
+                if config.listen != started.listen || config.replica != started.replica {
+                    tracing::warn!(
+                        "[listen] and [nonces] change with a restart, not with a reload"
+                    );
+                }
+                let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
+                snapshots.replace(snapshot);
+                tracing::info!(routes, keys, "reloaded");
+            }
+            Err(errors) => {
+                for error in errors.to_string().lines() {
+                    tracing::error!("{error}");
+                }
+                tracing::error!("not reloaded: the configuration from before stays in use");
+            }
+        }
+    }
+}
+
+/// SIGTERM and SIGINT: the first begins the drain, the second ends it.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+    terminate_again: Signal,
+    interrupt_again: Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate_again: signal(SignalKind::terminate())?,
+            interrupt_again: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    fn signals(&mut self) -> (impl Future<Output = ()> + '_, impl Future<Output = ()> + '_) {
+        let Self { terminate, interrupt, terminate_again, interrupt_again } = self;
+        let first = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            tracing::info!("stopping: requests under way may finish; a second signal ends them");
+        };
+        let second = async {
+            // Each listener hears every signal from the start, so the second is its second.
+            let mut heard = 0;
+            while heard < 2 {
+                tokio::select! {
+                    _ = terminate_again.recv() => heard += 1,
+                    _ = interrupt_again.recv() => heard += 1,
+                }
+            }
+        };
+        (first, second)
+    }
+}
+
+/// Log lines go to standard error; standard output is the announcement's.
+fn log(log: &Log) {
+    let targets: Targets = log.level.parse().expect("the configuration checked the filter");
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(targets);
+    let started = match log.format {
+        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("a log is set up already");
+    }
+}

@@ -1,0 +1,77 @@
+//! `schemes`: the registry, for people and for the documentation.
+
+use std::fmt::Write as _;
+use std::io::Write;
+
+use super::CliError;
+use crate::scheme::{Entry, REGISTRY};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct SchemesArgs {
+    /// Write Markdown, as docs/schemes.md has it
+    #[arg(long)]
+    markdown: bool,
+}
+
+pub(super) fn run(args: &SchemesArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let text = if args.markdown { markdown() } else { plain() };
+    Ok(out.write_all(text.as_bytes())?)
+}
+
+/// One line of an entry: what it is, its name, whether it must be there, and its sentence.
+fn lines(entry: &Entry) -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    for slot in entry.keys {
+        let algorithms: Vec<_> = slot.algorithms.iter().map(|a| a.name()).collect();
+        let need = if slot.required { "" } else { ", optional" };
+        let name = format!("keys.{}", slot.name);
+        lines.push((name, format!("{} ({}{need})", slot.doc, algorithms.join(" or "))));
+    }
+    for slot in entry.secrets {
+        let need = if slot.required { "" } else { " (optional)" };
+        lines.push((format!("secrets.{}", slot.name), format!("{}{need}", slot.doc)));
+    }
+    for param in entry.params {
+        let values = match param.values {
+            [] => String::new(),
+            values => format!(" One of {}.", values.join(", ")),
+        };
+        let text = format!("{} Default {}.{values}", param.doc, param.default);
+        lines.push((format!("params.{}", param.name), text));
+    }
+    lines
+}
+
+fn plain() -> String {
+    let mut text = String::new();
+    for entry in REGISTRY {
+        let _infallible =
+            writeln!(text, "{}\n  {}\n  host: {}", entry.name, entry.summary, entry.host);
+        for (name, doc) in lines(entry) {
+            let _infallible = writeln!(text, "  {name}: {doc}");
+        }
+        text.push('\n');
+    }
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    text
+}
+
+fn markdown() -> String {
+    let mut text = String::from(
+        "# Schemes\n\nMade by `countersign schemes --markdown`; a test keeps it true. A route names \
+         a scheme and fills its slots:\n`keys = { signer = \"…\" }`, `secrets = { … }`, \
+         `params = { … }`.\n",
+    );
+    for entry in REGISTRY {
+        let (name, summary, host) = (entry.name, entry.summary, entry.host);
+        let _infallible = writeln!(
+            text,
+            "\n## {name}\n\n{summary}. Usually at `{host}`.\n\n| slot | what it is |\n|---|---|"
+        );
+        for (slot, doc) in lines(entry) {
+            let _infallible = writeln!(text, "| `{slot}` | {doc} |");
+        }
+    }
+    text
+}

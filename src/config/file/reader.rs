@@ -1,0 +1,423 @@
+//! Takes a parsed document apart, table by table and key by key.
+//!
+//! serde would stop at the first problem. A [`Table`] remembers which keys were asked for and
+//! goes on: a key that is there and cannot be used is reported and becomes
+//! [`Field::Unreadable`], a key nobody asked for is reported with the nearest one that exists.
+
+use toml::Spanned;
+use toml::de::{DeInteger, DeString, DeTable, DeValue};
+
+use super::field::{Field, Key, Named, Pair, Written};
+use super::report::Report;
+use crate::config::error::{Fault, Location, choose, quoted};
+
+/// A table being read.
+#[derive(Debug)]
+pub(super) struct Table<'d> {
+    report: &'d Report<'d>,
+    /// As messages call it: `[keys.metasv]`; empty for the whole file.
+    title: String,
+    /// What messages put before a key's name: `limits.`, or nothing where the table is one of
+    /// several and the line says which.
+    prefix: String,
+    at: Option<Location>,
+    entries: Entries<'d>,
+    asked: Vec<&'static str>,
+}
+
+/// What is in a table.
+#[derive(Clone, Copy, Debug)]
+enum Entries<'d> {
+    /// The table is not there.
+    Missing,
+    /// What stands in its place is no table, which is reported; so nothing in it is missing.
+    Unreadable,
+    Here(&'d DeTable<'d>),
+}
+
+impl<'d> Entries<'d> {
+    fn iter(self) -> impl Iterator<Item = (&'d Name<'d>, &'d Value<'d>)> {
+        let table = match self {
+            Self::Here(table) => Some(table),
+            Self::Missing | Self::Unreadable => None,
+        };
+        table.into_iter().flat_map(DeTable::iter)
+    }
+}
+
+type Name<'d> = Spanned<DeString<'d>>;
+type Value<'d> = Spanned<DeValue<'d>>;
+
+impl<'d> Table<'d> {
+    /// Reads a whole document.
+    pub(super) fn root<R>(
+        report: &'d Report<'d>,
+        entries: &'d DeTable<'d>,
+        read: impl FnOnce(&mut Self) -> R,
+    ) -> R {
+        let (title, prefix) = (String::new(), String::new());
+        let root = Self {
+            report,
+            title,
+            prefix,
+            at: None,
+            entries: Entries::Here(entries),
+            asked: vec![],
+        };
+        root.read(read)
+    }
+
+    fn read<R>(mut self, read: impl FnOnce(&mut Self) -> R) -> R {
+        let result = read(&mut self);
+        self.refuse_the_rest();
+        result
+    }
+
+    /// Where the table's header is; `None` when there is no such table.
+    pub(super) fn at(&self) -> Option<Location> {
+        self.at
+    }
+
+    /// Reads the table `name` of this one, empty when it is not there.
+    pub(super) fn table<R>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> R) -> R {
+        let value = self.find::<()>(name).ok();
+        let entries = value.map_or(Entries::Missing, |value| self.entries_of(name, value));
+        let at = value.map(|value| self.place(value));
+        let (title, prefix) = (format!("[{name}]"), format!("{name}."));
+        Self { report: self.report, title, prefix, at, entries, asked: vec![] }.read(read)
+    }
+
+    /// Reads every table under `name`, each with a name of the user's choice.
+    pub(super) fn tables<R>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&mut Self, Location) -> R,
+    ) -> Named<R> {
+        let value = self.find::<()>(name).ok();
+        let found = value.map_or(Entries::Missing, |value| self.entries_of(name, value));
+        let mut tables = Named::new();
+        for (key, value) in found.iter() {
+            self.check_name(key);
+            let label = key.get_ref();
+            let full = format!("{name}.{}", label.escape_debug());
+            let (entries, at) = (self.entries_of(&full, value), self.place(value));
+            let (title, prefix) = (format!("[{full}]"), String::new());
+            let asked = vec![];
+            let table = Self { report: self.report, title, prefix, at: Some(at), entries, asked };
+            tables.insert(label.to_string(), table.read(|table| read(table, at)));
+        }
+        tables
+    }
+
+    /// Reads a string by `parse`.
+    pub(super) fn parsed<T>(
+        &mut self,
+        key: Key,
+        parse: impl FnOnce(&str) -> Result<T, Fault>,
+    ) -> Field<T> {
+        let value = match self.find(key.name) {
+            Ok(value) => value,
+            Err(field) => return field,
+        };
+        let Some(text) = value.get_ref().as_str() else {
+            return self.wrong_type(key, value);
+        };
+        match parse(text) {
+            Ok(parsed) => Field::Is(self.written(parsed, value)),
+            Err(fault) => self.faulty(key, &fault, value),
+        }
+    }
+
+    /// Reads a list of strings, each by `parse`. One bad string makes the list unreadable, but
+    /// all are looked at.
+    pub(super) fn list<T>(
+        &mut self,
+        key: Key,
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Field<Vec<Written<T>>> {
+        let value = match self.find(key.name) {
+            Ok(value) => value,
+            Err(field) => return field,
+        };
+        let Some(array) = value.get_ref().as_array() else {
+            return self.wrong_type(key, value);
+        };
+        let items = array.iter().map(|item| self.item(key, item, &parse));
+        let items: Vec<Option<Written<T>>> = items.collect();
+        match items.into_iter().collect() {
+            Some(items) => Field::Is(self.written(items, value)),
+            None => Field::Unreadable,
+        }
+    }
+
+    fn item<T>(
+        &self,
+        key: Key,
+        item: &Value<'_>,
+        parse: impl Fn(&str) -> Result<T, Fault>,
+    ) -> Option<Written<T>> {
+        let subject = format!("an entry of {}{}", self.prefix, key.name);
+        let Some(text) = item.get_ref().as_str() else {
+            let what = format!("{subject} is {}, and must be a string", type_of(item));
+            let fix = format!("write {} = {}", key.name, key.example);
+            self.report.add(self.place(item), what, fix);
+            return None;
+        };
+        match parse(text) {
+            Ok(parsed) => Some(self.written(parsed, item)),
+            Err(fault) => {
+                let fix = match &fault.value {
+                    Some(meant) => format!("write \"{}\" in its place", meant.escape_debug()),
+                    None => format!("write {} = {}", key.name, key.example),
+                };
+                let what = format!("{subject} {}", fault.what);
+                self.report.add(self.place(item), what, with_note(fix, &fault));
+                None
+            }
+        }
+    }
+
+    /// Reads a whole number that is not negative.
+    pub(super) fn count(&mut self, key: Key) -> Field<u64> {
+        let value = match self.find(key.name) {
+            Ok(value) => value,
+            Err(field) => return field,
+        };
+        let DeValue::Integer(integer) = value.get_ref() else {
+            return self.wrong_type(key, value);
+        };
+        match u64::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(number) => Field::Is(self.written(number, value)),
+            Err(_) => {
+                let fault = Fault::new(format!("is {integer}, which is no count"), "");
+                self.faulty(key, &fault, value)
+            }
+        }
+    }
+
+    /// Reads `true` or `false`.
+    pub(super) fn flag(&mut self, key: Key) -> Field<bool> {
+        let value = match self.find(key.name) {
+            Ok(value) => value,
+            Err(field) => return field,
+        };
+        match value.get_ref().as_bool() {
+            Some(flag) => Field::Is(self.written(flag, value)),
+            None => self.wrong_type(key, value),
+        }
+    }
+
+    /// Reads names and values, such as `{ signer = "metasv" }`. Only with `scalars` a value may
+    /// also be a whole number or a flag, which become text.
+    pub(super) fn pairs(&mut self, key: Key, scalars: bool) -> Field<Vec<Pair>> {
+        let value = match self.find(key.name) {
+            Ok(value) => value,
+            Err(field) => return field,
+        };
+        let Some(table) = value.get_ref().as_table() else {
+            return self.wrong_type(key, value);
+        };
+        let pairs = table.iter().map(|(name, value)| self.pair(key, name, value, scalars));
+        Field::Is(self.written(pairs.collect(), value))
+    }
+
+    fn pair(&self, key: Key, name: &Name<'_>, value: &Value<'_>, scalars: bool) -> Pair {
+        let text = match value.get_ref() {
+            DeValue::String(text) => Some(text.to_string()),
+            DeValue::Integer(integer) if scalars => decimal(integer),
+            DeValue::Boolean(flag) if scalars => Some(flag.to_string()),
+            DeValue::Integer(_)
+            | DeValue::Boolean(_)
+            | DeValue::Float(_)
+            | DeValue::Datetime(_)
+            | DeValue::Array(_)
+            | DeValue::Table(_) => None,
+        };
+        if text.is_none() {
+            let kind = if scalars { "a string, a whole number or a flag" } else { "a string" };
+            let full = format!("{}{}.{}", self.prefix, key.name, name.get_ref().escape_debug());
+            let what = format!("{full} is {}, and must be {kind}", type_of(value));
+            let fix = format!("write {} = \"…\"", name.get_ref().escape_debug());
+            self.report.add(self.place(value), what, fix);
+        }
+        Pair {
+            name: name.get_ref().to_string(),
+            name_at: self.report.at(name.span().start),
+            value: text.map(|text| self.written(text, value)),
+        }
+    }
+
+    /// Reports that a key is missing. Called on an absent field only.
+    pub(super) fn require<T>(&self, key: Key, field: Field<T>) -> Field<T> {
+        if field.is_absent() {
+            let what = format!("{} has no {}", self.title, key.name);
+            self.report.add(
+                self.at,
+                what,
+                format!("write {} = {} below it", key.name, key.example),
+            );
+            return Field::Unreadable;
+        }
+        field
+    }
+
+    /// The value of a key, or what its field is without one.
+    fn find<T>(&mut self, name: &'static str) -> Result<&'d Value<'d>, Field<T>> {
+        self.asked.push(name);
+        match self.entries {
+            Entries::Here(table) => table.get(name).ok_or(Field::Absent),
+            Entries::Missing => Err(Field::Absent),
+            Entries::Unreadable => Err(Field::Unreadable),
+        }
+    }
+
+    fn entries_of(&self, name: &str, value: &'d Value<'d>) -> Entries<'d> {
+        if let Some(table) = value.get_ref().as_table() {
+            return Entries::Here(table);
+        }
+        let what = format!("{}{name} is {}, and must be a table", self.prefix, type_of(value));
+        let fix = format!("write [{name}] on a line of its own, and what it holds below it");
+        self.report.add(self.place(value), what, fix);
+        Entries::Unreadable
+    }
+
+    fn check_name(&self, key: &Name<'_>) {
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+        let name = key.get_ref();
+        if name.is_empty() || !name.bytes().all(allowed) {
+            let what =
+                format!("{} cannot be a name: names stand in URLs and in metrics", quoted(name));
+            let at = self.report.at(key.span().start);
+            self.report.add(at, what, "use letters, digits, _ and - only");
+        }
+    }
+
+    fn refuse_the_rest(&mut self) {
+        for (key, _) in self.entries.iter() {
+            let name = key.get_ref().as_ref();
+            if self.asked.contains(&name) {
+                continue;
+            }
+            let what = match self.title.as_str() {
+                "" => format!("there is no table {}", quoted(name)),
+                title => format!("{title} has no key {}", quoted(name)),
+            };
+            self.report.add(self.report.at(key.span().start), what, choose(name, &self.asked));
+        }
+    }
+
+    fn wrong_type<T>(&self, key: Key, value: &Value<'_>) -> Field<T> {
+        let Key { name, kind, example } = key;
+        let what = format!("{}{name} is {}, and must be {kind}", self.prefix, type_of(value));
+        self.report.add(self.place(value), what, format!("write {name} = {example}"));
+        Field::Unreadable
+    }
+
+    fn faulty<T>(&self, key: Key, fault: &Fault, value: &Value<'_>) -> Field<T> {
+        let fix = match &fault.value {
+            Some(meant) => format!("write {} = \"{}\"", key.name, meant.escape_debug()),
+            None => format!("write {} = {}", key.name, key.example),
+        };
+        let what = format!("{}{} {}", self.prefix, key.name, fault.what);
+        self.report.add(self.place(value), what, with_note(fix, fault));
+        Field::Unreadable
+    }
+
+    fn written<T>(&self, parsed: T, value: &Value<'_>) -> Written<T> {
+        Written { value: parsed, at: self.place(value) }
+    }
+
+    fn place(&self, value: &Value<'_>) -> Location {
+        self.report.at(value.span().start)
+    }
+}
+
+fn with_note(fix: String, fault: &Fault) -> String {
+    if fault.note.is_empty() {
+        return fix;
+    }
+    format!("{fix}, {}", fault.note)
+}
+
+fn decimal(integer: &DeInteger<'_>) -> Option<String> {
+    i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|number| number.to_string())
+}
+
+fn type_of(value: &Value<'_>) -> &'static str {
+    match value.get_ref() {
+        DeValue::String(_) => "a string",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a point",
+        DeValue::Boolean(_) => "a flag",
+        DeValue::Datetime(_) => "a date or a time",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads a text and gives back what was made of it, and each problem on a line.
+    fn read<R>(text: &str, read: impl FnOnce(&mut Table<'_>) -> R) -> (R, Vec<String>) {
+        let document = DeTable::parse(text).expect("TOML");
+        let report = Report::new(text);
+        let result = Table::root(&report, document.get_ref(), read);
+        let errors = report.into_errors();
+        (result, errors.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn scalars_become_text() {
+        let text = "p = { a = \"x\", b = 1_000, c = 0xff, d = true, e = -5 }";
+        let key = Key::table("p", "{}");
+        let (pairs, errors) = read(text, |table| table.pairs(key, true));
+        let pairs = pairs.value().expect("a table").iter();
+        let texts: Vec<&str> =
+            pairs.filter_map(|p| Some(p.value.as_ref()?.value.as_str())).collect();
+        assert_eq!(texts, ["x", "1000", "255", "true", "-5"]);
+        assert_eq!(errors, [""; 0]);
+        let (pairs, errors) = read(text, |table| table.pairs(key, false));
+        assert_eq!(pairs.value().map_or(0, Vec::len), 5);
+        assert_eq!(errors.len(), 4);
+    }
+
+    #[test]
+    fn what_is_no_table_lacks_nothing() {
+        let key = Key::string("a", "\"b\"");
+        let required = |table: &mut Table<'_>| {
+            let field = table.parsed(key, |text| Ok(text.to_owned()));
+            table.require(key, field).is_absent()
+        };
+        let (absent, errors) = read("t = 5", |file| file.table("t", required));
+        assert!(!absent);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        let (_, errors) = read("[t]", |file| file.table("t", required));
+        assert_eq!(errors, ["1:1: [t] has no a\n  fix: write a = \"b\" below it"]);
+    }
+
+    #[test]
+    fn keys_nobody_asked_for_are_reported() {
+        let text = "[t]\nknwon = 1\nother = 2\nknown = 3";
+        let key = Key::count("known", "1");
+        let (field, errors) = read(text, |file| file.table("t", |table| table.count(key)));
+        assert_eq!(field.value(), Some(&3));
+        let expected = [
+            "2:1: [t] has no key \"knwon\"\n  fix: write known",
+            "3:1: [t] has no key \"other\"\n  fix: use known",
+        ];
+        assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn one_bad_item_spoils_a_list_and_hides_no_other() {
+        let parse = |text: &str| text.parse::<u8>().map_err(|_| Fault::new("is no byte", ""));
+        let key = Key::list("l", "[\"1\"]");
+        let (field, errors) = read("l = [\"1\", \"x\", 5]", |file| file.list(key, parse));
+        assert!(matches!(field, Field::Unreadable));
+        assert_eq!(errors.len(), 2, "{errors:?}");
+        let (field, errors) = read("l = [\"1\", \"2\"]", |file| file.list(key, parse));
+        assert_eq!((field.value().map(Vec::len), errors.len()), (Some(2), 0));
+    }
+}

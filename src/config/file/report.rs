@@ -1,0 +1,42 @@
+//! The problems of a file, while it is read and resolved.
+
+use std::cell::RefCell;
+
+use crate::config::error::{ConfigError, Location};
+
+/// The text of a file and what was found wrong with it so far.
+#[derive(Debug)]
+pub(in crate::config) struct Report<'t> {
+    text: &'t str,
+    errors: RefCell<Vec<ConfigError>>,
+}
+
+impl<'t> Report<'t> {
+    pub(in crate::config) fn new(text: &'t str) -> Self {
+        Self { text, errors: RefCell::default() }
+    }
+
+    pub(in crate::config) fn text(&self) -> &'t str {
+        self.text
+    }
+
+    /// Adds a problem.
+    pub(in crate::config) fn add(
+        &self,
+        at: impl Into<Option<Location>>,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        let error = ConfigError { at: at.into(), what: what.into(), fix: fix.into() };
+        self.errors.borrow_mut().push(error);
+    }
+
+    /// The place of a byte.
+    pub(in crate::config) fn at(&self, offset: usize) -> Location {
+        Location::of(self.text, offset)
+    }
+
+    pub(in crate::config) fn into_errors(self) -> Vec<ConfigError> {
+        self.errors.into_inner()
+    }
+}

@@ -1,0 +1,275 @@
+//! Values with a form of their own that no other part of the program reads.
+
+use std::net::IpAddr;
+
+use http::Method;
+use ipnet::IpNet;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+
+use crate::config::error::{Fault, nearest, quoted};
+use crate::config::units::{HostPattern, host_name};
+use crate::keys::Algorithm;
+use crate::moment::Replica;
+use crate::scheme::{self, Entry, REGISTRY};
+
+/// A text that says something.
+pub(super) fn text(text: &str) -> Result<String, Fault> {
+    if text.is_empty() {
+        return Err(Fault::new("is empty", ""));
+    }
+    Ok(text.to_owned())
+}
+
+/// One of a few words.
+pub(super) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, Fault> {
+    move |text| {
+        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
+            return Ok(*value);
+        }
+        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        Err(unknown(text, "it cannot be", &names))
+    }
+}
+
+/// A scheme that exists.
+pub(super) fn scheme(name: &str) -> Result<&'static Entry, Fault> {
+    let names: Vec<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
+    scheme::find(name).ok_or_else(|| unknown(name, "is no scheme", &names))
+}
+
+/// An algorithm that keys can have.
+pub(super) fn algorithm(name: &str) -> Result<Algorithm, Fault> {
+    let names: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
+    name.parse().map_err(|_| unknown(name, "is no algorithm", &names))
+}
+
+/// A word that is none of `names`: the nearest is meant, or else any of them.
+fn unknown(text: &str, what: &str, names: &[&str]) -> Fault {
+    let what = format!("is {}, which {what}", quoted(text));
+    let meant = nearest(text, names.iter().copied()).unwrap_or(names[0]);
+    let others = names.iter().filter(|name| **name != meant);
+    let others: Vec<String> = others.map(|name| format!("\"{name}\"")).collect();
+    let note = if others.is_empty() { String::new() } else { format!("or {}", others.join(", ")) };
+    Fault::meant(what, meant, note)
+}
+
+/// This process's share of the nonces.
+pub(super) fn replica(text: &str) -> Result<Replica, Fault> {
+    let note = "for the second of four, of 100 at most";
+    text.parse().map_err(|_| Fault::new(format!("is {}, which is no share", quoted(text)), note))
+}
+
+/// A network, or one address as the network of itself.
+pub(super) fn network(text: &str) -> Result<IpNet, Fault> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(address.into());
+    }
+    let what = || format!("is {}, which is neither an address nor a network", quoted(text));
+    text.parse::<IpNet>().map(|network| network.trunc()).map_err(|_| Fault::new(what(), ""))
+}
+
+/// A name this proxy answers to, with a port where it matters.
+pub(super) fn own_host(text: &str) -> Result<String, Fault> {
+    let pattern = HostPattern::parse(text)?;
+    if pattern.is_wildcard() {
+        return Err(Fault::new("is a wildcard", "with every name written out"));
+    }
+    Ok(pattern.to_string())
+}
+
+/// The name in a certificate.
+pub(super) fn server_name(text: &str) -> Result<String, Fault> {
+    let name = host_name(text)?;
+    Ok(name.trim_start_matches('[').trim_end_matches(']').to_owned())
+}
+
+/// The name of an environment variable, or its beginning.
+pub(super) fn variable(text: &str) -> Result<String, Fault> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    if text.starts_with(|c: char| c.is_ascii_digit()) || !text.bytes().all(allowed) {
+        let what = format!("is {}, which no variable is called", quoted(text));
+        return Err(Fault::new(what, "made of letters, digits and _"));
+    }
+    Ok(text.to_owned())
+}
+
+/// A path that requests start with, without a slash at its end.
+pub(super) fn path(text: &str) -> Result<String, Fault> {
+    if let Some(end) = text.find(['?', '#']) {
+        // What follows is not shown: a query is where people put API keys.
+        let what = "has a query or a fragment, and a route is found by its path alone";
+        return Err(Fault::meant(what, &text[..end], ""));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        let note = "with everything but visible ASCII written as %XX";
+        return Err(Fault::new("is not visible ASCII", note));
+    }
+    if !text.starts_with('/') {
+        let what = format!("is {}, and must start with /", quoted(text));
+        return Err(Fault::meant(what, format!("/{text}"), ""));
+    }
+    let path = text.trim_end_matches('/');
+    Ok(if path.is_empty() { "/" } else { path }.to_owned())
+}
+
+/// A method, other than CONNECT, which asks for a tunnel and has no path.
+pub(super) fn method(text: &str) -> Result<Method, Fault> {
+    let upper = text.to_ascii_uppercase();
+    let Ok(method) = Method::from_bytes(upper.as_bytes()) else {
+        return Err(Fault::new(format!("is {}, which is no method", quoted(text)), ""));
+    };
+    if method == Method::CONNECT {
+        return Err(Fault::new("is CONNECT, and a tunnel is never signed", ""));
+    }
+    if upper != text {
+        let what = format!("is {}, and methods are written in capitals", quoted(text));
+        return Err(Fault::meant(what, upper, ""));
+    }
+    Ok(method)
+}
+
+/// Bytes in hex.
+pub(super) fn hex(text: &str) -> Result<Vec<u8>, Fault> {
+    // The value is not shown: a private key in this place is an easy mistake.
+    if text.starts_with("0x") || text.starts_with("0X") {
+        return Err(Fault::new("starts with 0x", "with the digits alone"));
+    }
+    base16ct::mixed::decode_vec(text)
+        .map_err(|_| Fault::new("is not hex", "with two digits for each byte of the public key"))
+}
+
+/// A level for everything, and levels for parts.
+pub(super) fn level(text: &str) -> Result<String, Fault> {
+    let note = "or \"info,countersign::pipeline=debug\"";
+    let parts: Vec<&str> = text.split(',').collect();
+    for (index, part) in parts.iter().enumerate() {
+        let start = part.rfind('=').map_or(0, |equals| equals + 1);
+        let (target, level) = part.split_at(start);
+        // `Targets` alone would take a mistyped level for the name of a part of the program.
+        if !level.is_empty() && level.parse::<LevelFilter>().is_ok() {
+            continue;
+        }
+        let what = format!("has {}, which is no level", quoted(level));
+        let Some(meant) = nearest(level, LEVELS) else {
+            return Err(Fault::new(what, note));
+        };
+        let mended = format!("{target}{meant}");
+        let mut parts = parts.clone();
+        parts[index] = &mended;
+        return Err(Fault::meant(what, parts.join(","), ""));
+    }
+    let what = || format!("is {}, which is no list of levels", quoted(text));
+    text.parse::<Targets>().map_err(|_| Fault::new(what(), note))?;
+    Ok(text.to_owned())
+}
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Checks what a reader makes of each text: a value, or a fault that begins like this.
+    fn check<T: std::fmt::Debug>(
+        read: impl Fn(&str) -> Result<T, Fault>,
+        cases: &[(&str, Result<&str, &str>)],
+    ) {
+        for (text, expected) in cases {
+            let found = read(text).map(|value| format!("{value:?}")).map_err(|fault| fault.what);
+            match expected {
+                Ok(value) => assert_eq!(found, Ok((*value).into()), "{text}"),
+                Err(what) => assert!(found.is_err_and(|f| f.starts_with(what)), "{text}: {what}"),
+            }
+        }
+    }
+
+    #[test]
+    fn paths_are_visible_and_have_no_query() {
+        let cases = [
+            ("/", Ok("\"/\"")),
+            ("/api/v1", Ok("\"/api/v1\"")),
+            ("/api/", Ok("\"/api\"")),
+            ("//", Ok("\"/\"")),
+            ("/a%20b", Ok("\"/a%20b\"")),
+            ("api", Err("is \"api\", and must start with /")),
+            ("", Err("is \"\", and must start with /")),
+            ("/a b", Err("is not visible ASCII")),
+            ("/ü", Err("is not visible ASCII")),
+            ("/a?key=1", Err("has a query")),
+            ("/a#b", Err("has a query")),
+        ];
+        check(path, &cases);
+    }
+
+    #[test]
+    fn methods_are_capitals_and_not_connect() {
+        let cases = [
+            ("GET", Ok("GET")),
+            ("M-SEARCH", Ok("M-SEARCH")),
+            ("get", Err("is \"get\", and methods are written in capitals")),
+            ("CONNECT", Err("is CONNECT")),
+            ("connect", Err("is CONNECT")),
+            ("", Err("is \"\", which is no method")),
+            ("G T", Err("is \"G T\", which is no method")),
+        ];
+        check(method, &cases);
+    }
+
+    #[test]
+    fn networks_may_be_one_address() {
+        let cases = [
+            ("10.0.0.0/8", Ok("10.0.0.0/8")),
+            ("10.1.2.3/8", Ok("10.0.0.0/8")),
+            ("192.0.2.1", Ok("192.0.2.1/32")),
+            ("::1", Ok("::1/128")),
+            ("10.0.0.0/33", Err("is \"10.0.0.0/33\"")),
+            ("localhost", Err("is \"localhost\"")),
+        ];
+        check(network, &cases);
+    }
+
+    #[test]
+    fn levels_are_words_that_exist() {
+        let cases = [
+            ("info", Ok("\"info\"")),
+            ("off", Ok("\"off\"")),
+            ("info,countersign::pipeline=debug", Ok("\"info,countersign::pipeline=debug\"")),
+            ("inof", Err("has \"inof\", which is no level")),
+            ("countersign", Err("has \"countersign\", which is no level")),
+            ("info,a=loud", Err("has \"loud\", which is no level")),
+            ("info,a=", Err("has \"\", which is no level")),
+            ("info,", Err("has \"\", which is no level")),
+            ("", Err("has \"\", which is no level")),
+        ];
+        check(level, &cases);
+    }
+
+    #[test]
+    fn a_mistyped_word_is_mended_in_its_place() {
+        let fault = level("info,tracer=trac,a=debug").expect_err("a level mistyped");
+        assert_eq!(fault.value.as_deref(), Some("info,tracer=trace,a=debug"));
+        let fault = scheme("sinohop").expect_err("a scheme mistyped");
+        assert_eq!(
+            (fault.value.as_deref(), fault.note.as_str()),
+            (Some("sinohope"), "or \"metasv\"")
+        );
+        let fault = algorithm("rsa").expect_err("no algorithm");
+        assert_eq!(fault.value.as_deref(), Some("ecdsa_p256"));
+    }
+
+    #[test]
+    fn the_other_forms() {
+        check(hex, &[("00ffAB", Ok("[0, 255, 171]")), ("0x00", Err("starts with 0x"))]);
+        check(hex, &[("0", Err("is not hex")), ("zz", Err("is not hex"))]);
+        check(variable, &[("A_1", Ok("\"A_1\"")), ("", Ok("\"\"")), ("A=B", Err("is \"A=B\""))]);
+        check(variable, &[("1A", Err("is \"1A\"")), ("A-B", Err("is \"A-B\""))]);
+        check(own_host, &[("CS.Internal:81", Ok("\"cs.internal:81\"")), ("*.a.b", Err("is a"))]);
+        check(server_name, &[("A.b", Ok("\"a.b\"")), ("[::1]", Ok("\"::1\"")), ("*", Err("has"))]);
+        check(text, &[("a", Ok("\"a\"")), ("", Err("is empty"))]);
+        check(replica, &[("1/1", Ok("Replica { index: 0, count: 1 }")), ("2/1", Err("is"))]);
+        check(|name| scheme(name).map(|entry| entry.name), &[("metasv", Ok("\"metasv\""))]);
+        check(algorithm, &[("ecdsa_p256", Ok("EcdsaP256")), ("rsa", Err("is \"rsa\""))]);
+        let words = [("text", 1), ("json", 2)];
+        check(one_of(&words), &[("json", Ok("2")), ("JSON", Err("is \"JSON\""))]);
+    }
+}

@@ -1,0 +1,142 @@
+//! Listeners, and who may use them.
+
+use std::net::{IpAddr, SocketAddr};
+
+use super::{ALLOWED, Resolver, UNROUTED, or};
+use crate::config::file::{Field, Written};
+use crate::config::{Access, Endpoint, Listen, Location};
+
+impl Resolver<'_> {
+    pub(super) fn listen(&self) -> Listen {
+        let written = &self.file.listen;
+        if written.forward.is_absent() && written.gateway.is_absent() {
+            let what = "[listen] has neither forward nor gateway, so no request could arrive";
+            self.report.add(written.at, what, "write forward = \"127.0.0.1:8080\" below [listen]");
+        }
+        let mut listeners = Vec::new();
+        if let Some(Written { value, at }) = written.forward.get() {
+            listeners.push(("forward", Endpoint::Tcp(*value), *at));
+        }
+        for (name, field) in [("gateway", &written.gateway), ("admin", &written.admin)] {
+            if let Some(Written { value, at }) = field.get() {
+                listeners.push((name, value.clone(), *at));
+            }
+        }
+        listeners.sort_by_key(|(_, _, at)| *at);
+        self.check_addresses(&listeners);
+        self.check_exposure(&listeners);
+        Listen {
+            forward: written.forward.value().copied(),
+            gateway: written.gateway.value().cloned(),
+            admin: written.admin.value().cloned(),
+        }
+    }
+
+    fn check_addresses(&self, listeners: &[(&str, Endpoint, Location)]) {
+        for (index, (name, endpoint, at)) in listeners.iter().enumerate() {
+            let mut before = listeners[..index].iter();
+            if let Some((first, taken, _)) = before.find(|(_, other, _)| clash(endpoint, other)) {
+                let what = format!(
+                    "listen.{name} is {endpoint}, and listen.{first} has taken {taken} already"
+                );
+                self.report.add(*at, what, "give each listener a port or a path of its own");
+            }
+        }
+    }
+
+    fn check_exposure(&self, listeners: &[(&str, Endpoint, Location)]) {
+        if !self.file.access.tokens.is_absent() {
+            return;
+        }
+        for (name, endpoint, at) in listeners {
+            let Endpoint::Tcp(address) = endpoint else {
+                continue;
+            };
+            if address.ip().to_canonical().is_loopback() {
+                continue;
+            }
+            let what = format!(
+                "listen.{name} is {address}, where other machines could have requests signed \
+                 without a token"
+            );
+            let fix = format!(
+                "write tokens = \"client_tokens\" below [access], or {name} = \"127.0.0.1:{}\"",
+                address.port()
+            );
+            self.report.add(*at, what, fix);
+        }
+    }
+
+    pub(super) fn access(&self) -> Access {
+        let written = &self.file.access;
+        if let Some(tokens) = written.tokens.get() {
+            self.check_reference("access.tokens", tokens, "secrets", &self.file.secrets);
+        }
+        if let Some(Written { value, at }) = written.from.get()
+            && value.is_empty()
+        {
+            let what = "access.from is empty, so that nobody could connect";
+            self.report.add(*at, what, "remove it: this machine alone may connect then");
+        }
+        let everyday = || ALLOWED.iter().map(|net| net.parse().expect("a network")).collect();
+        Access {
+            tokens: written.tokens.value().cloned(),
+            from: values(&written.from).unwrap_or_else(everyday),
+            origins: values(&written.origins).unwrap_or_default(),
+            hosts: values(&written.hosts).unwrap_or_default(),
+            unrouted: or(&written.unrouted, UNROUTED),
+        }
+    }
+}
+
+fn values<T: Clone>(list: &Field<Vec<Written<T>>>) -> Option<Vec<T>> {
+    let list = list.value()?;
+    Some(list.iter().map(|written| written.value.clone()).collect())
+}
+
+/// Whether the system would refuse the second of two listeners.
+fn clash(one: &Endpoint, other: &Endpoint) -> bool {
+    match (one, other) {
+        (Endpoint::Tcp(one), Endpoint::Tcp(other)) => sockets_clash(one, other),
+        (Endpoint::Unix(one), Endpoint::Unix(other)) => one == other,
+        (Endpoint::Tcp(_), Endpoint::Unix(_)) | (Endpoint::Unix(_), Endpoint::Tcp(_)) => false,
+    }
+}
+
+fn sockets_clash(one: &SocketAddr, other: &SocketAddr) -> bool {
+    // An unspecified address takes the port of every address of its kind; IPv6's takes those of
+    // IPv4 as well, unless the system is told otherwise.
+    let takes = |wide: IpAddr, narrow: IpAddr| {
+        wide == narrow || wide.is_unspecified() && (wide.is_ipv6() || narrow.is_ipv4())
+    };
+    // The system picks a free port for 0.
+    one.port() == other.port()
+        && one.port() != 0
+        && (takes(one.ip(), other.ip()) || takes(other.ip(), one.ip()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_clash_when_one_takes_the_others_port() {
+        let cases = [
+            ("127.0.0.1:80", "127.0.0.1:80", true),
+            ("127.0.0.1:80", "127.0.0.1:81", false),
+            ("127.0.0.1:80", "127.0.0.2:80", false),
+            ("127.0.0.1:0", "127.0.0.1:0", false),
+            ("0.0.0.0:80", "127.0.0.1:80", true),
+            ("0.0.0.0:80", "[::1]:80", false),
+            ("[::]:80", "127.0.0.1:80", true),
+            ("unix:/a", "unix:/a", true),
+            ("unix:/a", "unix:/b", false),
+            ("unix:/a", "127.0.0.1:80", false),
+        ];
+        for (one, other, expected) in cases {
+            let read = |text| Endpoint::parse(text).expect(text);
+            assert_eq!(clash(&read(one), &read(other)), expected, "{one} and {other}");
+            assert_eq!(clash(&read(other), &read(one)), expected, "{other} and {one}");
+        }
+    }
+}

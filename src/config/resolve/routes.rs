@@ -1,0 +1,255 @@
+//! Routes: what they match, what they bind, and that no two match alike.
+
+use std::collections::BTreeMap;
+
+use super::{ROUTE_PATH, Resolver, or};
+use crate::config::error::{choose, quoted};
+use crate::config::file::{self, Field, Named, Pair, Written};
+use crate::config::{Location, Route};
+use crate::scheme::{Entry, ParamDoc};
+
+impl Resolver<'_> {
+    pub(super) fn routes(&self) -> BTreeMap<String, Route> {
+        let written = &self.file.routes;
+        if written.is_empty() {
+            let fix = "write [routes.NAME] with host, scheme and keys; `countersign schemes` lists \
+                       what there is";
+            self.report.add(None, "there is no route, so nothing would be signed", fix);
+        }
+        self.check_ties();
+        let route = |(name, written): (&String, &file::Route)| {
+            self.check_target(name, written);
+            self.check_methods(written);
+            Some((name.clone(), self.route(name, written)?))
+        };
+        written.iter().filter_map(route).collect()
+    }
+
+    fn route(&self, name: &str, written: &file::Route) -> Option<Route> {
+        let scheme = *written.scheme.value()?;
+        let scope = Scope { name, at: written.at, scheme };
+        let mut fields = BTreeMap::new();
+        Some(Route {
+            host: written.host.value().cloned(),
+            path: or(&written.path, ROUTE_PATH.into()),
+            methods: methods(written).unwrap_or_default(),
+            scheme,
+            keys: self.bind_keys(&scope, &written.keys, &mut fields),
+            secrets: self.bind_secrets(&scope, &written.secrets, &mut fields),
+            params: self.bind_params(&scope, &written.params, &mut fields),
+            upstream: written.upstream.value().cloned(),
+            at: written.at,
+            fields,
+        })
+    }
+
+    /// Checks that the route says where its requests go, and that they can come.
+    fn check_target(&self, name: &str, written: &file::Route) {
+        if let Some(upstream) = written.upstream.get() {
+            self.check_reference("upstream", upstream, "upstreams", &self.file.upstreams);
+        }
+        if !written.host.is_absent() {
+            return;
+        }
+        if written.upstream.is_absent() {
+            let what = format!("[routes.{name}] has neither host nor upstream");
+            let host = written.scheme.value().map_or("api.example.com", |scheme| scheme.host);
+            self.report.add(written.at, what, format!("write host = \"{host}\" below it"));
+        } else if self.file.listen.gateway.is_absent() {
+            let what = format!(
+                "[routes.{name}] has no host, so only the gateway leads there, and [listen] has no \
+                 gateway"
+            );
+            let fix = "write gateway = \"127.0.0.1:8081\" below [listen], or give the route a host";
+            self.report.add(written.at, what, fix);
+        }
+    }
+
+    fn check_methods(&self, written: &file::Route) {
+        if let Some(Written { value, at }) = written.methods.get()
+            && value.is_empty()
+        {
+            let what = "methods is empty, so the route would match nothing";
+            self.report.add(*at, what, "remove it: the route matches every method then");
+        }
+    }
+
+    fn bind_keys(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
+        let slots = scope.scheme.keys.iter();
+        let slots: Vec<Slot> = slots.map(|slot| (slot.name, slot.required)).collect();
+        for (slot, key) in readable(written) {
+            self.check_algorithm(scope, slot, key);
+        }
+        self.check_slots(scope, "keys", written, &slots);
+        self.bind("keys", &slots, written, &self.file.keys, fields)
+    }
+
+    fn bind_secrets(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
+        let slots = scope.scheme.secrets.iter();
+        let slots: Vec<Slot> = slots.map(|slot| (slot.name, slot.required)).collect();
+        self.check_slots(scope, "secrets", written, &slots);
+        self.bind("secrets", &slots, written, &self.file.secrets, fields)
+    }
+
+    /// Reports slots the scheme does not have, and those it needs that are empty.
+    fn check_slots(&self, scope: &Scope<'_>, table: &str, written: &Pairs, slots: &[Slot]) {
+        let scheme = scope.scheme.name;
+        let names: Vec<&str> = slots.iter().map(|(name, _)| *name).collect();
+        for pair in pairs(written).iter().filter(|pair| !names.contains(&pair.name.as_str())) {
+            let what = format!("the scheme {scheme} has no {table}.{}", pair.name.escape_debug());
+            self.report.add(pair.name_at, what, choose(&pair.name, &names));
+        }
+        if matches!(written, Field::Unreadable) {
+            return;
+        }
+        for (slot, _) in slots.iter().filter(|(_, required)| *required) {
+            if pairs(written).iter().any(|pair| pair.name == *slot) {
+                continue;
+            }
+            let at = written.get().map_or(scope.at, |written| written.at);
+            let what = format!("{table}.{slot} is missing, and the scheme {scheme} needs it");
+            let fix = format!("write {table} = {{ {slot} = \"…\" }} below [routes.{}]", scope.name);
+            self.report.add(at, what, fix);
+        }
+    }
+
+    fn bind<T>(
+        &self,
+        table: &str,
+        slots: &[Slot],
+        written: &Pairs,
+        entries: &Named<T>,
+        fields: &mut Fields,
+    ) -> Texts {
+        let mut bound = Texts::new();
+        for (slot, name) in readable(written) {
+            if !slots.iter().any(|(known, _)| *known == slot) {
+                continue;
+            }
+            let field = format!("{table}.{slot}");
+            self.check_reference(&field, name, table, entries);
+            fields.insert(field, name.at);
+            bound.insert(slot.to_owned(), name.value.clone());
+        }
+        bound
+    }
+
+    /// Checks what the file says a key is. What the key itself says is seen when it is opened.
+    fn check_algorithm(&self, scope: &Scope<'_>, slot: &str, key: &Written<String>) {
+        let declared = self.file.keys.get(&key.value).and_then(|entry| entry.algorithm.value());
+        let slot_entry = scope.scheme.keys.iter().find(|entry| entry.name == slot);
+        let (Some(declared), Some(slot_entry)) = (declared, slot_entry) else {
+            return;
+        };
+        if slot_entry.algorithms.contains(declared) {
+            return;
+        }
+        let accepted: Vec<&str> = slot_entry.algorithms.iter().map(|a| a.name()).collect();
+        let accepted = accepted.join(" or ");
+        let scheme = scope.scheme.name;
+        let name = quoted(&key.value);
+        let what = format!(
+            "keys.{slot} names {name}, a key for {declared}, and {scheme} signs with {accepted}"
+        );
+        self.report.add(key.at, what, format!("name a key for {accepted}"));
+    }
+
+    fn bind_params(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
+        let docs = scope.scheme.params;
+        let default = |doc: &ParamDoc| (doc.name.to_owned(), doc.default.to_owned());
+        let mut params: Texts = docs.iter().map(default).collect();
+        let names: Vec<&str> = docs.iter().map(|doc| doc.name).collect();
+        for pair in pairs(written) {
+            let Some(doc) = docs.iter().find(|doc| doc.name == pair.name) else {
+                let (scheme, name) = (scope.scheme.name, pair.name.escape_debug());
+                let what = format!("the scheme {scheme} has no params.{name}");
+                self.report.add(pair.name_at, what, choose(&pair.name, &names));
+                continue;
+            };
+            let Some(Written { value, at }) = &pair.value else {
+                continue;
+            };
+            if !doc.values.is_empty() && !doc.values.contains(&value.as_str()) {
+                let what = format!("params.{} is {}, which it cannot be", doc.name, quoted(value));
+                self.report.add(*at, what, choose(value, doc.values));
+            }
+            fields.insert(format!("params.{}", doc.name), *at);
+            params.insert(doc.name.to_owned(), value.clone());
+        }
+        params
+    }
+
+    /// Reports every route that matches requests of an earlier one without being more or less
+    /// specific: which of the two a request takes must not depend on chance.
+    fn check_ties(&self) {
+        let mut routes: Vec<_> = self.file.routes.iter().collect();
+        routes.sort_by_key(|(_, route)| route.at);
+        for (index, (name, route)) in routes.iter().enumerate() {
+            let mut earlier = routes[..index].iter();
+            if let Some((first, other)) = earlier.find(|(_, other)| tie(route, other)) {
+                let what = format!(
+                    "[routes.{name}] matches what [routes.{first}] on line {} does, and neither is \
+                     more specific",
+                    other.at.line
+                );
+                let fix = "give one of them a longer path, or each its own methods";
+                self.report.add(route.at, what, fix);
+            }
+        }
+    }
+}
+
+/// The route that is being bound.
+struct Scope<'a> {
+    name: &'a str,
+    at: Location,
+    scheme: &'static Entry,
+}
+
+/// A slot's name, and whether the scheme needs it.
+type Slot = (&'static str, bool);
+type Pairs = Field<Vec<Pair>>;
+type Texts = BTreeMap<String, String>;
+type Fields = BTreeMap<String, Location>;
+
+fn pairs(written: &Pairs) -> &[Pair] {
+    written.value().map_or(&[], Vec::as_slice)
+}
+
+/// The pairs whose value is a text.
+fn readable(written: &Pairs) -> impl Iterator<Item = (&str, &Written<String>)> {
+    pairs(written).iter().filter_map(|pair| Some((pair.name.as_str(), pair.value.as_ref()?)))
+}
+
+fn tie(one: &file::Route, other: &file::Route) -> bool {
+    let (Some(host), Some(other_host)) = (one.host.value(), other.host.value()) else {
+        return false;
+    };
+    host.ties_with(other_host) && same_path(&one.path, &other.path) && methods_meet(one, other)
+}
+
+fn same_path(one: &Field<String>, other: &Field<String>) -> bool {
+    let path = |field: &Field<String>| match field {
+        Field::Absent => Some(ROUTE_PATH.to_owned()),
+        Field::Unreadable => None,
+        Field::Is(written) => Some(written.value.clone()),
+    };
+    path(one).is_some() && path(one) == path(other)
+}
+
+fn methods_meet(one: &file::Route, other: &file::Route) -> bool {
+    match (methods(one), methods(other)) {
+        (Some(one), Some(other)) if one.is_empty() || other.is_empty() => one == other,
+        (Some(one), Some(other)) => one.iter().any(|method| other.contains(method)),
+        _ => false,
+    }
+}
+
+/// The methods a route takes, empty for all; `None` when they cannot be read.
+fn methods(written: &file::Route) -> Option<Vec<http::Method>> {
+    match &written.methods {
+        Field::Absent => Some(Vec::new()),
+        Field::Unreadable => None,
+        Field::Is(list) => Some(list.value.iter().map(|method| method.value.clone()).collect()),
+    }
+}

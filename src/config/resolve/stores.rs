@@ -1,0 +1,106 @@
+//! Stores, and the keys and secrets in them.
+
+use std::collections::BTreeMap;
+
+use super::{ENV_PREFIX, Resolver, or};
+use crate::config::file::{self, Field, StoreKind, Written};
+use crate::config::{Key, SecretEntry, Store};
+use crate::keys::{Algorithm, PublicKey};
+
+impl Resolver<'_> {
+    pub(super) fn stores(&self) -> BTreeMap<String, Store> {
+        let stores = self.file.stores.iter();
+        stores
+            .filter_map(|(name, written)| Some((name.clone(), self.store(name, written)?)))
+            .collect()
+    }
+
+    fn store(&self, name: &str, written: &file::Store) -> Option<Store> {
+        match *written.kind.value()? {
+            StoreKind::Env => {
+                self.refuse_foreign("dir", &written.dir, "file", "env");
+                self.refuse_foreign("passphrase_env", &written.passphrase_env, "file", "env");
+                Some(Store::Env { prefix: or(&written.prefix, ENV_PREFIX.into()) })
+            }
+            StoreKind::File => {
+                self.refuse_foreign("prefix", &written.prefix, "env", "file");
+                if written.dir.is_absent() {
+                    let what = format!("[stores.{name}] has no dir");
+                    self.report.add(written.at, what, "write dir = \"keys\" below it");
+                }
+                let variable = written.passphrase_env.get();
+                if let Some(Written { at, .. }) = variable.filter(|name| name.value.is_empty()) {
+                    let fix = "write passphrase_env = \"COUNTERSIGN_PASSPHRASE\", or remove it";
+                    self.report.add(*at, "passphrase_env is empty", fix);
+                }
+                Some(Store::File {
+                    dir: self.directory.join(written.dir.value()?),
+                    passphrase_env: written.passphrase_env.value().cloned(),
+                })
+            }
+        }
+    }
+
+    /// Reports a key that stores of this kind do not have.
+    fn refuse_foreign(&self, key: &str, field: &Field<String>, its_kind: &str, kind: &str) {
+        if let Some(Written { at, .. }) = field.get() {
+            let what =
+                format!("{key} is for stores of kind \"{its_kind}\", and this is \"{kind}\"");
+            self.report.add(*at, what, format!("remove it, or write kind = \"{its_kind}\""));
+        }
+    }
+
+    pub(super) fn keys(&self) -> BTreeMap<String, Key> {
+        let key = |(name, written): (&String, &file::KeyEntry)| {
+            let (store, entry) = self.place(&written.store, &written.entry);
+            self.check_public(&written.public, written.algorithm.value().copied());
+            let algorithm = written.algorithm.value().copied();
+            let public = written.public.value().cloned();
+            let key = Key { store: store?, entry: entry?, algorithm, public, at: written.at };
+            Some((name.clone(), key))
+        };
+        self.file.keys.iter().filter_map(key).collect()
+    }
+
+    pub(super) fn secrets(&self) -> BTreeMap<String, SecretEntry> {
+        let secret = |(name, written): (&String, &file::SecretEntry)| {
+            let (store, entry) = self.place(&written.store, &written.entry);
+            Some((name.clone(), SecretEntry { store: store?, entry: entry?, at: written.at }))
+        };
+        self.file.secrets.iter().filter_map(secret).collect()
+    }
+
+    fn place(
+        &self,
+        store: &Field<String>,
+        entry: &Field<String>,
+    ) -> (Option<String>, Option<String>) {
+        if let Some(store) = store.get() {
+            self.check_reference("store", store, "stores", &self.file.stores);
+        }
+        (store.value().cloned(), entry.value().cloned())
+    }
+
+    /// Checks that the bytes are a public key, and one of the declared kind.
+    fn check_public(&self, public: &Field<Vec<u8>>, declared: Option<Algorithm>) {
+        let Some(Written { value: bytes, at }) = public.get() else {
+            return;
+        };
+        if let Some(key) = PublicKey::from_spki(bytes) {
+            let found = key.algorithm();
+            if let Some(declared) = declared.filter(|declared| *declared != found) {
+                let what = format!("public is a key for {found}, and algorithm is {declared}");
+                let fix = format!("write algorithm = \"{found}\", or the key for {declared}");
+                self.report.add(*at, what, fix);
+            }
+            return;
+        }
+        let mut algorithms = Algorithm::ALL.iter().filter(|a| declared.is_none_or(|d| d == **a));
+        if !algorithms.any(|algorithm| PublicKey::from_sec1(*algorithm, bytes).is_some()) {
+            // The bytes are not shown: they may be the private key.
+            let of = declared.map(|algorithm| format!(" for {algorithm}")).unwrap_or_default();
+            let fix = "write the hex of an SPKI in DER, or of a point, compressed or not";
+            self.report.add(*at, format!("public is not a public key{of}"), fix);
+        }
+    }
+}

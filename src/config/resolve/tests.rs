@@ -1,0 +1,234 @@
+//! Whole files: the example, files that must resolve, files that must not.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::config::{Config, Endpoint, Limits, Location, LogFormat, Store, Timeouts, Unrouted};
+
+#[test]
+fn the_example_resolves_to_what_it_shows() {
+    let config = resolve(&example());
+    let names = |routes: Vec<&String>| routes.into_iter().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(names(config.routes.keys().collect()), "metasv sinohope");
+    assert_eq!(names(config.keys.keys().collect()), "metasv sinohope");
+    let gateway = "127.0.0.1:8081".parse().expect("an address");
+    assert_eq!(config.listen.gateway, Some(Endpoint::Tcp(gateway)));
+    // Relative to the file, not to the working directory.
+    let files = Store::File { dir: "/etc/countersign/keys".into(), passphrase_env: None };
+    assert_eq!(config.stores["files"], files);
+    assert_eq!(config.routes["sinohope"].params["remove"], "space_lf");
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let example = example();
+    let mut shown = 0;
+    let uncommented: Vec<&str> = example
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(rest) if is_pair(rest) => {
+                shown += 1;
+                rest
+            }
+            _ => line,
+        })
+        .collect();
+    assert_eq!(shown, 21);
+    let written = resolve(&uncommented.join("\n"));
+    assert_eq!(without_places(written), without_places(resolve(&example)));
+}
+
+#[test]
+fn the_examples_in_the_example_resolve() {
+    let example = example();
+    let (mut tables, mut pairs) = (0, 0);
+    let uncommented: Vec<&str> = example
+        .lines()
+        .map(|line| match line.strip_prefix("# ") {
+            Some(rest) if rest.starts_with('[') && rest.ends_with(']') => {
+                tables += 1;
+                rest
+            }
+            Some(rest) if is_pair(rest) => {
+                pairs += 1;
+                rest
+            }
+            _ => line,
+        })
+        .collect();
+    assert_eq!((tables, pairs), (5, 19));
+    let config = resolve(&uncommented.join("\n"));
+    assert_eq!(config.routes.len(), 4);
+    assert_eq!(config.access.tokens.as_deref(), Some("client_tokens"));
+    let ca = config.upstreams["staging"].ca.as_deref();
+    assert_eq!(ca, Some(Path::new("/etc/countersign/staging-ca.pem")));
+}
+
+#[test]
+fn good_files_resolve() {
+    let files = files("good");
+    for (path, text) in &files {
+        if let Err(errors) = Config::parse(text, path) {
+            panic!("{errors}");
+        }
+    }
+    assert_eq!(files.len(), 7);
+}
+
+#[test]
+fn every_number_comes_from_its_own_key() {
+    let config = good("tuned.toml");
+    let limits = Limits { signed_body: 65_536, connections: 16, header: 16_384 };
+    assert_eq!(config.limits, limits);
+    let timeouts = Timeouts {
+        request_head: Duration::from_millis(500),
+        request_body: Duration::from_secs(60),
+        body_idle: Duration::from_secs(3_600),
+        sign: Duration::from_millis(1_500),
+        connect: Duration::from_secs(3),
+        response_head: Duration::from_secs(20),
+        idle: Duration::from_secs(30),
+        drain: Duration::from_secs(86_400),
+    };
+    assert_eq!(config.timeouts, timeouts);
+    assert_eq!(config.replica.to_string(), "2/4");
+    assert_eq!(config.routes["sinohope"].params["remove"], "ascii_whitespace");
+    assert_eq!(config.log.level, "warn,countersign::pipeline=trace");
+    assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn access_is_what_is_written() {
+    let access = good("exposed.toml").access;
+    assert_eq!(access.tokens.as_deref(), Some("clients"));
+    let from: Vec<String> = access.from.iter().map(ToString::to_string).collect();
+    assert_eq!(from, ["10.0.0.0/8", "192.0.2.7/32"]);
+    assert_eq!(access.origins, ["https://wallet.example.com", "http://localhost:3000"]);
+    assert_eq!(access.hosts, ["countersign.internal:8081", "sign.example.com"]);
+    assert_eq!(access.unrouted, Unrouted::Pass);
+}
+
+#[test]
+fn upstreams_and_hosts_are_what_is_written() {
+    let config = good("upstreams.toml");
+    let tls = &config.upstreams["tls"];
+    assert_eq!(tls.url.to_string(), "https://10.0.0.7:8443");
+    assert_eq!(tls.server_name.as_deref(), Some("api.example.com"));
+    assert_eq!(tls.ca.as_deref(), Some(Path::new("ca.pem")));
+    assert_eq!((tls.idle_connections, config.upstreams["plain"].idle_connections), (0, 32));
+    let host = config.routes["wildcard"].host.as_ref().expect("a host");
+    assert!(host.is_wildcard() && host.matches("api.example.com", None));
+    assert_eq!(config.routes["hostless"].host, None);
+    assert_eq!(config.routes["hostless"].upstream.as_deref(), Some("plain"));
+    assert_eq!(config.keys["unused"].public.as_ref().map(Vec::len), Some(33));
+}
+
+#[test]
+fn bad_files_print_every_problem_to_the_letter() {
+    let files = files("bad");
+    for (path, text) in &files {
+        let name = path.file_name().expect("a file").as_ref();
+        let errors = Config::parse(text, name).expect_err("a bad file");
+        let found = format!("{errors}\n");
+        let expected = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
+        assert!(found == expected, "{}:\n{found}--- expected:\n{expected}", path.display());
+    }
+    assert_eq!(files.len(), 24);
+}
+
+#[test]
+fn five_mistakes_are_five_problems() {
+    let found = files("bad").into_iter().find(|(path, _)| path.ends_with("five_mistakes.toml"));
+    let (path, text) = found.expect("the file");
+    let errors = Config::parse(&text, &path).expect_err("five mistakes").errors;
+    assert_eq!(errors.len(), 5);
+    assert!(errors.iter().all(|error| error.at.is_some() && !error.fix.is_empty()));
+}
+
+#[test]
+fn a_file_that_cannot_be_read_says_so() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("proxy.toml");
+    let missing = Config::load(&path).expect_err("no file");
+    assert!(missing.errors[0].what.starts_with("cannot be read: "), "{missing}");
+    fs::write(&path, b"a = \"\xff\"").expect("a file");
+    let binary = Config::load(&path).expect_err("not UTF-8");
+    let expected = format!("{}: is not text in UTF-8\n  fix: save it as UTF-8", path.display());
+    assert_eq!(binary.to_string(), expected);
+    fs::write(&path, example()).expect("a file");
+    let config = Config::load(&path).expect("the example");
+    let keys = Store::File { dir: directory.path().join("keys"), passphrase_env: None };
+    assert_eq!(config.stores["files"], keys);
+}
+
+#[test]
+fn fields_say_where_they_are_written() {
+    let text = [
+        "listen.forward = '127.0.0.1:0'",
+        "stores.env.kind = 'env'",
+        "keys.k.store = 'env'",
+        "keys.k.entry = 'K'",
+        "  [routes.r]",
+        "host = 'a.b'",
+        "scheme = 'sinohope'",
+        "keys = { signer = 'k' }",
+        "  params.remove = 'none'",
+    ];
+    let mut config = resolve(&text.join("\n"));
+    let at = |line, column| Location { line, column };
+    assert_eq!(config.keys["k"].at, at(3, 6));
+    let route = config.routes.remove("r").expect("a route");
+    assert_eq!(route.at, at(5, 3));
+    assert_eq!(route.fields["keys.signer"], at(8, 19));
+    assert_eq!(route.fields["params.remove"], at(9, 19));
+    assert_eq!(route.fields.len(), 2);
+}
+
+fn example() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("proxy.toml.example");
+    fs::read_to_string(path).expect("the example")
+}
+
+fn resolve(text: &str) -> Config {
+    let config = Config::parse(text, Path::new("/etc/countersign/proxy.toml"));
+    config.unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// A good file, as if it stood in the working directory.
+fn good(name: &str) -> Config {
+    let found = files("good").into_iter().find(|(path, _)| path.ends_with(name));
+    let (_, text) = found.expect("the file");
+    Config::parse(&text, Path::new(name)).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+/// The TOML files of a directory under `tests/config`, in alphabetical order.
+fn files(directory: &str) -> Vec<(PathBuf, String)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config").join(directory);
+    let entries = fs::read_dir(directory).expect("a directory");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut paths: Vec<_> =
+        paths.filter(|path| path.extension() == Some("toml".as_ref())).collect();
+    paths.sort();
+    let read = |path: PathBuf| (path.clone(), fs::read_to_string(path).expect("a file"));
+    paths.into_iter().map(read).collect()
+}
+
+/// Whether a line is `name = value`.
+fn is_pair(line: &str) -> bool {
+    let name = line.split_once(" = ").map_or("", |(name, _)| name);
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+/// A configuration as text, without where its parts are written.
+fn without_places(mut config: Config) -> String {
+    let nowhere = Location { line: 1, column: 1 };
+    config.keys.values_mut().for_each(|key| key.at = nowhere);
+    config.secrets.values_mut().for_each(|secret| secret.at = nowhere);
+    config.upstreams.values_mut().for_each(|upstream| upstream.at = nowhere);
+    for route in config.routes.values_mut() {
+        route.at = nowhere;
+        route.fields.clear();
+    }
+    format!("{config:#?}")
+}

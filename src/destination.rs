@@ -1,0 +1,150 @@
+//! Where a request wants to go, and which route that is.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use crate::config::{HostPattern, Unrouted};
+use crate::outbound::origin_of;
+use crate::refusal::{Code, Refusal};
+use crate::route::{Found, Route};
+use crate::snapshot::Snapshot;
+use crate::upstream::Origin;
+
+/// How a request says where it wants to go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Destination {
+    /// By host, through the forward listener.
+    Host {
+        /// The name, lower-cased, without brackets or port.
+        name: String,
+        /// The port, where the client wrote one.
+        port: Option<u16>,
+        /// Whether the client wrote `https://`.
+        https: bool,
+    },
+    /// By a route's name, through the gateway.
+    Route(String),
+}
+
+impl Destination {
+    /// The route of a request; none when its host has no route and such requests may pass.
+    ///
+    /// # Errors
+    ///
+    /// `host_not_routed`, `outside_route`, `route_unknown`, `method_unsignable`.
+    pub fn route<'a>(
+        &self,
+        snapshot: &'a Snapshot,
+        path: &str,
+        method: &Method,
+    ) -> Result<Option<&'a Arc<Route>>, Refusal> {
+        let route = match self {
+            Self::Route(name) => named(snapshot, name, path, method)?,
+            Self::Host { name, port, .. } => {
+                match snapshot.routes.find(name, *port, path, method) {
+                    Found::Route(route) => route,
+                    Found::Outside(routes) => return Err(outside(path, method, &routes)),
+                    Found::Nothing => return unrouted(snapshot, name, *port).map(|()| None),
+                }
+            }
+        };
+        if *method == Method::TRACE {
+            // Its answer would repeat what the proxy put in.
+            let refusal = Refusal::new(Code::MethodUnsignable, "TRACE is never sent signed");
+            return Err(refusal.allow(&["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]));
+        }
+        Ok(Some(route))
+    }
+
+    /// What is sent as `Host`, and where the connection goes, for a request on `route`.
+    ///
+    /// # Errors
+    ///
+    /// When a gateway request leaves open which host of a wildcard is meant.
+    pub fn place(&self, route: &Route) -> Result<(String, Origin), Refusal> {
+        let host = match (&route.host, self, &route.origin) {
+            (Some(pattern), _, _) if !pattern.is_wildcard() => pattern.to_string(),
+            (Some(_), Self::Host { name, port, .. }, _) => {
+                authority(name, port.filter(|port| ![80, 443].contains(port)))
+            }
+            (_, _, Some(origin)) => origin.authority.to_string(),
+            (_, _, None) => {
+                let detail = "the gateway cannot tell which host of the route's pattern is meant";
+                return Err(Refusal::new(Code::OutsideRoute, detail)
+                    .remedy("Give the route an exact host, or an upstream."));
+            }
+        };
+        let origin = match &route.origin {
+            Some(origin) => origin.clone(),
+            None => origin_of(&host, true)?,
+        };
+        Ok((host, origin))
+    }
+
+    /// The same for a request that no route names and that may pass.
+    ///
+    /// # Errors
+    ///
+    /// When it came through the gateway, where every request names a route.
+    pub fn unrouted_place(&self) -> Result<(String, Origin), Refusal> {
+        let Self::Host { name, port, https } = self else {
+            return Err(Refusal::new(Code::Internal, "a gateway request without a route"));
+        };
+        let default = if *https { 443 } else { 80 };
+        let host = authority(name, port.filter(|port| *port != default));
+        let origin = origin_of(&host, *https)?;
+        Ok((host, origin))
+    }
+}
+
+fn named<'a>(
+    snapshot: &'a Snapshot,
+    name: &str,
+    path: &str,
+    method: &Method,
+) -> Result<&'a Arc<Route>, Refusal> {
+    let Some(route) = snapshot.routes.named(name) else {
+        let known: Vec<_> = snapshot.routes.all().map(|route| route.name.as_ref()).collect();
+        let detail = format!("the path begins with /{}/", name.escape_debug());
+        let remedy = format!("Begin the path with one of: /{}/.", known.join("/, /"));
+        return Err(Refusal::new(Code::RouteUnknown, detail).remedy(remedy));
+    };
+    if route.admits(path, method) { Ok(route) } else { Err(outside(path, method, &[route])) }
+}
+
+fn outside(path: &str, method: &Method, routes: &[&Arc<Route>]) -> Refusal {
+    let reach: Vec<_> = routes.iter().map(|r| format!("{} takes {}", r.name, r.reach())).collect();
+    let detail = format!("{method} {path} is not covered: {}", reach.join("; "));
+    Refusal::new(Code::OutsideRoute, detail)
+}
+
+/// Whether a request or tunnel to a host without a matching route may leave unsigned.
+///
+/// # Errors
+///
+/// `host_not_routed`; always for a host that has a route on another port, for what goes to a
+/// provider must not leave unsigned by a detour.
+pub fn unrouted(snapshot: &Snapshot, name: &str, port: Option<u16>) -> Result<(), Refusal> {
+    let host = authority(name, port);
+    if let Some(route) = snapshot.routes.naming(name) {
+        let pattern = route.host.as_ref().map(HostPattern::to_string).unwrap_or_default();
+        let detail = format!("routes.{} is for {pattern}, and this goes to {host}", route.name);
+        let remedy = format!("Leave the port out, or write host = \"{host}\" in the route.");
+        return Err(Refusal::new(Code::HostNotRouted, detail).remedy(remedy));
+    }
+    if snapshot.unrouted == Unrouted::Pass {
+        return Ok(());
+    }
+    let detail = format!("no [routes] entry has host = \"{host}\"");
+    Err(Refusal::new(Code::HostNotRouted, detail))
+}
+
+/// Host and port as a `Host` header has them.
+fn authority(name: &str, port: Option<u16>) -> String {
+    let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
+    match port {
+        None => name,
+        Some(port) => format!("{name}:{port}"),
+    }
+}

@@ -1,0 +1,240 @@
+//! Every form, every sentence.
+
+use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::der::Encode as _;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::Kdf;
+use sha2::{Digest as _, Sha256};
+
+use super::vectors::*;
+use super::*;
+use Algorithm::{EcdsaP256, EcdsaSecp256k1};
+
+fn parse(text: impl AsRef<[u8]>) -> Result<PrivateKey, FormatError> {
+    PrivateKey::parse(text.as_ref(), None, None)
+}
+
+fn spki(key: &PrivateKey) -> String {
+    base16ct::lower::encode_string(&key.public_key().spki())
+}
+
+fn der(hex: &str) -> Vec<u8> {
+    base16ct::mixed::decode_vec(hex).unwrap()
+}
+
+fn sesame() -> Secret {
+    Secret::new(b"sesame".to_vec())
+}
+
+fn base58check(payload: &[u8]) -> String {
+    let checksum = Sha256::digest(Sha256::digest(payload));
+    bs58::encode([payload, &checksum[..4]].concat()).into_string()
+}
+
+#[test]
+fn pkcs8_is_read_as_hex_and_as_der() {
+    for (algorithm, hex) in PKCS8 {
+        let forms: [Vec<u8>; 5] = [
+            hex.as_bytes().to_vec(),
+            format!(" 0x{}\r\n", hex.to_uppercase()).into_bytes(),
+            [&hex[..60], "\n", &hex[60..]].concat().into_bytes(),
+            der(hex),
+            [der(hex), b"\n".to_vec()].concat(),
+        ];
+        for form in forms {
+            let key = parse(&form).unwrap();
+            assert_eq!(key.algorithm(), *algorithm);
+            let expected = if *algorithm == EcdsaP256 { P256_SPKI } else { K256_SPKI };
+            assert_eq!(spki(&key), expected);
+        }
+    }
+    assert_eq!(PKCS8.len(), 6);
+}
+
+#[test]
+fn a_number_is_a_key_on_the_curve_asked_for() {
+    for (algorithm, number, expected) in
+        [(EcdsaP256, P256_NUMBER, P256_SPKI), (EcdsaSecp256k1, K256_NUMBER, K256_SPKI)]
+    {
+        for text in [number.to_owned(), format!("0x{number}\n"), number.to_uppercase()] {
+            let key = PrivateKey::parse(text.as_bytes(), Some(algorithm), None).unwrap();
+            assert_eq!(spki(&key), expected);
+        }
+    }
+    let error = parse(P256_NUMBER).unwrap_err();
+    assert!(error.what.contains("does not say its curve"), "{error}");
+}
+
+#[test]
+fn wif_is_read_with_and_without_its_suffix() {
+    let plain = base58check(&[&[0x80], &der(WIF_NUMBER)[..]].concat());
+    for text in [WIF, &plain] {
+        let key = parse(text).unwrap();
+        let point = base16ct::lower::encode_string(&key.public_key().compressed());
+        assert_eq!((key.algorithm(), point.as_str()), (EcdsaSecp256k1, WIF_POINT));
+    }
+    assert_eq!((WIF.len(), plain.len()), (52, 51));
+}
+
+#[test]
+fn pem_is_read_as_openssl_and_as_editors_leave_it() {
+    let public = pem::find(PUBLIC_PEM.as_bytes()).unwrap().unwrap();
+    let expected = base16ct::lower::encode_string(&public);
+    for text in [
+        SEC1_PEM.to_owned(),
+        PKCS8_PEM.replace('\n', "\r\n"),
+        format!("\u{feff}Schlüssel:\n\n{PKCS8_PEM}\n\n"),
+        format!("{PUBLIC_PEM}{PKCS8_PEM}"),
+        PKCS8_PEM.lines().map(|line| format!("  {line} \n")).collect(),
+    ] {
+        assert_eq!(spki(&parse(&text).unwrap()), expected, "{text}");
+    }
+}
+
+#[test]
+fn encrypted_keys_open_with_their_passphrase() {
+    let expected = spki(&parse(PKCS8_PEM).unwrap());
+    for text in [PBKDF2_PEM, SCRYPT_PEM] {
+        let key = PrivateKey::parse(text.as_bytes(), None, Some(&sesame())).unwrap();
+        assert_eq!(spki(&key), expected);
+        let missing = parse(text).unwrap_err();
+        assert_eq!(missing.passphrase, PassphraseFault::Missing);
+        let other = Secret::new(b"semase".to_vec());
+        let wrong = PrivateKey::parse(text.as_bytes(), None, Some(&other)).unwrap_err();
+        assert_eq!(wrong.passphrase, PassphraseFault::Wrong);
+    }
+}
+
+#[test]
+fn weak_encryption_is_named_with_the_command_that_mends_it() {
+    for (text, what) in [(SHA1_PEM, "SHA-1"), (DES3_PEM, "too old"), (LEGACY_PEM, "old PEM format")]
+    {
+        for passphrase in [None, Some(&sesame())] {
+            let error = PrivateKey::parse(text.as_bytes(), None, passphrase).unwrap_err();
+            assert!(error.what.contains(what), "{error}");
+            assert!(
+                error.fix.contains("openssl pkcs8 -topk8 -v2 aes-256-cbc -v2prf hmacWithSHA256")
+            );
+        }
+    }
+}
+
+#[test]
+fn absurd_scrypt_costs_are_refused_before_they_are_paid() {
+    let der = pem::find(SCRYPT_PEM.as_bytes()).unwrap().unwrap();
+    for cost in [0, 3, 1 << 20, u64::MAX] {
+        let mut info = EncryptedPrivateKeyInfoRef::try_from(&der[..]).unwrap();
+        let EncryptionScheme::Pbes2(parameters) = &mut info.encryption_algorithm else { panic!() };
+        let Kdf::Scrypt(scrypt) = &mut parameters.kdf else { panic!() };
+        assert_eq!(std::mem::replace(&mut scrypt.cost_parameter, cost), 1 << 14);
+        let der = info.to_der().unwrap();
+        let error = PrivateKey::parse(&der, None, Some(&sesame())).unwrap_err();
+        assert_eq!(error.what, "is encrypted with a cost that makes no sense");
+    }
+}
+
+#[test]
+fn the_curve_asked_for_must_be_the_one_found() {
+    let wif = base58check(&[&[0x80], &der(WIF_NUMBER)[..]].concat());
+    for text in [PKCS8[3].1, PKCS8_PEM, SEC1_PEM, &wif] {
+        let error = PrivateKey::parse(text.as_bytes(), Some(EcdsaP256), None).unwrap_err();
+        assert_eq!(error.what, "is an ecdsa_secp256k1 key where an ecdsa_p256 key is asked for");
+        assert!(PrivateKey::parse(text.as_bytes(), Some(EcdsaSecp256k1), None).is_ok());
+    }
+    // The inner curve contradicts the outer one: 2a8648ce3d030107 is P-256.
+    let mixed = PKCS8[3].1.replacen(
+        "301006072a8648ce3d020106052b8104000a",
+        "301306072a8648ce3d020106082a8648ce3d030107",
+        1,
+    );
+    let mixed = mixed.replacen("30818d", "308190", 1);
+    let error = parse(&mixed).unwrap_err();
+    assert_eq!(error.what, "names two curves, ecdsa_p256 outside and ecdsa_secp256k1 inside");
+}
+
+#[test]
+fn numbers_outside_the_group_are_refused() {
+    const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
+    const K256_ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
+    for (algorithm, order) in [(EcdsaP256, P256_ORDER), (EcdsaSecp256k1, K256_ORDER)] {
+        let below = format!("{}0", &order[..63]);
+        assert!(PrivateKey::parse(below.as_bytes(), Some(algorithm), None).is_ok());
+        for number in [order, &"f".repeat(64), &"0".repeat(64)] {
+            let error = PrivateKey::parse(number.as_bytes(), Some(algorithm), None).unwrap_err();
+            assert!(error.what.contains("zero, or not below the order"), "{error}");
+        }
+    }
+    let zero = base58check(&[&[0x80], &[0; 32][..], &[1]].concat());
+    assert!(parse(zero).unwrap_err().what.contains("zero"));
+    let zeroed = PKCS8[2].1.replace(P256_NUMBER, &"0".repeat(64));
+    assert!(parse(zeroed).unwrap_err().what.contains("zero"));
+}
+
+#[test]
+fn a_public_key_of_another_private_key_is_refused() {
+    for (_, hex) in [PKCS8[0], PKCS8[1], PKCS8[3], PKCS8[4]] {
+        let number = if hex.contains(P256_NUMBER) { P256_NUMBER } else { K256_NUMBER };
+        let error = parse(hex.replace(number, WIF_NUMBER)).unwrap_err();
+        assert!(error.what.contains("does not belong"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_no_key_gets_its_own_sentence_without_its_bytes() {
+    let testnet = base58check(&[&[0xef], &der(WIF_NUMBER)[..], &[1]].concat());
+    let mistyped = WIF.replacen("Zs", "sZ", 1);
+    let (_, p256) = PKCS8[0];
+    let dotted = p256.replacen("2a8648ce3d030107", "2a8648ce3d030105", 1);
+    let openssh =
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaA==\n-----END OPENSSH PRIVATE KEY-----";
+    let broken = PKCS8_PEM.replace("MIGE", "MI*E");
+    let cut = &PKCS8_PEM[..150];
+    let (odd, short) = (&P256_NUMBER[..63], &P256_NUMBER[..60]);
+    let many = vec![b'0'; 64 * 1024 + 1];
+    let table: &[(&[u8], &str)] = &[
+        (b" \r\n", "is empty"),
+        (&many, "is 65537 bytes, far too long"),
+        (PUBLIC_PEM.as_bytes(), "is a public key"),
+        (P256_SPKI.as_bytes(), "is a public key"),
+        (WIF_POINT.as_bytes(), "is a public key, in hex"),
+        (CERTIFICATE_PEM.as_bytes(), "is a certificate"),
+        (openssh.as_bytes(), "is in OpenSSH's own format"),
+        (b"ssh-ed25519 AAAA", "is an OpenSSH public key"),
+        (b"{\"kty\":\"EC\"}", "is JSON"),
+        (P384_PEM.as_bytes(), "kind that does not sign here: P-384"),
+        (ED25519_PEM.as_bytes(), "kind that does not sign here: Ed25519"),
+        (dotted.as_bytes(), "here: object identifier 1.2.840.10045.3.1.5"),
+        (b"3006020100020105", "kind that does not sign here: RSA"),
+        (EXPLICIT_PEM.as_bytes(), "spells its curve out"),
+        (testnet.as_bytes(), "is a WIF for a test network"),
+        (mistyped.as_bytes(), "a WIF, and its checksum is wrong"),
+        (broken.as_bytes(), "has broken base64"),
+        (cut.as_bytes(), "begins like PEM and does not end like it"),
+        (odd.as_bytes(), "is 63 hex digits, an odd number"),
+        (short.as_bytes(), "begins like no key"),
+        (b"correct horse", "is not a private key in any form"),
+        (&[0x30, 0x82, 0x01], "is not a private key in any form"),
+        (&[0xff; 32], "is not a private key in any form"),
+    ];
+    for (bytes, sentence) in table {
+        let error = parse(bytes).unwrap_err();
+        assert!(error.what.contains(sentence), "{sentence}: {error}");
+        let said = format!("{error:?}");
+        assert!(!bytes.windows(16).any(|w| said.as_bytes().windows(16).any(|s| s == w)), "{said}");
+    }
+}
+
+#[test]
+fn what_is_written_is_read_again() {
+    for algorithm in Algorithm::ALL {
+        let key = PrivateKey::generate(*algorithm);
+        let plain = parse(key.to_pkcs8_pem().as_bytes()).unwrap();
+        assert_eq!(plain.public_key(), key.public_key());
+        let encrypted = key.to_encrypted_pem(&sesame()).unwrap();
+        assert!(encrypted.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
+        let opened = PrivateKey::parse(encrypted.as_bytes(), None, Some(&sesame())).unwrap();
+        assert_eq!(opened.public_key(), key.public_key());
+        assert_ne!(PrivateKey::generate(*algorithm).public_key(), key.public_key());
+        assert_eq!(format!("{key:?}"), format!("PrivateKey({algorithm})"));
+    }
+}

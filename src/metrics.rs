@@ -1,0 +1,174 @@
+//! Counters and histograms, in the text form Prometheus reads.
+//!
+//! Label values come from the configuration and from closed sets in the code, never from a
+//! request, so a client cannot make the number of series grow.
+
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Outcome {
+    route: String,
+    outcome: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByCode {
+    code: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByKey {
+    key: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByRoute {
+    route: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByResult {
+    result: &'static str,
+}
+
+/// Everything that is counted.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<Outcome, Counter>,
+    refusals: Family<ByCode, Counter>,
+    sign: Family<ByKey, Histogram>,
+    upstream: Family<ByRoute, Histogram>,
+    reloads: Family<ByResult, Counter>,
+    connections: Gauge,
+    tunnels: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("countersign");
+        let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
+        registry.register("build", "What is running", build);
+        let metrics = Self {
+            registry: Registry::default(),
+            requests: Family::default(),
+            refusals: Family::default(),
+            sign: Family::new_with_constructor(|| Histogram::new(SIGN_SECONDS)),
+            upstream: Family::new_with_constructor(|| Histogram::new(UPSTREAM_SECONDS)),
+            reloads: Family::default(),
+            connections: Gauge::default(),
+            tunnels: Gauge::default(),
+        };
+        let requests = metrics.requests.clone();
+        registry.register("requests", "Requests by route and what came of them", requests);
+        let refusals = metrics.refusals.clone();
+        registry.register("refusals", "Answers the proxy gave itself, by code", refusals);
+        let sign = metrics.sign.clone();
+        registry.register("sign_seconds", "Time a key took to sign", sign);
+        let upstream = metrics.upstream.clone();
+        registry.register("upstream_seconds", "From sending to the response head", upstream);
+        registry.register("reloads", "Reloads by result", metrics.reloads.clone());
+        registry.register("connections", "Client connections open", metrics.connections.clone());
+        registry.register("tunnels", "CONNECT tunnels open", metrics.tunnels.clone());
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// Counts a request that is over.
+    pub fn request(
+        &self,
+        route: &str,
+        outcome: &'static str,
+        code: Option<&'static str>,
+        upstream: Option<Duration>,
+    ) {
+        self.requests.get_or_create(&Outcome { route: route.to_owned(), outcome }).inc();
+        if let Some(code) = code {
+            self.refusals.get_or_create(&ByCode { code }).inc();
+        }
+        if let Some(took) = upstream {
+            let by = ByRoute { route: route.to_owned() };
+            self.upstream.get_or_create(&by).observe(took.as_secs_f64());
+        }
+    }
+
+    /// Where the signatures of a key are timed.
+    pub fn sign_seconds(&self, key: &str) -> Histogram {
+        self.sign.get_or_create_owned(&ByKey { key: key.to_owned() })
+    }
+
+    /// Counts a reload.
+    pub fn reload(&self, succeeded: bool) {
+        let result = if succeeded { "ok" } else { "failed" };
+        self.reloads.get_or_create(&ByResult { result }).inc();
+    }
+
+    /// Counts a connection for as long as the guard lives.
+    pub fn connection(&self) -> Open {
+        Open::new(&self.connections)
+    }
+
+    /// Counts a tunnel for as long as the guard lives.
+    pub fn tunnel(&self) -> Open {
+        Open::new(&self.tunnels)
+    }
+
+    /// The exposition text.
+    pub fn expose(&self) -> String {
+        let mut out = String::new();
+        text::encode(&mut out, &self.registry).expect("writing to a string cannot fail");
+        out
+    }
+}
+
+/// Something open, counted until it is dropped.
+#[derive(Debug)]
+pub struct Open(Gauge);
+
+impl Open {
+    fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+const SIGN_SECONDS: [f64; 8] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1];
+const UPSTREAM_SECONDS: [f64; 9] = [1e-3, 5e-3, 2e-2, 5e-2, 0.1, 0.5, 1.0, 5.0, 30.0];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_counted_is_exposed() {
+        let metrics = Metrics::default();
+        metrics.request("a", "refused", Some("loop"), Some(Duration::from_millis(3)));
+        let open = metrics.connection();
+        let text = metrics.expose();
+        for line in [
+            "countersign_requests_total{route=\"a\",outcome=\"refused\"} 1",
+            "countersign_refusals_total{code=\"loop\"} 1",
+            "countersign_connections 1",
+            "countersign_upstream_seconds_count{route=\"a\"} 1",
+        ] {
+            assert!(text.contains(line), "{line} in\n{text}");
+        }
+        drop(open);
+        assert!(metrics.expose().contains("countersign_connections 0"));
+    }
+}

@@ -1,0 +1,253 @@
+//! Dresses a request for the road: everything that changes it happens here, before it is signed.
+//!
+//! Afterwards only the scheme's own [`Edits`] touch it. Changing a header or a path after signing
+//! is how other signing proxies came to send signatures that did not match.
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderValue, TE, TRAILER,
+    TRANSFER_ENCODING, UPGRADE, VIA,
+};
+use http::uri::{Authority, PathAndQuery};
+use http::{HeaderName, Method, Request};
+use hyper::body::Incoming;
+
+use crate::body::{Upload, Watch};
+use crate::scheme::{Edits, Head, Scheme, Signable};
+use crate::upstream::{Origin, join};
+
+/// The header that carries a client's token to the gateway.
+pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("countersign-token");
+
+/// A request's body as the route needs it.
+#[derive(Debug)]
+pub enum Payload {
+    /// No body at all.
+    Empty,
+    /// In hand, because a scheme reads it.
+    Whole(Bytes),
+    /// Streamed through.
+    Stream(Incoming),
+}
+
+/// A request exactly as it will leave, unsigned.
+#[derive(Debug)]
+pub struct Outbound {
+    head: Head,
+    origin: Origin,
+    payload: Payload,
+}
+
+static NO_BODY: Bytes = Bytes::new();
+
+/// Why a request cannot be dressed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum DressError {
+    /// The base path and the target make no path.
+    #[error("the upstream's base path and this path do not make one")]
+    Target,
+    /// The name cannot be sent as `Host`.
+    #[error("the host cannot be sent as a header")]
+    Host,
+}
+
+impl Outbound {
+    /// Dresses a request: hop-by-hop and forwarding headers gone, the client's own copies of what
+    /// the scheme sets gone, the base path in front, `Host` and framing set.
+    ///
+    /// # Errors
+    ///
+    /// When the parts do not make a request.
+    pub fn dress(
+        method: Method,
+        target: &PathAndQuery,
+        mut headers: HeaderMap,
+        payload: Payload,
+        host: String,
+        origin: Origin,
+        scheme: Option<&dyn Scheme>,
+    ) -> Result<Self, DressError> {
+        strip(&mut headers);
+        for owned in scheme.map_or(&[][..], |scheme| scheme.owned_headers()) {
+            headers.remove(owned);
+        }
+        headers.insert(HOST, HeaderValue::from_str(&host).map_err(|_| DressError::Host)?);
+        frame(&mut headers, &payload, &method);
+        let target = prefixed(&origin.base_path, target)?;
+        Ok(Self { head: Head { method, host, target, headers }, origin, payload })
+    }
+
+    /// Where it goes.
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// The request as schemes see it.
+    pub fn signable(&self) -> Signable<'_> {
+        let body = match &self.payload {
+            Payload::Empty => Some(&NO_BODY),
+            Payload::Whole(body) => Some(body),
+            Payload::Stream(_) => None,
+        };
+        Signable { head: &self.head, body }
+    }
+
+    /// The request for the upstream's client, with the scheme's edits applied, once.
+    ///
+    /// # Errors
+    ///
+    /// When the parts do not make a URI.
+    pub fn apply(
+        self,
+        edits: Edits,
+        idle: std::time::Duration,
+    ) -> Result<(Request<Upload>, Option<Watch>), DressError> {
+        let Self { mut head, origin, payload } = self;
+        edits.apply(&mut head.headers);
+        let uri = join(&origin, &head.target).map_err(|_| DressError::Target)?;
+        let (body, watch) = match payload {
+            Payload::Empty => (Upload::whole(Bytes::new()), None),
+            Payload::Whole(body) => (Upload::whole(body), None),
+            Payload::Stream(body) => {
+                let (body, watch) = Upload::stream(body, idle);
+                (body, Some(watch))
+            }
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = head.method;
+        *request.uri_mut() = uri;
+        *request.headers_mut() = head.headers;
+        Ok((request, watch))
+    }
+}
+
+/// The origin that is the request's own host.
+///
+/// # Errors
+///
+/// When `host` is no authority.
+pub fn origin_of(host: &str, https: bool) -> Result<Origin, DressError> {
+    let authority: Authority = host.parse().map_err(|_| DressError::Host)?;
+    let scheme = if https { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
+    Ok(Origin { scheme, authority, base_path: String::new() })
+}
+
+/// Removes what concerns one connection only (RFC 9110, section 7.6.1), and what proxies say of
+/// clients: a provider is told nothing about who stands behind this one.
+fn strip(headers: &mut HeaderMap) {
+    strip_hop_by_hop(headers);
+    headers.remove(TOKEN_HEADER);
+    headers.remove(FORWARDED);
+    headers.remove(VIA);
+    headers.remove(EXPECT);
+    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
+        headers.remove(name);
+    }
+}
+
+/// Removes the headers of one connection, in either direction.
+pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
+    let listed: Vec<HeaderName> = headers
+        .get_all(CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in listed {
+        headers.remove(name);
+    }
+    for name in [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+        headers.remove(name);
+    }
+    for name in ["keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate"] {
+        headers.remove(name);
+    }
+}
+
+/// States the body's length as it will be sent.
+fn frame(headers: &mut HeaderMap, payload: &Payload, method: &Method) {
+    use http_body::Body as _;
+    headers.remove(CONTENT_LENGTH);
+    let length = match payload {
+        Payload::Empty => {
+            // RFC 9110, section 8.6: methods that expect a body say that there is none.
+            let expects = [Method::POST, Method::PUT, Method::PATCH].contains(method);
+            expects.then_some(0)
+        }
+        Payload::Whole(body) => Some(body.len() as u64),
+        Payload::Stream(body) => body.size_hint().exact(),
+    };
+    if let Some(length) = length {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    }
+}
+
+fn prefixed(base: &str, target: &PathAndQuery) -> Result<PathAndQuery, DressError> {
+    if base.is_empty() {
+        return Ok(target.clone());
+    }
+    format!("{base}{target}").parse().map_err(|_| DressError::Target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dressed(base: &str, target: &str, headers: &[(&str, &str)]) -> Outbound {
+        let map: HeaderMap = headers
+            .iter()
+            .map(|(name, value)| {
+                let name: HeaderName = name.parse().expect("a name");
+                (name, HeaderValue::from_str(value).expect("a value"))
+            })
+            .collect();
+        let mut origin = origin_of("up.example:8443", true).expect("an authority");
+        origin.base_path = base.into();
+        let target = target.parse().expect("a target");
+        let body = Payload::Whole(Bytes::from_static(b"{}"));
+        Outbound::dress(Method::POST, &target, map, body, "api.x".into(), origin, None)
+            .expect("dressed")
+    }
+
+    #[test]
+    fn nothing_of_one_connection_and_nothing_about_the_client_is_sent_on() {
+        let outbound = dressed(
+            "",
+            "/v1",
+            &[
+                ("connection", "close, X-Hop"),
+                ("x-hop", "1"),
+                ("proxy-authorization", "Basic eA=="),
+                ("countersign-token", "t"),
+                ("forwarded", "for=10.0.0.1"),
+                ("x-forwarded-for", "10.0.0.1"),
+                ("via", "1.1 x"),
+                ("te", "trailers"),
+                ("expect", "100-continue"),
+                ("content-length", "999"),
+                ("host", "evil.example"),
+                ("x-app", "kept"),
+            ],
+        );
+        let mut names: Vec<_> = outbound.head.headers.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["content-length", "host", "x-app"]);
+        assert_eq!(outbound.head.headers["host"], "api.x");
+        assert_eq!(outbound.head.headers["content-length"], "2");
+    }
+
+    #[test]
+    fn targets_are_kept_to_the_byte_and_prefixed() {
+        for (base, target, sent) in [
+            ("", "/a//b/../c?x=%7e&&y", "https://up.example:8443/a//b/../c?x=%7e&&y"),
+            ("/base", "/v1?q", "https://up.example:8443/base/v1?q"),
+            ("/base", "/", "https://up.example:8443/base/"),
+        ] {
+            let (request, _) = dressed(base, target, &[])
+                .apply(Edits::default(), std::time::Duration::from_secs(1))
+                .expect("a request");
+            assert_eq!(request.uri().to_string(), sent);
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! A request's way, in one function: match, collect, dress, canonicalise, sign, assemble, forward.
+//!
+//! Each stage takes what the one before gave; any of them may refuse, and a refusal is the only
+//! other way out. Nothing is sent before it is signed, nothing is changed after.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method, Request, Response};
+use hyper::body::Incoming;
+
+use crate::body::{self, CollectError, Keep, Reply, Upload};
+use crate::destination::Destination;
+use crate::metrics::Metrics;
+use crate::moment::{Moment, Moments};
+use crate::outbound::{Outbound, Payload, strip_hop_by_hop};
+use crate::record::Record;
+use crate::refusal::{Code, Refusal};
+use crate::route::Route;
+use crate::scheme::{BodyNeed, Edits, Head, Preimage};
+use crate::snapshot::{Snapshot, Snapshots};
+use crate::upstream::Upstream;
+
+/// A request as it came in: where it wants to go, and everything it carries.
+#[derive(Debug)]
+pub struct Intake {
+    /// The method.
+    pub method: Method,
+    /// Where to.
+    pub destination: Destination,
+    /// Path and query, byte for byte.
+    pub target: PathAndQuery,
+    /// Headers as the client sent them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Incoming,
+}
+
+/// What every request goes through.
+#[derive(Debug)]
+pub struct Pipeline {
+    snapshots: Snapshots,
+    moments: Moments,
+    metrics: Arc<Metrics>,
+    /// Begins this process's request ids.
+    id_prefix: String,
+    id_next: AtomicU64,
+}
+
+/// Bodies longer than this are hashed on a thread of their own kind: hashing them takes longer
+/// than a signature, and other requests wait behind an async worker.
+const INLINE_BODY: usize = 64 * 1024;
+
+impl Pipeline {
+    /// A pipeline over the current and every later snapshot.
+    pub fn new(snapshots: Snapshots, moments: Moments, metrics: Arc<Metrics>) -> Self {
+        let start = moments.next().unix_ms;
+        let id_prefix = format!("{:x}-{:x}", start, std::process::id());
+        Self { snapshots, moments, metrics, id_prefix, id_next: AtomicU64::new(1) }
+    }
+
+    /// The snapshot for a request that begins now.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.current()
+    }
+
+    /// The counters.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// Starts the record of a request, with an id of its own.
+    pub fn record(&self) -> Box<Record> {
+        let number = self.id_next.fetch_add(1, Ordering::Relaxed);
+        let id = format!("{}-{number:x}", self.id_prefix);
+        Box::new(Record::new(id, Arc::clone(&self.metrics)))
+    }
+
+    /// Carries a request to its provider and brings the answer back, or the refusal.
+    pub async fn serve(
+        &self,
+        snapshot: &Snapshot,
+        intake: Result<Intake, Refusal>,
+        mut record: Box<Record>,
+    ) -> Response<Reply> {
+        let answer = match intake {
+            Ok(intake) => self.run(snapshot, intake, &mut record).await,
+            Err(refusal) => Err(refusal),
+        };
+        match answer {
+            Ok((head, upload)) => {
+                let (mut parts, body) = head.into_parts();
+                strip_hop_by_hop(&mut parts.headers);
+                record.status = parts.status.as_u16();
+                let idle = snapshot.timeouts.body_idle;
+                Response::from_parts(parts, Reply::stream(body, idle, upload, Some(record)))
+            }
+            Err(refusal) => refuse(refusal, record),
+        }
+    }
+
+    async fn run(
+        &self,
+        snapshot: &Snapshot,
+        intake: Intake,
+        record: &mut Record,
+    ) -> Result<(Response<Incoming>, Option<Keep>), Refusal> {
+        record.method = intake.method.to_string();
+        record.path = intake.target.path().to_owned();
+        let route = intake.destination.route(snapshot, intake.target.path(), &intake.method)?;
+        let Some(route) = route else {
+            return self.pass(snapshot, intake, record).await;
+        };
+        record.route = Some(Arc::clone(&route.name));
+        let started = Instant::now();
+        let outbound = dress(snapshot, route, intake, record).await?;
+        let (outbound, edits) = self.seal(snapshot, route, outbound).await?;
+        record.signed = true;
+        record.sign = Some(started.elapsed());
+        forward(snapshot, &route.upstream, outbound, edits, record).await
+    }
+
+    /// Canonicalise → sign → assemble: two pure halves around one effect.
+    async fn seal(
+        &self,
+        snapshot: &Snapshot,
+        route: &Arc<Route>,
+        outbound: Outbound,
+    ) -> Result<(Outbound, Edits), Refusal> {
+        // Only now: a slow upload must not age the time stamp.
+        let moment = self.moments.next();
+        let (outbound, preimages) = canonicalise(route, outbound, moment).await?;
+        let limit = snapshot.timeouts.sign;
+        let signatures = tokio::time::timeout(limit, route.sign(&preimages)).await;
+        let signatures = signatures.map_err(|_| {
+            Refusal::new(Code::SignerTimeout, format!("no signature within {limit:?}"))
+        })??;
+        let edits = route.scheme.assemble(outbound.signable(), &moment, &signatures)?;
+        Ok((outbound, edits))
+    }
+
+    /// A request for a host that no route names, where the configuration lets those through.
+    async fn pass(
+        &self,
+        snapshot: &Snapshot,
+        intake: Intake,
+        record: &mut Record,
+    ) -> Result<(Response<Incoming>, Option<Keep>), Refusal> {
+        let (host, origin) = intake.destination.unrouted_place()?;
+        record.host.clone_from(&host);
+        let Intake { method, target, headers, body, .. } = intake;
+        let payload = stream(body);
+        let outbound = Outbound::dress(method, &target, headers, payload, host, origin, None)?;
+        forward(snapshot, &snapshot.passing, outbound, Edits::default(), record).await
+    }
+}
+
+/// Collects the body where the scheme reads it, and dresses the request.
+async fn dress(
+    snapshot: &Snapshot,
+    route: &Route,
+    intake: Intake,
+    record: &mut Record,
+) -> Result<Outbound, Refusal> {
+    let Intake { method, destination, target, headers, body } = intake;
+    let (host, origin) = destination.place(route)?;
+    record.host.clone_from(&host);
+    let head = Head { method, host, target, headers };
+    let payload = match route.scheme.body_need(&head) {
+        BodyNeed::Nothing => stream(body),
+        BodyNeed::Whole => whole(snapshot, route, &head.headers, body).await?,
+    };
+    let Head { method, host, target, headers } = head;
+    let scheme = Some(route.scheme.as_ref());
+    Ok(Outbound::dress(method, &target, headers, payload, host, origin, scheme)?)
+}
+
+fn stream(body: Incoming) -> Payload {
+    use http_body::Body as _;
+    if body.is_end_stream() { Payload::Empty } else { Payload::Stream(body) }
+}
+
+async fn whole(
+    snapshot: &Snapshot,
+    route: &Route,
+    headers: &HeaderMap,
+    body: Incoming,
+) -> Result<Payload, Refusal> {
+    let encoding = headers.get(CONTENT_ENCODING).map(http::HeaderValue::as_bytes);
+    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+        let detail = format!("routes.{} signs the body's text", route.name);
+        return Err(Refusal::new(Code::BodyEncoded, detail));
+    }
+    let (limit, deadline) = (snapshot.limits.signed_body, snapshot.timeouts.request_body);
+    let collected = body::collect(body, limit, deadline).await;
+    collected.map(Payload::Whole).map_err(|error| uncollected(error, route, limit, deadline))
+}
+
+fn uncollected(
+    error: CollectError,
+    route: &Route,
+    limit: u64,
+    deadline: std::time::Duration,
+) -> Refusal {
+    let reads = format!("routes.{} reads the body to sign it", route.name);
+    match error {
+        CollectError::TooLarge(Some(declared)) => {
+            let detail =
+                format!("{reads}; this one declares {declared} bytes, the limit is {limit}");
+            Refusal::new(Code::BodyTooLarge, detail)
+        }
+        CollectError::TooLarge(None) => {
+            Refusal::new(Code::BodyTooLarge, format!("{reads}; this one grew past {limit} bytes"))
+        }
+        CollectError::TooSlow => {
+            Refusal::new(Code::BodyTooSlow, format!("{reads}; it was not there in {deadline:?}"))
+        }
+        CollectError::Broken => {
+            Refusal::new(Code::BodyIncomplete, format!("{reads}; it broke off"))
+        }
+    }
+}
+
+async fn canonicalise(
+    route: &Arc<Route>,
+    outbound: Outbound,
+    moment: Moment,
+) -> Result<(Outbound, Vec<Preimage>), Refusal> {
+    let long = outbound.signable().body.is_some_and(|body| body.len() > INLINE_BODY);
+    if !long {
+        let preimages = route.scheme.canonicalise(outbound.signable(), &moment)?;
+        return Ok((outbound, preimages));
+    }
+    let route = Arc::clone(route);
+    let hashed = tokio::task::spawn_blocking(move || {
+        let preimages = route.scheme.canonicalise(outbound.signable(), &moment);
+        (outbound, preimages)
+    });
+    let lost = |_| Refusal::new(Code::Internal, "the canonical text was not finished");
+    let (outbound, preimages) = hashed.await.map_err(lost)?;
+    Ok((outbound, preimages?))
+}
+
+async fn forward(
+    snapshot: &Snapshot,
+    upstream: &Upstream,
+    outbound: Outbound,
+    edits: Edits,
+    record: &mut Record,
+) -> Result<(Response<Incoming>, Option<Keep>), Refusal> {
+    let (request, watch) = outbound.apply(edits, snapshot.timeouts.body_idle)?;
+    let (uploaded, keep) = watch.map_or((None, None), |watch| (Some(watch.sent), Some(watch.keep)));
+    let started = Instant::now();
+    let request: Request<Upload> = request;
+    let answer = upstream.send(request, uploaded).await?;
+    record.upstream = Some(started.elapsed());
+    Ok((answer, keep))
+}
+
+/// The refusal as an answer. Whatever is left of the request's body is not read.
+pub fn refuse(refusal: Refusal, mut record: Box<Record>) -> Response<Reply> {
+    record.code = Some(refusal.code.name());
+    let route = record.route.clone();
+    let response = refusal.into_response(route.as_deref(), &record.id);
+    record.status = response.status().as_u16();
+    let (parts, body) = response.into_parts();
+    Response::from_parts(parts, Reply::whole(body, Some(record)))
+}
+
+/// An answer of our own that is no refusal.
+pub fn plain(body: impl Into<Bytes>) -> Response<Reply> {
+    Response::new(Reply::whole(body.into(), None))
+}
+
+/// Refuses a request whose length is stated twice: what one reader takes for the body's end,
+/// another takes for the next request.
+///
+/// # Errors
+///
+/// `ambiguous_framing`.
+pub fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
+    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
+        let detail = "it has Content-Length and Transfer-Encoding";
+        return Err(Refusal::new(Code::AmbiguousFraming, detail));
+    }
+    Ok(())
+}

@@ -1,0 +1,125 @@
+//! What is written down of a request: one log line and its counters, when it is over.
+//!
+//! The line holds names and numbers from the configuration and the request line, never a header
+//! value, a query, a body or a canonical text.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tracing::info;
+
+use crate::metrics::Metrics;
+
+/// One request, from its head to the last byte of its answer. Dropping it writes the line.
+#[derive(Debug)]
+pub struct Record {
+    /// The request's id, also in refusals.
+    pub id: String,
+    /// The client's name, where it showed a token.
+    pub client: Option<String>,
+    /// The route's name.
+    pub route: Option<Arc<str>>,
+    /// The method.
+    pub method: String,
+    /// The host that was asked for.
+    pub host: String,
+    /// The path, without the query.
+    pub path: String,
+    /// The status of the answer.
+    pub status: u16,
+    /// The refusal's code, where the answer is ours.
+    pub code: Option<&'static str>,
+    /// Whether signatures or secrets were put in.
+    pub signed: bool,
+    /// From head to signature.
+    pub sign: Option<Duration>,
+    /// From sending to the response head.
+    pub upstream: Option<Duration>,
+    bytes: u64,
+    cut: Option<String>,
+    forgotten: bool,
+    started: Instant,
+    metrics: Arc<Metrics>,
+}
+
+impl Record {
+    /// Starts the record of a request.
+    pub fn new(id: String, metrics: Arc<Metrics>) -> Self {
+        Self {
+            id,
+            client: None,
+            route: None,
+            method: String::new(),
+            host: String::new(),
+            path: String::new(),
+            status: 0,
+            code: None,
+            signed: false,
+            sign: None,
+            upstream: None,
+            bytes: 0,
+            cut: None,
+            forgotten: false,
+            started: Instant::now(),
+            metrics,
+        }
+    }
+
+    /// Lets the request go unrecorded: probes would drown the rest.
+    pub fn forget(mut self: Box<Self>) {
+        self.forgotten = true;
+    }
+
+    /// Counts bytes of the answer's body.
+    pub fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// Notes that the answer's body ended in an error.
+    pub fn cut(&mut self, error: &dyn fmt::Display) {
+        self.cut = Some(error.to_string());
+    }
+
+    /// The route's name for logs and labels.
+    fn route_name(&self) -> &str {
+        self.route.as_deref().unwrap_or("-")
+    }
+
+    /// What came of the request, as a label.
+    fn outcome(&self) -> &'static str {
+        match (self.code, self.signed) {
+            (Some(_), _) => "refused",
+            (None, true) => "signed",
+            (None, false) => "passed",
+        }
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        if self.forgotten {
+            return;
+        }
+        self.metrics.request(self.route_name(), self.outcome(), self.code, self.upstream);
+        let ms = |duration: Option<Duration>| duration.map(|d| d.as_secs_f64() * 1e3);
+        let outcome = if self.cut.is_some() { "cut" } else { self.outcome() };
+        info!(
+            target: "countersign::request",
+            id = %self.id,
+            client = self.client.as_deref(),
+            route = self.route_name(),
+            method = %self.method,
+            host = %self.host,
+            path = %self.path,
+            status = self.status,
+            code = self.code,
+            bytes = self.bytes,
+            sign_us = self.sign.map(|d| d.as_secs_f64() * 1e6),
+            upstream_ms = ms(self.upstream),
+            total_ms = ms(Some(self.started.elapsed())),
+            cut = self.cut.as_deref(),
+            "{outcome}"
+        );
+    }
+}

@@ -1,0 +1,167 @@
+//! Routes: which requests are signed, how, with what, and which of them a request takes.
+
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use http::Method;
+use prometheus_client::metrics::histogram::Histogram;
+
+use crate::config::HostPattern;
+use crate::keys::{PublicKey, SignError, Signer};
+use crate::scheme::{Entry, Preimage, Scheme, Signatures};
+use crate::upstream::{Origin, Upstream};
+
+/// A route with everything it needs bound.
+#[derive(Debug)]
+pub struct Route {
+    /// The name under `[routes]`.
+    pub name: Arc<str>,
+    /// The host it matches, signs and sends; none for gateway-only routes.
+    pub host: Option<HostPattern>,
+    /// A path prefix, on segment borders.
+    pub path: String,
+    /// The methods it takes; empty for all.
+    pub methods: Vec<Method>,
+    /// What the registry says of its scheme.
+    pub entry: &'static Entry,
+    /// Its scheme.
+    pub scheme: Arc<dyn Scheme>,
+    /// Its keys, by slot.
+    pub keys: Vec<BoundKey>,
+    /// How its requests leave.
+    pub upstream: Arc<Upstream>,
+    /// Where they go; none when that is the request's own host over TLS.
+    pub origin: Option<Origin>,
+}
+
+/// A key in a route's slot.
+#[derive(Debug)]
+pub struct BoundKey {
+    /// The slot.
+    pub slot: &'static str,
+    /// The name under `[keys]`.
+    pub name: String,
+    /// The key.
+    pub signer: Arc<dyn Signer>,
+    /// Where its signatures are timed.
+    pub seconds: Histogram,
+}
+
+impl Route {
+    /// Whether path and method are within this route.
+    pub fn admits(&self, path: &str, method: &Method) -> bool {
+        let methods = self.methods.is_empty() || self.methods.contains(method);
+        methods && covers(&self.path, path)
+    }
+
+    /// What this route admits, for messages.
+    pub fn reach(&self) -> String {
+        let methods: Vec<_> = self.methods.iter().map(Method::as_str).collect();
+        let methods = if methods.is_empty() { "any method".into() } else { methods.join(", ") };
+        format!("{methods} under {}", self.path)
+    }
+
+    /// The public key in a slot.
+    pub fn public_key(&self, slot: &str) -> Option<&PublicKey> {
+        let key = self.keys.iter().find(|key| key.slot == slot)?;
+        Some(key.signer.public_key())
+    }
+
+    /// Has the slots' keys sign: the one effect between a scheme's two pure halves.
+    ///
+    /// # Errors
+    ///
+    /// The first key's that fails.
+    pub async fn sign(&self, preimages: &[Preimage]) -> Result<Signatures, SignError> {
+        let mut signatures = Signatures::default();
+        for preimage in preimages {
+            let key = self.keys.iter().find(|key| key.slot == preimage.slot);
+            let key = key.ok_or(SignError::Failed("no key is bound to the scheme's slot"))?;
+            let started = Instant::now();
+            signatures.insert(preimage.slot, key.signer.sign(&preimage.digest).await?);
+            key.seconds.observe(started.elapsed().as_secs_f64());
+        }
+        Ok(signatures)
+    }
+}
+
+/// Every route, ready to be searched.
+#[derive(Debug, Default)]
+pub struct Routes {
+    by_name: BTreeMap<Arc<str>, Arc<Route>>,
+    /// Those with a host, most specific first: exact hosts before wildcards, then those with a
+    /// port, then longer paths, then method lists before none. The configuration allows no two equals.
+    by_rank: Vec<Arc<Route>>,
+}
+
+/// What a search by host finds.
+#[derive(Debug)]
+pub enum Found<'a> {
+    /// This route.
+    Route(&'a Arc<Route>),
+    /// The host has routes, but none for this path and method.
+    Outside(Vec<&'a Arc<Route>>),
+    /// No route names this host.
+    Nothing,
+}
+
+impl Routes {
+    /// Orders the routes.
+    pub fn new(routes: Vec<Arc<Route>>) -> Self {
+        let by_name = routes.iter().map(|route| (Arc::clone(&route.name), Arc::clone(route)));
+        let by_name = by_name.collect();
+        let mut by_rank: Vec<_> = routes.into_iter().filter(|r| r.host.is_some()).collect();
+        by_rank.sort_by_key(|route| {
+            let wildcard = route.host.as_ref().is_some_and(HostPattern::is_wildcard);
+            let any_port = route.host.as_ref().is_some_and(|host| host.port().is_none());
+            (wildcard, any_port, Reverse(route.path.len()), route.methods.is_empty())
+        });
+        Self { by_name, by_rank }
+    }
+
+    /// The route that a gateway path names.
+    pub fn named(&self, name: &str) -> Option<&Arc<Route>> {
+        self.by_name.get(name)
+    }
+
+    /// Every route, by name.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Route>> {
+        self.by_name.values()
+    }
+
+    /// A route that names this host, on whatever port.
+    pub fn naming(&self, host: &str) -> Option<&Arc<Route>> {
+        let names =
+            |route: &&Arc<Route>| route.host.as_ref().is_some_and(|pattern| pattern.names(host));
+        self.by_rank.iter().find(names)
+    }
+
+    /// The most specific route for a request.
+    ///
+    /// A host that an exact route names never falls to a wildcard's route: what the exact route
+    /// leaves out was left out on purpose.
+    pub fn find(&self, host: &str, port: Option<u16>, path: &str, method: &Method) -> Found<'_> {
+        let matches = |route: &&Arc<Route>| {
+            route.host.as_ref().is_some_and(|pattern| pattern.matches(host, port))
+        };
+        let mut of_host: Vec<_> = self.by_rank.iter().filter(matches).collect();
+        let exact =
+            |route: &&Arc<Route>| !route.host.as_ref().is_some_and(HostPattern::is_wildcard);
+        if of_host.iter().any(exact) {
+            of_host.retain(exact);
+        }
+        match of_host.iter().find(|route| route.admits(path, method)) {
+            Some(route) => Found::Route(route),
+            None if of_host.is_empty() => Found::Nothing,
+            None => Found::Outside(of_host),
+        }
+    }
+}
+
+/// Whether `prefix` covers `path` on segment borders: `/v1` covers `/v1` and `/v1/x`, not `/v10`.
+fn covers(prefix: &str, path: &str) -> bool {
+    let Some(rest) = path.strip_prefix(prefix) else { return false };
+    rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/')
+}

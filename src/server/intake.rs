@@ -1,0 +1,140 @@
+//! Requests as they arrive: absolute-form on the forward listener, `/<route>/rest` on the gateway.
+
+use http::uri::PathAndQuery;
+use http::{Request, Uri};
+use hyper::body::Incoming;
+
+use crate::destination::Destination;
+use crate::pipeline::Intake;
+use crate::refusal::{Code, Refusal};
+
+/// Reads an absolute-form request (RFC 9112, section 3.2.2). The client's `Host` is not looked
+/// at: the target decides.
+pub(super) fn absolute(request: Request<Incoming>) -> Result<Intake, Refusal> {
+    let destination = destination(request.uri())?;
+    let target = request.uri().path_and_query().cloned();
+    let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+    intake(request, destination, target)
+}
+
+/// Reads a gateway request: the first segment names the route, the rest is the target.
+pub(super) fn gateway(request: Request<Incoming>) -> Result<Intake, Refusal> {
+    if request.uri().authority().is_some() {
+        let detail = "the gateway takes paths, and this request has an absolute URL";
+        return Err(Refusal::new(Code::BadTarget, detail)
+            .remedy("Use the forward listener as HTTP_PROXY; call the gateway by its own URL."));
+    }
+    let whole = request.uri().path_and_query().map_or("/", PathAndQuery::as_str);
+    let (name, target) = split(whole)
+        .ok_or_else(|| Refusal::new(Code::BadTarget, "the rest of the path is no target"))?;
+    let destination = Destination::Route(name.to_owned());
+    intake(request, destination, target)
+}
+
+/// `/name/rest?query` → `name` and `/rest?query`; the rest is `/` when there is none.
+pub(crate) fn split(whole: &str) -> Option<(&str, PathAndQuery)> {
+    let after = whole.strip_prefix('/')?;
+    let end = after.find(['/', '?']).unwrap_or(after.len());
+    let (name, rest) = after.split_at(end);
+    let target = if rest.starts_with('/') { rest.parse() } else { format!("/{rest}").parse() };
+    Some((name, target.ok()?))
+}
+
+fn intake(
+    request: Request<Incoming>,
+    destination: Destination,
+    target: PathAndQuery,
+) -> Result<Intake, Refusal> {
+    if !target.as_str().bytes().all(|byte| byte.is_ascii_graphic()) {
+        let detail = "the path or query has bytes outside visible ASCII";
+        let refusal = Refusal::new(Code::BadTarget, detail);
+        return Err(refusal.remedy("Percent-encode them, as RFC 3986 asks."));
+    }
+    let (parts, body) = request.into_parts();
+    Ok(Intake { method: parts.method, destination, target, headers: parts.headers, body })
+}
+
+pub(crate) fn destination(uri: &Uri) -> Result<Destination, Refusal> {
+    let bad = |detail: &str| Refusal::new(Code::BadTarget, detail);
+    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+        return Err(bad("the request has a path only, as if this were a web server"));
+    };
+    let https = match scheme {
+        "http" => false,
+        "https" => true,
+        other => return Err(bad(&format!("the scheme {} is not http", other.escape_debug()))),
+    };
+    let (name, port) = host_and_port(authority.as_str()).map_err(bad)?;
+    Ok(Destination::Host { name, port, https })
+}
+
+/// `host[:port]` → a lower-case name without brackets, and the port.
+pub(crate) fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
+    if authority.contains('@') {
+        return Err("the target has user info before its host");
+    }
+    let (host, port) = match authority.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) =
+                rest.split_once(']').ok_or("the target's host has a [ without a ]")?;
+            (host, if rest.is_empty() { None } else { rest.strip_prefix(':') })
+        }
+        None => match authority.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (authority, None),
+        },
+    };
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if host.is_empty() {
+        return Err("the target has no host");
+    }
+    // An empty port is the scheme's own (RFC 3986, section 3.2.3).
+    let port = match port.filter(|port| !port.is_empty()) {
+        None => None,
+        Some(port) if !port.bytes().all(|b| b.is_ascii_digit()) => {
+            return Err("the target's port is no number");
+        }
+        Some(port) => match port.parse() {
+            Ok(0) | Err(_) => return Err("the target's port is not between 1 and 65535"),
+            Ok(port) => Some(port),
+        },
+    };
+    Ok((host.to_ascii_lowercase(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gateway_paths_are_split_and_kept_to_the_byte() {
+        for (whole, name, target) in [
+            ("/metasv/block/1", "metasv", "/block/1"),
+            ("/metasv", "metasv", "/"),
+            ("/metasv/", "metasv", "/"),
+            ("/metasv?x=1", "metasv", "/?x=1"),
+            ("/metasv//a/../%2F?x=%7e", "metasv", "//a/../%2F?x=%7e"),
+            ("/", "", "/"),
+        ] {
+            let (found, rest) = split(whole).expect(whole);
+            assert_eq!((found, rest.as_str()), (name, target), "{whole}");
+        }
+    }
+
+    #[test]
+    fn hosts_are_read_and_bad_ones_refused() {
+        for (authority, host, port) in [
+            ("API.Example.com", "api.example.com", None),
+            ("api.example.com.", "api.example.com", None),
+            ("api.example.com:8080", "api.example.com", Some(8080)),
+            ("api.example.com:", "api.example.com", None),
+            ("[::1]:80", "::1", Some(80)),
+            ("[::1]", "::1", None),
+        ] {
+            assert_eq!(host_and_port(authority), Ok((host.to_owned(), port)), "{authority}");
+        }
+        for bad in ["u:p@host", "u@host", ":80", "", ".", "h:0", "h:65536", "h:+1", "[::1"] {
+            assert!(host_and_port(bad).is_err(), "{bad}");
+        }
+    }
+}

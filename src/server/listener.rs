@@ -1,0 +1,181 @@
+//! One listening socket: TCP, or a Unix socket that only its owner can open.
+
+use std::fs::Permissions;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+
+use super::Role;
+use crate::config::Endpoint;
+
+/// A bound socket.
+#[derive(Debug)]
+pub struct Listener {
+    role: Role,
+    inner: Inner,
+    bound: Bound,
+}
+
+#[derive(Debug)]
+enum Inner {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+/// An accepted connection.
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Where a listener is.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Bound {
+    /// An address, with the port the system chose where the configuration said 0.
+    Tcp(SocketAddr),
+    /// A path.
+    Unix(PathBuf),
+}
+
+impl Bound {
+    /// The address, if it is one.
+    pub fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(address) => Some(*address),
+            Self::Unix(_) => None,
+        }
+    }
+}
+
+/// Why a listener could not be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("listen.{role} cannot be bound to {place}: {reason}", role = role.name())]
+pub struct BindError {
+    /// Which listener.
+    pub role: Role,
+    /// The address or path.
+    pub place: String,
+    /// What the system says.
+    pub reason: String,
+    /// What to do.
+    pub fix: String,
+}
+
+impl Listener {
+    /// Binds an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// When the address is taken, not ours, or not allowed.
+    pub async fn bind(role: Role, endpoint: &Endpoint) -> Result<Self, BindError> {
+        let (inner, bound) = match endpoint {
+            Endpoint::Tcp(address) => {
+                let listener = TcpListener::bind(address).await;
+                let bound = listener.and_then(|l| l.local_addr().map(|address| (l, address)));
+                let (listener, address) = bound.map_err(|error| refused(role, address, &error))?;
+                (Inner::Tcp(listener), Bound::Tcp(address))
+            }
+            Endpoint::Unix(path) => {
+                let listener = private_socket(path).await;
+                let listener = listener.map_err(|error| refused(role, path.display(), &error))?;
+                (Inner::Unix(listener), Bound::Unix(path.clone()))
+            }
+        };
+        Ok(Self { role, inner, bound })
+    }
+
+    /// What it is for.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Where it is.
+    pub fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// What clients may write in `Host`: the address itself, and `localhost` for a loopback one.
+    pub(super) fn names(&self) -> Option<Arc<[String]>> {
+        let address = self.bound.tcp()?;
+        let port = address.port();
+        let mut names = vec![address.to_string()];
+        if address.ip().is_loopback() || address.ip().is_unspecified() {
+            names.push(format!("localhost:{port}"));
+            names.push(format!("127.0.0.1:{port}"));
+            names.push(format!("[::1]:{port}"));
+        }
+        // A client leaves the scheme's own port out.
+        if port == 80 {
+            names =
+                names.iter().flat_map(|n| [n.clone(), n.trim_end_matches(":80").into()]).collect();
+        }
+        Some(names.into())
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(Socket, Option<IpAddr>)> {
+        match &self.inner {
+            Inner::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                stream.set_nodelay(true)?;
+                Ok((Socket::Tcp(stream), Some(peer.ip())))
+            }
+            Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Bound::Unix(path) = &self.bound {
+            let _gone_already = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// A Unix socket with mode 0600 from the moment it has its name: it is bound under another one,
+/// made private, and renamed.
+async fn private_socket(path: &Path) -> io::Result<UnixListener> {
+    match std::fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "a file is there that is no socket",
+            ));
+        }
+        Ok(_) if UnixStream::connect(path).await.is_ok() => {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there"));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let mut hidden = path.as_os_str().to_owned();
+    hidden.push(format!(".{}", std::process::id()));
+    let hidden = PathBuf::from(hidden);
+    let _left_over = std::fs::remove_file(&hidden);
+    let listener = UnixListener::bind(&hidden)?;
+    let named = std::fs::set_permissions(&hidden, Permissions::from_mode(0o600))
+        .and_then(|()| std::fs::rename(&hidden, path));
+    if let Err(error) = named {
+        let _unused = std::fs::remove_file(&hidden);
+        return Err(error);
+    }
+    Ok(listener)
+}
+
+fn refused(role: Role, place: impl ToString, error: &io::Error) -> BindError {
+    let kind = error.kind();
+    let fix = FIXES.iter().find(|(of, _)| *of == kind);
+    let fix = fix.map_or("choose another address", |(_, fix)| fix);
+    BindError { role, place: place.to_string(), reason: error.to_string(), fix: fix.into() }
+}
+
+const FIXES: &[(io::ErrorKind, &str)] = &[
+    (io::ErrorKind::AddrInUse, "stop the process that has it, or choose another"),
+    (io::ErrorKind::PermissionDenied, "choose a port above 1023, or a directory you may write to"),
+    (io::ErrorKind::AddrNotAvailable, "use an address of this machine"),
+    (io::ErrorKind::NotFound, "make the directory first"),
+];

@@ -1,0 +1,100 @@
+//! What a configuration becomes: keys opened and tested, routes bound, upstreams ready.
+//!
+//! A request takes one [`Snapshot`] at intake and keeps it to its end. A reload builds a new one
+//! beside it and swaps them; what did not change is carried over, so that connection pools live
+//! through a reload. A build that fails changes nothing and says everything that is wrong.
+
+mod build;
+
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::access::Access;
+use crate::config::{Config, ConfigErrors, Limits, Timeouts, Unrouted};
+use crate::keys::{Algorithm, PublicKey};
+use crate::metrics::Metrics;
+use crate::route::Routes;
+use crate::upstream::{OwnAddresses, Upstream};
+
+/// Everything a request needs, ready to be used without I/O.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// Host, path and method → route.
+    pub routes: Routes,
+    /// Who may send requests.
+    pub access: Access,
+    /// What a request may cost.
+    pub limits: Limits,
+    /// How long each phase may last.
+    pub timeouts: Timeouts,
+    /// What happens to hosts that no route names.
+    pub unrouted: Unrouted,
+    /// Connections to hosts that no route names.
+    pub passing: Arc<Upstream>,
+    /// Every key, opened and tested.
+    pub keys: Vec<LiveKey>,
+    /// Every pool, for the next snapshot to take over.
+    upstreams: Vec<Arc<Upstream>>,
+}
+
+/// A key that has signed its self-test.
+#[derive(Clone, Debug)]
+pub struct LiveKey {
+    /// The name under `[keys]`.
+    pub name: String,
+    /// The public half.
+    pub public_key: PublicKey,
+}
+
+impl LiveKey {
+    /// What the key is for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.public_key.algorithm()
+    }
+}
+
+/// What outlives snapshots.
+#[derive(Clone, Debug, Default)]
+pub struct Surroundings {
+    /// The proxy's own listeners, for the loop check.
+    pub own: OwnAddresses,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Snapshot {
+    /// Opens every key and store entry, has every key sign a test, binds every route.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once.
+    pub async fn build(
+        config: &Config,
+        surroundings: &Surroundings,
+        previous: Option<&Self>,
+    ) -> Result<Self, ConfigErrors> {
+        build::build(config, surroundings, previous).await
+    }
+}
+
+/// The current snapshot: one writer, many readers.
+#[derive(Clone, Debug)]
+pub struct Snapshots(watch::Sender<Arc<Snapshot>>);
+
+impl Snapshots {
+    /// Starts with a snapshot.
+    pub fn new(first: Snapshot) -> Self {
+        Self(watch::Sender::new(Arc::new(first)))
+    }
+
+    /// The one to use for a request that begins now.
+    pub fn current(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Uses `next` for every request that begins from now on.
+    pub fn replace(&self, next: Snapshot) {
+        self.0.send_replace(Arc::new(next));
+    }
+}

@@ -1,0 +1,332 @@
+//! Config → Snapshot. Collects every problem before it gives up.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use sha2::{Digest as _, Sha256};
+
+use super::{LiveKey, Snapshot, Surroundings};
+use crate::access::{Access, Tokens};
+use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
+use crate::keys::{Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer};
+use crate::outbound::origin_of;
+use crate::route::{BoundKey, Route, Routes};
+use crate::scheme::Binding;
+use crate::secret::Secret;
+use crate::upstream::{Origin, Settings, Upstream, trust_only, trust_public};
+
+pub(super) async fn build(
+    config: &Config,
+    surroundings: &Surroundings,
+    previous: Option<&Snapshot>,
+) -> Result<Snapshot, ConfigErrors> {
+    let mut builder = Builder { config, surroundings, previous, errors: Vec::new(), public: None };
+    let stores = builder.stores();
+    let keys = builder.keys(&stores).await;
+    let secrets = builder.secrets(&stores).await;
+    let upstreams = builder.upstreams();
+    let passing = builder.pool(config::DIRECT_IDLE_CONNECTIONS, None, None, None);
+    let routes = builder.routes(&keys, &secrets, &upstreams, passing.as_ref());
+    let access = builder.access(&secrets);
+    let Some(passing) = passing.filter(|_| builder.errors.is_empty()) else {
+        return Err(ConfigErrors::new(config.path.clone(), builder.errors));
+    };
+    let live = |(name, key): (&String, &Arc<dyn Signer>)| LiveKey {
+        name: name.clone(),
+        public_key: key.public_key().clone(),
+    };
+    Ok(Snapshot {
+        routes: Routes::new(routes),
+        access,
+        limits: config.limits.clone(),
+        timeouts: config.timeouts.clone(),
+        unrouted: config.access.unrouted,
+        keys: keys.iter().map(live).collect(),
+        upstreams: upstreams.into_values().map(|(pool, _)| pool).chain([passing.clone()]).collect(),
+        passing,
+    })
+}
+
+struct Builder<'a> {
+    config: &'a Config,
+    surroundings: &'a Surroundings,
+    previous: Option<&'a Snapshot>,
+    errors: Vec<ConfigError>,
+    /// Trust in the public roots: read once, when something needs it.
+    public: Option<Arc<ClientConfig>>,
+}
+
+type Stores = BTreeMap<String, Arc<dyn KeyStore>>;
+type Keys = BTreeMap<String, Arc<dyn Signer>>;
+type Secrets = BTreeMap<String, Arc<Secret>>;
+type Upstreams = BTreeMap<String, (Arc<Upstream>, Origin)>;
+
+impl Builder<'_> {
+    fn error(&mut self, at: Location, what: String, fix: impl Into<String>) {
+        self.errors.push(ConfigError { at: Some(at), what, fix: fix.into() });
+    }
+
+    fn stores(&self) -> Stores {
+        let open = |store: &Store| -> Arc<dyn KeyStore> {
+            match store {
+                Store::Env { prefix } => Arc::new(EnvStore::new(prefix.clone())),
+                Store::File { dir, passphrase_env } => {
+                    Arc::new(FileStore::new(dir.clone(), passphrase_env.clone()))
+                }
+            }
+        };
+        self.config.stores.iter().map(|(name, store)| (name.clone(), open(store))).collect()
+    }
+
+    async fn keys(&mut self, stores: &Stores) -> Keys {
+        let mut keys = Keys::new();
+        for (name, key) in &self.config.keys {
+            let Some(store) = stores.get(&key.store) else { continue };
+            let entry = key.entry.clone();
+            let spec = KeySpec { name: name.clone(), entry, algorithm: key.algorithm };
+            match tested(store.as_ref(), &spec, key.public.as_deref()).await {
+                Ok(signer) => {
+                    keys.insert(name.clone(), signer);
+                }
+                Err(error) => {
+                    self.error(key.at, format!("keys.{name}: {error}"), error.fix);
+                }
+            }
+        }
+        keys
+    }
+
+    async fn secrets(&mut self, stores: &Stores) -> Secrets {
+        let mut secrets = Secrets::new();
+        for (name, secret) in &self.config.secrets {
+            let Some(store) = stores.get(&secret.store) else { continue };
+            match store.read(&secret.entry).await {
+                Ok(bytes) => {
+                    secrets.insert(name.clone(), Arc::new(bytes.trimmed()));
+                }
+                Err(error) => {
+                    self.error(secret.at, format!("secrets.{name}: {error}"), error.fix);
+                }
+            }
+        }
+        secrets
+    }
+
+    fn upstreams(&mut self) -> Upstreams {
+        let mut upstreams = Upstreams::new();
+        for (name, upstream) in &self.config.upstreams {
+            let origin = match origin_of(&upstream.url.authority(), upstream.url.https) {
+                Ok(origin) => Origin { base_path: upstream.url.base_path.clone(), ..origin },
+                Err(error) => {
+                    self.error(upstream.at, format!("upstreams.{name}: {error}"), "correct url");
+                    continue;
+                }
+            };
+            let pool = self.pool(
+                upstream.idle_connections,
+                upstream.ca.as_deref(),
+                upstream.server_name.clone(),
+                Some((name, upstream.at)),
+            );
+            if let Some(pool) = pool {
+                upstreams.insert(name.clone(), (pool, origin));
+            }
+        }
+        upstreams
+    }
+
+    /// A pool with these settings: the previous snapshot's, where it had one.
+    fn pool(
+        &mut self,
+        idle_connections: usize,
+        ca: Option<&std::path::Path>,
+        server_name: Option<String>,
+        named: Option<(&str, Location)>,
+    ) -> Option<Arc<Upstream>> {
+        let made = self.try_pool(idle_connections, ca, server_name);
+        let error = match made {
+            Ok(pool) => return Some(pool),
+            Err(error) => error,
+        };
+        let (what, at) = match named {
+            Some((name, at)) => (format!("upstreams.{name}: {error}"), Some(at)),
+            None => (error, None),
+        };
+        let fix = "name a readable PEM file of certificates with ca = \"…\"".into();
+        self.errors.push(ConfigError { at, what, fix });
+        None
+    }
+
+    fn try_pool(
+        &mut self,
+        idle_connections: usize,
+        ca: Option<&std::path::Path>,
+        server_name: Option<String>,
+    ) -> Result<Arc<Upstream>, String> {
+        let timeouts = &self.config.timeouts;
+        let pem = match ca {
+            Some(path) => {
+                Some(std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?)
+            }
+            None => None,
+        };
+        let settings = Settings {
+            ca: pem,
+            server_name,
+            idle_connections,
+            connect: timeouts.connect,
+            response_head: timeouts.response_head,
+            stall: timeouts.body_idle,
+            idle: timeouts.idle,
+        };
+        let known = self.previous.iter().flat_map(|previous| &previous.upstreams);
+        if let Some(pool) = known.into_iter().find(|pool| pool.settings == settings) {
+            return Ok(Arc::clone(pool));
+        }
+        let tls = match (ca, &settings.ca) {
+            (Some(path), Some(pem)) => trust_only(path, pem)?,
+            _ => self.public_trust()?,
+        };
+        Upstream::new(settings, tls, self.surroundings.own.clone()).map(Arc::new)
+    }
+
+    fn public_trust(&mut self) -> Result<Arc<ClientConfig>, String> {
+        if let Some(known) = &self.public {
+            return Ok(Arc::clone(known));
+        }
+        let trust = trust_public()?;
+        self.public = Some(Arc::clone(&trust));
+        Ok(trust)
+    }
+
+    fn routes(
+        &mut self,
+        keys: &Keys,
+        secrets: &Secrets,
+        upstreams: &Upstreams,
+        direct: Option<&Arc<Upstream>>,
+    ) -> Vec<Arc<Route>> {
+        let mut routes = Vec::new();
+        for (name, route) in &self.config.routes {
+            let target = match &route.upstream {
+                Some(upstream) => upstreams.get(upstream).map(|(p, o)| (p, Some(o.clone()))),
+                None => direct.map(|pool| (pool, None)),
+            };
+            // A key, secret or upstream that is not there has had its own error.
+            let (Some((upstream, origin)), Some(bound), Some(binding)) =
+                (target, self.bound(route, keys), binding(route, keys, secrets))
+            else {
+                continue;
+            };
+            match (route.scheme.build)(&binding) {
+                Ok(scheme) => routes.push(Arc::new(Route {
+                    name: name.as_str().into(),
+                    host: route.host.clone(),
+                    path: route.path.clone(),
+                    methods: route.methods.clone(),
+                    entry: route.scheme,
+                    scheme,
+                    keys: bound,
+                    upstream: Arc::clone(upstream),
+                    origin,
+                })),
+                Err(error) => {
+                    let at = route.fields.get(&error.field).copied().unwrap_or(route.at);
+                    self.error(at, format!("routes.{name}: {error}"), error.fix);
+                }
+            }
+        }
+        routes
+    }
+
+    /// The route's keys, each of a kind its slot takes.
+    fn bound(&mut self, route: &config::Route, keys: &Keys) -> Option<Vec<BoundKey>> {
+        let mut bound = Vec::new();
+        for slot in route.scheme.keys {
+            let Some(name) = route.keys.get(slot.name) else { continue };
+            let signer = keys.get(name)?;
+            let algorithm = signer.public_key().algorithm();
+            if !slot.algorithms.contains(&algorithm) {
+                let field = format!("keys.{}", slot.name);
+                let at = route.fields.get(&field).copied().unwrap_or(route.at);
+                let wanted: Vec<_> = slot.algorithms.iter().map(|a| a.name()).collect();
+                let wanted = wanted.join(" or ");
+                let what = format!("{field} names \"{name}\", which is an {algorithm} key");
+                self.error(at, what, format!("scheme {} wants {wanted}", route.scheme.name));
+                return None;
+            }
+            let seconds = self.surroundings.metrics.sign_seconds(name);
+            let signer = Arc::clone(signer);
+            bound.push(BoundKey { slot: slot.name, name: name.clone(), signer, seconds });
+        }
+        Some(bound)
+    }
+
+    fn access(&mut self, secrets: &Secrets) -> Access {
+        let access = &self.config.access;
+        let mut tokens = Tokens::default();
+        if let Some(name) = &access.tokens
+            && let Some(secret) = secrets.get(name)
+        {
+            match Tokens::parse(secret) {
+                Ok(read) => tokens = read,
+                Err(what) => {
+                    let at = self.config.secrets.get(name).map(|secret| secret.at);
+                    let what = format!("access.tokens: the secret \"{name}\" {what}");
+                    let fix = "write one line a client: its name, a colon, and what \
+                               `printf %s TOKEN | sha256sum` prints"
+                        .into();
+                    self.errors.push(ConfigError { at, what, fix });
+                }
+            }
+        }
+        Access {
+            tokens,
+            from: access.from.clone(),
+            origins: access.origins.clone(),
+            hosts: access.hosts.clone(),
+        }
+    }
+}
+
+fn binding(route: &config::Route, keys: &Keys, secrets: &Secrets) -> Option<Binding> {
+    let mut binding = Binding { params: route.params.clone(), ..Binding::default() };
+    for (slot, name) in &route.keys {
+        binding.keys.insert(slot.clone(), keys.get(name)?.public_key().clone());
+    }
+    for (slot, name) in &route.secrets {
+        binding.secrets.insert(slot.clone(), Arc::clone(secrets.get(name)?));
+    }
+    Some(binding)
+}
+
+/// Opens a key, compares its public half, and has it sign: a key that cannot is found now, not
+/// by the first request.
+async fn tested(
+    store: &dyn KeyStore,
+    spec: &KeySpec,
+    public: Option<&[u8]>,
+) -> Result<Arc<dyn Signer>, KeyError> {
+    let signer = store.open(spec).await?;
+    let key = signer.public_key();
+    let failed = |what: String, fix: &str| {
+        Err(KeyError { place: spec.entry.clone(), what, fix: fix.to_owned() })
+    };
+    if public.is_some_and(|public| !is_public_key(key, public)) {
+        let what = format!("is the key {}, not the one in `public`", key.fingerprint());
+        return failed(what, "correct `public`, or name the entry that belongs to it");
+    }
+    let digest = Digest(Sha256::digest(b"countersign self-test").into());
+    match signer.sign(&digest).await {
+        Ok(signature) if key.verifies(&digest, &signature) => Ok(signer),
+        Ok(_) => failed("signs, but its signature does not verify".into(), "replace the key"),
+        Err(error) => failed(error.to_string(), "replace the key"),
+    }
+}
+
+/// Whether `encoded`, an SPKI or a SEC 1 point, is this key.
+fn is_public_key(key: &PublicKey, encoded: &[u8]) -> bool {
+    let read = PublicKey::from_spki(encoded);
+    read.or_else(|| PublicKey::from_sec1(key.algorithm(), encoded)).as_ref() == Some(key)
+}

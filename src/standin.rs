@@ -1,0 +1,145 @@
+//! Stand-in providers: servers that verify what arrives as strictly as the real ones, and refuse
+//! in the provider's own words. `demo` talks to them; so can a program under development.
+//!
+//! They are built on the schemes' own [`claim`](crate::scheme::Scheme::claim), so they say that
+//! what was signed is what was sent. That the dialect itself is right is what the tests'
+//! independent verifiers say.
+
+use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use serde_json::json;
+use tokio::net::TcpListener;
+
+use crate::keys::PublicKey;
+use crate::moment::{Moment, Nonce};
+use crate::scheme::{BodyNeed, Entry, Head, Scheme, Signable};
+use crate::verification::verify;
+
+/// One provider's stand-in.
+#[derive(Debug)]
+pub struct StandIn {
+    /// The scheme's entry, for how it refuses.
+    pub entry: &'static Entry,
+    /// The scheme, bound to the public keys it accepts.
+    pub scheme: Arc<dyn Scheme>,
+    /// The public keys by slot.
+    pub keys: HashMap<&'static str, PublicKey>,
+    seen: Mutex<HashSet<u64>>,
+}
+
+impl StandIn {
+    /// A stand-in that accepts these keys.
+    pub fn new(
+        entry: &'static Entry,
+        scheme: Arc<dyn Scheme>,
+        keys: HashMap<&'static str, PublicKey>,
+    ) -> Self {
+        Self { entry, scheme, keys, seen: Mutex::default() }
+    }
+
+    /// Listens on a loopback port of the system's choice and serves until the runtime ends.
+    /// `clock` gives milliseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// When no port can be bound.
+    pub async fn start(self, clock: fn() -> u64) -> io::Result<SocketAddr> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?;
+        let this = Arc::new(self);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let this = Arc::clone(&this);
+                let service = service_fn(move |request| {
+                    let this = Arc::clone(&this);
+                    async move { Ok::<_, Infallible>(this.answer(request, clock()).await) }
+                });
+                let connection = hyper::server::conn::http1::Builder::new()
+                    .serve_connection(TokioIo::new(stream), service);
+                tokio::spawn(connection);
+            }
+        });
+        Ok(address)
+    }
+
+    async fn answer(&self, request: Request<Incoming>, now_ms: u64) -> Response<Full<Bytes>> {
+        let (parts, body) = request.into_parts();
+        let verdict = match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => self.judge(parts, &body.to_bytes(), now_ms),
+            Err(_) => Err("the body is broken or too long".to_owned()),
+        };
+        let (status, body) = match verdict {
+            Ok(accepted) => (StatusCode::OK, accepted),
+            Err(reason) => self.refusal(&reason),
+        };
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        *response.status_mut() = status;
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
+    /// Verifies one request: signature, age, and that it was not seen before.
+    fn judge(
+        &self,
+        parts: http::request::Parts,
+        body: &Bytes,
+        now_ms: u64,
+    ) -> Result<String, String> {
+        let http::request::Parts { method, uri, headers, .. } = parts;
+        let target = uri.path_and_query().cloned().ok_or("the target has no path")?;
+        let head = Head { method, host: String::new(), target, headers };
+        let needed = self.scheme.body_need(&head) == BodyNeed::Whole;
+        let signable = Signable { head: &head, body: needed.then_some(body) };
+        let key_of = |slot: &str| self.keys.get(slot);
+        let verified = verify(self.scheme.as_ref(), key_of, signable).map_err(|f| f.to_string())?;
+        if !verified.preimages.is_empty() {
+            self.fresh(verified.moment, now_ms)?;
+        }
+        let canonical: Vec<_> =
+            verified.preimages.iter().map(|p| String::from_utf8_lossy(&p.text)).collect();
+        let accepted = json!({
+            "success": true,
+            "provider": format!("stand-in for {}", self.entry.name),
+            "verified": canonical,
+        });
+        Ok(format!("{accepted}\n"))
+    }
+
+    fn fresh(&self, moment: Moment, now_ms: u64) -> Result<(), String> {
+        if moment.unix_ms.abs_diff(now_ms) > WINDOW_MS {
+            return Err("the time stamp is more than five minutes off".into());
+        }
+        // A scheme without a nonce may repeat a time stamp.
+        let Nonce::Given(nonce @ 1..) = moment.nonce else { return Ok(()) };
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= MAX_SEEN {
+            seen.clear();
+        }
+        if seen.insert(nonce) { Ok(()) } else { Err("the nonce was used before".into()) }
+    }
+
+    fn refusal(&self, reason: &str) -> (StatusCode, String) {
+        let refusal = self.entry.refusal;
+        // As the inside of a JSON string, which is what the body's `{reason}` stands in.
+        let quoted = json!(reason).to_string();
+        let body = refusal.body.replace("{reason}", &quoted[1..quoted.len() - 1]);
+        let status = StatusCode::from_u16(refusal.status).unwrap_or(StatusCode::UNAUTHORIZED);
+        (status, format!("{body}\n"))
+    }
+}
+
+const WINDOW_MS: u64 = 5 * 60 * 1000;
+const MAX_BODY: usize = 1 << 20;
+/// Nonces remembered; a stand-in forgets them all rather than grow without bound.
+const MAX_SEEN: usize = 100_000;

@@ -1,0 +1,84 @@
+//! Is this request signed as its provider wants it? The same canonical code as for signing,
+//! read from the other end: what the request claims, and whether the claim holds.
+
+use std::fmt;
+
+use crate::keys::{Digest, PublicKey};
+use crate::moment::Moment;
+use crate::scheme::{Preimage, Scheme, SchemeError, Signable};
+
+/// A request whose every signature holds.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// When it says it was signed.
+    pub moment: Moment,
+    /// The texts that were signed; empty for a scheme that only inserts a secret.
+    pub preimages: Vec<Preimage>,
+}
+
+/// The part of a request that does not hold.
+#[derive(Clone, Debug)]
+pub enum Flaw {
+    /// A header is missing or unreadable, or the request cannot be signed at all.
+    Unreadable(SchemeError),
+    /// It was signed with another key.
+    Key {
+        /// The fingerprint that the request presents.
+        shown: String,
+        /// The fingerprint of the route's key.
+        expected: String,
+    },
+    /// The signature is not the key's over this request's canonical text.
+    Signature {
+        /// What should have been signed.
+        text: Vec<u8>,
+        /// Its hash.
+        digest: Digest,
+    },
+}
+
+impl fmt::Display for Flaw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(error) => error.fmt(f),
+            Self::Key { shown, expected } => {
+                write!(f, "the request was signed with {shown}, and the key here is {expected}")
+            }
+            Self::Signature { .. } => f.write_str(
+                "the signature does not belong to this request's canonical text: method, path, \
+                 query, body, time stamp or nonce is not what was signed",
+            ),
+        }
+    }
+}
+
+/// Verifies a request against the keys of its route.
+///
+/// # Errors
+///
+/// The first part that does not hold.
+pub fn verify<'k>(
+    scheme: &dyn Scheme,
+    key_of: impl Fn(&str) -> Option<&'k PublicKey>,
+    request: Signable<'_>,
+) -> Result<Verified, Flaw> {
+    let claim = scheme.claim(request).map_err(Flaw::Unreadable)?;
+    let preimages = scheme.canonicalise(request, &claim.moment).map_err(Flaw::Unreadable)?;
+    for preimage in &preimages {
+        let unproven = Flaw::Unreadable(SchemeError::Broken("a signature is missing"));
+        let proof = claim.proofs.iter().find(|proof| proof.slot == preimage.slot);
+        let proof = proof.ok_or(unproven)?;
+        let expected = key_of(preimage.slot);
+        if expected.is_some_and(|key| *key != proof.public_key) {
+            return Err(Flaw::Key {
+                shown: proof.public_key.fingerprint(),
+                expected: expected.map(PublicKey::fingerprint).unwrap_or_default(),
+            });
+        }
+        if !proof.public_key.verifies(&preimage.digest, &proof.signature) {
+            let (text, digest) = (preimage.text.clone(), preimage.digest);
+            return Err(Flaw::Signature { text, digest });
+        }
+    }
+    Ok(Verified { moment: claim.moment, preimages })
+}
