@@ -11,7 +11,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::access::Access;
-use crate::config::{Config, ConfigErrors, Limits, Timeouts, Unrouted};
+use crate::config::{Config, ConfigError, ConfigErrors, Limits, Timeouts, Unrouted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::route::Routes;
@@ -75,6 +75,12 @@ impl Snapshot {
         previous: Option<&Self>,
     ) -> Result<Self, ConfigErrors> {
         build::build(config, surroundings, previous).await
+    }
+
+    /// What else is wrong with a configuration that does not resolve: its keys, secrets and
+    /// certificates are opened all the same, so that one run of `check` shows everything.
+    pub async fn problems(config: &Config) -> Vec<ConfigError> {
+        build::problems(config).await
     }
 }
 

@@ -4,13 +4,18 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{CliError, runtime};
-use crate::config::Config;
+use crate::config::{Config, ConfigErrors};
 use crate::snapshot::{Snapshot, Surroundings};
 
 pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
-    let config = Config::load(path)?;
+    let runtime = runtime()?;
+    let (config, errors) = Config::attempt(path)?;
+    if let Some(mut errors) = errors {
+        errors.errors.extend(runtime.block_on(Snapshot::problems(&config)));
+        return Err(ConfigErrors::new(errors.path, errors.errors).into());
+    }
     let surroundings = Surroundings::default();
-    let snapshot = runtime()?.block_on(Snapshot::build(&config, &surroundings, None))?;
+    let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;
     let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
     let path = path.display();
     writeln!(out, "{path}: {} and {}, all good", plural(routes, "route"), plural(keys, "key"))?;

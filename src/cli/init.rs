@@ -7,7 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::keys::{create_private, write_public_forms};
+use super::keys::create_private;
 use super::{CliError, Exit};
 use crate::keys::{Algorithm, PrivateKey};
 use crate::scheme::{self, Entry, KeySlot, REGISTRY};
@@ -31,12 +31,14 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
     let mut providers = args.providers.clone();
     providers.sort_by_key(|entry| entry.name);
     providers.dedup_by_key(|entry| entry.name);
-    let config = args.dir.join("proxy.toml");
+    // "./proxy.toml" is a longer way to say the same.
+    let dir = args.dir.strip_prefix(".").unwrap_or(&args.dir);
+    let config = dir.join("proxy.toml");
     if config.exists() {
         let what = format!("{} exists already", config.display());
         return Err(CliError::new(Exit::Failed, what).fix("write elsewhere with --dir"));
     }
-    let keys = args.dir.join("keys");
+    let keys = dir.join("keys");
     // A mode cannot be set on a directory that is there already: its files' modes guard the keys.
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&keys);
     made.map_err(|error| CliError::at(&keys, &error))?;
@@ -60,9 +62,11 @@ fn make_key(
     let path = dir.join(format!("{}.pem", key_name(entry, slot)));
     let key = PrivateKey::generate(first(slot));
     create_private(&path, key.to_pkcs8_pem().as_bytes())?;
-    writeln!(out, "made {} (mode 0600; back it up)", path.display())?;
-    writeln!(out, "register this public key with {}:\n", entry.name)?;
-    write_public_forms(&key.public_key(), out)?;
+    let (public, form) = (key.public_key(), entry.public_form);
+    writeln!(out, "made {} ({}, mode 0600; back it up)", path.display(), public.algorithm())?;
+    writeln!(out, "  fingerprint  {}", public.fingerprint())?;
+    writeln!(out, "  register this public key with {} ({}):", entry.name, form.name)?;
+    writeln!(out, "  {}", (form.write)(&public))?;
     Ok(writeln!(out)?)
 }
 

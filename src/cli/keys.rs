@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-pub(crate) use forms::write_public_forms;
+use forms::write_public_forms;
 use passphrase::Passphrases;
 pub(crate) use private_file::create_private;
 use private_file::replace_private;

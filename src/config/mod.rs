@@ -65,6 +65,16 @@ impl Config {
         resolve::load(path)
     }
 
+    /// Reads and resolves a file as far as it goes, for those who want to find further problems:
+    /// with problems, the configuration exists but is not right.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to go on with.
+    pub fn attempt(path: &Path) -> Result<(Self, Option<ConfigErrors>), ConfigErrors> {
+        resolve::attempt(path)
+    }
+
     /// Resolves a text as if it stood in `path`; relative paths start at that file.
     ///
     /// # Errors

@@ -22,6 +22,15 @@ use crate::moment::Replica;
 
 /// Reads and resolves a file.
 pub(super) fn load(path: &Path) -> Result<Config, ConfigErrors> {
+    match attempt(path)? {
+        (config, None) => Ok(config),
+        (_, Some(errors)) => Err(errors),
+    }
+}
+
+/// Reads and resolves a file as far as it goes: with problems, the result exists but is not right.
+/// Without a result there are only problems.
+pub(super) fn attempt(path: &Path) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
     let whole = |what: String, fix: &str| {
         let error = ConfigError { at: None, what, fix: fix.into() };
         ConfigErrors::new(path.to_owned(), vec![error])
@@ -31,19 +40,29 @@ pub(super) fn load(path: &Path) -> Result<Config, ConfigErrors> {
     })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| whole("is not text in UTF-8".into(), "save it as UTF-8"))?;
-    parse(&text, path)
+    resolve(&text, path)
 }
 
 /// Resolves a text as if it stood in `path`.
 pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
+    match resolve(text, path)? {
+        (config, None) => Ok(config),
+        (_, Some(errors)) => Err(errors),
+    }
+}
+
+fn resolve(text: &str, path: &Path) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
     let report = Report::new(text);
     let config = file::read(&report).map(|file| {
         let directory = path.parent().unwrap_or_else(|| Path::new(""));
         Resolver { file: &file, report: &report, directory }.config(path)
     });
-    match (config, report.into_errors()) {
-        (Some(config), errors) if errors.is_empty() => Ok(config),
-        (_, errors) => Err(ConfigErrors::new(path.to_owned(), errors)),
+    let errors = report.into_errors();
+    let found = !errors.is_empty();
+    let errors = ConfigErrors::new(path.to_owned(), errors);
+    match config {
+        Some(config) => Ok((config, found.then_some(errors))),
+        None => Err(errors),
     }
 }
 

@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     BindError, Binding, BodyNeed, Claim, Edits, Entry, Head, KeySlot, Preimage, Proof,
-    ProviderRefusal, Scheme, SchemeError, SecretSlot, Signable, Signatures,
+    ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable, Signatures,
 };
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -35,6 +35,7 @@ pub(super) const ENTRY: Entry = Entry {
         doc: "A JWT sent as a bearer token. Bind this or keys.signer.",
     }],
     params: &[],
+    public_form: PublicForm { name: "compressed point in hex", write: public_hex },
     refusal: ProviderRefusal {
         status: 401,
         body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#,
@@ -67,6 +68,10 @@ fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
     }
 }
 
+fn public_hex(key: &PublicKey) -> String {
+    base16ct::lower::encode_string(&key.compressed())
+}
+
 /// The four headers made with a registered key.
 #[derive(Debug)]
 struct ClientSignature {
@@ -77,9 +82,7 @@ struct ClientSignature {
 
 impl ClientSignature {
     fn new(key: &PublicKey) -> Self {
-        let point = key.compressed();
-        let public_hex = base16ct::lower::encode_string(&point);
-        Self { public_hex, permutation: Permutation::new(&point) }
+        Self { public_hex: public_hex(key), permutation: Permutation::new(&key.compressed()) }
     }
 
     /// Ten digits, leading zeros kept.

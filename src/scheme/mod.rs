@@ -49,6 +49,8 @@ pub struct Entry {
     pub secrets: &'static [SecretSlot],
     /// Settings.
     pub params: &'static [ParamDoc],
+    /// How the provider's console wants a public key.
+    pub public_form: PublicForm,
     /// The lines of a provider's own refusal of a bad signature, for stand-ins.
     pub refusal: ProviderRefusal,
     /// Builds the scheme for one route.
@@ -90,6 +92,15 @@ pub struct ParamDoc {
     pub values: &'static [&'static str],
     /// One sentence.
     pub doc: &'static str,
+}
+
+/// A public key as a provider's console takes it.
+#[derive(Clone, Copy, Debug)]
+pub struct PublicForm {
+    /// What it is called.
+    pub name: &'static str,
+    /// Writes it.
+    pub write: fn(&PublicKey) -> String,
 }
 
 /// How a provider refuses a request whose signature it does not accept.

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     BindError, Binding, BodyNeed, Claim, Edits, Entry, Head, KeySlot, ParamDoc, Preimage, Proof,
-    ProviderRefusal, Scheme, SchemeError, Signable, Signatures,
+    ProviderRefusal, PublicForm, Scheme, SchemeError, Signable, Signatures,
 };
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -33,6 +33,7 @@ pub(super) const ENTRY: Entry = Entry {
         values: &["none", "space", "space_lf", "ascii_whitespace"],
         doc: "What is left out of a body before it is signed; the provider's SDKs disagree.",
     }],
+    public_form: PublicForm { name: "SPKI in hex", write: public_hex },
     refusal: ProviderRefusal {
         status: 401,
         body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#,
@@ -84,7 +85,11 @@ fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
         "ascii_whitespace" => Remove::AsciiWhitespace,
         other => return Err(BindError::param("remove", other, ENTRY.params[0].values)),
     };
-    Ok(Arc::new(Sinohope { public_hex: base16ct::lower::encode_string(&key.spki()), remove }))
+    Ok(Arc::new(Sinohope { public_hex: public_hex(key), remove }))
+}
+
+fn public_hex(key: &PublicKey) -> String {
+    base16ct::lower::encode_string(&key.spki())
 }
 
 impl Scheme for Sinohope {

@@ -200,7 +200,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.request_head)
         .max_header_size(limits.header)
-        .max_headers(MAX_HEADERS);
+        .max_buf_size(limits.header.max(BUFFER));
     let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle));
     drop(snapshot);
     let role = client.role;
@@ -229,7 +229,9 @@ where
     }
 }
 
-const MAX_HEADERS: usize = 128;
+/// What a connection may buffer. hyper's own 400 KiB, times every connection, is a lot of memory
+/// for a client to ask for.
+const BUFFER: usize = 64 * 1024;
 
 /// One request, to the pipeline or to where its listener says.
 async fn answer(

@@ -48,6 +48,18 @@ pub(super) async fn build(
     })
 }
 
+/// Opens what a configuration that is not right names all the same: keys, secrets, certificates.
+pub(super) async fn problems(config: &Config) -> Vec<ConfigError> {
+    let surroundings = &Surroundings::default();
+    let mut builder =
+        Builder { config, surroundings, previous: None, errors: Vec::new(), public: None };
+    let stores = builder.stores();
+    builder.keys(&stores).await;
+    builder.secrets(&stores).await;
+    builder.upstreams();
+    builder.errors
+}
+
 struct Builder<'a> {
     config: &'a Config,
     surroundings: &'a Surroundings,

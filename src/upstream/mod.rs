@@ -87,6 +87,7 @@ impl Upstream {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(settings.idle)
             .pool_max_idle_per_host(settings.idle_connections)
+            .http1_max_buf_size(BUFFER)
             .set_host(false)
             .build(connector);
         Ok(Self { settings, client })
@@ -124,6 +125,9 @@ impl Upstream {
         }
     }
 }
+
+/// What a connection may buffer, a response head included.
+const BUFFER: usize = 64 * 1024;
 
 /// The absolute URI of a target at an origin. The target is kept to the byte.
 ///

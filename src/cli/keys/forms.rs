@@ -10,7 +10,7 @@ use crate::cli::error::CliError;
 use crate::keys::{Algorithm, PublicKey};
 
 /// Writes the forms for people, each with what it is for.
-pub(crate) fn write_public_forms(key: &PublicKey, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) fn write_public_forms(key: &PublicKey, out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "algorithm    {}", key.algorithm())?;
     writeln!(out, "fingerprint  {}", key.fingerprint())?;
     writeln!(out, "\nSPKI in hex, which Sinohope's console wants:\n{}", hex(&key.spki()))?;
