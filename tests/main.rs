@@ -1,1 +1,7 @@
-fn main() {}
+//! The integration tests: one binary, one module for each capability.
+
+mod clients;
+mod origin;
+mod running;
+mod support;
+mod vectors;

@@ -1,0 +1,189 @@
+//! A client that sends exactly the bytes it is given, and curl.
+
+use std::ffi::OsStr;
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use super::wire::{Headers, Wire, headers, invalid};
+
+/// A connection to a server.
+#[derive(Debug)]
+pub(crate) struct Client(Wire<Stream>);
+
+/// An answer as it was on the wire.
+#[derive(Clone, Debug)]
+pub(crate) struct Reply {
+    /// The status code.
+    pub(crate) status: u16,
+    /// In order, case kept.
+    pub(crate) headers: Headers,
+    /// The body, without framing.
+    pub(crate) body: Vec<u8>,
+    /// What stood behind a chunked body.
+    pub(crate) trailers: Headers,
+}
+
+impl Client {
+    /// Connects to `http://address:port` or `unix:/path`.
+    pub(crate) fn connect(url: &str) -> Self {
+        let stream = match (url.strip_prefix("http://"), url.strip_prefix("unix:")) {
+            (Some(address), _) => TcpStream::connect(address).and_then(Stream::tcp),
+            (_, Some(path)) => UnixStream::connect(path).and_then(Stream::unix),
+            (None, None) => panic!("neither http:// nor unix: {url}"),
+        };
+        Self(Wire::new(stream.unwrap_or_else(|why| {
+            panic!("cannot connect to {url}: {why}")
+        })))
+    }
+
+    /// Sends bytes.
+    pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.0
+            .send(bytes.as_ref())
+            .expect("the server takes the bytes");
+    }
+
+    /// Reads the answer to a request other than HEAD; an error when the server ends or cuts it.
+    pub(crate) fn try_reply(&mut self) -> io::Result<Reply> {
+        let head = self.0.head()?;
+        let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed without an answer");
+        let mut reply = parse(&head.ok_or_else(closed)?)?;
+        if reply.status < 200 || reply.status == 204 || reply.status == 304 {
+            return Ok(reply);
+        }
+        let length = reply
+            .values("Content-Length")
+            .first()
+            .map(|length| length.parse());
+        match length {
+            _ if reply.values("Transfer-Encoding") == ["chunked"] => {
+                (reply.body, reply.trailers) = self.0.chunked()?;
+            }
+            Some(Ok(length)) => reply.body = self.0.take(length)?,
+            Some(Err(_)) => return Err(invalid("Content-Length is not a number".to_owned())),
+            None => reply.body = self.0.rest()?,
+        }
+        Ok(reply)
+    }
+
+    /// Reads the answer to a request other than HEAD.
+    pub(crate) fn reply(&mut self) -> Reply {
+        self.try_reply().expect("the server answers")
+    }
+
+    /// Sends a whole request and reads the answer.
+    pub(crate) fn exchange(&mut self, request: impl AsRef<[u8]>) -> Reply {
+        self.send(request);
+        self.reply()
+    }
+}
+
+impl Reply {
+    /// Every value of a header, whatever the case of its name.
+    pub(crate) fn values(&self, name: &str) -> Vec<&str> {
+        let of_name = self
+            .headers
+            .iter()
+            .filter(|(given, _)| given.eq_ignore_ascii_case(name));
+        of_name.map(|(_, value)| value.as_str()).collect()
+    }
+
+    /// The body as JSON.
+    pub(crate) fn json(&self) -> serde_json::Value {
+        let body = String::from_utf8_lossy(&self.body);
+        serde_json::from_str(&body).unwrap_or_else(|why| panic!("{why}: {body}"))
+    }
+}
+
+/// Runs curl with these arguments, without settings from the outside.
+pub(crate) fn curl<I: IntoIterator<Item = A>, A: AsRef<OsStr>>(arguments: I) -> Output {
+    let mut command = Command::new("curl");
+    // `--disable` has to come first: it keeps ~/.curlrc out.
+    command
+        .args(["--disable", "--silent", "--show-error", "--max-time", "60"])
+        .args(arguments);
+    run(&mut command)
+}
+
+/// Runs a program that has no proxy settings but those of `command` itself.
+pub(crate) fn run(command: &mut Command) -> Output {
+    let set: Vec<_> = command
+        .get_envs()
+        .map(|(name, _)| name.to_owned())
+        .collect();
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
+        for name in [name.to_owned(), name.to_uppercase()] {
+            if !set.iter().any(|given| *given == *name) {
+                command.env_remove(name);
+            }
+        }
+    }
+    let program = command.get_program().to_string_lossy().into_owned();
+    let output = command.output();
+    output.unwrap_or_else(|why| panic!("cannot run {program} ({why}): run scripts/setup-tests"))
+}
+
+fn parse(head: &[u8]) -> io::Result<Reply> {
+    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut response = httparse::Response::new(&mut fields);
+    response
+        .parse(head)
+        .map_err(|why| invalid(format!("not a response: {why}")))?;
+    let status = response.code.unwrap_or_default();
+    let headers = headers(response.headers);
+    Ok(Reply {
+        status,
+        headers,
+        body: Vec::new(),
+        trailers: Headers::new(),
+    })
+}
+
+#[derive(Debug)]
+enum Stream {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl Stream {
+    fn tcp(stream: TcpStream) -> io::Result<Self> {
+        stream.set_read_timeout(Some(DEADLINE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self::Tcp(stream))
+    }
+
+    fn unix(stream: UnixStream) -> io::Result<Self> {
+        stream.set_read_timeout(Some(DEADLINE))?;
+        Ok(Self::Unix(stream))
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(bytes),
+            Self::Unix(stream) => stream.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.flush(),
+            Self::Unix(stream) => stream.flush(),
+        }
+    }
+}
+
+const DEADLINE: Duration = Duration::from_secs(60);

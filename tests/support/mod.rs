@@ -1,0 +1,12 @@
+//! What the capabilities share: a proxy to test, providers for it to talk to, clients to talk to
+//! it with, and second opinions on what it signed.
+
+pub(crate) mod authority;
+pub(crate) mod client;
+pub(crate) mod config;
+pub(crate) mod home;
+pub(crate) mod origin;
+pub(crate) mod proxy;
+pub(crate) mod vectors;
+pub(crate) mod verify;
+pub(crate) mod wire;
