@@ -19,19 +19,13 @@ fn requests_of_curl_are_signed() {
     let stage = Stage::new();
     let proxy = stage.proxy.forward_url();
     let json = "Content-Type: application/json";
-    let table: [&[&str]; 3] = [
-        &[READ_URL],
-        &["-H", json, "-d", BODY, WRITE_URL],
-        &["--compressed", METASV_URL],
-    ];
+    let table: [&[&str]; 3] =
+        [&[READ_URL], &["-H", json, "-d", BODY, WRITE_URL], &["--compressed", METASV_URL]];
     for arguments in table {
         let fixed = ["--fail-with-body", "--proxy", proxy];
         let output = curl(fixed.iter().chain(arguments));
         let body: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-        assert!(
-            output.status.success() && body["ok"] == true,
-            "{arguments:?}: {output:?}"
-        );
+        assert!(output.status.success() && body["ok"] == true, "{arguments:?}: {output:?}");
     }
     stage.assert_accepted(1);
 }
@@ -42,9 +36,7 @@ fn requests_of_curl_with_the_proxy_in_its_environment_are_signed() {
     let post = ["--json", BODY, WRITE_URL];
     for arguments in [&[READ_URL] as &[&str], &post, &[METASV_URL]] {
         let mut command = Command::new("curl");
-        command
-            .args(["--disable", "--silent", "--show-error", "--fail-with-body"])
-            .args(arguments);
+        command.args(["--disable", "--silent", "--show-error", "--fail-with-body"]).args(arguments);
         let output = run(command.env("http_proxy", stage.proxy.forward_url()));
         assert!(output.status.success(), "{arguments:?}: {output:?}");
     }
@@ -69,8 +61,7 @@ fn requests_of_node_undici_are_signed() {
 fn requests_of_java_are_signed() {
     let mut java = Command::new("java");
     // The launcher compiles the one file in memory; one compiler thread is enough for that.
-    java.args(["-XX:TieredStopAtLevel=1"])
-        .arg(program("Client.java"));
+    java.args(["-XX:TieredStopAtLevel=1"]).arg(program("Client.java"));
     Stage::new().assert_signs_for(&mut java, 1);
 }
 
@@ -91,11 +82,7 @@ impl Stage {
             config::metasv(&metasv.url(), metasv.ca()),
         ];
         let proxy = Proxy::start(&config::proxy(&tables));
-        Self {
-            sinohope,
-            metasv,
-            proxy,
-        }
+        Self { sinohope, metasv, proxy }
     }
 
     /// Runs a program that sends every request `rounds` times.
@@ -103,11 +90,7 @@ impl Stage {
         program.args([READ_URL, WRITE_URL, BODY, METASV_URL]);
         let output = run(program.env("http_proxy", self.proxy.forward_url()));
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success(),
-            "{printed}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+        assert!(output.status.success(), "{printed}{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(printed.lines().collect::<Vec<_>>(), vec!["200"; 3 * rounds]);
         self.assert_accepted(rounds);
     }
@@ -134,32 +117,20 @@ impl Stage {
             assert_eq!(request.values("Host"), ["apiv2.metasv.com"], "{request:?}");
             assert!(METASV_URL.ends_with(&request.target), "{request:?}");
         }
-        assert_eq!(
-            (reads, writes, self.metasv.arrived().len()),
-            (rounds, rounds, rounds)
-        );
+        assert_eq!((reads, writes, self.metasv.arrived().len()), (rounds, rounds, rounds));
     }
 }
 
 /// The source of a client program.
 fn program(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/clients")
-        .join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
 }
 
 /// Something that `scripts/setup-tests` puts beside the build.
 fn installed(name: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
-    let path = target
-        .expect("the build directory has a name")
-        .join("test-clients")
-        .join(name);
-    assert!(
-        path.exists(),
-        "{} is missing: run scripts/setup-tests",
-        path.display()
-    );
+    let path = target.expect("the build directory has a name").join("test-clients").join(name);
+    assert!(path.exists(), "{} is missing: run scripts/setup-tests", path.display());
     path
 }
 

@@ -18,14 +18,8 @@ fn a_proxy_says_where_it_listens_and_stops_when_told() {
         for url in [proxy.forward_url(), proxy.gateway_url(), proxy.admin_url()] {
             assert!(url.starts_with("http://127.0.0.1:"), "{url}");
             // Whatever it answers, somebody is there.
-            let get = format!(
-                "GET / HTTP/1.1\r\nHost: {}\r\n\r\n",
-                &url["http://".len()..]
-            );
-            assert!(
-                (200..600).contains(&Client::connect(url).exchange(get).status),
-                "{url}"
-            );
+            let get = format!("GET / HTTP/1.1\r\nHost: {}\r\n\r\n", &url["http://".len()..]);
+            assert!((200..600).contains(&Client::connect(url).exchange(get).status), "{url}");
         }
         let process = format!("/proc/{}", proxy.pid());
         assert!(Path::new(&process).exists());

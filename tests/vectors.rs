@@ -45,9 +45,7 @@ fn the_sinohope_verifier_tells_valid_signatures_from_others() {
         let verifier = Sinohope::new(spki(&vectors, text(case, "/key")), Clock::Stopped);
         let (canonical, signature) = (text(case, "/canonical"), text(case, "/signature_hex"));
         let found = verifier.check_signature(canonical, signature);
-        let expected = case["valid"]
-            .as_bool()
-            .expect("a case says whether it is valid");
+        let expected = case["valid"].as_bool().expect("a case says whether it is valid");
         assert_eq!(found.is_ok(), expected, "{}: {found:?}", text(case, "/id"));
         *(if expected { &mut valid } else { &mut invalid }) += 1;
     }
@@ -58,10 +56,7 @@ fn the_sinohope_verifier_tells_valid_signatures_from_others() {
 fn the_sinohope_verifier_names_what_is_wrong_with_a_request() {
     let vectors = load("sinohope");
     let case = case(&vectors, "post-compact");
-    let (key, time) = (
-        spki(&vectors, text(case, "/key")),
-        text(case, "/timestamp_ms"),
-    );
+    let (key, time) = (spki(&vectors, text(case, "/key")), text(case, "/timestamp_ms"));
     let signature = text(case, "/expect/example_signature_der_hex/rfc6979_low_s");
     let good = sinohope_request(case, key, time, signature);
     let verifier = Sinohope::new(key, Clock::Stopped);
@@ -69,62 +64,18 @@ fn the_sinohope_verifier_names_what_is_wrong_with_a_request() {
 
     let (other_key, shouted) = (spki(&vectors, "test-k256"), signature.to_uppercase());
     let table: [(&str, Change, &str); 12] = [
-        (
-            "no key",
-            drop_header("BIZ-API-KEY"),
-            "BIZ-API-KEY is there 0 times",
-        ),
-        (
-            "no time",
-            drop_header("BIZ-API-NONCE"),
-            "BIZ-API-NONCE is there 0 times",
-        ),
-        (
-            "no signature",
-            drop_header("BIZ-API-SIGNATURE"),
-            "BIZ-API-SIGNATURE is there 0 times",
-        ),
-        (
-            "a key twice",
-            add_header("biz-api-key", key),
-            "BIZ-API-KEY is there 2 times",
-        ),
-        (
-            "another key",
-            set_header("BIZ-API-KEY", other_key),
-            "not the key registered",
-        ),
-        (
-            "seconds",
-            set_header("BIZ-API-NONCE", "1700000000"),
-            "not a time in decimal",
-        ),
-        (
-            "a later time",
-            set_header("BIZ-API-NONCE", "1700000000006"),
-            "P-256 signature",
-        ),
-        (
-            "upper case",
-            set_header("BIZ-API-SIGNATURE", &shouted),
-            "not lower-case hex",
-        ),
+        ("no key", drop_header("BIZ-API-KEY"), "BIZ-API-KEY is there 0 times"),
+        ("no time", drop_header("BIZ-API-NONCE"), "BIZ-API-NONCE is there 0 times"),
+        ("no signature", drop_header("BIZ-API-SIGNATURE"), "BIZ-API-SIGNATURE is there 0 times"),
+        ("a key twice", add_header("biz-api-key", key), "BIZ-API-KEY is there 2 times"),
+        ("another key", set_header("BIZ-API-KEY", other_key), "not the key registered"),
+        ("seconds", set_header("BIZ-API-NONCE", "1700000000"), "not a time in decimal"),
+        ("a later time", set_header("BIZ-API-NONCE", "1700000000006"), "P-256 signature"),
+        ("upper case", set_header("BIZ-API-SIGNATURE", &shouted), "not lower-case hex"),
         ("not DER", set_header("BIZ-API-SIGNATURE", "00"), "not DER"),
-        (
-            "another body",
-            Box::new(|request| request.body.push(b'x')),
-            "P-256 signature",
-        ),
-        (
-            "another path",
-            Box::new(|request| request.target.push('/')),
-            "P-256 signature",
-        ),
-        (
-            "another method",
-            Box::new(|request| request.method = "PUT".into()),
-            "method is PUT",
-        ),
+        ("another body", Box::new(|request| request.body.push(b'x')), "P-256 signature"),
+        ("another path", Box::new(|request| request.target.push('/')), "P-256 signature"),
+        ("another method", Box::new(|request| request.method = "PUT".into()), "method is PUT"),
     ];
     assert_refused(&good, table, |request| verifier.check(request).map(drop));
 
@@ -146,13 +97,9 @@ fn the_metasv_verifier_agrees_with_every_signed_request() {
         assert_sha256(id, expected, text(case, "/expect/sha256_hex"));
 
         let arrived = metasv_request(case);
-        let key = arrived
-            .once("MetaSV-Client-Pubkey")
-            .expect("the vectors have the header");
+        let key = arrived.once("MetaSV-Client-Pubkey").expect("the vectors have the header");
         let verifier = MetaSv::signature(key, Clock::Stopped);
-        let accepted = verifier
-            .check(&arrived)
-            .unwrap_or_else(|why| panic!("{id}: {why}"));
+        let accepted = verifier.check(&arrived).unwrap_or_else(|why| panic!("{id}: {why}"));
         assert_eq!(accepted.canonical, expected, "{id}");
         let why = verifier.check(&arrived).expect_err("the nonce is used up");
         assert!(why.contains("used before"), "{id}: {why}");
@@ -169,9 +116,7 @@ fn the_metasv_verifier_tells_valid_signatures_from_others() {
         let key = text(case, "/public_key_compressed_hex");
         let (message, signature) = (text(case, "/message"), text(case, "/signature_base64"));
         let found = metasv::check_signature(key, message, signature);
-        let expected = case["valid"]
-            .as_bool()
-            .expect("a case says whether it is valid");
+        let expected = case["valid"].as_bool().expect("a case says whether it is valid");
         assert_eq!(found.is_ok(), expected, "{}: {found:?}", text(case, "/id"));
         *(if expected { &mut valid } else { &mut invalid }) += 1;
     }
@@ -182,74 +127,26 @@ fn the_metasv_verifier_tells_valid_signatures_from_others() {
 fn the_metasv_verifier_names_what_is_wrong_with_a_request() {
     let vectors = load("metasv");
     let good = metasv_request(case(&vectors, "nonce-leading-zero"));
-    let key = good
-        .once("MetaSV-Client-Pubkey")
-        .expect("the vectors have the header")
-        .to_owned();
-    let signature = good
-        .once("MetaSV-Signature")
-        .expect("the vectors have the header")
-        .to_owned();
+    let key = good.once("MetaSV-Client-Pubkey").expect("the vectors have the header").to_owned();
+    let signature = good.once("MetaSV-Signature").expect("the vectors have the header").to_owned();
     assert!(MetaSv::signature(&key, Clock::Stopped).check(&good).is_ok());
 
     let (shouted, unpadded) = (key.to_uppercase(), signature.trim_end_matches('='));
     let other = text(&vectors, "/keys/test-a/public_key_compressed_hex");
     let table: [(&str, Change, &str); 10] = [
-        (
-            "no time",
-            drop_header("MetaSV-Timestamp"),
-            "MetaSV-Timestamp is there 0 times",
-        ),
-        (
-            "a nonce twice",
-            add_header("metasv-nonce", "0012345678"),
-            "is there 2 times",
-        ),
-        (
-            "a token too",
-            add_header("authorization", "Bearer x"),
-            "beside the signature",
-        ),
-        (
-            "nine digits",
-            set_header("MetaSV-Nonce", "012345678"),
-            "not ten digits",
-        ),
-        (
-            "a letter",
-            set_header("MetaSV-Nonce", "001234567a"),
-            "not ten digits",
-        ),
-        (
-            "another nonce",
-            set_header("MetaSV-Nonce", "0012345679"),
-            "secp256k1 signature",
-        ),
-        (
-            "upper case",
-            set_header("MetaSV-Client-Pubkey", &shouted),
-            "not the key registered",
-        ),
-        (
-            "another key",
-            set_header("MetaSV-Client-Pubkey", other),
-            "not the key registered",
-        ),
-        (
-            "no padding",
-            set_header("MetaSV-Signature", unpadded),
-            "not padded base64",
-        ),
-        (
-            "another path",
-            Box::new(|request| request.target.push('x')),
-            "secp256k1 signature",
-        ),
+        ("no time", drop_header("MetaSV-Timestamp"), "MetaSV-Timestamp is there 0 times"),
+        ("a nonce twice", add_header("metasv-nonce", "0012345678"), "is there 2 times"),
+        ("a token too", add_header("authorization", "Bearer x"), "beside the signature"),
+        ("nine digits", set_header("MetaSV-Nonce", "012345678"), "not ten digits"),
+        ("a letter", set_header("MetaSV-Nonce", "001234567a"), "not ten digits"),
+        ("another nonce", set_header("MetaSV-Nonce", "0012345679"), "secp256k1 signature"),
+        ("upper case", set_header("MetaSV-Client-Pubkey", &shouted), "not the key registered"),
+        ("another key", set_header("MetaSV-Client-Pubkey", other), "not the key registered"),
+        ("no padding", set_header("MetaSV-Signature", unpadded), "not padded base64"),
+        ("another path", Box::new(|request| request.target.push('x')), "secp256k1 signature"),
     ];
     assert_refused(&good, table, |request| {
-        MetaSv::signature(&key, Clock::Stopped)
-            .check(request)
-            .map(drop)
+        MetaSv::signature(&key, Clock::Stopped).check(request).map(drop)
     });
 
     let why = MetaSv::signature(&key, Clock::Running).check(&good);
@@ -260,32 +157,15 @@ fn the_metasv_verifier_names_what_is_wrong_with_a_request() {
 #[test]
 fn the_metasv_verifier_takes_a_token_and_nothing_beside_it() {
     let headers = vec![("Authorization".to_owned(), "Bearer test-token".to_owned())];
-    let good = Arrived {
-        method: "GET".into(),
-        target: "/".into(),
-        headers,
-        body: Vec::new(),
-    };
+    let good = Arrived { method: "GET".into(), target: "/".into(), headers, body: Vec::new() };
     let verifier = MetaSv::bearer("test-token");
     assert!(verifier.check(&good).is_ok());
 
     let table: [(&str, Change, &str); 4] = [
         ("no token", drop_header("Authorization"), "is there 0 times"),
-        (
-            "two tokens",
-            add_header("authorization", "Bearer test-token"),
-            "is there 2 times",
-        ),
-        (
-            "another token",
-            set_header("Authorization", "Bearer test-tokens"),
-            "not the token",
-        ),
-        (
-            "a signature too",
-            add_header("metasv-nonce", "0012345678"),
-            "beside the token",
-        ),
+        ("two tokens", add_header("authorization", "Bearer test-token"), "is there 2 times"),
+        ("another token", set_header("Authorization", "Bearer test-tokens"), "not the token"),
+        ("a signature too", add_header("metasv-nonce", "0012345678"), "beside the token"),
     ];
     assert_refused(&good, table, |request| verifier.check(request).map(drop));
 }
@@ -301,15 +181,9 @@ fn a_running_clock_allows_five_minutes_either_way() {
         let time = now_ms().saturating_add_signed(seconds * 1000).to_string();
         set_header("MetaSV-Timestamp", &time)(&mut arrived);
         // The signature is for another time: only which fault is found first differs.
-        let why = MetaSv::signature(key, Clock::Running)
-            .check(&arrived)
-            .map(drop);
+        let why = MetaSv::signature(key, Clock::Running).check(&arrived).map(drop);
         let why = why.expect_err("the signature is for another time");
-        assert_eq!(
-            why.contains("secp256k1 signature"),
-            timely,
-            "{seconds}: {why}"
-        );
+        assert_eq!(why.contains("secp256k1 signature"), timely, "{seconds}: {why}");
         assert_eq!(why.contains("away from now"), !timely, "{seconds}: {why}");
     }
 }
@@ -330,10 +204,7 @@ fn set_header(name: &'static str, value: &str) -> Change {
     let value = value.to_owned();
     Box::new(move |request| {
         let header = request.headers.iter_mut().find(|(given, _)| given == name);
-        header
-            .expect("the good request has the header")
-            .1
-            .clone_from(&value);
+        header.expect("the good request has the header").1.clone_from(&value);
     })
 }
 
@@ -367,11 +238,9 @@ fn spki<'a>(vectors: &'a Value, key: &str) -> &'a str {
 
 fn sinohope_request(case: &Value, key: &str, time: &str, signature: &str) -> Arrived {
     let mut arrived = request(case);
-    for (name, value) in [
-        ("BIZ-API-KEY", key),
-        ("BIZ-API-NONCE", time),
-        ("BIZ-API-SIGNATURE", signature),
-    ] {
+    for (name, value) in
+        [("BIZ-API-KEY", key), ("BIZ-API-NONCE", time), ("BIZ-API-SIGNATURE", signature)]
+    {
         add_header(name, value)(&mut arrived);
     }
     arrived
@@ -379,9 +248,7 @@ fn sinohope_request(case: &Value, key: &str, time: &str, signature: &str) -> Arr
 
 fn metasv_request(case: &Value) -> Arrived {
     let mut arrived = request(case);
-    let headers = case["expect"]["headers"]
-        .as_object()
-        .expect("a case has headers");
+    let headers = case["expect"]["headers"].as_object().expect("a case has headers");
     for (name, value) in headers {
         add_header(name, value.as_str().expect("a header is text"))(&mut arrived);
     }

@@ -14,9 +14,7 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names are valid names");
         // With the name every certificate of rcgen has, a leaf would seem to have signed itself.
-        params
-            .distinguished_name
-            .push(DnType::CommonName, "test authority");
+        params.distinguished_name.push(DnType::CommonName, "test authority");
         params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
         let key = KeyPair::generate().expect("a key can be made");
         Self(CertifiedIssuer::self_signed(params, key).expect("the parameters can be signed"))
@@ -32,9 +30,7 @@ impl Authority {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let key = KeyPair::generate().expect("a key can be made");
         let params = CertificateParams::new(names).expect("the names are valid");
-        let leaf = params
-            .signed_by(&key, &self.0)
-            .expect("the parameters can be signed");
+        let leaf = params.signed_by(&key, &self.0).expect("the parameters can be signed");
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
             .with_safe_default_protocol_versions()

@@ -34,16 +34,12 @@ impl Client {
             (_, Some(path)) => UnixStream::connect(path).and_then(Stream::unix),
             (None, None) => panic!("neither http:// nor unix: {url}"),
         };
-        Self(Wire::new(stream.unwrap_or_else(|why| {
-            panic!("cannot connect to {url}: {why}")
-        })))
+        Self(Wire::new(stream.unwrap_or_else(|why| panic!("cannot connect to {url}: {why}"))))
     }
 
     /// Sends bytes.
     pub(crate) fn send(&mut self, bytes: impl AsRef<[u8]>) {
-        self.0
-            .send(bytes.as_ref())
-            .expect("the server takes the bytes");
+        self.0.send(bytes.as_ref()).expect("the server takes the bytes");
     }
 
     /// Reads the answer to a request other than HEAD; an error when the server ends or cuts it.
@@ -54,10 +50,7 @@ impl Client {
         if reply.status < 200 || reply.status == 204 || reply.status == 304 {
             return Ok(reply);
         }
-        let length = reply
-            .values("Content-Length")
-            .first()
-            .map(|length| length.parse());
+        let length = reply.values("Content-Length").first().map(|length| length.parse());
         match length {
             _ if reply.values("Transfer-Encoding") == ["chunked"] => {
                 (reply.body, reply.trailers) = self.0.chunked()?;
@@ -84,10 +77,7 @@ impl Client {
 impl Reply {
     /// Every value of a header, whatever the case of its name.
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
-        let of_name = self
-            .headers
-            .iter()
-            .filter(|(given, _)| given.eq_ignore_ascii_case(name));
+        let of_name = self.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
         of_name.map(|(_, value)| value.as_str()).collect()
     }
 
@@ -102,18 +92,13 @@ impl Reply {
 pub(crate) fn curl<I: IntoIterator<Item = A>, A: AsRef<OsStr>>(arguments: I) -> Output {
     let mut command = Command::new("curl");
     // `--disable` has to come first: it keeps ~/.curlrc out.
-    command
-        .args(["--disable", "--silent", "--show-error", "--max-time", "60"])
-        .args(arguments);
+    command.args(["--disable", "--silent", "--show-error", "--max-time", "60"]).args(arguments);
     run(&mut command)
 }
 
 /// Runs a program that has no proxy settings but those of `command` itself.
 pub(crate) fn run(command: &mut Command) -> Output {
-    let set: Vec<_> = command
-        .get_envs()
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let set: Vec<_> = command.get_envs().map(|(name, _)| name.to_owned()).collect();
     for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         for name in [name.to_owned(), name.to_uppercase()] {
             if !set.iter().any(|given| *given == *name) {
@@ -129,17 +114,10 @@ pub(crate) fn run(command: &mut Command) -> Output {
 fn parse(head: &[u8]) -> io::Result<Reply> {
     let mut fields = [httparse::EMPTY_HEADER; 128];
     let mut response = httparse::Response::new(&mut fields);
-    response
-        .parse(head)
-        .map_err(|why| invalid(format!("not a response: {why}")))?;
+    response.parse(head).map_err(|why| invalid(format!("not a response: {why}")))?;
     let status = response.code.unwrap_or_default();
     let headers = headers(response.headers);
-    Ok(Reply {
-        status,
-        headers,
-        body: Vec::new(),
-        trailers: Headers::new(),
-    })
+    Ok(Reply { status, headers, body: Vec::new(), trailers: Headers::new() })
 }
 
 #[derive(Debug)]

@@ -58,10 +58,7 @@ fn trust(server_name: &str, ca: Option<&Path>) -> String {
     let Some(ca) = ca else {
         return String::new();
     };
-    format!(
-        "ca = \"{}\"\nserver_name = \"{server_name}\"\n",
-        ca.display()
-    )
+    format!("ca = \"{}\"\nserver_name = \"{server_name}\"\n", ca.display())
 }
 
 const LISTENERS_AND_STORE: &str = r#"

@@ -25,24 +25,15 @@ impl Home {
     pub(crate) fn new(config: &str) -> Self {
         let home = Self(TempDir::new().expect("a directory can be made"));
         home.write("proxy.toml", config);
-        DirBuilder::new()
-            .mode(0o700)
-            .create(home.path("keys"))
-            .expect("a directory can be made");
+        DirBuilder::new().mode(0o700).create(home.path("keys")).expect("a directory can be made");
         let (sinohope, metasv) = (load("sinohope"), load("metasv"));
         let p256 = text(&sinohope, "/keys/test-p256/pkcs8_der_hex");
         let k256 = text(&sinohope, "/keys/test-k256/pkcs8_der_hex");
         home.write("keys/sinohope.pem", &pem(p256));
         home.write("keys/sinohope-k256.pem", &pem(k256));
         home.write("keys/sinohope.hex", p256);
-        home.write(
-            "keys/metasv.hex",
-            text(&metasv, "/keys/test-a/private_key_hex"),
-        );
-        home.write(
-            "keys/metasv.wif",
-            text(&metasv, "/keys/test-b/private_key_wif"),
-        );
+        home.write("keys/metasv.hex", text(&metasv, "/keys/test-a/private_key_hex"));
+        home.write("keys/metasv.wif", text(&metasv, "/keys/test-b/private_key_wif"));
         home
     }
 
@@ -55,12 +46,7 @@ impl Home {
     pub(crate) fn write(&self, name: &str, content: &str) {
         let path = self.path(name);
         let mut options = OpenOptions::new();
-        let file = options
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&path);
+        let file = options.write(true).create(true).truncate(true).mode(0o600).open(&path);
         let written = file.and_then(|mut file| file.write_all(content.as_bytes()));
         written.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     }

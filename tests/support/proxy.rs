@@ -53,18 +53,8 @@ impl Proxy {
         let (sender, lines) = mpsc::channel();
         let stdout = child.stdout.take().expect("stdout is piped");
         let stderr = child.stderr.take().expect("stderr is piped");
-        let readers = vec![
-            drain(stdout, &written, Some(sender)),
-            drain(stderr, &written, None),
-        ];
-        let mut proxy = Self {
-            child,
-            home,
-            lines,
-            written,
-            readers,
-            listeners: Vec::new(),
-        };
+        let readers = vec![drain(stdout, &written, Some(sender)), drain(stderr, &written, None)];
+        let mut proxy = Self { child, home, lines, written, readers, listeners: Vec::new() };
         proxy.await_ready();
         proxy
     }
@@ -77,8 +67,7 @@ impl Proxy {
                 return;
             }
             if let Some((name, value)) = line.split_once(char::is_whitespace) {
-                self.listeners
-                    .push((name.to_owned(), value.trim().to_owned()));
+                self.listeners.push((name.to_owned(), value.trim().to_owned()));
             }
         }
     }
@@ -125,13 +114,8 @@ impl Proxy {
             Signal::Interrupt => "-INT",
             Signal::Terminate => "-TERM",
         };
-        let sent = Command::new("kill")
-            .args([name, &self.pid().to_string()])
-            .status();
-        assert!(
-            sent.expect("kill can be run").success(),
-            "{signal:?} was not delivered"
-        );
+        let sent = Command::new("kill").args([name, &self.pid().to_string()]).status();
+        assert!(sent.expect("kill can be run").success(), "{signal:?} was not delivered");
     }
 
     /// Waits until it has ended.
@@ -164,9 +148,7 @@ impl Drop for Proxy {
 
 /// Runs the binary with these arguments to its end.
 pub(crate) fn countersign(arguments: &[&str]) -> Output {
-    let command = Command::new(env!("CARGO_BIN_EXE_countersign"))
-        .args(arguments)
-        .output();
+    let command = Command::new(env!("CARGO_BIN_EXE_countersign")).args(arguments).output();
     command.expect("the binary can be run")
 }
 
@@ -192,10 +174,7 @@ fn drain<R: Read + Send + 'static>(
     })
 }
 
-#[expect(
-    clippy::print_stderr,
-    reason = "the test runner shows it with the test that failed"
-)]
+#[expect(clippy::print_stderr, reason = "the test runner shows it with the test that failed")]
 fn show(text: fmt::Arguments<'_>) {
     eprintln!("{text}");
 }

@@ -16,9 +16,7 @@ pub(crate) fn load(scheme: &str) -> Value {
 
 /// The list under `name`.
 pub(crate) fn cases<'a>(vectors: &'a Value, name: &str) -> &'a [Value] {
-    vectors[name]
-        .as_array()
-        .unwrap_or_else(|| panic!("the vectors have no list {name:?}"))
+    vectors[name].as_array().unwrap_or_else(|| panic!("the vectors have no list {name:?}"))
 }
 
 /// The string at a JSON pointer.
@@ -30,20 +28,11 @@ pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 /// The `request` of a case, as its provider would see it arrive unsigned.
 pub(crate) fn request(case: &Value) -> Arrived {
     let url = text(case, "/request/url");
-    let host_and_target = url
-        .strip_prefix("https://")
-        .expect("vectors name https urls");
-    let target = host_and_target
-        .find('/')
-        .map_or("/", |at| &host_and_target[at..]);
-    let headers = case["request"]["headers"]
-        .as_object()
-        .expect("headers are an object");
+    let host_and_target = url.strip_prefix("https://").expect("vectors name https urls");
+    let target = host_and_target.find('/').map_or("/", |at| &host_and_target[at..]);
+    let headers = case["request"]["headers"].as_object().expect("headers are an object");
     let header = |(name, value): (&String, &Value)| {
-        (
-            name.clone(),
-            value.as_str().expect("a header is text").to_owned(),
-        )
+        (name.clone(), value.as_str().expect("a header is text").to_owned())
     };
     Arrived {
         method: text(case, "/request/method").to_owned(),

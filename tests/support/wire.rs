@@ -15,10 +15,7 @@ pub(crate) struct Wire<S> {
 
 impl<S: Read + Write> Wire<S> {
     pub(crate) fn new(stream: S) -> Self {
-        Self {
-            stream,
-            buffer: Vec::new(),
-        }
+        Self { stream, buffer: Vec::new() }
     }
 
     /// Sends bytes at once.
@@ -93,10 +90,7 @@ impl<S: Read + Write> Wire<S> {
                 return Ok(latin1(&line[..end]));
             }
             if !self.fill()? {
-                return Err(io::Error::new(
-                    io::ErrorKind::UnexpectedEof,
-                    "closed within a line",
-                ));
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "closed within a line"));
             }
         }
     }
@@ -112,10 +106,7 @@ impl<S: Read + Write> Wire<S> {
 
 /// Parsed headers, in order, case kept.
 pub(crate) fn headers(parsed: &[httparse::Header<'_>]) -> Headers {
-    parsed
-        .iter()
-        .map(|header| (header.name.to_owned(), latin1(header.value)))
-        .collect()
+    parsed.iter().map(|header| (header.name.to_owned(), latin1(header.value))).collect()
 }
 
 /// The bytes of a malformed message, as an error.
@@ -129,7 +120,5 @@ fn latin1(bytes: &[u8]) -> String {
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
-    bytes
-        .windows(wanted.len())
-        .position(|window| window == wanted)
+    bytes.windows(wanted.len()).position(|window| window == wanted)
 }

@@ -15,16 +15,9 @@ pub(crate) type Handler = Box<dyn Fn(&Arrived) -> Answer + Send + Sync>;
 #[derive(Clone, Debug)]
 pub(crate) enum Answer {
     /// A head with a length, and the body.
-    Whole {
-        status: u16,
-        headers: Vec<(String, String)>,
-        body: Vec<u8>,
-    },
+    Whole { status: u16, headers: Vec<(String, String)>, body: Vec<u8> },
     /// Each piece as a chunk, then trailers.
-    Chunked {
-        pieces: Vec<Vec<u8>>,
-        trailers: Vec<(String, String)>,
-    },
+    Chunked { pieces: Vec<Vec<u8>>, trailers: Vec<(String, String)> },
     /// So many bytes `x`.
     Big(usize),
     /// A length of 1000, ten bytes, and the end of the connection.
@@ -47,11 +40,7 @@ impl Answer {
     /// A JSON body.
     pub(crate) fn json(status: u16, value: &Value) -> Self {
         let headers = vec![("Content-Type".to_owned(), "application/json".to_owned())];
-        Self::Whole {
-            status,
-            headers,
-            body: value.to_string().into_bytes(),
-        }
+        Self::Whole { status, headers, body: value.to_string().into_bytes() }
     }
 
     /// Writes it; `HEAD` gets no body.
@@ -61,11 +50,7 @@ impl Answer {
         wire: &mut Wire<S>,
     ) -> io::Result<After> {
         match self {
-            Self::Whole {
-                status,
-                headers,
-                body,
-            } => {
+            Self::Whole { status, headers, body } => {
                 let mut message = format!("HTTP/1.1 {status} Answer\r\n").into_bytes();
                 for (name, value) in headers {
                     message.extend(format!("{name}: {value}\r\n").bytes());
@@ -160,10 +145,7 @@ pub(crate) fn scripted(otherwise: Handler) -> Handler {
             pieces: vec![b"first ".to_vec(), b"second".to_vec()],
             trailers: vec![("X-Checksum".to_owned(), "12".to_owned())],
         },
-        path => match path
-            .strip_prefix("/big/")
-            .and_then(|size| size.parse().ok())
-        {
+        path => match path.strip_prefix("/big/").and_then(|size| size.parse().ok()) {
             Some(size) => Answer::Big(size),
             None => otherwise(request),
         },

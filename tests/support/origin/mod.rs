@@ -39,8 +39,7 @@ impl Origin {
     pub(crate) fn start_tls(names: &[&str], handler: Handler) -> Self {
         let authority = Authority::new();
         let mut file = NamedTempFile::new().expect("a file can be made");
-        file.write_all(authority.pem().as_bytes())
-            .expect("the file can be written");
+        file.write_all(authority.pem().as_bytes()).expect("the file can be written");
         Self::listen(handler, Some(authority.server(names)), Some(file))
     }
 
@@ -50,32 +49,17 @@ impl Origin {
         authority: Option<NamedTempFile>,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = listener
-            .local_addr()
-            .expect("a bound socket has an address");
-        let shared = Arc::new(Shared {
-            handler,
-            tls,
-            state: Mutex::default(),
-            moved: Condvar::new(),
-        });
+        let address = listener.local_addr().expect("a bound socket has an address");
+        let shared =
+            Arc::new(Shared { handler, tls, state: Mutex::default(), moved: Condvar::new() });
         let for_acceptor = Arc::clone(&shared);
         let acceptor = thread::spawn(move || accept(&listener, &for_acceptor));
-        Self {
-            address,
-            shared,
-            authority,
-            acceptor: Some(acceptor),
-        }
+        Self { address, shared, authority, acceptor: Some(acceptor) }
     }
 
     /// `http://` or `https://`, address and port.
     pub(crate) fn url(&self) -> String {
-        let scheme = if self.authority.is_some() {
-            "https"
-        } else {
-            "http"
-        };
+        let scheme = if self.authority.is_some() { "https" } else { "http" };
         format!("{scheme}://{}", self.address)
     }
 
@@ -92,16 +76,9 @@ impl Origin {
     /// Waits until so many requests have arrived.
     pub(crate) fn await_arrived(&self, count: usize) -> Vec<Arrived> {
         let few = |state: &mut State| state.arrived.len() < count;
-        let waited = self
-            .shared
-            .moved
-            .wait_timeout_while(self.shared.state(), DEADLINE, few);
+        let waited = self.shared.moved.wait_timeout_while(self.shared.state(), DEADLINE, few);
         let (state, timeout) = waited.expect("no origin thread panicked");
-        assert!(
-            !timeout.timed_out(),
-            "{} of {count} requests arrived",
-            state.arrived.len()
-        );
+        assert!(!timeout.timed_out(), "{} of {count} requests arrived", state.arrived.len());
         state.arrived.clone()
     }
 
@@ -117,10 +94,7 @@ impl Drop for Origin {
         // Wakes the acceptor, which sees that it is over.
         drop(TcpStream::connect(self.address));
         let ended = self.acceptor.take().map_or(Ok(()), JoinHandle::join);
-        assert!(
-            ended.is_ok() || thread::panicking(),
-            "a thread of the origin panicked"
-        );
+        assert!(ended.is_ok() || thread::panicking(), "a thread of the origin panicked");
     }
 }
 
@@ -175,11 +149,7 @@ impl Shared {
 
     fn wait_for_stop(&self) {
         let going = |state: &mut State| !state.stopped;
-        drop(
-            self.moved
-                .wait_while(self.state(), going)
-                .expect("no origin thread panicked"),
-        );
+        drop(self.moved.wait_while(self.state(), going).expect("no origin thread panicked"));
     }
 }
 
@@ -254,23 +224,14 @@ fn respond<S: Read + Write>(
     request.body = read_body(wire, &request)?;
     shared.record(request.clone());
     let after = (shared.handler)(&request).write(&request.method, wire)?;
-    let last = request
-        .values("Connection")
-        .iter()
-        .any(|value| value.eq_ignore_ascii_case("close"));
-    Ok(if last && after == After::KeepOpen {
-        After::Close
-    } else {
-        after
-    })
+    let last = request.values("Connection").iter().any(|value| value.eq_ignore_ascii_case("close"));
+    Ok(if last && after == After::KeepOpen { After::Close } else { after })
 }
 
 fn parse(head: &[u8]) -> io::Result<Arrived> {
     let mut fields = [httparse::EMPTY_HEADER; 128];
     let mut request = httparse::Request::new(&mut fields);
-    request
-        .parse(head)
-        .map_err(|why| invalid(format!("not a request: {why}")))?;
+    request.parse(head).map_err(|why| invalid(format!("not a request: {why}")))?;
     Ok(Arrived {
         method: request.method.unwrap_or_default().to_owned(),
         target: request.path.unwrap_or_default().to_owned(),
@@ -280,11 +241,7 @@ fn parse(head: &[u8]) -> io::Result<Arrived> {
 }
 
 fn read_body<S: Read + Write>(wire: &mut Wire<S>, request: &Arrived) -> io::Result<Vec<u8>> {
-    if request
-        .values("Expect")
-        .iter()
-        .any(|value| value.eq_ignore_ascii_case("100-continue"))
-    {
+    if request.values("Expect").iter().any(|value| value.eq_ignore_ascii_case("100-continue")) {
         wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     match (

@@ -26,26 +26,14 @@ enum Expected {
 impl MetaSv {
     /// Accepts requests signed by this key: a compressed point in lower-case hex.
     pub(crate) fn signature(key: &str, clock: Clock) -> Self {
-        let expected = Expected::Signature {
-            key: key.to_owned(),
-        };
-        Self {
-            expected,
-            clock,
-            seen: Mutex::default(),
-        }
+        let expected = Expected::Signature { key: key.to_owned() };
+        Self { expected, clock, seen: Mutex::default() }
     }
 
     /// Accepts requests that carry this token.
     pub(crate) fn bearer(token: &str) -> Self {
-        let expected = Expected::Bearer {
-            token: token.to_owned(),
-        };
-        Self {
-            expected,
-            clock: Clock::Running,
-            seen: Mutex::default(),
-        }
+        let expected = Expected::Bearer { token: token.to_owned() };
+        Self { expected, clock: Clock::Running, seen: Mutex::default() }
     }
 
     /// Says what was signed, or why the request is not acceptable.
@@ -65,9 +53,7 @@ impl MetaSv {
             return Err("there is an Authorization header beside the signature".to_owned());
         }
         if key != expected {
-            return Err(format!(
-                "MetaSV-Client-Pubkey is not the key registered here: {key:?}"
-            ));
+            return Err(format!("MetaSV-Client-Pubkey is not the key registered here: {key:?}"));
         }
         if nonce.len() != 10 || !nonce.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(format!("MetaSV-Nonce is not ten digits: {nonce:?}"));
@@ -76,12 +62,7 @@ impl MetaSv {
         let canonical = message(request, time, nonce)?;
         check_signature(key, &canonical, signature)?;
         // Only a request that is otherwise good uses its nonce up.
-        if !self
-            .seen
-            .lock()
-            .expect("no verifier panicked")
-            .insert(nonce.to_owned())
-        {
+        if !self.seen.lock().expect("no verifier panicked").insert(nonce.to_owned()) {
             return Err(format!("MetaSV-Nonce was used before: {nonce:?}"));
         }
         Ok(Accepted { canonical })
@@ -91,10 +72,7 @@ impl MetaSv {
 /// The text that is signed, for a time and nonce as their headers say them.
 pub(crate) fn message(request: &Arrived, time: &str, nonce: &str) -> Result<String, String> {
     if !request.target.starts_with('/') {
-        return Err(format!(
-            "the target does not start with a slash: {:?}",
-            request.target
-        ));
+        return Err(format!("the target does not start with a slash: {:?}", request.target));
     }
     Ok(format!("{}_{time}_{nonce}", request.path()))
 }
@@ -103,9 +81,7 @@ pub(crate) fn message(request: &Arrived, time: &str, nonce: &str) -> Result<Stri
 pub(crate) fn check_signature(key: &str, message: &str, signature: &str) -> Result<(), String> {
     let point = lower_hex("MetaSV-Client-Pubkey", key)?;
     if point.len() != 33 {
-        return Err(format!(
-            "MetaSV-Client-Pubkey is not a compressed point: {key:?}"
-        ));
+        return Err(format!("MetaSV-Client-Pubkey is not a compressed point: {key:?}"));
     }
     let der = STANDARD.decode(signature);
     let der = der.map_err(|why| format!("MetaSV-Signature is not padded base64: {why}"))?;
@@ -122,7 +98,5 @@ fn check_bearer(request: &Arrived, token: &str) -> Result<Accepted, String> {
             return Err(format!("there is a {name} header beside the token"));
         }
     }
-    Ok(Accepted {
-        canonical: String::new(),
-    })
+    Ok(Accepted { canonical: String::new() })
 }

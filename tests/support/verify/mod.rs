@@ -31,10 +31,7 @@ pub(crate) struct Arrived {
 impl Arrived {
     /// Every value of a header, whatever the case of its name.
     pub(crate) fn values(&self, name: &str) -> Vec<&str> {
-        let of_name = self
-            .headers
-            .iter()
-            .filter(|(given, _)| given.eq_ignore_ascii_case(name));
+        let of_name = self.headers.iter().filter(|(given, _)| given.eq_ignore_ascii_case(name));
         of_name.map(|(_, value)| value.as_str()).collect()
     }
 
@@ -78,13 +75,9 @@ impl Clock {
     fn check(self, name: &str, text: &str) -> Result<u64, String> {
         // Thirteen digits last until the year 2286.
         if text.len() != 13 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(format!(
-                "{name} is not a time in decimal milliseconds: {text:?}"
-            ));
+            return Err(format!("{name} is not a time in decimal milliseconds: {text:?}"));
         }
-        let claimed: u64 = text
-            .parse()
-            .map_err(|_| format!("{name} is not a number: {text:?}"))?;
+        let claimed: u64 = text.parse().map_err(|_| format!("{name} is not a number: {text:?}"))?;
         let away = now_ms().abs_diff(claimed);
         if self == Self::Running && away > FIVE_MINUTES_MS {
             return Err(format!("{name} is {away} ms away from now"));
@@ -95,9 +88,7 @@ impl Clock {
 
 /// Milliseconds since 1970.
 pub(crate) fn now_ms() -> u64 {
-    let since = SystemTime::UNIX_EPOCH
-        .elapsed()
-        .expect("the clock is past 1970");
+    let since = SystemTime::UNIX_EPOCH.elapsed().expect("the clock is past 1970");
     u64::try_from(since.as_millis()).expect("the time fits 64 bits for ages")
 }
 
@@ -119,8 +110,7 @@ pub(crate) fn lower_hex(name: &str, text: &str) -> Result<Vec<u8>, String> {
 /// Checks a DER signature over the SHA-256 of `text`; `point` is a SEC 1 point on secp256k1.
 fn secp256k1(point: &[u8], text: &[u8], signature: &[u8]) -> Result<(), String> {
     let key = UnparsedPublicKey::new(&ECDSA_P256K1_SHA256_ASN1, point);
-    key.verify(text, signature)
-        .map_err(|_| "the secp256k1 signature is not valid".to_owned())
+    key.verify(text, signature).map_err(|_| "the secp256k1 signature is not valid".to_owned())
 }
 
 /// Checks a DER signature over the SHA-256 of `text`; `point` is a SEC 1 point on P-256.
@@ -129,8 +119,7 @@ fn p256(point: &[u8], text: &[u8], signature: &[u8]) -> Result<(), String> {
         .map_err(|_| "the public key is not a point on P-256".to_owned())?;
     let signature = p256::ecdsa::Signature::from_der(signature)
         .map_err(|_| "the signature is not DER".to_owned())?;
-    key.verify(text, &signature)
-        .map_err(|_| "the P-256 signature is not valid".to_owned())
+    key.verify(text, &signature).map_err(|_| "the P-256 signature is not valid".to_owned())
 }
 
 const FIVE_MINUTES_MS: u64 = 5 * 60 * 1000;

@@ -13,10 +13,7 @@ pub(crate) struct Sinohope {
 impl Sinohope {
     /// Accepts requests signed by the key with this X.509 public key, in lower-case hex.
     pub(crate) fn new(key: &str, clock: Clock) -> Self {
-        Self {
-            key: key.to_owned(),
-            clock,
-        }
+        Self { key: key.to_owned(), clock }
     }
 
     /// Says what was signed, or why the request is not acceptable.
@@ -25,9 +22,7 @@ impl Sinohope {
         let time = request.once("BIZ-API-NONCE")?;
         let signature = request.once("BIZ-API-SIGNATURE")?;
         if key != self.key {
-            return Err(format!(
-                "BIZ-API-KEY is not the key registered here: {key:?}"
-            ));
+            return Err(format!("BIZ-API-KEY is not the key registered here: {key:?}"));
         }
         self.clock.check("BIZ-API-NONCE", time)?;
         for encoding in request.values("Content-Encoding") {
@@ -45,16 +40,10 @@ impl Sinohope {
         let key = lower_hex("BIZ-API-KEY", &self.key)?;
         let signature = lower_hex("BIZ-API-SIGNATURE", signature)?;
         let text = canonical.as_bytes();
-        if let Some(point) = key
-            .strip_prefix(SPKI_SECP256K1)
-            .filter(|point| point.len() == 65)
-        {
+        if let Some(point) = key.strip_prefix(SPKI_SECP256K1).filter(|point| point.len() == 65) {
             return secp256k1(point, text, &signature);
         }
-        if let Some(point) = key
-            .strip_prefix(SPKI_P256)
-            .filter(|point| point.len() == 65)
-        {
+        if let Some(point) = key.strip_prefix(SPKI_P256).filter(|point| point.len() == 65) {
             return p256(point, text, &signature);
         }
         Err("BIZ-API-KEY is neither a secp256k1 nor a P-256 public key".to_owned())
@@ -64,10 +53,7 @@ impl Sinohope {
 /// The text that is signed, for a time and key as their headers say them.
 pub(crate) fn canonical(request: &Arrived, time: &str, key: &str) -> Result<String, String> {
     if !request.target.starts_with('/') {
-        return Err(format!(
-            "the target does not start with a slash: {:?}",
-            request.target
-        ));
+        return Err(format!("the target does not start with a slash: {:?}", request.target));
     }
     let data = match request.method.as_str() {
         "GET" => query_data(request.query()),
@@ -75,9 +61,7 @@ pub(crate) fn canonical(request: &Arrived, time: &str, key: &str) -> Result<Stri
         method => return Err(format!("the method is {method}, not GET or POST")),
     };
     let path = request.path();
-    Ok(format!(
-        "data{data}path{path}timestamp{time}version1.0.0{key}"
-    ))
+    Ok(format!("data{data}path{path}timestamp{time}version1.0.0{key}"))
 }
 
 /// The fields of a query: sorted by decoded name, first of each name, value encoded anew.
@@ -109,19 +93,14 @@ fn query_data(query: &str) -> String {
 /// A body as text without spaces and line feeds; nothing if there is only white space.
 fn body_data(body: &[u8]) -> Result<String, String> {
     let text = str::from_utf8(body).map_err(|_| "the body is not UTF-8".to_owned())?;
-    if text
-        .chars()
-        .all(|one| matches!(one, ' ' | '\t' | '\n' | '\x0c' | '\r'))
-    {
+    if text.chars().all(|one| matches!(one, ' ' | '\t' | '\n' | '\x0c' | '\r')) {
         return Ok(String::new());
     }
     Ok(without_space_and_lf(text))
 }
 
 fn without_space_and_lf(text: &str) -> String {
-    text.chars()
-        .filter(|one| *one != ' ' && *one != '\n')
-        .collect()
+    text.chars().filter(|one| *one != ' ' && *one != '\n').collect()
 }
 
 /// `+` is a space, `%XX` a byte, a percent sign before anything else is itself.
@@ -132,10 +111,7 @@ fn form_decode(text: &str) -> String {
         rest = after;
         let escaped = after.get(..2).and_then(|two| str::from_utf8(two).ok());
         let escaped = escaped.filter(|two| two.bytes().all(|byte| byte.is_ascii_hexdigit()));
-        match (
-            first,
-            escaped.and_then(|two| u8::from_str_radix(two, 16).ok()),
-        ) {
+        match (first, escaped.and_then(|two| u8::from_str_radix(two, 16).ok())) {
             (b'%', Some(byte)) => {
                 bytes.push(byte);
                 rest = &after[2..];
