@@ -19,13 +19,11 @@ public final class Client {
         InetSocketAddress address = new InetSocketAddress(proxy.getHost(), proxy.getPort());
         HttpClient client = HttpClient.newBuilder().proxy(ProxySelector.of(address)).build();
 
-        // The JSON comes in as the platform decodes arguments, which need not be UTF-8.
-        byte[] body = arguments[2].getBytes(argumentEncoding());
         List<HttpRequest> requests = List.of(
             HttpRequest.newBuilder(URI.create(arguments[0])).build(),
             HttpRequest.newBuilder(URI.create(arguments[1]))
                 .header("Content-Type", "application/json")
-                .POST(BodyPublishers.ofByteArray(body))
+                .POST(BodyPublishers.ofString(arguments[2]))
                 .build(),
             HttpRequest.newBuilder(URI.create(arguments[3])).build());
 
@@ -39,9 +37,5 @@ public final class Client {
             }
         }
         System.exit(good ? 0 : 1);
-    }
-
-    private static String argumentEncoding() {
-        return System.getProperty("sun.jnu.encoding");
     }
 }
