@@ -1,6 +1,6 @@
 //! Who may use the proxy: address ranges, tokens, and the guard against web pages.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
@@ -62,8 +62,8 @@ impl Access {
         Ok(Some(name.to_owned()))
     }
 
-    /// The guard against web pages, for listeners that answer to plain URLs. `own` are the names
-    /// of the listener itself, none for a Unix socket.
+    /// The guard against web pages. `own` are the names of a listener that answers to plain
+    /// URLs; none for a Unix socket, or where `Host` says nothing about the listener.
     ///
     /// A page whose origin is allowed may call; any other is refused, as is a `Host` that is not
     /// ours: that is a name an attacker points at this address (DNS rebinding).
@@ -71,11 +71,11 @@ impl Access {
     /// # Errors
     ///
     /// `wrong_authority`, `cross_site`.
-    pub fn page(&self, headers: &HeaderMap, own: Option<&[String]>) -> Result<(), Refusal> {
+    pub fn page(&self, headers: &HeaderMap, own: Option<&OwnNames>) -> Result<(), Refusal> {
         if let Some(own) = own {
             let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-            let known = own.iter().chain(&self.hosts).any(|name| name.eq_ignore_ascii_case(host));
-            if !known {
+            let added = self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
+            if !added && !own.include(host) {
                 let detail = format!("this listener is not called \"{}\"", host.escape_debug());
                 return Err(Refusal::new(Code::WrongAuthority, detail));
             }
@@ -94,6 +94,42 @@ impl Access {
                 "a browser says that a page of another origin made this request",
             )),
         }
+    }
+}
+
+/// What clients may write in `Host` to a listener.
+#[derive(Clone, Debug)]
+pub struct OwnNames(SocketAddr);
+
+impl OwnNames {
+    /// The names of a listener at this address.
+    pub fn of(address: SocketAddr) -> Self {
+        Self(address)
+    }
+
+    /// Whether `host` is the listener's own: its address; `localhost` and every loopback address
+    /// for one on loopback; for one on every address, any address at all. No name can be pointed
+    /// at the listener by somebody else and pass.
+    fn include(&self, host: &str) -> bool {
+        let own = self.0;
+        let with_port = |host: &str| {
+            let port = host.rsplit_once(':').map(|(_, port)| port);
+            // A client leaves the scheme's own port out.
+            let written = port.is_some_and(|port| port.parse() == Ok(own.port()));
+            if written || own.port() != 80 { host.to_owned() } else { format!("{host}:80") }
+        };
+        let host = with_port(host);
+        let local = own.ip().is_loopback() || own.ip().is_unspecified();
+        if let Some((name, port)) = host.rsplit_once(':')
+            && name.eq_ignore_ascii_case("localhost")
+        {
+            return local && port.parse() == Ok(own.port());
+        }
+        let Ok(asked) = host.parse::<SocketAddr>() else { return false };
+        let address = asked.ip() == own.ip()
+            || own.ip().is_unspecified()
+            || own.ip().is_loopback() && asked.ip().is_loopback();
+        address && asked.port() == own.port()
     }
 }
 
@@ -212,7 +248,7 @@ mod tests {
 
     #[test]
     fn pages_of_other_origins_and_rebound_names_are_refused() {
-        let own = ["127.0.0.1:8081".to_owned(), "localhost:8081".to_owned()];
+        let own = OwnNames::of("127.0.0.1:8081".parse().expect("an address"));
         for (pairs, refused) in [
             (vec![("host", "127.0.0.1:8081")], None),
             (vec![("host", "LOCALHOST:8081")], None),
@@ -247,6 +283,28 @@ mod tests {
             assert_eq!(result.err().map(|refusal| refusal.code), refused, "{pairs:?}");
         }
         assert!(access().page(&headers(&[]), None).is_ok(), "a Unix socket has no Host to check");
+    }
+
+    #[test]
+    fn a_listener_answers_to_its_own_addresses_and_to_no_name_but_localhost() {
+        for (listener, host, own) in [
+            ("127.0.0.1:8081", "127.0.0.1:8081", true),
+            ("127.0.0.1:8081", "[::1]:8081", true),
+            ("127.0.0.1:8081", "10.0.0.1:8081", false),
+            ("127.0.0.1:8081", "127.0.0.1:8082", false),
+            ("127.0.0.1:8081", "localhost", false),
+            ("127.0.0.1:80", "localhost", true),
+            ("127.0.0.1:80", "127.0.0.1", true),
+            ("0.0.0.0:8089", "10.0.0.1:8089", true),
+            ("0.0.0.0:8089", "localhost:8089", true),
+            ("0.0.0.0:8089", "evil.example:8089", false),
+            ("10.0.0.1:8081", "10.0.0.1:8081", true),
+            ("10.0.0.1:8081", "localhost:8081", false),
+            ("[::1]:8081", "[::1]:8081", true),
+        ] {
+            let names = OwnNames::of(listener.parse().expect("an address"));
+            assert_eq!(names.include(host), own, "{host} at {listener}");
+        }
     }
 
     #[test]

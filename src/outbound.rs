@@ -71,6 +71,10 @@ impl Outbound {
         for owned in scheme.map_or(&[][..], |scheme| scheme.owned_headers()) {
             headers.remove(owned);
         }
+        if !matches!(payload, Payload::Stream(_)) {
+            // A body in hand has no trailers left to announce.
+            headers.remove(TRAILER);
+        }
         headers.insert(HOST, HeaderValue::from_str(&host).map_err(|_| DressError::Host)?);
         frame(&mut headers, &payload, &method);
         let target = prefixed(&origin.base_path, target)?;
@@ -157,7 +161,7 @@ pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     for name in listed {
         headers.remove(name);
     }
-    for name in [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE] {
+    for name in [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
         headers.remove(name);
     }
     for name in ["keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate"] {

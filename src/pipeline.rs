@@ -16,7 +16,7 @@ use hyper::body::Incoming;
 use crate::body::{self, CollectError, Keep, Reply, Upload};
 use crate::destination::Destination;
 use crate::metrics::Metrics;
-use crate::moment::{Moment, Moments};
+use crate::moment::{Moment, Moments, unix_ms};
 use crate::outbound::{Outbound, Payload, strip_hop_by_hop};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
@@ -58,8 +58,7 @@ const INLINE_BODY: usize = 64 * 1024;
 impl Pipeline {
     /// A pipeline over the current and every later snapshot.
     pub fn new(snapshots: Snapshots, moments: Moments, metrics: Arc<Metrics>) -> Self {
-        let start = moments.next().unix_ms;
-        let id_prefix = format!("{:x}-{:x}", start, std::process::id());
+        let id_prefix = format!("{:x}-{:x}", unix_ms(), std::process::id());
         Self { snapshots, moments, metrics, id_prefix, id_next: AtomicU64::new(1) }
     }
 
@@ -116,6 +115,9 @@ impl Pipeline {
             return self.pass(snapshot, intake, record).await;
         };
         record.route = Some(Arc::clone(&route.name));
+        // A browser whose proxy this is would have any page's requests signed. (The gateway asks
+        // before it looks at the path.)
+        snapshot.access.page(&intake.headers, None)?;
         let started = Instant::now();
         let outbound = dress(snapshot, route, intake, record).await?;
         let (outbound, edits) = self.seal(snapshot, route, outbound).await?;

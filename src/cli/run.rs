@@ -26,7 +26,7 @@ async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
     let surroundings = Surroundings::default();
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
     let listeners = bind(&config).await?;
-    announce(&snapshot, &listeners, out)?;
+    let announced = announce(&snapshot, &listeners, out);
     let snapshots = Snapshots::new(snapshot);
     let metrics = Arc::clone(&surroundings.metrics);
     let pipeline = Pipeline::new(snapshots.clone(), Moments::new(config.replica), metrics);
@@ -34,8 +34,8 @@ async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
     let mut stop = Stop::new()?;
     let reloads =
         tokio::spawn(reload(config, snapshots, surroundings, signal(SignalKind::hangup())?));
-    writeln!(out, "ready")?;
-    out.flush()?;
+    // Nobody may be reading: that is no reason not to serve.
+    let _unheard = announced.and_then(|()| Ok(writeln!(out, "ready").and_then(|()| out.flush())?));
     let (first, second) = stop.signals();
     let drained = server.serve(first, second).await;
     reloads.abort();

@@ -5,11 +5,11 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::Role;
+use crate::access::OwnNames;
 use crate::config::Endpoint;
 
 /// A bound socket.
@@ -99,22 +99,9 @@ impl Listener {
         &self.bound
     }
 
-    /// What clients may write in `Host`: the address itself, and `localhost` for a loopback one.
-    pub(super) fn names(&self) -> Option<Arc<[String]>> {
-        let address = self.bound.tcp()?;
-        let port = address.port();
-        let mut names = vec![address.to_string()];
-        if address.ip().is_loopback() || address.ip().is_unspecified() {
-            names.push(format!("localhost:{port}"));
-            names.push(format!("127.0.0.1:{port}"));
-            names.push(format!("[::1]:{port}"));
-        }
-        // A client leaves the scheme's own port out.
-        if port == 80 {
-            names =
-                names.iter().flat_map(|n| [n.clone(), n.trim_end_matches(":80").into()]).collect();
-        }
-        Some(names.into())
+    /// What clients may write in `Host`; nothing for a Unix socket, where it says nothing.
+    pub(super) fn names(&self) -> Option<OwnNames> {
+        self.bound.tcp().map(OwnNames::of)
     }
 
     pub(super) async fn accept(&self) -> io::Result<(Socket, Option<IpAddr>)> {

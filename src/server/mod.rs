@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use self::listener::Socket;
 use self::stream::Lingering;
+use crate::access::OwnNames;
 use crate::admin;
 use crate::body::Reply;
 use crate::pipeline::{Pipeline, refuse, unambiguous};
@@ -122,11 +123,11 @@ impl Server {
         shared.closing.cancel();
         admin.close();
         // What was told to close now needs no more than a turn of the scheduler.
-        let _late = tokio::time::timeout(LAST_CALL, async {
+        let closed = async {
             shared.tasks.wait().await;
             admin.wait().await;
-        });
-        _late.await.is_ok() && drained
+        };
+        tokio::time::timeout(LAST_CALL, closed).await.is_ok() && drained
     }
 }
 
@@ -185,7 +186,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 struct Client {
     role: Role,
     peer: Option<IpAddr>,
-    own: Option<Arc<[String]>>,
+    own: Option<OwnNames>,
 }
 
 /// Speaks HTTP/1.1 with one client.
@@ -274,7 +275,7 @@ fn admit(
     snapshot.access.address(client.peer)?;
     unambiguous(request.headers())?;
     if client.role != Role::Forward {
-        snapshot.access.page(request.headers(), client.own.as_deref())?;
+        snapshot.access.page(request.headers(), client.own.as_ref())?;
     }
     if client.role != Role::Admin && shared.stopping.is_cancelled() {
         return Err(Refusal::new(Code::Draining, "a stop is in progress"));
