@@ -1,5 +1,6 @@
 //! Where a request wants to go, and which route that is.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::Method;
@@ -25,6 +26,16 @@ pub enum Destination {
     },
     /// By a route's name, through the gateway.
     Route(String),
+}
+
+/// As the client wrote it, for the log line of a request that gets no further.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host { name, port, .. } => f.write_str(&authority(name, *port)),
+            Self::Route(name) => write!(f, "/{name}"),
+        }
+    }
 }
 
 impl Destination {

@@ -110,6 +110,7 @@ impl Pipeline {
     ) -> Result<(Response<Incoming>, Option<Keep>), Refusal> {
         record.method = intake.method.to_string();
         record.path = intake.target.path().to_owned();
+        record.host = intake.destination.to_string();
         let route = intake.destination.route(snapshot, intake.target.path(), &intake.method)?;
         let Some(route) = route else {
             return self.pass(snapshot, intake, record).await;

@@ -102,7 +102,8 @@ impl Drop for Record {
             return;
         }
         self.metrics.request(self.route_name(), self.outcome(), self.code, self.upstream);
-        let ms = |duration: Option<Duration>| duration.map(|d| d.as_secs_f64() * 1e3);
+        let ms =
+            |duration: Option<Duration>| duration.map(|d| (d.as_secs_f64() * 1e6).round() / 1e3);
         let outcome = if self.cut.is_some() { "cut" } else { self.outcome() };
         info!(
             target: "countersign::request",
@@ -115,7 +116,7 @@ impl Drop for Record {
             status = self.status,
             code = self.code,
             bytes = self.bytes,
-            sign_us = self.sign.map(|d| d.as_secs_f64() * 1e6),
+            sign_ms = ms(self.sign),
             upstream_ms = ms(self.upstream),
             total_ms = ms(Some(self.started.elapsed())),
             cut = self.cut.as_deref(),
