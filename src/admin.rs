@@ -7,10 +7,10 @@ use hyper::body::Incoming;
 use serde_json::json;
 
 use crate::body::Reply;
+use crate::metrics::Metrics;
 use crate::pipeline::{plain, refuse};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
-use crate::server::Shared;
 use crate::snapshot::Snapshot;
 
 /// Answers a request to the admin listener.
@@ -20,7 +20,8 @@ use crate::snapshot::Snapshot;
 pub(crate) fn answer(
     request: &Request<Incoming>,
     snapshot: &Snapshot,
-    shared: &Shared,
+    metrics: &Metrics,
+    draining: bool,
     record: Box<Record>,
 ) -> Response<Reply> {
     if ![Method::GET, Method::HEAD].contains(request.method()) {
@@ -29,9 +30,9 @@ pub(crate) fn answer(
     }
     let (status, kind, body) = match request.uri().path() {
         "/healthz" => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        "/readyz" => ready(snapshot, shared),
+        "/readyz" => ready(snapshot, draining),
         "/metrics" => match snapshot.access.client(request.headers()) {
-            Ok(_) => (StatusCode::OK, OPEN_METRICS, shared.surroundings.metrics.expose()),
+            Ok(_) => (StatusCode::OK, OPEN_METRICS, metrics.expose()),
             Err(refusal) => return refuse(refusal, record),
         },
         _ => {
@@ -48,8 +49,7 @@ pub(crate) fn answer(
 }
 
 /// Ready means: every key has signed and verified a test, and no stop is in progress.
-fn ready(snapshot: &Snapshot, shared: &Shared) -> (StatusCode, &'static str, String) {
-    let draining = shared.stopping.is_cancelled();
+fn ready(snapshot: &Snapshot, draining: bool) -> (StatusCode, &'static str, String) {
     let keys: Vec<_> = snapshot
         .keys
         .iter()

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
@@ -102,22 +103,22 @@ async fn reload(
     mut hangup: Signal,
 ) {
     while hangup.recv().await.is_some() {
-        let current = snapshots.current();
-        let built = match Config::load(&started.path) {
-            Ok(config) => {
-                let built = Snapshot::build(&config, &surroundings, Some(&current)).await;
-                built.map(|snapshot| (config, snapshot))
-            }
-            Err(errors) => Err(errors),
+        let (path, current) = (started.path.clone(), snapshots.current());
+        let (around, runtime) = (surroundings.clone(), Handle::current());
+        // On a thread of its own: opening an encrypted key takes a worker's time from requests.
+        let built = tokio::task::spawn_blocking(move || {
+            let config = Config::load(&path)?;
+            let built = runtime.block_on(Snapshot::build(&config, &around, Some(&current)));
+            built.map(|snapshot| (config, snapshot))
+        });
+        let Ok(built) = built.await else {
+            tracing::error!("not reloaded: reading the configuration panicked");
+            continue;
         };
         surroundings.metrics.reload(built.is_ok());
         match built {
             Ok((config, snapshot)) => {
-                if config.listen != started.listen || config.replica != started.replica {
-                    tracing::warn!(
-                        "[listen] and [nonces] change with a restart, not with a reload"
-                    );
-                }
+                warn_of_the_fixed(&started, &config);
                 let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
                 snapshots.replace(snapshot);
                 tracing::info!(routes, keys, "reloaded");
@@ -128,6 +129,20 @@ async fn reload(
                 }
                 tracing::error!("not reloaded: the configuration from before stays in use");
             }
+        }
+    }
+}
+
+/// Says what of a new configuration has to wait for a restart.
+fn warn_of_the_fixed(started: &Config, config: &Config) {
+    for (what, changed) in [
+        ("[listen]", config.listen != started.listen),
+        ("limits.connections", config.limits.connections != started.limits.connections),
+        ("nonces.replica", config.replica != started.replica),
+        ("[log]", config.log != started.log),
+    ] {
+        if changed {
+            tracing::warn!("{what} has changed: that takes a restart, not a reload");
         }
     }
 }

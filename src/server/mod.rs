@@ -247,7 +247,10 @@ async fn answer(
         return refuse(refusal, record);
     }
     match client.role {
-        Role::Admin => admin::answer(&request, &snapshot, shared, record),
+        Role::Admin => {
+            let (metrics, draining) = (shared.pipeline.metrics(), shared.stopping.is_cancelled());
+            admin::answer(&request, &snapshot, metrics, draining, record)
+        }
         Role::Forward | Role::Gateway => {
             match snapshot.access.client(request.headers()) {
                 Ok(name) => record.client = name,
