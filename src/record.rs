@@ -88,6 +88,10 @@ impl Record {
 
     /// What came of the request, as a label.
     fn outcome(&self) -> &'static str {
+        if self.status == 0 {
+            // Dropped on the way: the client did not wait for the answer.
+            return "abandoned";
+        }
         match (self.code, self.signed) {
             (Some(_), _) => "refused",
             (None, true) => "signed",
