@@ -119,8 +119,8 @@ impl Pipeline {
         // A browser whose proxy this is would have any page's requests signed. (The gateway asks
         // before it looks at the path.)
         snapshot.access.page(&intake.headers, None)?;
-        let started = Instant::now();
         let outbound = dress(snapshot, route, intake, record).await?;
+        let started = Instant::now();
         let (outbound, edits) = self.seal(snapshot, route, outbound).await?;
         record.signed = true;
         record.sign = Some(started.elapsed());

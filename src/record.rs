@@ -32,7 +32,7 @@ pub struct Record {
     pub code: Option<&'static str>,
     /// Whether signatures or secrets were put in.
     pub signed: bool,
-    /// From head to signature.
+    /// Canonical text, signature and edits.
     pub sign: Option<Duration>,
     /// From sending to the response head.
     pub upstream: Option<Duration>,
