@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module for each capability.
 
 mod clients;
+mod documents;
 mod image;
 mod origin;
 mod running;
