@@ -28,9 +28,9 @@ RUN touch src/main.rs src/lib.rs \
 COPY scripts/image-root scripts/image-root
 RUN scripts/image-root target/dist/countersign /image
 
-# A static binary would spare the C library's files, but a static glibc still wants its shared
-# parts for looking names up. So the binary is dynamic, and its libraries come from the stage that
-# linked it: the two cannot be of different versions, and there is no base image to keep in step.
+# A static binary would spare the C library's files, but glibc does not promise that names can be
+# looked up from one without its shared parts. So the binary is dynamic, and its libraries come
+# from the stage that linked it: there is no base image to keep in step.
 FROM scratch
 COPY --from=build /image/ /
 
