@@ -1,0 +1,50 @@
+# countersign in an image that holds the program, the C library it was linked with, and nothing
+# else: no shell, no package manager, no user database, no certificate store.
+#
+#   docker build -t countersign .
+#   docker run --rm countersign demo --once
+#   docker run --rm -v "$PWD/etc:/etc/countersign:ro" countersign
+#
+# docs/deployment.md has Compose, Kubernetes and the ownership that mounted keys need.
+
+# The compiler of rust-toolchain.toml; a test compares the two.
+FROM rust:1.95.0-slim-bookworm AS build
+WORKDIR /src
+
+# Dependencies first, with stand-ins for our own sources: this layer is made again only when
+# Cargo.toml or Cargo.lock change.
+COPY Cargo.toml Cargo.lock ./
+RUN mkdir src \
+    && echo 'fn main() {}' >src/main.rs \
+    && touch src/lib.rs \
+    && cargo build --locked --profile dist --bin countersign
+
+# COPY keeps the sources' times, which may be older than the build above; without the touch
+# cargo would take the stand-ins' objects for ours.
+COPY src src
+RUN touch src/main.rs src/lib.rs \
+    && cargo build --locked --profile dist --bin countersign
+
+COPY scripts/image-root scripts/image-root
+RUN scripts/image-root target/dist/countersign /image
+
+# A static binary would spare the C library's files, but glibc does not promise that names can be
+# looked up from one without its shared parts. So the binary is dynamic, and its libraries come
+# from the stage that linked it: there is no base image to keep in step.
+FROM scratch
+COPY --from=build /image/ /
+
+# A number, because there is no /etc/passwd, and because runAsNonRoot wants to see one.
+USER 65532:65532
+WORKDIR /etc/countersign
+
+# The ports of proxy.toml.example: forward, gateway, admin.
+EXPOSE 8080 8081 8089
+
+# Both signals end it; SIGTERM is what engines send, and it drains.
+STOPSIGNAL SIGTERM
+
+# No HEALTHCHECK: it would need a program in here that asks. Probe /healthz and /readyz on the
+# admin listener from outside.
+ENTRYPOINT ["/countersign"]
+CMD ["run", "/etc/countersign/proxy.toml"]
