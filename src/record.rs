@@ -4,6 +4,7 @@
 //! value, a query, a body or a canonical text.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ use crate::metrics::Metrics;
 pub struct Record {
     /// The request's id, also in refusals.
     pub id: String,
+    /// The client's address; none through a Unix socket.
+    pub peer: Option<IpAddr>,
     /// The client's name, where it showed a token.
     pub client: Option<String>,
     /// The route's name.
@@ -48,6 +51,7 @@ impl Record {
     pub fn new(id: String, metrics: Arc<Metrics>) -> Self {
         Self {
             id,
+            peer: None,
             client: None,
             route: None,
             method: String::new(),
@@ -112,6 +116,7 @@ impl Drop for Record {
         info!(
             target: "countersign::request",
             id = %self.id,
+            peer = self.peer.map(tracing::field::display),
             client = self.client.as_deref(),
             route = self.route_name(),
             method = %self.method,

@@ -119,7 +119,7 @@ const HEAD: &str = "\
 #   countersign run        serves
 
 [listen]
-forward = \"127.0.0.1:8080\"   # HTTP_PROXY=http://127.0.0.1:8080
+forward = \"127.0.0.1:8080\"   # http_proxy=http://127.0.0.1:8080
 gateway = \"127.0.0.1:8081\"   # http://127.0.0.1:8081/<route>/path
 admin = \"127.0.0.1:8089\"     # /healthz, /readyz, /metrics
 
@@ -139,7 +139,7 @@ fn next_steps(config: &Path, providers: &[&Entry], out: &mut dyn Write) -> Resul
     writeln!(out, "\nnext:\n  countersign check {config}\n  countersign run {config}")?;
     for entry in providers {
         let (name, host) = (entry.name, entry.host);
-        writeln!(out, "  HTTP_PROXY=http://127.0.0.1:8080 your-program   # calls http://{host}/…")?;
+        writeln!(out, "  http_proxy=http://127.0.0.1:8080 your-program   # calls http://{host}/…")?;
         writeln!(out, "  curl http://127.0.0.1:8081/{name}/…")?;
     }
     Ok(())

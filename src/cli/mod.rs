@@ -31,7 +31,7 @@ pub(crate) use error::{CliError, Exit};
 Start here:
   countersign demo                       see it work, nothing to set up
   countersign init --provider sinohope   write proxy.toml and make a key
-  countersign run                        serve; then HTTP_PROXY=http://127.0.0.1:8080 your-program"
+  countersign run                        serve; then http_proxy=http://127.0.0.1:8080 your-program"
 )]
 struct Arguments {
     #[command(subcommand)]

@@ -243,6 +243,7 @@ async fn answer(
     let snapshot = shared.pipeline.snapshot();
     let mut record = shared.pipeline.record();
     record.method = request.method().to_string();
+    record.peer = client.peer;
     if let Err(refusal) = admit(&request, client, &snapshot, shared) {
         return refuse(refusal, record);
     }
