@@ -3,7 +3,9 @@
 mod clients;
 mod documents;
 mod image;
+mod dialects;
 mod origin;
+mod properties;
 mod running;
 mod support;
 mod vectors;

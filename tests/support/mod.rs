@@ -4,6 +4,7 @@
 pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod dialect;
 pub(crate) mod home;
 pub(crate) mod origin;
 pub(crate) mod proxy;

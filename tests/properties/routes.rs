@@ -1,0 +1,217 @@
+//! The search for a route against a naive one: keep what matches, take what is most specific.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use countersign::config::Config;
+use countersign::route::{Found, Route, Routes};
+use countersign::snapshot::{Snapshot, Surroundings};
+use http::Method;
+use proptest::prelude::*;
+
+use crate::support::home::Home;
+
+proptest! {
+    #![proptest_config(super::cases(2_000))]
+
+    #[test]
+    fn the_route_of_a_request_is_the_most_specific_that_covers_it(
+        table in table(),
+        host in prop::sample::select(ASKED_HOSTS.to_vec()),
+        port in prop::sample::select(vec![None, Some(80), Some(443), Some(8443), Some(8444)]),
+        path in prop::sample::select(ASKED_PATHS.to_vec()),
+        method in prop::sample::select(vec![Method::GET, Method::POST, Method::DELETE]),
+    ) {
+        let routes = Routes::new(table.iter().map(|one| Arc::clone(&one.route)).collect());
+        let found = match routes.find(host, port, path, &method) {
+            Found::Route(route) => Answer::Route(route.name.to_string()),
+            Found::Outside(routes) => {
+                Answer::Outside(routes.iter().map(|route| route.name.to_string()).collect())
+            }
+            Found::Nothing => Answer::Nothing,
+        };
+        prop_assert_eq!(found, naive(&table, host, port, path, &method));
+    }
+}
+
+/// What a search finds, by names.
+#[derive(Debug, Eq, PartialEq)]
+enum Answer {
+    Route(String),
+    Outside(BTreeSet<String>),
+    Nothing,
+}
+
+fn naive(
+    table: &[Candidate],
+    host: &str,
+    port: Option<u16>,
+    path: &str,
+    method: &Method,
+) -> Answer {
+    let mut of_host: Vec<&Candidate> = Vec::new();
+    for candidate in table {
+        if candidate.is_for_host(host) && candidate.is_for_port(port) {
+            of_host.push(candidate);
+        }
+    }
+    // An exact host's routes are all that counts for it.
+    if of_host.iter().any(|candidate| !candidate.host.starts_with("*.")) {
+        of_host.retain(|candidate| !candidate.host.starts_with("*."));
+    }
+    if of_host.is_empty() {
+        return Answer::Nothing;
+    }
+    let covering = of_host.iter().filter(|candidate| {
+        let methods = candidate.methods;
+        candidate.covers(path) && (methods.is_empty() || methods.contains(&method.as_str()))
+    });
+    let best = covering.max_by_key(|candidate| {
+        (candidate.port.is_some(), candidate.path.len(), !candidate.methods.is_empty())
+    });
+    match best {
+        Some(best) => Answer::Route(best.route.name.to_string()),
+        None => Answer::Outside(of_host.iter().map(|c| c.route.name.to_string()).collect()),
+    }
+}
+
+/// A route, and what it was made from.
+#[derive(Clone, Debug)]
+struct Candidate {
+    route: Arc<Route>,
+    host: &'static str,
+    port: Option<u16>,
+    path: &'static str,
+    methods: &'static [&'static str],
+}
+
+impl Candidate {
+    fn is_for_host(&self, host: &str) -> bool {
+        match self.host.strip_prefix("*.") {
+            Some(name) => host.split_once('.').is_some_and(|(_, rest)| rest == name),
+            None => host == self.host,
+        }
+    }
+
+    /// 80, 443 and none at all are the same.
+    fn is_for_port(&self, port: Option<u16>) -> bool {
+        let plain = |port: Option<u16>| port.filter(|port| *port != 80 && *port != 443);
+        match (self.port, port) {
+            (Some(own), Some(asked)) => own == asked,
+            (own, asked) => plain(own) == plain(asked),
+        }
+    }
+
+    fn covers(&self, path: &str) -> bool {
+        path == self.path || path.starts_with(&format!("{}/", self.path.trim_end_matches('/')))
+    }
+
+    /// Whether the configuration would refuse the two beside each other.
+    fn ties_with(&self, other: &Self) -> bool {
+        let plain = |port: Option<u16>| matches!(port, Some(80 | 443));
+        let ports = self.port == other.port || plain(self.port) && plain(other.port);
+        let methods = match (self.methods, other.methods) {
+            ([], []) => true,
+            (ours, theirs) => ours.iter().any(|method| theirs.contains(method)),
+        };
+        ports && methods && self.host == other.host && self.path == other.path
+    }
+}
+
+/// Some of all routes, none of which ties with another, in any order.
+fn table() -> impl Strategy<Value = Vec<Candidate>> {
+    let all: Vec<usize> = (0..ALL.len()).collect();
+    prop::sample::subsequence(all, 0..24).prop_shuffle().prop_map(|chosen| {
+        let mut table: Vec<Candidate> = Vec::new();
+        for index in chosen {
+            if !table.iter().any(|other| other.ties_with(&ALL[index])) {
+                table.push(ALL[index].clone());
+            }
+        }
+        table
+    })
+}
+
+/// Every host with every path and every list of methods.
+static ALL: LazyLock<Vec<Candidate>> = LazyLock::new(|| {
+    let home = Home::new("");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime can be made");
+    let mut all = Vec::new();
+    // One configuration for each list of methods: within it nothing ties.
+    let mut previous: Option<Snapshot> = None;
+    for (list, methods) in METHODS.iter().enumerate() {
+        for only in [None, Some(80), Some(443)] {
+            let (made, text) = candidates(list, methods, only);
+            let config = Config::parse(&text, &home.path("proxy.toml"));
+            let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+            let surroundings = Surroundings::default();
+            let built = Snapshot::build(&config, &surroundings, previous.as_ref());
+            let snapshot = runtime.block_on(built).unwrap_or_else(|errors| panic!("{errors}"));
+            for (name, host, port, path) in made {
+                let route = Arc::clone(snapshot.routes.named(&name).expect("it was written"));
+                assert_eq!(route.path, path, "the configuration changed a path");
+                all.push(Candidate { route, host, port, path, methods });
+            }
+            previous = Some(snapshot);
+        }
+    }
+    assert_eq!(all.len(), METHODS.len() * HOSTS.len() * PATHS.len());
+    all
+});
+
+type Made = (String, &'static str, Option<u16>, &'static str);
+
+/// Routes with these methods and their configuration: those whose port is 80, or 443, or
+/// anything else, as a request without a port would match two of them alike.
+fn candidates(list: usize, methods: &[&str], only: Option<u16>) -> (Vec<Made>, String) {
+    let mut text = String::from(
+        "[listen]\nforward = \"127.0.0.1:0\"\n[stores.files]\nkind = \"file\"\ndir = \"keys\"\n\
+         [keys.metasv]\nstore = \"files\"\nentry = \"metasv.wif\"\n",
+    );
+    let mut made = Vec::new();
+    for (host, port) in HOSTS {
+        if port.filter(|port| [80, 443].contains(port)) != only {
+            continue;
+        }
+        for path in PATHS {
+            let name = format!("r{list}_{}_{}", only.unwrap_or_default(), made.len());
+            let port_text = port.map_or(String::new(), |port| format!(":{port}"));
+            text.push_str(&format!(
+                "[routes.{name}]\nhost = \"{host}{port_text}\"\npath = \"{path}\"\n\
+                 scheme = \"metasv\"\nkeys = {{ signer = \"metasv\" }}\n"
+            ));
+            if !methods.is_empty() {
+                text.push_str(&format!("methods = {methods:?}\n"));
+            }
+            made.push((name, *host, *port, *path));
+        }
+    }
+    (made, text)
+}
+
+const HOSTS: &[(&str, Option<u16>)] = &[
+    ("a.example.com", None),
+    ("a.example.com", Some(80)),
+    ("a.example.com", Some(443)),
+    ("a.example.com", Some(8443)),
+    ("b.example.com", None),
+    ("*.example.com", None),
+    ("*.example.com", Some(8443)),
+    ("*.a.example.com", None),
+    ("example.com", None),
+];
+const PATHS: &[&str] = &["/", "/v1", "/v1/x", "/v1/x/y", "/v2"];
+const METHODS: &[&[&str]] = &[&[], &["GET"], &["POST"], &["GET", "POST"]];
+
+const ASKED_HOSTS: &[&str] = &[
+    "a.example.com",
+    "b.example.com",
+    "c.example.com",
+    "x.a.example.com",
+    "y.x.a.example.com",
+    "example.com",
+    "example.org",
+];
+const ASKED_PATHS: &[&str] =
+    &["/", "/v1", "/v1/", "/v1/x", "/v1/x/", "/v1/x/y/z", "/v10", "/V1", "/v2", "/v2/v1", "//v1"];

@@ -1,0 +1,142 @@
+//! The two pure halves of a scheme of `src/` and a key between them, without a proxy around.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use countersign::keys::{LocalSigner, PrivateKey, PublicKey, Signer as _};
+use countersign::moment::Moment;
+use countersign::scheme::{
+    self, Binding, BodyNeed, Entry, Head, Preimage, Scheme, SchemeError, Signable, Signatures,
+};
+use countersign::verification::{Flaw, Verified, verify};
+use http::{HeaderName, HeaderValue};
+use tokio::runtime::Runtime;
+
+use super::verify::Arrived;
+
+/// What a scheme's `signer` slot is called, in every scheme there is.
+pub(crate) const SLOT: &str = "signer";
+
+/// A scheme that is bound to a key.
+pub(crate) struct Dialect {
+    pub(crate) scheme: Arc<dyn Scheme>,
+    pub(crate) public: PublicKey,
+    signer: LocalSigner,
+    runtime: Runtime,
+}
+
+/// A request as a scheme takes it.
+#[derive(Clone, Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) head: Head,
+    pub(crate) body: Bytes,
+}
+
+impl Dialect {
+    /// The scheme of this name with its parameters as they are when left out.
+    pub(crate) fn new(name: &str, key: &PrivateKey) -> Self {
+        let entry = entry(name);
+        let signer = LocalSigner::new(key).expect("every key on a curve signs");
+        let public = signer.public_key().clone();
+        let runtime = tokio::runtime::Builder::new_current_thread().build();
+        let runtime = runtime.expect("a runtime without drivers needs nothing");
+        Self { scheme: build(entry, &public), public, signer, runtime }
+    }
+
+    /// The texts to sign.
+    pub(crate) fn canonicalise(
+        &self,
+        request: &Outgoing,
+        moment: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError> {
+        self.scheme.canonicalise(request.signable(self.scheme.as_ref()), moment)
+    }
+
+    /// What the key makes of them.
+    pub(crate) fn sign(&self, preimages: &[Preimage]) -> Signatures {
+        let mut signatures = Signatures::default();
+        for preimage in preimages {
+            let signature = self.runtime.block_on(self.signer.sign(&preimage.digest));
+            signatures.insert(preimage.slot, signature.expect("a key in memory signs"));
+        }
+        signatures
+    }
+
+    /// The request with the headers that the scheme sets.
+    pub(crate) fn assemble(
+        &self,
+        request: &Outgoing,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Outgoing {
+        let edits =
+            self.scheme.assemble(request.signable(self.scheme.as_ref()), moment, signatures);
+        let mut signed = request.clone();
+        edits.expect("what was signed can be assembled").apply(&mut signed.head.headers);
+        signed
+    }
+
+    /// The whole way at once.
+    pub(crate) fn signed(&self, request: &Outgoing, moment: &Moment) -> Outgoing {
+        let preimages = self.canonicalise(request, moment).expect("the request can be signed");
+        self.assemble(request, moment, &self.sign(&preimages))
+    }
+
+    /// Whether a request is signed with this key, as `countersign verify` sees it.
+    pub(crate) fn verify(&self, request: &Outgoing) -> Result<Verified, Flaw> {
+        let key_of = |slot: &str| (slot == SLOT).then_some(&self.public);
+        verify(self.scheme.as_ref(), key_of, request.signable(self.scheme.as_ref()))
+    }
+}
+
+impl Outgoing {
+    /// The request that a provider would see arrive like this.
+    pub(crate) fn new(arrived: &Arrived) -> Self {
+        let mut headers = http::HeaderMap::new();
+        for (name, value) in &arrived.headers {
+            let name: HeaderName = name.parse().expect("the name of a header");
+            headers.append(name, HeaderValue::from_str(value).expect("the value of a header"));
+        }
+        let head = Head {
+            method: arrived.method.parse().expect("a method"),
+            host: "provider.example.com".to_owned(),
+            target: arrived.target.parse().expect("a path with or without a query"),
+            headers,
+        };
+        Self { head, body: Bytes::copy_from_slice(&arrived.body) }
+    }
+
+    /// What a provider sees arrive.
+    pub(crate) fn arrive(&self) -> Arrived {
+        let header = |(name, value): (&HeaderName, &HeaderValue)| {
+            (name.to_string(), value.to_str().expect("a header is text").to_owned())
+        };
+        Arrived {
+            method: self.head.method.to_string(),
+            target: self.head.target.to_string(),
+            headers: self.head.headers.iter().map(header).collect(),
+            body: self.body.to_vec(),
+        }
+    }
+
+    /// What the pipeline would show to this scheme.
+    pub(crate) fn signable(&self, scheme: &dyn Scheme) -> Signable<'_> {
+        let needed = scheme.body_need(&self.head) == BodyNeed::Whole;
+        Signable { head: &self.head, body: needed.then_some(&self.body) }
+    }
+}
+
+/// What the registry has under this name.
+pub(crate) fn entry(name: &str) -> &'static Entry {
+    scheme::find(name).unwrap_or_else(|| panic!("there is no scheme {name}"))
+}
+
+/// The scheme for whoever has this public key, with its parameters as they are when left out.
+pub(crate) fn build(entry: &Entry, public: &PublicKey) -> Arc<dyn Scheme> {
+    let mut binding = Binding::default();
+    binding.keys.insert(SLOT.to_owned(), public.clone());
+    for param in entry.params {
+        binding.params.insert(param.name.to_owned(), param.default.to_owned());
+    }
+    (entry.build)(&binding).expect("the key is of a kind that the slot takes")
+}
