@@ -6,6 +6,7 @@ mod image;
 mod dialects;
 mod origin;
 mod properties;
+mod registry;
 mod running;
 mod support;
 mod vectors;

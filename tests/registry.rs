@@ -1,0 +1,182 @@
+//! What every scheme and every refusal owes beside its code: vectors, a second opinion,
+//! sentences, and an entry in the documents.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use countersign::refusal::Code;
+use countersign::scheme::{Entry, REGISTRY};
+use serde_json::Value;
+
+use crate::support::client::Client;
+use crate::support::config;
+use crate::support::proxy::{Proxy, countersign};
+use crate::support::vectors::{cases, load};
+
+#[test]
+fn every_scheme_has_vectors_a_second_opinion_and_sentences() {
+    assert!(REGISTRY.len() >= 2, "the walk must see something");
+    for entry in REGISTRY {
+        let name = entry.name;
+        let vectors = load(name);
+        assert!(cases(&vectors, "sign").len() >= 3, "{name}: three requests to sign");
+        assert!(refusals(&vectors) >= 3, "{name}: three that are refused or do not verify");
+        let verifier = file(&format!("tests/support/verify/{name}.rs"));
+        assert!(verifier.is_file(), "{name}: {} is missing", verifier.display());
+        let source = fs::read_to_string(&verifier).expect("a file that is there can be read");
+        assert!(!source.contains("countersign::"), "{name}: the verifier shares code with src/");
+        for (what, sentence) in sentences(entry) {
+            let ends = sentence.ends_with(['.', '?']);
+            assert!(ends && sentence.len() > 10, "{name}, {what}: {sentence:?} is no sentence");
+        }
+        assert!(entry.summary.len() > 10 && !entry.summary.ends_with('.'), "{name}: summary");
+        assert!(entry.host.contains('.'), "{name}: host");
+        assert!(!entry.public_form.name.is_empty(), "{name}: public form");
+        assert!(entry.refusal.status >= 400, "{name}: refusal status");
+        let refusal: Value = serde_json::from_str(entry.refusal.body).expect("a refusal is JSON");
+        assert!(refusal.to_string().contains("{reason}"), "{name}: {refusal}");
+    }
+}
+
+#[test]
+fn the_registry_is_in_order_and_names_are_values_a_file_can_hold() {
+    let names: Vec<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
+    assert!(names.is_sorted() && names.iter().collect::<BTreeSet<_>>().len() == names.len());
+    for entry in REGISTRY {
+        let keys = entry.keys.iter().map(|slot| slot.name);
+        let secrets = entry.secrets.iter().map(|slot| slot.name);
+        let params = entry.params.iter().map(|param| param.name);
+        for name in keys.chain(secrets).chain(params).chain([entry.name]) {
+            let plain =
+                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+            assert!(!name.is_empty() && name.bytes().all(plain), "{}: {name}", entry.name);
+        }
+        for slot in entry.keys {
+            assert!(!slot.algorithms.is_empty(), "{}: keys.{}", entry.name, slot.name);
+        }
+        for param in entry.params {
+            let fits = param.values.is_empty() || param.values.contains(&param.default);
+            assert!(fits, "{}: params.{} cannot be its default", entry.name, param.name);
+        }
+    }
+}
+
+#[test]
+fn the_document_of_schemes_is_what_the_program_writes() {
+    let output = countersign(&["schemes", "--markdown"]);
+    assert!(output.status.success(), "{output:?}");
+    let written = String::from_utf8_lossy(&output.stdout);
+    let kept = read("docs/schemes.md");
+    assert!(kept == written, "run: countersign schemes --markdown > docs/schemes.md");
+    for entry in REGISTRY {
+        assert!(kept.contains(&format!("\n## {}\n", entry.name)), "{}", entry.name);
+        for (what, sentence) in sentences(entry) {
+            assert!(kept.contains(&format!("| `{what}` | {sentence}")), "{}: {what}", entry.name);
+        }
+    }
+}
+
+#[test]
+fn the_document_of_refusals_has_the_facts_of_every_code_and_no_others() {
+    let document = read("docs/refusals.md");
+    let rows: Vec<Vec<String>> = document.lines().filter_map(row).collect();
+    let expected: Vec<Vec<String>> = Code::ALL
+        .iter()
+        .map(|code| {
+            let facts = code.facts();
+            let status = facts.status.as_u16().to_string();
+            let name = format!("`{}`", facts.name);
+            vec![name, status, facts.title.to_owned(), escaped(facts.remedy)]
+        })
+        .collect();
+    assert_eq!(rows.len(), Code::ALL.len(), "one row for each code");
+    for (row, expected) in rows.iter().zip(&expected) {
+        assert_eq!(row, expected, "docs/refusals.md");
+    }
+}
+
+#[test]
+fn the_example_in_the_document_of_refusals_is_a_real_answer() {
+    let document = read("docs/refusals.md");
+    let example = document.split("```").nth(1).expect("there is an example");
+    let (head, body) = example.split_once("\n\n").expect("a head, an empty line, a body");
+    let shown: Value = serde_json::from_str(body).expect("the body is JSON");
+    let code = Code::ALL.iter().find(|code| shown["code"] == code.name());
+    let code = *code.expect("the example has a code that exists");
+    let detail = shown["detail"].as_str().expect("a detail");
+    let route = shown["route"].as_str();
+    let id = shown["request_id"].as_str().expect("an id");
+    let made = countersign::refusal::Refusal::new(code, detail).into_response(route, id);
+    let same: Value = serde_json::from_slice(made.body()).expect("a refusal is JSON");
+    assert_eq!(shown, same);
+    let mut lines = head.trim_start_matches("http").trim().lines();
+    let status = lines.next().expect("a status line");
+    assert!(status.starts_with(&format!("HTTP/1.1 {} ", made.status().as_u16())), "{status}");
+    let mut headers = 0;
+    for line in lines {
+        let (name, value) = line.split_once(": ").expect("a header");
+        assert_eq!(made.headers()[name], value, "{name}");
+        headers += 1;
+    }
+    assert_eq!(headers, made.headers().len());
+}
+
+#[test]
+fn what_is_not_http_is_answered_as_the_document_of_refusals_says() {
+    let proxy = Proxy::start(&config::proxy(&[config::sinohope("http://127.0.0.1:1", None)]));
+    // As long as limits.header and still not over; not a byte of it is left unread.
+    let mut long = String::from("GET / HTTP/1.1\r\nHost: h\r\nLong: ");
+    long.push_str(&"x".repeat(32 * 1024 - long.len()));
+    let table = [
+        ("nonsense\r\n\r\n", 400),
+        ("GET http://h/ HTTP/1.1\r\nbad header\r\n\r\n", 400),
+        (&long, 431),
+    ];
+    for (request, status) in table {
+        for url in [proxy.forward_url(), proxy.gateway_url(), proxy.admin_url()] {
+            let mut client = Client::connect(url);
+            let reply = client.exchange(request);
+            assert_eq!((reply.status, reply.body.len()), (status, 0), "{url}");
+            assert!(reply.values("Proxy-Status").is_empty(), "{url}");
+            assert!(client.try_reply().is_err(), "{url}: the connection is closed");
+        }
+    }
+}
+
+/// Cases that must be refused, and signatures that must not verify.
+fn refusals(vectors: &Value) -> usize {
+    let invalid = cases(vectors, "verify").iter().filter(|case| case["valid"] == false);
+    let negative = vectors["negative"].as_array().into_iter().flatten();
+    let refused = negative
+        .filter(|case| case["expect"].as_str().is_some_and(|expect| expect.starts_with("refused")));
+    invalid.count() + refused.count()
+}
+
+/// The doc strings of a scheme, by the slot they belong to.
+fn sentences(entry: &Entry) -> Vec<(String, &'static str)> {
+    let keys = entry.keys.iter().map(|slot| (format!("keys.{}", slot.name), slot.doc));
+    let secrets = entry.secrets.iter().map(|slot| (format!("secrets.{}", slot.name), slot.doc));
+    let params = entry.params.iter().map(|param| (format!("params.{}", param.name), param.doc));
+    keys.chain(secrets).chain(params).collect()
+}
+
+/// The cells of a row that begins with a name in backquotes.
+fn row(line: &str) -> Option<Vec<String>> {
+    let inside = line.strip_prefix("| `")?.strip_suffix(" |")?;
+    Some(format!("`{inside}").split(" | ").map(str::to_owned).collect())
+}
+
+/// As Markdown has it: `<route>` alone would be taken for HTML.
+fn escaped(text: &str) -> String {
+    text.replace('<', "&lt;").replace('>', "&gt;")
+}
+
+fn read(name: &str) -> String {
+    let path = file(name);
+    fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()))
+}
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
