@@ -4,6 +4,7 @@ mod clients;
 mod documents;
 mod image;
 mod dialects;
+mod layering;
 mod origin;
 mod properties;
 mod registry;

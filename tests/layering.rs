@@ -1,0 +1,291 @@
+//! Who may know whom: every path from one module of `src/` to another against a table, so that
+//! data keeps going forward and no layer learns of the one above it. Tests beside the code may
+//! use what they like.
+
+mod source;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use source::{Source, sources};
+
+#[test]
+fn modules_know_only_those_that_the_table_lets_them_know() {
+    let mut imports = 0;
+    let mut seen: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for source in library() {
+        let from = source.module().to_owned();
+        let layer = find(&from);
+        for import in &source.imports {
+            if import.module == from {
+                continue;
+            }
+            imports += 1;
+            seen.insert((from.clone(), import.module.clone()));
+            let link = layer.and_then(|layer| layer.may.iter().find(|l| l.of == import.module));
+            let allowed = link.is_some_and(|link| link.has(&import.item))
+                || layer.is_some_and(Layer::is_free);
+            if !allowed || find(&import.module).is_none() {
+                let (path, of, item) = (&source.path, &import.module, &import.item);
+                wrong.push(format!("{path}: {from} may not know {of}::{item}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(imports >= 250, "only {imports} imports were seen");
+    let granted = LAYERS
+        .iter()
+        .flat_map(|layer| layer.may.iter().map(|link| (layer.name.to_owned(), link.of.to_owned())));
+    let unused: Vec<_> = granted.filter(|link| !seen.contains(link)).collect();
+    assert!(unused.is_empty(), "nobody uses these any more, so take them out: {unused:?}");
+}
+
+#[test]
+fn every_module_is_in_the_table_and_the_table_has_no_others() {
+    let modules: BTreeSet<String> =
+        library().iter().map(|source| source.module().to_owned()).collect();
+    let known: BTreeSet<String> = LAYERS.iter().map(|layer| layer.name.to_owned()).collect();
+    assert_eq!(modules, known);
+    assert_eq!(known.len(), LAYERS.len(), "a module is in the table twice");
+    assert!(LAYERS.iter().all(|layer| layer.why.len() > 20));
+}
+
+#[test]
+fn the_table_goes_one_way() {
+    let rank: BTreeMap<&str, usize> =
+        LAYERS.iter().enumerate().map(|(rank, layer)| (layer.name, rank)).collect();
+    let mut upward = Vec::new();
+    for (own, layer) in LAYERS.iter().enumerate() {
+        for link in layer.may {
+            if rank[link.of] >= own {
+                upward.push((layer.name, link.of));
+            }
+        }
+    }
+    let excused: Vec<(&str, &str)> = UPWARD.iter().map(|(from, of, _)| (*from, *of)).collect();
+    assert_eq!(upward, excused);
+}
+
+#[test]
+fn status_codes_are_decided_in_one_place() {
+    let mut found = BTreeSet::new();
+    for source in library() {
+        for word in ["StatusCode", "status_mut", "from_u16", "Response::builder"] {
+            if source.text.contains(word) {
+                found.insert(source.path.clone());
+            }
+        }
+    }
+    let allowed = STATUS_CODES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(found, allowed);
+}
+
+#[test]
+fn the_program_is_the_command_line_and_nothing_else() {
+    let all = sources();
+    let main = all.iter().find(|source| source.path == "main.rs").expect("there is a main.rs");
+    let known: Vec<&str> = main.imports.iter().map(|import| import.module.as_str()).collect();
+    assert_eq!(known, ["cli"]);
+}
+
+/// Everything but the two roots.
+fn library() -> Vec<Source> {
+    let mut sources = sources();
+    sources.retain(|source| source.path != "main.rs" && source.path != "lib.rs");
+    assert!(sources.len() >= 60, "only {} files were seen", sources.len());
+    sources
+}
+
+fn find(name: &str) -> Option<&'static Layer> {
+    LAYERS.iter().find(|layer| layer.name == name)
+}
+
+/// A module and what it may know.
+struct Layer {
+    name: &'static str,
+    may: &'static [Link],
+    why: &'static str,
+}
+
+/// Another module, or some of its items.
+struct Link {
+    of: &'static str,
+    /// Empty for all of them.
+    items: &'static [&'static str],
+}
+
+impl Layer {
+    fn is_free(&self) -> bool {
+        ANYTHING.contains(&self.name)
+    }
+}
+
+impl Link {
+    fn has(&self, item: &str) -> bool {
+        self.items.is_empty() || self.items.contains(&item)
+    }
+}
+
+const fn layer(name: &'static str, may: &'static [Link], why: &'static str) -> Layer {
+    Layer { name, may, why }
+}
+
+const fn all(of: &'static str) -> Link {
+    Link { of, items: &[] }
+}
+
+const fn only(of: &'static str, items: &'static [&'static str]) -> Link {
+    Link { of, items }
+}
+
+/// From the ground up: none knows those that come after it.
+const LAYERS: &[Layer] = &[
+    layer("secret", &[], "whoever guards secrets must not know who wants them"),
+    layer("moment", &[], "time and nonces are given to those who ask, whoever they are"),
+    layer("metrics", &[], "counters are handed down; they know names, not types"),
+    layer("keys", &[all("secret")], "a key signs digests, and does not know what they are of"),
+    layer(
+        "scheme",
+        &[all("keys"), all("moment"), all("secret")],
+        "pure: no network, configuration, refusal or runtime",
+    ),
+    layer(
+        "config",
+        &[only("keys", &["Algorithm", "PublicKey"]), only("moment", &["Replica"]), all("scheme")],
+        "what is written names kinds of keys and schemes; it opens nothing",
+    ),
+    layer(
+        "verification",
+        &[all("keys"), all("moment"), all("scheme")],
+        "signing read from the other end, as pure as the schemes",
+    ),
+    layer(
+        "standin",
+        &[all("keys"), all("moment"), all("scheme"), all("verification")],
+        "a provider knows nothing of the proxy in front of it",
+    ),
+    layer("record", &[all("metrics")], "what is written down of a request is names and numbers"),
+    layer(
+        "body",
+        &[only("record", &["Record"])],
+        "bytes on their way; the record is told when the last has gone",
+    ),
+    layer(
+        "upstream",
+        &[only("body", &["StreamError", "Upload"])],
+        "sends what it is given and knows nothing of signatures",
+    ),
+    layer(
+        "outbound",
+        &[
+            only("body", &["Upload", "Watch"]),
+            only("scheme", &["Edits", "Head", "Scheme", "Signable"]),
+            only("upstream", &["Origin", "join"]),
+        ],
+        "a request as it will leave, and the edits of its scheme",
+    ),
+    layer(
+        "refusal",
+        &[
+            only("keys", &["SignError"]),
+            only("outbound", &["DressError"]),
+            only("scheme", &["SchemeError"]),
+            only("upstream", &["ForwardError", "Phase"]),
+        ],
+        "every error of the layers below, and nothing else of them",
+    ),
+    layer(
+        "access",
+        &[only("outbound", &["TOKEN_HEADER"]), all("refusal"), all("secret")],
+        "who may come in; the header with the token is one that never leaves",
+    ),
+    layer(
+        "route",
+        &[
+            only("config", &["HostPattern"]),
+            all("keys"),
+            all("scheme"),
+            only("upstream", &["Origin", "Upstream"]),
+        ],
+        "which requests are signed, with what, and where they go",
+    ),
+    layer(
+        "snapshot",
+        &[
+            all("access"),
+            all("config"),
+            all("keys"),
+            all("metrics"),
+            only("outbound", &["origin_of"]),
+            all("route"),
+            only("scheme", &["Binding"]),
+            all("secret"),
+            all("upstream"),
+        ],
+        "the one place where a configuration becomes what runs",
+    ),
+    layer(
+        "destination",
+        &[
+            only("config", &["HostPattern", "Unrouted"]),
+            only("outbound", &["origin_of"]),
+            all("refusal"),
+            all("route"),
+            only("snapshot", &["Snapshot"]),
+            only("upstream", &["Origin"]),
+        ],
+        "finds the route and the place, or says why there is none",
+    ),
+    layer(
+        "pipeline",
+        &[
+            all("body"),
+            all("destination"),
+            all("metrics"),
+            all("moment"),
+            all("outbound"),
+            only("record", &["Record"]),
+            all("refusal"),
+            only("route", &["Route"]),
+            all("scheme"),
+            all("snapshot"),
+            only("upstream", &["Upstream"]),
+        ],
+        "the way of a request, which is why it knows every station",
+    ),
+    layer(
+        "server",
+        &[
+            all("admin"),
+            only("body", &["Reply"]),
+            only("config", &["Endpoint"]),
+            only("destination", &["Destination", "unrouted"]),
+            all("pipeline"),
+            only("record", &["Record"]),
+            all("refusal"),
+            all("snapshot"),
+            only("upstream", &["ForwardError", "Phase", "dial"]),
+        ],
+        "listens and reads; what becomes of a request is the pipeline's",
+    ),
+    layer("admin", &[], "shows what there is, so it may look everywhere"),
+    layer("cli", &[], "starts everything, so it may know everything"),
+];
+
+/// These may know whomever they like.
+const ANYTHING: &[&str] = &["admin", "cli"];
+
+/// What goes against the order of the table, and why it may.
+const UPWARD: &[(&str, &str, &str)] = &[(
+    "server",
+    "admin",
+    "the listener hands requests of its third port to admin, which asks the server whether it is stopping",
+)];
+
+/// The files that may speak of status codes.
+const STATUS_CODES: &[(&str, &str)] = &[
+    ("refusal.rs", "every refusal's own"),
+    ("admin.rs", "200, and 503 for a probe while stopping"),
+    ("standin.rs", "a provider's refusals are not ours"),
+    ("cli/demo/client.rs", "reads the status of an answer"),
+];
