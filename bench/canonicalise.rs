@@ -1,0 +1,112 @@
+//! What building and hashing a scheme's canonical text costs, and turning a signature into
+//! headers afterwards: the pure halves of signing, without a key.
+//!
+//! The bodies show where hashing begins to cost more than the signature itself.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use countersign::keys::{Algorithm, PrivateKey, Signature};
+use countersign::moment::{Moment, Nonce};
+use countersign::scheme::{self, Binding, Head, Scheme, Signable, Signatures};
+use divan::counter::BytesCount;
+use divan::{AllocProfiler, Bencher, black_box};
+use http::{HeaderMap, Method};
+
+// Counts allocations too: a few nanoseconds on each, and a report of those that are too many.
+#[global_allocator]
+static ALLOCATOR: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+/// A GET: the query is decoded, sorted and encoded anew.
+#[divan::bench(args = [0, 4, 16])]
+fn sinohope_get(bencher: Bencher<'_, '_>, parameters: usize) {
+    let query = query(parameters);
+    let head = head(Method::GET, &format!("/v1/waas/mpc/wallet/list?{query}"));
+    canonicalise(bencher, &bound("sinohope", Algorithm::EcdsaP256), &head, &Bytes::new());
+}
+
+/// A POST: the body is read as UTF-8, copied without spaces and line feeds, and hashed.
+#[divan::bench(args = [0, 1 << 10, 64 << 10, 1 << 20])]
+fn sinohope_post(bencher: Bencher<'_, '_>, length: usize) {
+    let head = head(Method::POST, "/v1/waas/mpc/transfer");
+    let bencher = bencher.counter(BytesCount::new(length));
+    canonicalise(bencher, &bound("sinohope", Algorithm::EcdsaP256), &head, &body(length));
+}
+
+/// Path, time stamp and nonce; the permutation of the nonce is most of it.
+#[divan::bench]
+fn metasv(bencher: Bencher<'_, '_>) {
+    let head = head(Method::GET, BLOCK);
+    canonicalise(bencher, &bound("metasv", Algorithm::EcdsaSecp256k1), &head, &Bytes::new());
+}
+
+/// DER in hex, and three headers.
+#[divan::bench]
+fn sinohope_assemble(bencher: Bencher<'_, '_>) {
+    let head = head(Method::GET, "/v1/waas/mpc/wallet/list");
+    assemble(bencher, &bound("sinohope", Algorithm::EcdsaP256), &head);
+}
+
+/// DER in base64, the nonce once more, and four headers.
+#[divan::bench]
+fn metasv_assemble(bencher: Bencher<'_, '_>) {
+    let head = head(Method::GET, BLOCK);
+    assemble(bencher, &bound("metasv", Algorithm::EcdsaSecp256k1), &head);
+}
+
+fn canonicalise(bencher: Bencher<'_, '_>, scheme: &Arc<dyn Scheme>, head: &Head, body: &Bytes) {
+    let request = Signable { head, body: Some(body) };
+    bencher.bench_local(|| {
+        let preimages = scheme.canonicalise(black_box(request), black_box(&MOMENT));
+        preimages.expect("the request can be signed")
+    });
+}
+
+fn assemble(bencher: Bencher<'_, '_>, scheme: &Arc<dyn Scheme>, head: &Head) {
+    let request = Signable { head, body: None };
+    let mut signatures = Signatures::default();
+    // A first bit that is set makes DER put a zero in front, as half of all signatures do.
+    signatures.insert("signer", Signature::Ecdsa { r: [0xa5; 32], s: [0x5a; 32] });
+    bencher.bench_local(|| {
+        let edits = scheme.assemble(black_box(request), black_box(&MOMENT), &signatures);
+        edits.expect("the signature fits into headers")
+    });
+}
+
+/// A scheme with a new key and the default of each parameter.
+fn bound(name: &str, algorithm: Algorithm) -> Arc<dyn Scheme> {
+    let entry = scheme::find(name).expect("the scheme is in the registry");
+    let mut binding = Binding::default();
+    binding.keys.insert("signer".into(), PrivateKey::generate(algorithm).public_key());
+    for param in entry.params {
+        binding.params.insert(param.name.into(), param.default.into());
+    }
+    (entry.build)(&binding).expect("the binding is complete")
+}
+
+fn head(method: Method, target: &str) -> Head {
+    let target = target.parse().expect("a path and query");
+    Head { method, host: "api.example.com".into(), target, headers: HeaderMap::new() }
+}
+
+/// Names in an order that must be changed, values that must be encoded.
+fn query(parameters: usize) -> String {
+    let pair = |index| format!("name{:02}=value%20{index}%2Fx", parameters - index);
+    (0..parameters).map(pair).collect::<Vec<_>>().join("&")
+}
+
+/// JSON of this length, with the spaces that the scheme leaves out; nothing for 0.
+fn body(length: usize) -> Bytes {
+    const ENTRY: &str =
+        "{\"to\": \"0x52908400098527886E0F7030069857D2E4169EE7\", \"amount\": 1},\n";
+    let text = ENTRY.bytes().cycle().take(length);
+    Bytes::from_iter(text)
+}
+
+const BLOCK: &str = "/block/000000000000000007dded8e2a733c654a006520409cdb0d6cdf642a1328c330";
+
+const MOMENT: Moment = Moment { unix_ms: 1_700_000_000_000, nonce: Nonce::Placed(1_234_567_890) };

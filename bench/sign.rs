@@ -1,0 +1,113 @@
+//! What a signature costs, and what is done once so that it costs no more: the library's call,
+//! the same behind the boxed future of a signer, reading a key, placing a nonce, verifying.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use aws_lc_rs::digest::{Digest as Sha256Digest, SHA256};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use countersign::keys::{Algorithm, Digest, LocalSigner, PrivateKey, Signature, Signer};
+use countersign::moment::{Moments, NONCES, Nonce, Permutation, Replica};
+use divan::{Bencher, black_box};
+use k256::ecdsa::signature::hazmat::PrehashSigner as _;
+
+fn main() {
+    divan::main();
+}
+
+/// As the pipeline asks: through the trait object, into a boxed future that is ready at once.
+#[divan::bench(args = Algorithm::ALL)]
+fn through_signer(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
+    let signer: Box<dyn Signer> = Box::new(signer(*algorithm));
+    bencher.bench_local(|| {
+        block_on(signer.sign(black_box(&DIGEST))).expect("the key signs every digest")
+    });
+}
+
+/// The TLS library's own call for P-256.
+#[divan::bench]
+fn raw_ecdsa_p256(bencher: Bencher<'_, '_>) {
+    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("random numbers");
+    bencher.bench_local(|| {
+        let digest = Sha256Digest::import_less_safe(black_box(&DIGEST.0), &SHA256);
+        key.sign_digest(&digest.expect("32 bytes")).expect("the key signs every digest")
+    });
+}
+
+/// The k256 crate's own call.
+#[divan::bench]
+fn raw_ecdsa_secp256k1(bencher: Bencher<'_, '_>) {
+    let key = k256::ecdsa::SigningKey::from_slice(&[0x42; 32]).expect("below the order");
+    bencher.bench_local(|| {
+        let signature: k256::ecdsa::Signature =
+            key.sign_prehash(black_box(&DIGEST.0)).expect("the key signs every digest");
+        signature
+    });
+}
+
+/// The future alone: a box made, polled once and freed, around an answer that is there.
+#[divan::bench]
+fn boxed_future_alone(bencher: Bencher<'_, '_>) {
+    let signature = Signature::Ecdsa { r: [1; 32], s: [2; 32] };
+    bencher.bench_local(|| {
+        let boxed: countersign::keys::BoxFuture<'_, Signature> =
+            Box::pin(std::future::ready(black_box(&signature).clone()));
+        block_on(black_box(boxed))
+    });
+}
+
+/// PEM to a signer that is ready: what every request would pay if keys were not kept open.
+#[divan::bench(args = Algorithm::ALL)]
+fn open_key(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
+    let pem = PrivateKey::generate(*algorithm).to_pkcs8_pem();
+    bencher.bench_local(|| {
+        let key = PrivateKey::parse(black_box(pem.as_bytes()), None, None);
+        LocalSigner::new(&key.expect("our own PEM")).expect("a key on the curve")
+    });
+}
+
+/// The clock, and a place in its millisecond.
+#[divan::bench]
+fn nonce_place(bencher: Bencher<'_, '_>) {
+    let moments = Moments::new(Replica::ALONE);
+    bencher.bench_local(|| moments.next());
+}
+
+/// The same from two threads that move one counter.
+#[divan::bench(threads = [2])]
+fn nonce_place_contended(bencher: Bencher<'_, '_>) {
+    let moments = Moments::new(Replica::ALONE);
+    bencher.bench(|| moments.next());
+}
+
+/// The permutation that hides the order of places: four rounds of SHA-256.
+#[divan::bench]
+fn nonce_permute(bencher: Bencher<'_, '_>) {
+    let permutation = Permutation::new(&[7; 33]);
+    bencher.bench_local(|| black_box(Nonce::Placed(NONCES / 3)).under(&permutation));
+}
+
+/// With a public key, as the stand-in providers and `verify` do.
+#[divan::bench(args = Algorithm::ALL)]
+fn verify(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
+    let signer = signer(*algorithm);
+    let signature = block_on(signer.sign(&DIGEST)).expect("the key signs every digest");
+    let public = signer.public_key();
+    bencher.bench_local(|| {
+        assert!(public.verifies(black_box(&DIGEST), &signature), "the signature is its own");
+    });
+}
+
+fn signer(algorithm: Algorithm) -> LocalSigner {
+    LocalSigner::new(&PrivateKey::generate(algorithm)).expect("a key on the curve")
+}
+
+/// Runs a future that never waits: a key in memory signs on the caller's thread.
+fn block_on<F: Future>(future: F) -> F::Output {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(output) => output,
+        Poll::Pending => unreachable!("a key in memory signs at once"),
+    }
+}
+
+const DIGEST: Digest = Digest([0x5c; 32]);

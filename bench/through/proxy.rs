@@ -1,0 +1,132 @@
+//! The proxy that is measured: the built binary in a process of its own, as users run it, so
+//! that its CPU time is its own too.
+
+use std::fs::{self, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::SocketAddr;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use countersign::keys::{Algorithm, PrivateKey};
+use tempfile::TempDir;
+
+/// `countersign run`, ready; killed when dropped.
+pub(crate) struct Proxy {
+    child: Child,
+    pub(crate) forward: SocketAddr,
+    pub(crate) gateway: SocketAddr,
+    _home: TempDir,
+}
+
+impl Proxy {
+    /// Starts with new keys and routes that lead to `origin`, and waits until it is ready.
+    pub(crate) fn start(origin: SocketAddr, log: &str) -> io::Result<Self> {
+        let home = tempfile::tempdir()?;
+        let keys = [("p256.pem", Algorithm::EcdsaP256), ("k256.pem", Algorithm::EcdsaSecp256k1)];
+        for (name, algorithm) in keys {
+            let pem = PrivateKey::generate(algorithm).to_pkcs8_pem();
+            private(&home.path().join(name), pem.as_bytes())?;
+        }
+        fs::write(home.path().join("proxy.toml"), configuration(origin, log))?;
+        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(["run", "proxy.toml"])
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            // The log is written, by default a line for each request, and read by nobody.
+            .stderr(Stdio::null())
+            .spawn()?;
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        let mut proxy = Self { child, forward: nowhere, gateway: nowhere, _home: home };
+        proxy.await_ready()?;
+        Ok(proxy)
+    }
+
+    fn await_ready(&mut self) -> io::Result<()> {
+        let stdout = self.child.stdout.take().expect("stdout is piped");
+        for line in BufReader::new(stdout).lines() {
+            let line = line?;
+            if line == "ready" {
+                return Ok(());
+            }
+            let Some((name, place)) = line.split_once("http://") else { continue };
+            let address = place.parse().map_err(io::Error::other)?;
+            match name.trim() {
+                "forward" => self.forward = address,
+                "gateway" => self.gateway = address,
+                _ => {}
+            }
+        }
+        Err(io::Error::other("the proxy ended before it was ready"))
+    }
+
+    /// The CPU time its threads have had; none where the system does not say.
+    ///
+    /// The scheduler's own count in nanoseconds: `/proc/PID/stat` counts in hundredths of a
+    /// second, which is coarse beside a few thousand requests.
+    pub(crate) fn cpu(&self) -> Option<Duration> {
+        let mut sum = 0;
+        for task in fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()? {
+            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+            sum += text.split_ascii_whitespace().next()?.parse::<u64>().ok()?;
+        }
+        Some(Duration::from_nanos(sum))
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // Both fail only where the process has ended already.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
+
+/// A key file that the proxy accepts: readable by its owner alone.
+fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
+}
+
+fn configuration(origin: SocketAddr, log: &str) -> String {
+    format!(
+        r#"[listen]
+forward = "127.0.0.1:0"
+gateway = "127.0.0.1:0"
+
+[access]
+unrouted = "pass"
+
+[stores.files]
+kind = "file"
+dir = "."
+
+[keys.p256]
+store = "files"
+entry = "p256.pem"
+
+[keys.k256]
+store = "files"
+entry = "k256.pem"
+
+[routes.sinohope]
+host = "api.sinohope.com"
+scheme = "sinohope"
+keys = {{ signer = "p256" }}
+upstream = "origin"
+
+[routes.metasv]
+host = "apiv2.metasv.com"
+scheme = "metasv"
+keys = {{ signer = "k256" }}
+upstream = "origin"
+
+[upstreams.origin]
+url = "http://{origin}"
+
+[log]
+level = "{log}"
+"#
+    )
+}
