@@ -144,6 +144,8 @@ fn strip(headers: &mut HeaderMap) {
     headers.remove(FORWARDED);
     headers.remove(VIA);
     headers.remove(EXPECT);
+    // Fields behind a body would go on unsigned and unseen.
+    headers.remove(TRAILER);
     for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
         headers.remove(name);
     }
