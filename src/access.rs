@@ -73,15 +73,16 @@ impl Access {
     /// `wrong_authority`, `cross_site`.
     pub fn page(&self, headers: &HeaderMap, own: Option<&OwnNames>) -> Result<(), Refusal> {
         if let Some(own) = own {
-            let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+            let mut named = headers.get_all(HOST).iter();
+            let host = named.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
             let added = self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
-            if !added && !own.include(host) {
+            if named.next().is_some() || !added && !own.include(host) {
                 let detail = format!("this listener is not called \"{}\"", host.escape_debug());
                 return Err(Refusal::new(Code::WrongAuthority, detail));
             }
         }
-        if let Some(origin) = headers.get(ORIGIN) {
-            if self.origins.contains(origin) {
+        if headers.contains_key(ORIGIN) {
+            if headers.get_all(ORIGIN).iter().all(|origin| self.origins.contains(origin)) {
                 return Ok(());
             }
             return Err(Refusal::new(Code::CrossSite, "Origin is not in access.origins"));

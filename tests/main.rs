@@ -1,9 +1,9 @@
 //! The integration tests: one binary, one module for each capability.
 
 mod clients;
+mod dialects;
 mod documents;
 mod image;
-mod dialects;
 mod layering;
 mod origin;
 mod properties;
