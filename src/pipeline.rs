@@ -193,8 +193,8 @@ async fn whole(
     headers: &HeaderMap,
     body: Incoming,
 ) -> Result<Payload, Refusal> {
-    let encoding = headers.get(CONTENT_ENCODING).map(http::HeaderValue::as_bytes);
-    if encoding.is_some_and(|encoding| !encoding.eq_ignore_ascii_case(b"identity")) {
+    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
+    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let detail = format!("routes.{} signs the body's text", route.name);
         return Err(Refusal::new(Code::BodyEncoded, detail));
     }
