@@ -122,7 +122,9 @@ impl From<ForwardError> for Refusal {
             Phase::Tls => Code::UpstreamTls,
             Phase::Exchange => Code::UpstreamClosed,
             Phase::Protocol => Code::UpstreamProtocol,
-            Phase::ConnectTimeout | Phase::ResponseTimeout => Code::UpstreamTimeout,
+            Phase::ConnectTimeout | Phase::ResponseTimeout | Phase::Stalled => {
+                Code::UpstreamTimeout
+            }
             Phase::RequestStalled => Code::BodyTooSlow,
             Phase::RequestBroken => Code::BodyIncomplete,
             Phase::Loop => Code::Loop,

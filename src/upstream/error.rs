@@ -31,6 +31,8 @@ pub enum Phase {
     Protocol,
     /// No response head in time.
     ResponseTimeout,
+    /// It took no more of the request.
+    Stalled,
     /// The client's body stood still.
     RequestStalled,
     /// The client's body broke off.
@@ -52,6 +54,7 @@ impl fmt::Display for ForwardError {
             Phase::ResponseTimeout => {
                 write!(f, "{upstream} sent no response head within {reason}")
             }
+            Phase::Stalled => write!(f, "{upstream} took no more of the request: {reason}"),
             Phase::RequestStalled => write!(f, "no byte of the request body for {reason}"),
             Phase::RequestBroken => write!(f, "the request body broke off: {reason}"),
             Phase::Loop => write!(f, "{upstream} is one of this proxy's own listeners"),

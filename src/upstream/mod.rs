@@ -9,6 +9,7 @@ mod error;
 mod trust;
 
 use std::error::Error as _;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -162,6 +163,11 @@ fn explain(error: &hyper_util::client::legacy::Error, upstream: String) -> Forwa
         return ForwardError { upstream, phase, reason };
     }
     let parse = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
-    let phase = if parse { Phase::Protocol } else { Phase::Exchange };
+    let late = cause::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::TimedOut);
+    let phase = match (parse, late) {
+        (true, _) => Phase::Protocol,
+        (false, true) => Phase::Stalled,
+        (false, false) => Phase::Exchange,
+    };
     ForwardError { upstream, phase, reason: error.source().map_or_else(|| error.to_string(), root) }
 }
