@@ -71,10 +71,6 @@ impl Outbound {
         for owned in scheme.map_or(&[][..], |scheme| scheme.owned_headers()) {
             headers.remove(owned);
         }
-        if !matches!(payload, Payload::Stream(_)) {
-            // A body in hand has no trailers left to announce.
-            headers.remove(TRAILER);
-        }
         headers.insert(HOST, HeaderValue::from_str(&host).map_err(|_| DressError::Host)?);
         frame(&mut headers, &payload, &method);
         let target = prefixed(&origin.base_path, target)?;
