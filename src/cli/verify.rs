@@ -46,7 +46,13 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let now = Moments::new(config.replica).next().unix_ms;
     let claim = route.scheme.claim(signable).ok().filter(|claim| !claim.proofs.is_empty());
     let age = claim.map(|claim| i128::from(now) - i128::from(claim.moment.unix_ms));
-    report(args.json, &route, verdict.err().as_ref(), age, out)
+    let flaw = verdict.err();
+    match report(args.json, &route, flaw.as_ref(), age, out) {
+        // The exit code is the answer, also to those who have stopped reading.
+        Err(error) if !error.broken_pipe => Err(error),
+        _ if flaw.is_some() => Err(CliError::silent(Exit::Failed)),
+        written => written,
+    }
 }
 
 /// The route by name, or by the request's host and path. What reached the provider has the
@@ -118,10 +124,7 @@ fn report(
             writeln!(out, "  signed {}", ago(age))?;
         }
     }
-    match flaw {
-        None => Ok(()),
-        Some(_) => Err(CliError::silent(Exit::Failed)),
-    }
+    Ok(())
 }
 
 /// How long ago, with a remark where a provider would no longer take it.
