@@ -42,13 +42,16 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
     // A mode cannot be set on a directory that is there already: its files' modes guard the keys.
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&keys);
     made.map_err(|error| CliError::at(&keys, &error))?;
+    // Said at the end: with the output closed, there would be keys and no configuration.
+    let mut said = Vec::new();
     for entry in &providers {
         for slot in entry.keys {
-            make_key(&keys, entry, slot, out)?;
+            make_key(&keys, entry, slot, &mut said)?;
         }
     }
     std::fs::write(&config, configuration(&providers))
         .map_err(|error| CliError::at(&config, &error))?;
+    out.write_all(&said)?;
     writeln!(out, "wrote {}", config.display())?;
     next_steps(&config, &providers, out)
 }
