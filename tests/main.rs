@@ -1,5 +1,6 @@
 //! The integration tests: one binary, one module for each capability.
 
+mod cli;
 mod clients;
 mod dialects;
 mod documents;

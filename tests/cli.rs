@@ -1,0 +1,104 @@
+//! What a person meets at the command line, as data: the files of `tests/cli` say what is run,
+//! with what around it, and what must come of it.
+
+mod case;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::pipe;
+use std::process::{Command, Stdio};
+
+use case::{Case, directory, prepare};
+
+#[test]
+fn usage() {
+    assert_cases("usage", 8);
+}
+
+#[test]
+fn check() {
+    assert_cases("check", 5);
+}
+
+#[test]
+fn init() {
+    assert_cases("init", 3);
+}
+
+#[test]
+fn explain() {
+    assert_cases("explain", 11);
+}
+
+#[test]
+fn verify() {
+    assert_cases("verify", 11);
+}
+
+#[test]
+fn keys() {
+    assert_cases("keys", 5);
+}
+
+#[test]
+fn demo() {
+    assert_cases("demo", 1);
+}
+
+#[test]
+fn every_file_of_cases_is_run() {
+    let files = fs::read_dir(directory()).expect("the directory can be listed");
+    let names = files.map(|file| file.expect("the directory can be listed").file_name());
+    let names: BTreeSet<String> = names
+        .filter_map(|name| name.to_string_lossy().strip_suffix(".toml").map(str::to_owned))
+        .collect();
+    let expected = ["check", "demo", "explain", "init", "keys", "usage", "verify"];
+    assert_eq!(names, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let metasv = "http://apiv2.metasv.com/xpubs";
+    let table: [(&[&str], i32); 11] = [
+        (&["--help"], 0),
+        (&["--version"], 0),
+        (&["schemes"], 0),
+        (&["schemes", "--markdown"], 0),
+        (&["check", "proxy.toml"], 0),
+        (&["explain", "proxy.toml", "--url", metasv], 0),
+        (&["explain", "proxy.toml", "--url", metasv, "--json"], 0),
+        (&["keys", "show", "keys/sinohope.pem"], 0),
+        (&["init", "--provider", "sinohope", "--dir", "new"], 0),
+        (&["verify", "proxy.toml", "--file", "post.http"], 0),
+        // The exit code is the answer; it must not say "valid" because nobody reads the rest.
+        (&["verify", "proxy.toml", "--file", "post.http", "--route", "metasv"], 1),
+    ];
+    let home = prepare(&[("proxy.toml", "files/proxy.toml"), ("post.http", "files/post.http")]);
+    for (arguments, expected) in table {
+        let (reader, writer) = pipe().expect("a pipe can be made");
+        drop(reader);
+        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+            .args(arguments)
+            .current_dir(home.path("."))
+            .env_clear()
+            .stdin(Stdio::null())
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .spawn();
+        let output = child.and_then(|child| child.wait_with_output()).expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), said.as_ref()), (Some(expected), ""), "{arguments:?}");
+    }
+    // What was asked for is there, also unseen.
+    assert!(home.path("new/keys/sinohope.pem").is_file() && home.path("new/proxy.toml").is_file());
+}
+
+/// Runs every case of a file, each in a directory of its own.
+fn assert_cases(name: &str, count: usize) {
+    let path = directory().join(format!("{name}.toml"));
+    let text = fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    let cases = Case::read(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
+    assert_eq!(cases.len(), count, "{}", path.display());
+    let problems: Vec<String> = cases.iter().flat_map(Case::problems).collect();
+    assert!(problems.is_empty(), "{}:\n{}", path.display(), problems.join("\n"));
+}
