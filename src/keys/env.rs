@@ -47,7 +47,8 @@ impl EnvStore {
             what: what.into(),
             fix: format!("export {name}=..."),
         };
-        let value = (self.lookup)(&name).ok_or_else(|| failed("is not set"))?;
+        let missing = || KeyError::pasted(entry).unwrap_or_else(|| failed("is not set"));
+        let value = (self.lookup)(&name).ok_or_else(missing)?;
         let value = Secret::new(value.into_encoded_bytes());
         if value.expose().is_empty() {
             return Err(failed("is empty"));

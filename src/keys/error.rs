@@ -12,10 +12,45 @@ pub struct KeyError {
     pub fix: String,
 }
 
+impl KeyError {
+    /// For an entry that is not there: whether its name may be a key or a token that was pasted
+    /// in its place, which must not reach a terminal or a log.
+    pub(super) fn pasted(entry: &str) -> Option<Self> {
+        let runs = entry.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len);
+        (runs.max() >= Some(SHORTEST_SECRET)).then(|| Self {
+            place: format!("an entry of {} characters", entry.chars().count()),
+            what: "is not there, and looks like a key or a token itself".into(),
+            fix: "write the entry's name; a key that stood in a configuration is no secret now"
+                .into(),
+        })
+    }
+}
+
+/// Letters and digits in a row that names seldom have, and secrets in use always do.
+const SHORTEST_SECRET: usize = 32;
+
 /// Why a key did not sign.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum SignError {
     /// The key's arithmetic or device failed.
     #[error("the key failed to sign: {0}")]
     Failed(&'static str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_a_secret_is_not_repeated() {
+        let number = "5".repeat(64);
+        let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n", "MIGH".repeat(16));
+        for entry in [number.as_str(), &pem, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.x-y_z"] {
+            let error = KeyError::pasted(entry).expect(entry);
+            assert!(!error.to_string().contains(&entry[28..40]), "{error}");
+        }
+        for entry in ["sinohope.pem", "sinohope-production-signing-key-2026.pem", "TOKENS", ""] {
+            assert_eq!(KeyError::pasted(entry), None);
+        }
+    }
 }

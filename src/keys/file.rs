@@ -79,8 +79,10 @@ impl FileStore {
         let failed =
             |what: String, fix: String| KeyError { place: path.display().to_string(), what, fix };
         let file = File::open(&path).map_err(|error| {
-            let (what, fix) = cannot_open(&error, &path);
-            failed(what, fix)
+            KeyError::pasted(entry).unwrap_or_else(|| {
+                let (what, fix) = cannot_open(&error, &path);
+                failed(what, fix)
+            })
         })?;
         check(&file, &path, limit).map_err(|(what, fix)| failed(what, fix))?;
         let bytes = read_all(file, limit)
@@ -96,11 +98,11 @@ impl FileStore {
     fn path(&self, entry: &str) -> Result<PathBuf, KeyError> {
         let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if entry.is_empty() || !Path::new(entry).components().all(inside) {
-            return Err(KeyError {
+            return Err(KeyError::pasted(entry).unwrap_or_else(|| KeyError {
                 place: format!("the entry {entry:?}"),
                 what: format!("is not the name of a file in {}", self.dir.display()),
                 fix: "name a file in the store's dir, without a leading / and without ..".into(),
-            });
+            }));
         }
         let path = self.dir.join(entry);
         Ok(std::path::absolute(&path).unwrap_or(path))
