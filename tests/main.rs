@@ -10,5 +10,6 @@ mod origin;
 mod properties;
 mod registry;
 mod running;
+mod secrets;
 mod support;
 mod vectors;

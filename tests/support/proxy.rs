@@ -132,6 +132,19 @@ impl Proxy {
     }
 }
 
+impl Proxy {
+    /// Stops it as a service manager does, and waits for the last of what it writes.
+    pub(crate) fn finish(&mut self, deadline: Duration) -> String {
+        self.signal(Signal::Terminate);
+        let status = self.wait_exit(deadline);
+        assert!(status.success(), "the proxy ended with {status}");
+        for reader in self.readers.drain(..) {
+            reader.join().expect("no reader panicked");
+        }
+        self.output()
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         // Both fail only where the process has ended already.

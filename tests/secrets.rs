@@ -1,0 +1,311 @@
+//! Keys and tokens stay inside: with every level of the log on, through every kind of request,
+//! refusal and reload, none of them is in what the proxy writes or answers.
+
+mod flows;
+mod search;
+
+use std::fmt::Debug;
+use std::time::{Duration, Instant};
+
+use countersign::config::Config;
+use countersign::keys::{Algorithm, LocalSigner, PrivateKey};
+use countersign::secret::Secret;
+use countersign::snapshot::{Snapshot, Surroundings};
+use flows::{BEARER, CLIENT, FLOWS, Listener, METRICS, MINE, PASSWORD, QUERY, WRONG};
+use search::Canary;
+use sha2::{Digest as _, Sha256};
+
+use crate::support::client::{Client, Reply};
+use crate::support::config;
+use crate::support::dialect::Outgoing;
+use crate::support::home::Home;
+use crate::support::origin::{Origin, metasv, sinohope, verifying};
+use crate::support::proxy::{Proxy, Signal, countersign};
+use crate::support::vectors::{load, text};
+use crate::support::verify::{Arrived, MetaSv, lower_hex};
+
+#[test]
+fn no_secret_leaves_the_running_proxy() {
+    let stage = Stage::new();
+    let mut proxy = Proxy::start_in(stage.home(), &[]);
+    let mut answers: Vec<(String, Vec<u8>)> = Vec::new();
+    let mut requests = 0;
+    for flow in FLOWS {
+        let url = match flow.to {
+            Listener::Forward => proxy.forward_url(),
+            Listener::Gateway => proxy.gateway_url(),
+            Listener::Admin => proxy.admin_url(),
+        };
+        let reply = Client::connect(url).exchange(flow.request(url));
+        let body = String::from_utf8_lossy(&reply.body).into_owned();
+        assert_eq!(reply.status, flow.status, "{}: {body}", flow.name);
+        requests += usize::from(flow.recorded);
+        answers.push((flow.name.to_owned(), whole(&reply)));
+    }
+    assert_eq!(answers.len(), 31);
+    stage.reload(&proxy, &mut answers);
+    let written = proxy.finish(DEADLINE);
+
+    // There was something to search, and secrets were at work.
+    let lines = written.lines().filter(|line| line.contains("countersign::request: ")).count();
+    assert!(lines >= requests, "{lines} lines for {requests} requests:\n{written}");
+    assert!(written.contains(" TRACE "), "the log is not at its most talkative:\n{written}");
+    assert_eq!(written.matches("not reloaded: ").count(), BAD_FILES.len(), "{written}");
+    let tokens = stage.token.arrived();
+    let bearer = Canary::new("the bearer token", BEARER.as_bytes());
+    assert!(
+        !tokens.is_empty()
+            && tokens.iter().all(|request| {
+                bearer
+                    .find(request.once("Authorization").expect("the proxy put it in").as_bytes())
+                    .is_some()
+            })
+    );
+
+    answers.push(("what it wrote".to_owned(), written.into_bytes()));
+    assert_clean(&answers);
+}
+
+#[test]
+fn no_mistake_makes_check_show_a_secret() {
+    let hex = scalar("metasv", "/keys/test-a/private_key_hex");
+    let stage = Stage::new();
+    let mut said = Vec::new();
+    for (name, file, content) in BAD_FILES {
+        let home = stage.home();
+        home.write(file, &content(&stage.config(), &hex));
+        let path = home.path("proxy.toml").display().to_string();
+        let output = countersign(&["check", &path]);
+        assert_eq!(output.status.code(), Some(78), "{name}: {output:?}");
+        said.push(((*name).to_owned(), [output.stdout, output.stderr].concat()));
+    }
+    assert_clean(&said);
+}
+
+#[test]
+fn no_secret_is_in_what_debugging_prints() {
+    let stage = Stage::new();
+    let home = stage.home();
+    let config = Config::parse(&stage.config(), &home.path("proxy.toml"));
+    let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime can be made");
+    let snapshot = runtime.block_on(Snapshot::build(&config, &Surroundings::default(), None));
+    let snapshot = snapshot.unwrap_or_else(|errors| panic!("{errors}"));
+    let mut shown = vec![debug("Config", &config), debug("Snapshot", &snapshot)];
+    let route = snapshot.routes.named("token").expect("the route of the token");
+    shown.push(debug("Route", route));
+    let arrived = Arrived { method: "GET".into(), target: "/".into(), ..Arrived::default() };
+    let request = Outgoing::new(&arrived);
+    let edits = route.scheme.assemble(
+        request.signable(route.scheme.as_ref()),
+        &countersign::moment::Moments::new(config.replica).next(),
+        &countersign::scheme::Signatures::default(),
+    );
+    shown.push(debug("Edits", &edits.expect("a token needs no signature")));
+    for (hex, algorithm) in [
+        (scalar("metasv", "/keys/test-a/private_key_hex"), Algorithm::EcdsaSecp256k1),
+        (scalar("sinohope", "/keys/test-p256/private_scalar_hex"), Algorithm::EcdsaP256),
+    ] {
+        shown.push(debug("Secret", &Secret::new(hex.clone().into_bytes())));
+        let key = PrivateKey::parse(hex.as_bytes(), Some(algorithm), None);
+        let key = key.expect("the vectors have keys");
+        shown.push(debug("LocalSigner", &LocalSigner::new(&key).expect("it signs")));
+        shown.push(debug("PrivateKey", &key));
+    }
+    assert_eq!(shown.len(), 10);
+    assert!(shown.iter().all(|(_, text)| text.len() >= 8), "{shown:?}");
+    assert_clean(&shown);
+}
+
+/// Three providers that verify, one of them by token.
+struct Stage {
+    sinohope: Origin,
+    metasv: Origin,
+    token: Origin,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let bearer = MetaSv::bearer(BEARER);
+        Self {
+            sinohope: Origin::start(sinohope("test-p256")),
+            metasv: Origin::start(metasv("test-a")),
+            token: Origin::start(verifying(move |request| bearer.check(request))),
+        }
+    }
+
+    fn config(&self) -> String {
+        let token = self.token.url();
+        let more = format!(
+            r#"
+[log]
+level = "trace"
+
+[access]
+tokens = "clients"
+
+[stores.variables]
+kind = "env"
+
+[secrets.clients]
+store = "files"
+entry = "clients"
+
+[secrets.bearer]
+store = "files"
+entry = "bearer.jwt"
+
+[routes.token]
+host = "token.example.com"
+scheme = "metasv"
+secrets = {{ token = "bearer" }}
+upstream = "token"
+
+[upstreams.token]
+url = "{token}"
+
+[routes.down]
+host = "down.example.com"
+path = "/down"
+scheme = "metasv"
+keys = {{ signer = "metasv" }}
+upstream = "down"
+
+[upstreams.down]
+url = "http://127.0.0.1:1"
+"#
+        );
+        config::proxy(&[
+            config::sinohope(&self.sinohope.url(), None),
+            config::metasv(&self.metasv.url(), None),
+            more,
+        ])
+    }
+
+    fn home(&self) -> Home {
+        let home = Home::new(&self.config());
+        let hash = base16ct::lower::encode_string(&Sha256::digest(CLIENT));
+        home.write("keys/clients", &format!("app:{hash}\n"));
+        home.write("keys/bearer.jwt", &format!("{BEARER}\n"));
+        home
+    }
+
+    /// A good file, then every bad one, each taken note of before the next.
+    fn reload(&self, proxy: &Proxy, answers: &mut Vec<(String, Vec<u8>)>) {
+        let hex = scalar("metasv", "/keys/test-a/private_key_hex");
+        proxy.signal(Signal::Hangup);
+        answers.push(await_metric(proxy, "reloads_total{result=\"ok\"} 1"));
+        for (index, (_, file, content)) in BAD_FILES.iter().enumerate() {
+            let fresh = self.home();
+            let good = std::fs::read_to_string(fresh.path(file)).expect("the file is there");
+            proxy.home().write(file, &content(&self.config(), &hex));
+            proxy.signal(Signal::Hangup);
+            let wanted = format!("reloads_total{{result=\"failed\"}} {}", index + 1);
+            answers.push(await_metric(proxy, &wanted));
+            proxy.home().write(file, &good);
+        }
+    }
+}
+
+/// Asks for the metrics until they say so.
+fn await_metric(proxy: &Proxy, wanted: &str) -> (String, Vec<u8>) {
+    let url = proxy.admin_url();
+    let mut client = Client::connect(url);
+    let begun = Instant::now();
+    loop {
+        let reply = client.exchange(METRICS.request(url));
+        let body = String::from_utf8_lossy(&reply.body).into_owned();
+        if body.contains(wanted) {
+            return (format!("metrics with {wanted}"), whole(&reply));
+        }
+        assert!(begun.elapsed() < DEADLINE, "{wanted} is not in\n{body}");
+        std::thread::yield_now();
+    }
+}
+
+/// None of the secrets is in any of the texts.
+fn assert_clean(texts: &[(String, Vec<u8>)]) {
+    let secrets = secrets();
+    assert_eq!(secrets.len(), 11);
+    for (name, text) in texts {
+        for secret in &secrets {
+            if let Some(found) = secret.find(text) {
+                panic!("{name}: {found} of\n{}", String::from_utf8_lossy(text));
+            }
+        }
+    }
+}
+
+/// Whatever must not be seen.
+fn secrets() -> Vec<Canary> {
+    let (metasv, sinohope) = (
+        scalar("metasv", "/keys/test-a/private_key_hex"),
+        scalar("sinohope", "/keys/test-p256/private_scalar_hex"),
+    );
+    let bytes = |hex: &str| lower_hex("key", hex).expect("the vectors are lower-case hex");
+    vec![
+        Canary::new("the key of metasv", &bytes(&metasv)),
+        Canary::new("the file of metasv's key", metasv.as_bytes()),
+        Canary::new("the key of sinohope", &bytes(&sinohope)),
+        Canary::new("the file of sinohope's key", sinohope.as_bytes()),
+        Canary::new("a key in PEM", b"PRIVATE KEY-----"),
+        Canary::new("the bearer token", BEARER.as_bytes()),
+        Canary::new("a client's token", CLIENT.as_bytes()),
+        Canary::new("a mistaken token", WRONG.as_bytes()),
+        Canary::new("a password", PASSWORD.as_bytes()),
+        Canary::new("an application's own authorization", MINE.as_bytes()),
+        Canary::new("a query", QUERY.as_bytes()),
+    ]
+}
+
+/// The number of a private key in hex.
+fn scalar(scheme: &str, at: &str) -> String {
+    text(&load(scheme), at).to_owned()
+}
+
+/// An answer's head and body.
+fn whole(reply: &Reply) -> Vec<u8> {
+    let headers: String =
+        reply.headers.iter().map(|(name, value)| format!("{name}: {value}\n")).collect();
+    [headers.as_bytes(), &reply.body].concat()
+}
+
+fn debug(name: &str, value: &dyn Debug) -> (String, Vec<u8>) {
+    (name.to_owned(), format!("{value:?} {value:#?}").into_bytes())
+}
+
+/// A mistake, the file it is in, and what is in that file; of the good configuration and the
+/// number of a key.
+type BadFile = (&'static str, &'static str, fn(&str, &str) -> String);
+
+const BAD_FILES: &[BadFile] = &[
+    ("a key for its own entry", "proxy.toml", |config, key| {
+        config.replace("entry = \"metasv.hex\"", &format!("entry = \"{key}\""))
+    }),
+    ("a key for the name of its variable", "proxy.toml", |config, key| {
+        let file = "store = \"files\"\nentry = \"metasv.hex\"";
+        config.replace(file, &format!("store = \"variables\"\nentry = \"{key}\""))
+    }),
+    ("a token outside its store's directory", "proxy.toml", |config, _| {
+        config.replace("entry = \"bearer.jwt\"", &format!("entry = \"/{BEARER}\""))
+    }),
+    ("a key for its algorithm", "proxy.toml", |config, key| {
+        config.replace("algorithm = \"ecdsa_secp256k1\"", &format!("algorithm = \"{key}\""))
+    }),
+    ("a key for its name", "proxy.toml", |config, key| {
+        config.replace("signer = \"metasv\"", &format!("signer = \"{key}\""))
+    }),
+    ("a key beside its entry", "proxy.toml", |config, key| {
+        config.replace("[keys.metasv]\n", &format!("[keys.metasv]\nnumber = \"{key}\"\n"))
+    }),
+    ("a key without quotes", "proxy.toml", |config, key| {
+        config.replace("[keys.metasv]\n", &format!("[keys.metasv]\nnumber = {key}\n"))
+    }),
+    ("a key that is too long", "keys/metasv.hex", |_, key| format!("{key}00")),
+    ("a token for its hash", "keys/clients", |_, _| format!("app:{CLIENT}\n")),
+    ("a token with the word before it", "keys/bearer.jwt", |_, _| format!("Bearer {BEARER}\n")),
+    ("a token in two lines", "keys/bearer.jwt", |_, _| format!("{BEARER}\n{BEARER}\n")),
+];
+
+const DEADLINE: Duration = Duration::from_secs(60);
