@@ -2,6 +2,7 @@
 //! refusal and reload, none of them is in what the proxy writes or answers.
 
 mod flows;
+mod mistakes;
 mod search;
 
 use std::fmt::Debug;
@@ -12,6 +13,7 @@ use countersign::keys::{Algorithm, LocalSigner, PrivateKey};
 use countersign::secret::Secret;
 use countersign::snapshot::{Snapshot, Surroundings};
 use flows::{BEARER, CLIENT, FLOWS, Listener, METRICS, MINE, PASSWORD, QUERY, WRONG};
+use mistakes::BAD_FILES;
 use search::Canary;
 use sha2::{Digest as _, Sha256};
 
@@ -274,38 +276,5 @@ fn whole(reply: &Reply) -> Vec<u8> {
 fn debug(name: &str, value: &dyn Debug) -> (String, Vec<u8>) {
     (name.to_owned(), format!("{value:?} {value:#?}").into_bytes())
 }
-
-/// A mistake, the file it is in, and what is in that file; of the good configuration and the
-/// number of a key.
-type BadFile = (&'static str, &'static str, fn(&str, &str) -> String);
-
-const BAD_FILES: &[BadFile] = &[
-    ("a key for its own entry", "proxy.toml", |config, key| {
-        config.replace("entry = \"metasv.hex\"", &format!("entry = \"{key}\""))
-    }),
-    ("a key for the name of its variable", "proxy.toml", |config, key| {
-        let file = "store = \"files\"\nentry = \"metasv.hex\"";
-        config.replace(file, &format!("store = \"variables\"\nentry = \"{key}\""))
-    }),
-    ("a token outside its store's directory", "proxy.toml", |config, _| {
-        config.replace("entry = \"bearer.jwt\"", &format!("entry = \"/{BEARER}\""))
-    }),
-    ("a key for its algorithm", "proxy.toml", |config, key| {
-        config.replace("algorithm = \"ecdsa_secp256k1\"", &format!("algorithm = \"{key}\""))
-    }),
-    ("a key for its name", "proxy.toml", |config, key| {
-        config.replace("signer = \"metasv\"", &format!("signer = \"{key}\""))
-    }),
-    ("a key beside its entry", "proxy.toml", |config, key| {
-        config.replace("[keys.metasv]\n", &format!("[keys.metasv]\nnumber = \"{key}\"\n"))
-    }),
-    ("a key without quotes", "proxy.toml", |config, key| {
-        config.replace("[keys.metasv]\n", &format!("[keys.metasv]\nnumber = {key}\n"))
-    }),
-    ("a key that is too long", "keys/metasv.hex", |_, key| format!("{key}00")),
-    ("a token for its hash", "keys/clients", |_, _| format!("app:{CLIENT}\n")),
-    ("a token with the word before it", "keys/bearer.jwt", |_, _| format!("Bearer {BEARER}\n")),
-    ("a token in two lines", "keys/bearer.jwt", |_, _| format!("{BEARER}\n{BEARER}\n")),
-];
 
 const DEADLINE: Duration = Duration::from_secs(60);
