@@ -131,6 +131,9 @@ fn what_is_not_http_is_answered_as_the_document_of_refusals_says() {
     let table = [
         ("nonsense\r\n\r\n", 400),
         ("GET http://h/ HTTP/1.1\r\nbad header\r\n\r\n", 400),
+        ("GET http://h/?q=\"x\" HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+        ("GET /h/?q=<x> HTTP/1.1\r\nHost: h\r\n\r\n", 400),
+        ("GET /h/` HTTP/1.1\r\nHost: h\r\n\r\n", 400),
         (&long, 431),
     ];
     for (request, status) in table {
