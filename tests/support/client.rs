@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
 use std::time::Duration;
@@ -65,6 +65,52 @@ impl Client {
     /// Reads the answer to a request other than HEAD.
     pub(crate) fn reply(&mut self) -> Reply {
         self.try_reply().expect("the server answers")
+    }
+
+    /// Reads the answer to a HEAD request, which has no body whatever its headers say.
+    pub(crate) fn head_reply(&mut self) -> Reply {
+        let head = self.0.head().expect("the server answers");
+        parse(&head.expect("the server answers")).expect("it answers in HTTP")
+    }
+
+    /// Sends bytes to a server that may be gone.
+    pub(crate) fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+        self.0.send(bytes.as_ref())
+    }
+
+    /// Says that nothing more will be sent.
+    pub(crate) fn finish(&self) {
+        self.0.stream().shutdown(Shutdown::Write).expect("the connection is open");
+    }
+
+    /// Everything the server still sends until it closes; an error when it resets instead.
+    pub(crate) fn rest(&mut self) -> io::Result<Vec<u8>> {
+        self.0.rest()
+    }
+
+    /// Exactly so many bytes.
+    pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
+        self.0.take(count).expect("the server sends so much")
+    }
+
+    /// What the server still sends until it ends the connection, one way or the other.
+    pub(crate) fn await_end(&mut self) -> Vec<u8> {
+        let rest = self.rest();
+        let open = rest.as_ref().is_err_and(|why| why.kind() == io::ErrorKind::WouldBlock);
+        assert!(!open, "the connection stays open");
+        rest.unwrap_or_default()
+    }
+
+    /// A second hand on the connection, for writing while an answer is awaited.
+    pub(crate) fn writer(&self) -> impl Write + Send + 'static {
+        self.0.stream().tcp_stream().try_clone().expect("a socket can be shared")
+    }
+
+    /// The own port and the server's.
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        let stream = self.0.stream().tcp_stream();
+        let port = |address: io::Result<SocketAddr>| address.expect("it is connected").port();
+        (port(stream.local_addr()), port(stream.peer_addr()))
     }
 
     /// Sends a whole request and reads the answer.
@@ -131,6 +177,20 @@ impl Stream {
         stream.set_read_timeout(Some(DEADLINE))?;
         stream.set_nodelay(true)?;
         Ok(Self::Tcp(stream))
+    }
+
+    fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(how),
+            Self::Unix(stream) => stream.shutdown(how),
+        }
+    }
+
+    fn tcp_stream(&self) -> &TcpStream {
+        match self {
+            Self::Tcp(stream) => stream,
+            Self::Unix(_) => panic!("this is a Unix socket"),
+        }
     }
 
     fn unix(stream: UnixStream) -> io::Result<Self> {

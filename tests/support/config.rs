@@ -2,9 +2,16 @@
 
 use std::path::Path;
 
+use aws_lc_rs::digest::{SHA256, digest};
+
 /// Listeners on free ports, the keys of [`super::home::Home`], and these tables.
 pub(crate) fn proxy(tables: &[String]) -> String {
-    format!("{LISTENERS_AND_STORE}{}", tables.concat())
+    listening(LISTENERS, tables)
+}
+
+/// The same with the lines of `[listen]` given.
+pub(crate) fn listening(listeners: &str, tables: &[String]) -> String {
+    format!("[listen]\n{listeners}{STORE}{}", tables.concat())
 }
 
 /// Signs for api.sinohope.com with the vectors' key `test-p256` and sends to `origin`.
@@ -54,6 +61,27 @@ url = "{origin}"
     )
 }
 
+/// Asks clients for the tokens of [`client_tokens`], once [`TOKENS_FILE`] has them.
+pub(crate) const TOKENS: &str = r#"
+[access]
+tokens = "client_tokens"
+
+[secrets.client_tokens]
+store = "files"
+entry = "tokens"
+"#;
+/// Where they are, below a home.
+pub(crate) const TOKENS_FILE: &str = "keys/tokens";
+
+/// What a file of tokens holds for these clients and their tokens.
+pub(crate) fn client_tokens(clients: &[(&str, &str)]) -> String {
+    let line = |(name, token): &(&str, &str)| {
+        let hash = format!("{:?}", digest(&SHA256, token.as_bytes()));
+        format!("{name}:{}\n", hash.trim_start_matches("SHA256:"))
+    };
+    clients.iter().map(line).collect()
+}
+
 fn trust(server_name: &str, ca: Option<&Path>) -> String {
     let Some(ca) = ca else {
         return String::new();
@@ -61,12 +89,12 @@ fn trust(server_name: &str, ca: Option<&Path>) -> String {
     format!("ca = \"{}\"\nserver_name = \"{server_name}\"\n", ca.display())
 }
 
-const LISTENERS_AND_STORE: &str = r#"
-[listen]
+pub(crate) const LISTENERS: &str = r#"
 forward = "127.0.0.1:0"
 gateway = "127.0.0.1:0"
 admin = "127.0.0.1:0"
-
+"#;
+const STORE: &str = r#"
 [stores.files]
 kind = "file"
 dir = "keys"

@@ -18,6 +18,11 @@ impl<S: Read + Write> Wire<S> {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// What is below.
+    pub(crate) fn stream(&self) -> &S {
+        &self.stream
+    }
+
     /// Sends bytes at once.
     pub(crate) fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)?;
@@ -50,9 +55,30 @@ impl<S: Read + Write> Wire<S> {
         Ok(std::mem::replace(&mut self.buffer, rest))
     }
 
+    /// Hands exactly so many bytes on as they come, and keeps none.
+    pub(crate) fn pass(&mut self, mut count: usize, to: &mut dyn FnMut(&[u8])) -> io::Result<()> {
+        while count > 0 {
+            if self.buffer.is_empty() && !self.fill()? {
+                let what = format!("closed {count} bytes before the end");
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, what));
+            }
+            let part = count.min(self.buffer.len());
+            to(&self.buffer[..part]);
+            self.buffer.drain(..part);
+            count -= part;
+        }
+        Ok(())
+    }
+
     /// A chunked body, and the trailers behind it.
     pub(crate) fn chunked(&mut self) -> io::Result<(Vec<u8>, Headers)> {
         let mut body = Vec::new();
+        let trailers = self.pass_chunked(&mut |piece| body.extend_from_slice(piece))?;
+        Ok((body, trailers))
+    }
+
+    /// Hands a chunked body on as it comes; the trailers behind it.
+    pub(crate) fn pass_chunked(&mut self, to: &mut dyn FnMut(&[u8])) -> io::Result<Headers> {
         loop {
             let line = self.line()?;
             let size = line.split(';').next().unwrap_or_default().trim();
@@ -61,7 +87,7 @@ impl<S: Read + Write> Wire<S> {
             if size == 0 {
                 break;
             }
-            body.extend(self.take(size)?);
+            self.pass(size, to)?;
             if self.take(2)? != b"\r\n" {
                 return Err(invalid("a chunk is longer than it says".to_owned()));
             }
@@ -70,7 +96,7 @@ impl<S: Read + Write> Wire<S> {
         loop {
             let line = self.line()?;
             if line.is_empty() {
-                return Ok((body, trailers));
+                return Ok(trailers);
             }
             let (name, value) = line.split_once(':').ok_or_else(|| invalid(line.clone()))?;
             trailers.push((name.to_owned(), value.trim().to_owned()));

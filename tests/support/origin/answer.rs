@@ -22,7 +22,13 @@ pub(crate) enum Answer {
     Big(usize),
     /// A length of 1000, ten bytes, and the end of the connection.
     Truncated,
-    /// Nothing, until the origin is dropped.
+    /// A length of 1000, ten bytes, and nothing more.
+    Stalled,
+    /// These bytes, and the end of the connection.
+    Raw(Vec<u8>),
+    /// Another answer, once [`super::Origin::release`] is called.
+    Held(Box<Self>),
+    /// Nothing, until the client closes or the origin is dropped.
     Silence,
     /// The end of the connection.
     HangUp,
@@ -33,7 +39,10 @@ pub(crate) enum Answer {
 pub(super) enum After {
     KeepOpen,
     Close,
-    WaitThenClose,
+    /// Nothing more is read.
+    WaitForStop,
+    /// Whatever still comes is read.
+    WaitForPeer,
 }
 
 impl Answer {
@@ -62,7 +71,11 @@ impl Answer {
                 wire.send(&message)?;
             }
             Self::Chunked { pieces, trailers } => {
-                wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+                wire.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n")?;
+                for (name, _) in trailers {
+                    wire.send(format!("Trailer: {name}\r\n").as_bytes())?;
+                }
+                wire.send(b"\r\n")?;
                 for piece in pieces {
                     let size = format!("{:x}\r\n", piece.len());
                     wire.send(&[size.as_bytes(), piece, b"\r\n"].concat())?;
@@ -81,11 +94,17 @@ impl Answer {
                     left -= part;
                 }
             }
-            Self::Truncated => {
+            Self::Truncated | Self::Stalled => {
                 wire.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n0123456789")?;
+                let stalled = matches!(self, Self::Stalled);
+                return Ok(if stalled { After::WaitForPeer } else { After::Close });
+            }
+            Self::Raw(bytes) => {
+                wire.send(bytes)?;
                 return Ok(After::Close);
             }
-            Self::Silence => return Ok(After::WaitThenClose),
+            Self::Held(answer) => return answer.write(method, wire),
+            Self::Silence => return Ok(After::WaitForPeer),
             Self::HangUp => return Ok(After::Close),
         }
         Ok(After::KeepOpen)
@@ -121,6 +140,15 @@ pub(crate) fn metasv(key: &str) -> Handler {
     verifying(move |request| verifier.check(request))
 }
 
+/// Sinohope by its name with `test-p256`, MetaSV by every other name with `test-a`.
+pub(crate) fn providers() -> Handler {
+    let (sinohope, metasv) = (sinohope("test-p256"), metasv("test-a"));
+    Box::new(move |request| match request.values("Host").as_slice() {
+        ["api.sinohope.com"] => sinohope(request),
+        _ => metasv(request),
+    })
+}
+
 /// Tells the client what arrived.
 pub(crate) fn echo() -> Handler {
     Box::new(|request| {
@@ -134,12 +162,16 @@ pub(crate) fn echo() -> Handler {
     })
 }
 
-/// Odd behaviour by path: `/slow-head`, `/truncate`, `/drop`, `/big/<bytes>`, `/chunked`; for
-/// every other path what `otherwise` decides. (`/early` is odd at every origin.)
+/// Odd behaviour by path: `/slow-head`, `/truncate`, `/stall`, `/garbage`, `/drop`,
+/// `/big/<bytes>`, `/chunked`, `/held`; for every other path what `otherwise` decides. (`/early`
+/// and `/sink` are odd at every origin.)
 pub(crate) fn scripted(otherwise: Handler) -> Handler {
     Box::new(move |request| match request.path() {
         "/slow-head" => Answer::Silence,
         "/truncate" => Answer::Truncated,
+        "/stall" => Answer::Stalled,
+        "/garbage" => Answer::Raw(b"SSH-2.0-OpenSSH_9.2\r\n\r\n".to_vec()),
+        "/held" => Answer::Held(Box::new(otherwise(request))),
         "/drop" => Answer::HangUp,
         "/chunked" => Answer::Chunked {
             pieces: vec![b"first ".to_vec(), b"second".to_vec()],

@@ -3,6 +3,7 @@
 //! decide the answer.
 
 mod answer;
+mod body;
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -12,7 +13,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use answer::After;
-pub(crate) use answer::{Answer, Handler, echo, metasv, scripted, sinohope, verifying};
+pub(crate) use answer::{Answer, Handler, echo, metasv, providers, scripted, sinohope, verifying};
+pub(crate) use body::digest;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::json;
 use tempfile::NamedTempFile;
@@ -82,6 +84,28 @@ impl Origin {
         state.arrived.clone()
     }
 
+    /// How many requests have begun, whether or not they became complete.
+    pub(crate) fn begun(&self) -> usize {
+        self.shared.state().begun
+    }
+
+    /// How many bytes of bodies to `/sink` have come.
+    pub(crate) fn passed(&self) -> usize {
+        self.shared.state().passed
+    }
+
+    /// Lets every [`Answer::Held`] go, now and from now on.
+    pub(crate) fn release(&self) {
+        self.shared.state().released = true;
+        self.shared.moved.notify_all();
+    }
+
+    /// How many of the connections are still open.
+    pub(crate) fn open(&self) -> usize {
+        let state = self.shared.state();
+        state.connections - state.ended
+    }
+
     /// How many connections were accepted.
     pub(crate) fn connections(&self) -> usize {
         self.shared.state().connections
@@ -110,8 +134,14 @@ struct Shared {
 #[derive(Default)]
 struct State {
     arrived: Vec<Arrived>,
+    /// Heads, whether or not their bodies followed.
+    begun: usize,
+    /// Bytes of bodies that are not kept.
+    passed: usize,
     connections: usize,
+    ended: usize,
     sockets: Vec<TcpStream>,
+    released: bool,
     stopped: bool,
 }
 
@@ -145,6 +175,11 @@ impl Shared {
         }
         drop(state);
         self.moved.notify_all();
+    }
+
+    fn wait_for_release(&self) {
+        let held = |state: &mut State| !state.released && !state.stopped;
+        drop(self.moved.wait_while(self.state(), held).expect("no origin thread panicked"));
     }
 
     fn wait_for_stop(&self) {
@@ -182,6 +217,7 @@ fn serve(shared: &Shared, socket: TcpStream) {
     };
     // The origin has the socket in its list, so dropping it here would not close it.
     let _closed = last.shutdown(Shutdown::Both);
+    shared.state().ended += 1;
 }
 
 fn converse<S: Read + Write>(shared: &Shared, wire: &mut Wire<S>) -> io::Result<()> {
@@ -189,6 +225,7 @@ fn converse<S: Read + Write>(shared: &Shared, wire: &mut Wire<S>) -> io::Result<
         let Some(head) = wire.head()? else {
             return Ok(());
         };
+        shared.state().begun += 1;
         let answered = match parse(&head) {
             Ok(request) => respond(shared, wire, request),
             Err(why) => Err(why),
@@ -196,10 +233,11 @@ fn converse<S: Read + Write>(shared: &Shared, wire: &mut Wire<S>) -> io::Result<
         match answered {
             Ok(After::KeepOpen) => {}
             Ok(After::Close) => return Ok(()),
-            Ok(After::WaitThenClose) => {
+            Ok(After::WaitForStop) => {
                 shared.wait_for_stop();
                 return Ok(());
             }
+            Ok(After::WaitForPeer) => return wire.rest().map(drop),
             Err(why) => {
                 let refusal = json!({ "ok": false, "reason": why.to_string() });
                 Answer::json(400, &refusal).write("", wire)?;
@@ -219,11 +257,15 @@ fn respond<S: Read + Write>(
         shared.record(request);
         let refusal = json!({ "ok": false, "reason": "not even read" });
         Answer::json(401, &refusal).write(&method, wire)?;
-        return Ok(After::WaitThenClose);
+        return Ok(After::WaitForStop);
     }
-    request.body = read_body(wire, &request)?;
+    request.body = body::read(wire, &request, shared)?;
     shared.record(request.clone());
-    let after = (shared.handler)(&request).write(&request.method, wire)?;
+    let answer = (shared.handler)(&request);
+    if let Answer::Held(_) = answer {
+        shared.wait_for_release();
+    }
+    let after = answer.write(&request.method, wire)?;
     let last = request.values("Connection").iter().any(|value| value.eq_ignore_ascii_case("close"));
     Ok(if last && after == After::KeepOpen { After::Close } else { after })
 }
@@ -238,24 +280,6 @@ fn parse(head: &[u8]) -> io::Result<Arrived> {
         headers: headers(request.headers),
         body: Vec::new(),
     })
-}
-
-fn read_body<S: Read + Write>(wire: &mut Wire<S>, request: &Arrived) -> io::Result<Vec<u8>> {
-    if request.values("Expect").iter().any(|value| value.eq_ignore_ascii_case("100-continue")) {
-        wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")?;
-    }
-    match (
-        request.values("Transfer-Encoding").as_slice(),
-        request.values("Content-Length").as_slice(),
-    ) {
-        ([], []) => Ok(Vec::new()),
-        ([], [length]) => {
-            let length = length.parse();
-            wire.take(length.map_err(|_| invalid("Content-Length is not a number".to_owned()))?)
-        }
-        (["chunked"], []) => wire.chunked().map(|(body, _)| body),
-        _ => Err(invalid("the length of the body is ambiguous".to_owned())),
-    }
 }
 
 /// Answered 401 before the body is read; afterwards the socket stays open and unread.

@@ -1,0 +1,166 @@
+//! Who may use the proxy: tokens in every form clients send them, and what is told to nobody.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::support::client::{Client, curl};
+use crate::support::config;
+use crate::support::home::Home;
+use crate::support::origin::{Origin, providers};
+use crate::support::process::refused_start;
+use crate::support::proxy::Proxy;
+use crate::support::stage::METASV;
+
+#[test]
+fn a_token_is_taken_in_every_form_and_goes_no_further() {
+    let (origin, proxy) = guarded();
+    let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
+    let table = [
+        ("Proxy-Authorization", basic("app:t0ken"), Some("app")),
+        ("proxy-authorization", basic("app:t0ken"), Some("app")),
+        ("Proxy-Authorization", basic("bot:pass:word"), Some("bot")),
+        ("Proxy-Authorization", "Bearer t0ken".to_owned(), Some("app")),
+        ("Proxy-Authorization", "bearer pass:word".to_owned(), Some("bot")),
+        ("Countersign-Token", "t0ken".to_owned(), Some("app")),
+        ("Proxy-Authorization", basic("bot:t0ken"), None),
+        ("Proxy-Authorization", basic("app:T0KEN"), None),
+        ("Proxy-Authorization", basic("app:"), None),
+        ("Proxy-Authorization", basic(":t0ken"), None),
+        ("Proxy-Authorization", "Basic".to_owned(), None),
+        ("Proxy-Authorization", "Basic ====".to_owned(), None),
+        ("Proxy-Authorization", "Bearer wrong".to_owned(), None),
+        ("Proxy-Authorization", String::new(), None),
+        ("Countersign-Token", "wrong".to_owned(), None),
+        ("Authorization", basic("app:t0ken"), None),
+        ("X-Nothing", "t0ken".to_owned(), None),
+    ];
+    let gateway_host = proxy.gateway_url().trim_start_matches("http://");
+    let forward = (proxy.forward_url(), format!("{METASV}/x"), "ignored");
+    let gateway = (proxy.gateway_url(), "/metasv/x".to_owned(), gateway_host);
+    let mut admitted = 0;
+    for (url, target, host) in [forward, gateway] {
+        for (name, value, owner) in &table {
+            let request =
+                format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{name}: {value}\r\n\r\n");
+            let reply = Client::connect(url).exchange(request);
+            let status = if owner.is_some() { 200 } else { 407 };
+            assert_eq!(reply.status, status, "{name}: {value} at {url}");
+            if let Some(owner) = owner {
+                admitted += 1;
+                let arrived = origin.arrived().pop().expect("it arrived");
+                let told = format!("{arrived:?}").to_lowercase();
+                for secret in
+                    ["t0ken", "pass:word", "proxy-auth", "countersign", &value.to_lowercase()]
+                {
+                    assert!(!told.contains(secret), "{secret} in {told}");
+                }
+                proxy.await_output(&format!("client=\"{owner}\""));
+                continue;
+            }
+            assert_eq!(reply.values("Proxy-Authenticate"), ["Basic realm=\"countersign\""]);
+            assert_eq!(reply.json()["code"], "client_unauthenticated");
+        }
+    }
+    assert_eq!((origin.begun(), admitted), (12, 12));
+    let written = proxy.output();
+    for secret in ["t0ken", "pass:word", &STANDARD.encode("app:t0ken")] {
+        assert!(!written.contains(secret), "{secret} in the log");
+    }
+}
+
+#[test]
+fn curl_shows_the_token_of_the_proxys_url() {
+    let (origin, proxy) = guarded();
+    let url = |user: &str| proxy.forward_url().replace("http://", &format!("http://{user}"));
+    let asked = format!("{METASV}/x");
+    for (user, status) in [("app:t0ken@", "200"), ("app:wrong@", "407"), ("", "407")] {
+        let output = curl(["-o", "/dev/null", "-w", "%{http_code}", "-x", &url(user), &asked]);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), status, "{user:?}: {output:?}");
+    }
+    assert_eq!(origin.begun(), 1);
+}
+
+#[test]
+fn a_connect_needs_the_token_too() {
+    let (origin, proxy) = guarded();
+    let place = origin.url().replace("http://", "");
+    let connect = |headers: &str| {
+        let request = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n{headers}\r\n");
+        Client::connect(proxy.forward_url()).exchange(request)
+    };
+    assert_eq!(connect("").status, 407);
+    // Past the token stands the next guard.
+    let reply = connect("Proxy-Authorization: Bearer t0ken\r\n");
+    assert_eq!((reply.status, &reply.json()["code"]), (403, &"host_not_routed".into()));
+    assert_eq!(origin.connections(), 0);
+}
+
+#[test]
+fn probes_need_no_token_and_metrics_do() {
+    let (_origin, proxy) = guarded();
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 407)] {
+        assert_eq!(proxy.probe(path).status, status, "{path}");
+    }
+    let host = proxy.admin_url().trim_start_matches("http://");
+    let request =
+        format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nCountersign-Token: t0ken\r\n\r\n");
+    let reply = Client::connect(proxy.admin_url()).exchange(request);
+    assert_eq!(reply.status, 200);
+    assert!(String::from_utf8_lossy(&reply.body).contains("countersign_requests"));
+}
+
+#[test]
+fn an_address_that_is_not_allowed_is_refused_everywhere() {
+    let origin = Origin::start(providers());
+    let from = |range: &str| {
+        let access = format!("[access]\nfrom = [\"{range}\"]\n");
+        Proxy::start(&config::proxy(&[config::metasv(&origin.url(), None), access]))
+    };
+    for (range, good) in [("10.0.0.0/8", false), ("127.0.0.0/8", true)] {
+        let proxy = from(range);
+        let host = |url: &str| url.trim_start_matches("http://").to_owned();
+        let (gateway, admin) = (host(proxy.gateway_url()), host(proxy.admin_url()));
+        let table = [
+            (proxy.forward_url(), format!("{METASV}/x"), "h".to_owned()),
+            (proxy.gateway_url(), "/metasv/x".to_owned(), gateway),
+            (proxy.admin_url(), "/readyz".to_owned(), admin),
+        ];
+        for (url, target, host) in table {
+            let request = format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
+            let reply = Client::connect(url).exchange(request);
+            assert_eq!(reply.status, if good { 200 } else { 403 }, "{range} {target}");
+            if !good {
+                assert_eq!(reply.json()["code"], "client_not_allowed", "{range} {target}");
+            }
+        }
+    }
+    assert_eq!(origin.begun(), 2);
+}
+
+#[test]
+fn other_machines_are_listened_to_only_with_tokens() {
+    let origin = Origin::start(providers());
+    let tables = config::metasv(&origin.url(), None);
+    for place in ["0.0.0.0:0", "[::]:0"] {
+        let listeners = format!("forward = \"{place}\"\nadmin = \"127.0.0.1:0\"\n");
+        let home = Home::new(&config::listening(&listeners, &[tables.clone()]));
+        let (code, text) = refused_start(&home);
+        assert_eq!(code, Some(78), "{text}");
+        assert!(text.contains("listen.forward") && text.contains("token"), "{text}");
+    }
+    let listeners = "forward = \"0.0.0.0:0\"\nadmin = \"127.0.0.1:0\"\n";
+    let home = Home::new(&config::listening(listeners, &[tables, config::TOKENS.to_owned()]));
+    home.write(config::TOKENS_FILE, &config::client_tokens(&[("app", "t0ken")]));
+    let proxy = Proxy::start_in(home, &[]);
+    assert!(proxy.forward_url().starts_with("http://0.0.0.0:"), "{}", proxy.forward_url());
+}
+
+/// A proxy that asks for tokens.
+fn guarded() -> (Origin, Proxy) {
+    let origin = Origin::start(providers());
+    let tables = [config::metasv(&origin.url(), None), config::TOKENS.to_owned()];
+    let home = Home::new(&config::proxy(&tables));
+    let clients = [("app", "t0ken"), ("bot", "pass:word")];
+    home.write(config::TOKENS_FILE, &config::client_tokens(&clients));
+    (origin, Proxy::start_in(home, &[]))
+}

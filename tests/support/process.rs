@@ -1,0 +1,90 @@
+//! What the system says of a proxy's process and sockets.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use super::client::{Client, Reply};
+use super::home::Home;
+use super::proxy::{Proxy, Signal};
+use super::wait::eventually;
+
+impl Proxy {
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let listed = fs::read_dir(format!("/proc/{}/fd", self.pid()));
+        listed.expect("the process is there").count()
+    }
+
+    /// The most memory it has had resident so far, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));
+        let status = status.expect("the process is there");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let number = line.and_then(|line| line.split_whitespace().next());
+        number.and_then(|number| number.parse().ok()).expect("the system tells the peak")
+    }
+
+    /// Waits until it has taken every byte that `client` has sent from the system.
+    pub(crate) fn await_read(&self, client: &Client) {
+        let (own, peer) = client.ports();
+        eventually("the proxy reads what was sent", || unread(peer, own) == Some(0));
+    }
+
+    /// Asks the admin listener.
+    pub(crate) fn probe(&self, path: &str) -> Reply {
+        let url = self.admin_url();
+        let host = url.strip_prefix("http://").unwrap_or("socket");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        Client::connect(url).exchange(request)
+    }
+
+    /// The value of a metric, given with its labels; 0 when it is not there.
+    pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = String::from_utf8(self.probe("/metrics").body).expect("metrics are text");
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.map_or(0, |value| value.parse().unwrap_or_else(|why| panic!("{name}: {why}")))
+    }
+
+    /// Waits until a metric has this value.
+    pub(crate) fn await_metric(&self, name: &str, value: u64) {
+        eventually(&format!("{name} is {value}"), || self.metric(name) == value);
+    }
+
+    /// Waits until it has written this.
+    pub(crate) fn await_output(&self, text: &str) {
+        eventually(&format!("it writes {text:?}"), || self.output().contains(text));
+    }
+
+    /// Puts another configuration in place and waits until it was read, with this result: `ok` or
+    /// `failed`.
+    pub(crate) fn reload(&self, config: &str, result: &str) {
+        let metric = format!("countersign_reloads_total{{result=\"{result}\"}}");
+        let before = self.metric(&metric);
+        self.home().write("proxy.toml", config);
+        self.signal(Signal::Hangup);
+        self.await_metric(&metric, before + 1);
+    }
+}
+
+/// Starts a proxy that is expected to refuse; its exit code and everything it wrote.
+pub(crate) fn refused_start(home: &Home) -> (Option<i32>, String) {
+    // One that starts all the same must not outlive the test: `timeout` ends it, with 124.
+    let mut command = Command::new("timeout");
+    command.args(["20", env!("CARGO_BIN_EXE_countersign"), "run", "proxy.toml"]);
+    let output = command.current_dir(home.path(".")).output();
+    let Output { status, stdout, stderr } = output.expect("the binary can be run");
+    (status.code(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
+}
+
+/// Bytes that the owner of the TCP socket on port `own` of this machine, connected to port
+/// `peer`, has not read; none when there is no such socket.
+fn unread(own: u16, peer: u16) -> Option<u64> {
+    let table = fs::read_to_string("/proc/net/tcp").expect("the system lists its sockets");
+    let port = |address: &str| u16::from_str_radix(address.rsplit(':').next()?, 16).ok();
+    table.lines().skip(1).find_map(|line| {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let (local, remote, queues) = (fields.get(1)?, fields.get(2)?, fields.get(4)?);
+        let here = (port(local)?, port(remote)?) == (own, peer);
+        here.then(|| u64::from_str_radix(queues.split(':').nth(1)?, 16).ok())?
+    })
+}

@@ -1,0 +1,27 @@
+//! Waiting for a fact instead of for a time.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Returns once `fact` holds; the test fails when it does not within [`DEADLINE`].
+#[track_caller]
+pub(crate) fn eventually(what: &str, mut fact: impl FnMut() -> bool) {
+    obtained(what, || fact().then_some(()));
+}
+
+/// Returns what `find` finds; the test fails when that is nothing within [`DEADLINE`].
+#[track_caller]
+pub(crate) fn obtained<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(started.elapsed() < DEADLINE, "in {DEADLINE:?} it never happened: {what}");
+        thread::sleep(PAUSE);
+    }
+}
+
+/// Far more than anything here takes, also where many tests share few cores.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_millis(5);
