@@ -33,12 +33,15 @@ impl OwnAddresses {
 
     /// Whether a connection that came about between these two addresses ends at ourselves.
     fn include(&self, local: IpAddr, peer: SocketAddr) -> bool {
+        let (local, place) = (local.to_canonical(), peer.ip().to_canonical());
+        // A listener on every address is reached by any address of this machine. A connection to
+        // one's own address comes from that address, or else both are loopback.
+        let own_machine = local == place || place.is_loopback();
         self.0.get().is_some_and(|own| {
             own.iter().any(|own| {
-                // A listener on every address is reached by any address of this machine, and a
-                // connection to one's own address comes from that address.
                 own.port() == peer.port()
-                    && (own.ip() == peer.ip() || own.ip().is_unspecified() && local == peer.ip())
+                    && (own.ip().to_canonical() == place
+                        || own.ip().is_unspecified() && own_machine)
             })
         })
     }
@@ -109,7 +112,9 @@ pub(crate) async fn dial(
             }
         };
         let local = stream.local_addr().map_err(failed)?;
-        if own.include(local.ip(), address) {
+        // Not the address that was asked for: 0.0.0.0 is one that a connection never has.
+        let peer = stream.peer_addr().map_err(failed)?;
+        if own.include(local.ip(), peer) {
             return Err(ConnectFailure { phase: Phase::Loop, reason: address.to_string() });
         }
         stream.set_nodelay(true).map_err(failed)?;
