@@ -16,6 +16,7 @@ mod gateway;
 mod origin;
 mod properties;
 mod registry;
+mod refusals;
 mod running;
 mod secrets;
 mod streaming;

@@ -1,0 +1,162 @@
+//! How each refusal is provoked, and which cannot be.
+
+use std::net::TcpListener;
+
+use crate::support::client::{Client, Reply};
+use crate::support::config;
+use crate::support::home::Home;
+use crate::support::origin::{Origin, metasv};
+use crate::support::proxy::{Proxy, Signal};
+use crate::support::stage::{METASV, SINOHOPE, Stage, get, post};
+use crate::support::wait::eventually;
+
+/// One code, what its answer says, and how to get it.
+pub(super) struct Case {
+    pub(super) code: &'static str,
+    pub(super) status: u16,
+    pub(super) route: Option<&'static str>,
+    pub(super) provoke: fn(&Scene) -> Reply,
+}
+
+/// A proxy with routes that fail in every way.
+pub(super) struct Scene {
+    pub(super) stage: Stage,
+    _strange: Origin,
+    _quiet: TcpListener,
+}
+
+impl Scene {
+    pub(super) fn new() -> Self {
+        let stage = Stage::new("");
+        let strange = Origin::start_tls(&["another.test"], metasv("test-a"));
+        // While this holds its port on one address, nobody has it on another.
+        let quiet = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let port = quiet.local_addr().expect("it is bound").port();
+        let tables = [
+            "[limits]\nsigned_body = \"1KiB\"\n".to_owned(),
+            "[timeouts]\nrequest_body = \"300ms\"\nresponse_head = \"300ms\"\n".to_owned(),
+            route("narrow", "path = \"/v1\"", &stage.origin.url()),
+            route("closed", "", &format!("http://127.0.0.2:{port}")),
+            route("strange", "", &strange.url()),
+            route("own", "", stage.proxy.forward_url()),
+        ];
+        stage.proxy.reload(&stage.configuration(&tables.concat()), true);
+        Self { stage, _strange: strange, _quiet: quiet }
+    }
+
+    fn get(&self, url: &str) -> Reply {
+        self.stage.exchange(get(url))
+    }
+
+    fn gateway(&self, path: &str, headers: &str) -> Reply {
+        let url = self.stage.proxy.gateway_url();
+        let host = url.trim_start_matches("http://");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
+        Client::connect(url).exchange(request)
+    }
+
+    /// A POST to Sinohope with these headers and what stands behind them.
+    fn post(&self, rest: &str) -> Client {
+        let mut client = self.stage.client();
+        client.send(format!("POST {SINOHOPE}/x HTTP/1.1\r\nHost: h\r\n{rest}"));
+        client
+    }
+}
+
+/// A route for `<name>.test` that signs for MetaSV and goes to `url`.
+fn route(name: &str, more: &str, url: &str) -> String {
+    format!(
+        "[routes.{name}]\nhost = \"{name}.test\"\nscheme = \"metasv\"\n\
+         keys = {{ signer = \"metasv\" }}\nupstream = \"{name}\"\n{more}\n\
+         [upstreams.{name}]\nurl = \"{url}\"\n"
+    )
+}
+
+pub(super) const PROVOKED: &[Case] = &[
+    case("bad_target", 400, None, |scene| scene.get("/x")),
+    case("body_incomplete", 400, Some("sinohope"), |scene| {
+        let mut client = scene.post("Content-Length: 9\r\n\r\nhalf");
+        client.finish();
+        client.reply()
+    }),
+    case("client_not_allowed", 403, None, |scene| {
+        let access = "[access]\nfrom = [\"10.0.0.0/8\"]\n";
+        let proxy = Proxy::start(&scene.stage.configuration(access));
+        Client::connect(proxy.forward_url()).exchange(get(METASV))
+    }),
+    case("cross_site", 403, None, |scene| scene.gateway("/metasv/x", "Origin: null\r\n")),
+    case("host_not_routed", 403, None, |scene| scene.get("http://unrouted.test/x")),
+    case("outside_route", 403, None, |scene| scene.get("http://narrow.test/v2")),
+    case("interception_off", 403, None, |scene| {
+        scene.stage.exchange("CONNECT api.sinohope.com:443 HTTP/1.1\r\nHost: h\r\n\r\n")
+    }),
+    case("route_unknown", 404, None, |scene| scene.gateway("/nothing/x", "")),
+    case("admin_path_unknown", 404, None, |scene| scene.stage.proxy.probe("/nothing")),
+    case("method_unsignable", 405, Some("sinohope"), |scene| {
+        scene.stage.exchange(format!("PUT {SINOHOPE}/x HTTP/1.1\r\nHost: h\r\n\r\n"))
+    }),
+    case("client_unauthenticated", 407, None, |scene| {
+        let home = Home::new(&scene.stage.configuration(config::TOKENS));
+        home.write(config::TOKENS_FILE, &config::client_tokens(&[("app", "t0ken")]));
+        let proxy = Proxy::start_in(home, &[]);
+        Client::connect(proxy.forward_url()).exchange(get(METASV))
+    }),
+    case("body_too_slow", 408, Some("sinohope"), |scene| {
+        scene.post("Content-Length: 9\r\n\r\nhalf").reply()
+    }),
+    case("body_too_large", 413, Some("sinohope"), |scene| {
+        scene.post("Content-Length: 1025\r\n\r\n").reply()
+    }),
+    case("body_encoded", 415, Some("sinohope"), |scene| {
+        scene.post("Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx").reply()
+    }),
+    case("wrong_authority", 421, None, |scene| {
+        let request = "GET /metasv/x HTTP/1.1\r\nHost: evil.example\r\n\r\n";
+        Client::connect(scene.stage.proxy.gateway_url()).exchange(request)
+    }),
+    case("body_unsignable", 422, Some("sinohope"), |scene| {
+        let mut client = scene.post("Content-Length: 1\r\n\r\n");
+        client.send(b"\xff");
+        client.reply()
+    }),
+    case("upstream_unreachable", 502, Some("closed"), |scene| scene.get("http://closed.test/x")),
+    case("upstream_tls", 502, Some("strange"), |scene| scene.get("http://strange.test/x")),
+    case("upstream_closed", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/drop"))),
+    case("upstream_protocol", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/garbage"))),
+    case("draining", 503, None, |scene| {
+        let proxy = Proxy::start(&scene.stage.configuration(""));
+        let mut client = Client::connect(proxy.forward_url());
+        let request = post(METASV, "");
+        let (first, second) = request.split_at(request.len() / 2);
+        client.send(first);
+        proxy.await_read(&client);
+        proxy.signal(Signal::Terminate);
+        eventually("it is draining", || proxy.probe("/readyz").status == 503);
+        client.exchange(second)
+    }),
+    case("upstream_timeout", 504, Some("metasv"), |scene| {
+        scene.get(&format!("{METASV}/slow-head"))
+    }),
+    case("loop", 508, Some("own"), |scene| scene.get("http://own.test/x")),
+];
+
+const fn case(
+    code: &'static str,
+    status: u16,
+    route: Option<&'static str>,
+    provoke: fn(&Scene) -> Reply,
+) -> Case {
+    Case { code, status, route, provoke }
+}
+
+/// Codes that no client and no provider can bring about, and why.
+pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
+    ("internal", "a broken invariant of the program"),
+    ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
+    ("signer_timeout", "a key in memory signs before any deadline is looked at"),
+    (
+        "ambiguous_framing",
+        "the HTTP library itself drops a length beside chunks and closes behind the request; \
+         tests/framing.rs sees to that",
+    ),
+];
