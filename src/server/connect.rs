@@ -3,10 +3,14 @@
 //! A routed host is never tunnelled. What is inside would be encrypted, and what should have been
 //! signed must not leave unsigned.
 
+use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpStream;
 
+use super::stream::Lingering;
 use super::{Shared, intake, tunnel};
 use crate::body::Reply;
 use crate::destination::unrouted;
@@ -38,7 +42,7 @@ pub(super) async fn answer(
     let limit = snapshot.timeouts.connect;
     let dialled = tokio::time::timeout(limit, dial(&name, port, &shared.surroundings.own)).await;
     let upstream = format!("{name}:{port}");
-    let server = match dialled {
+    let mut server = match dialled {
         Ok(Ok(server)) => server,
         Ok(Err(failure)) => {
             let (phase, reason) = failure.into_parts();
@@ -53,13 +57,24 @@ pub(super) async fn answer(
     let open = shared.surroundings.metrics.tunnel();
     record.status = 200;
     shared.tunnel(async move {
-        if let Ok(client) = hyper::upgrade::on(request).await {
-            let bytes = tunnel::relay(TokioIo::new(client), server, idle).await;
-            record.sent(bytes);
+        if let Some((client, first)) = opened(request).await {
+            // What the client sent without waiting for the 200.
+            let begun = tokio::time::timeout(idle, server.write_all(&first)).await;
+            if matches!(begun, Ok(Ok(()))) {
+                record.sent(tunnel::relay(client, server, idle).await);
+            }
         }
         drop(open);
     });
     plain("")
+}
+
+/// The client's end of the tunnel, and what has been read of it already.
+async fn opened(request: Request<Incoming>) -> Option<(Lingering<TcpStream>, Bytes)> {
+    let upgraded = hyper::upgrade::on(request).await.ok()?;
+    // The forward listener, which alone takes CONNECT, is always TCP.
+    let parts = upgraded.downcast::<TokioIo<Lingering<TcpStream>>>().ok()?;
+    Some((parts.io.into_inner().into_tunnel(), parts.read_buf))
 }
 
 fn allowed(snapshot: &Snapshot, name: &str, port: u16) -> Result<(), Refusal> {

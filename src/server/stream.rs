@@ -18,6 +18,7 @@ use tokio_io_timeout::TimeoutWriter;
 /// the client closes its end, for at most [`LINGER`] and [`LINGER_BYTES`].
 pub(super) struct Lingering<S> {
     inner: Pin<Box<TimeoutWriter<S>>>,
+    lingers: bool,
     linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
@@ -29,7 +30,13 @@ impl<S: AsyncRead + AsyncWrite> Lingering<S> {
     pub(super) fn new(stream: S, stall: Duration) -> Self {
         let mut inner = TimeoutWriter::new(stream);
         inner.set_timeout(Some(stall));
-        Self { inner: Box::pin(inner), linger: None }
+        Self { inner: Box::pin(inner), lingers: true, linger: None }
+    }
+
+    /// For what is no longer HTTP: one direction of a tunnel may end long before the other, and
+    /// what comes then is no rest to be dropped.
+    pub(super) fn into_tunnel(self) -> Self {
+        Self { lingers: false, ..self }
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -86,6 +93,9 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Lingering<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.lingers {
+            return self.inner.as_mut().poll_shutdown(cx);
+        }
         if self.linger.is_none() {
             std::task::ready!(self.inner.as_mut().poll_shutdown(cx))?;
             self.linger = Some((Box::pin(sleep(LINGER)), LINGER_BYTES));
