@@ -9,7 +9,7 @@ fn an_answer_to_head_keeps_its_length_and_has_no_body() {
     let stage = Stage::with(whole(200, "four"), "");
     let mut client = stage.client();
     client.send(format!("HEAD {METASV}/x HTTP/1.1\r\nHost: h\r\n\r\n"));
-    let reply = client.head_reply();
+    let reply = client.bare_reply();
     assert_eq!((reply.status, reply.values("Content-Length")), (200, vec!["4"]));
     // Had a body come, the next answer would begin with it.
     assert_eq!(client.exchange(get(&format!("{METASV}/x"))).body, b"four");

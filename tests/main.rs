@@ -16,6 +16,7 @@ mod gateway;
 mod origin;
 mod properties;
 mod registry;
+mod passing;
 mod refusals;
 mod running;
 mod secrets;

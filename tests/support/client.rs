@@ -67,8 +67,8 @@ impl Client {
         self.try_reply().expect("the server answers")
     }
 
-    /// Reads the answer to a HEAD request, which has no body whatever its headers say.
-    pub(crate) fn head_reply(&mut self) -> Reply {
+    /// Reads the answer to a HEAD or CONNECT request, which has no body whatever its headers say.
+    pub(crate) fn bare_reply(&mut self) -> Reply {
         let head = self.0.head().expect("the server answers");
         parse(&head.expect("the server answers")).expect("it answers in HTTP")
     }
