@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
+use http::header::CONTENT_ENCODING;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response};
 use hyper::body::Incoming;
@@ -277,18 +277,4 @@ pub fn refuse(refusal: Refusal, mut record: Box<Record>) -> Response<Reply> {
 /// An answer of our own that is no refusal.
 pub fn plain(body: impl Into<Bytes>) -> Response<Reply> {
     Response::new(Reply::whole(body.into(), None))
-}
-
-/// Refuses a request whose length is stated twice: what one reader takes for the body's end,
-/// another takes for the next request.
-///
-/// # Errors
-///
-/// `ambiguous_framing`.
-pub fn unambiguous(headers: &HeaderMap) -> Result<(), Refusal> {
-    if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
-        let detail = "it has Content-Length and Transfer-Encoding";
-        return Err(Refusal::new(Code::AmbiguousFraming, detail));
-    }
-    Ok(())
 }

@@ -1,23 +1,22 @@
 //! The integration tests: one binary, one module for each capability.
 
-mod cli;
-mod clients;
-mod dialects;
-mod documents;
-mod image;
-mod layering;
 mod absolute_form;
 mod access;
 mod answers;
 mod bodies;
+mod cli;
 mod clients;
+mod dialects;
+mod documents;
 mod framing;
 mod gateway;
+mod image;
+mod layering;
 mod origin;
-mod properties;
-mod registry;
 mod passing;
+mod properties;
 mod refusals;
+mod registry;
 mod running;
 mod secrets;
 mod streaming;

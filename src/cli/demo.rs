@@ -21,7 +21,9 @@ pub(super) struct DemoArgs {
 }
 
 pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    runtime()?.block_on(play(args, out))
+    let played = runtime()?.block_on(play(args, out));
+    // Verdicts that nobody could read are not good ones.
+    played.map_err(|error| CliError { broken_pipe: false, ..error })
 }
 
 async fn play(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {

@@ -59,7 +59,8 @@ impl CliError {
 
     /// A file could not be read or written.
     pub(crate) fn at(path: &Path, error: &io::Error) -> Self {
-        Self::new(Exit::Failed, format!("{}: {error}", path.display()))
+        let what = format!("{}: {error}", path.display());
+        Self::failed(what, "name a place that is there and that you may use")
     }
 
     /// Adds how to mend it.

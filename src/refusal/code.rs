@@ -8,8 +8,6 @@ use http::{HeaderName, StatusCode};
 pub enum Code {
     /// The request target is not one this listener takes.
     BadTarget,
-    /// Both `Content-Length` and `Transfer-Encoding`.
-    AmbiguousFraming,
     /// The client's address is not in `access.from`.
     ClientNotAllowed,
     /// A web page of another origin called the gateway.
@@ -81,7 +79,6 @@ impl Code {
     /// Every code, by status.
     pub const ALL: &[Self] = &[
         Self::BadTarget,
-        Self::AmbiguousFraming,
         Self::BodyIncomplete,
         Self::ClientNotAllowed,
         Self::CrossSite,
@@ -134,13 +131,6 @@ impl Code {
                 "http_request_error",
                 "The request target cannot be used here",
                 "Send an absolute URL to the forward listener (as HTTP_PROXY clients do), or /<route>/path to the gateway.",
-            ),
-            Self::AmbiguousFraming => (
-                "ambiguous_framing",
-                400,
-                "http_request_error",
-                "The request states its length twice",
-                "Send Content-Length or Transfer-Encoding, not both.",
             ),
             Self::BodyIncomplete => (
                 "body_incomplete",

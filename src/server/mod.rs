@@ -26,7 +26,7 @@ use self::stream::Lingering;
 use crate::access::OwnNames;
 use crate::admin;
 use crate::body::Reply;
-use crate::pipeline::{Pipeline, refuse, unambiguous};
+use crate::pipeline::{Pipeline, refuse};
 use crate::refusal::{Code, Refusal};
 use crate::snapshot::{Snapshot, Surroundings};
 
@@ -277,7 +277,6 @@ fn admit(
     shared: &Shared,
 ) -> Result<(), Refusal> {
     snapshot.access.address(client.peer)?;
-    unambiguous(request.headers())?;
     if client.role != Role::Forward {
         snapshot.access.page(request.headers(), client.own.as_ref())?;
     }

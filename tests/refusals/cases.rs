@@ -154,9 +154,4 @@ pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("internal", "a broken invariant of the program"),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
     ("signer_timeout", "a key in memory signs before any deadline is looked at"),
-    (
-        "ambiguous_framing",
-        "the HTTP library itself drops a length beside chunks and closes behind the request; \
-         tests/framing.rs sees to that",
-    ),
 ];
