@@ -133,7 +133,8 @@ impl Server {
 
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// Takes connections until a stop. A connection beyond the limit waits in the kernel's queue.
+/// Takes connections until a stop. A connection beyond the limit waits here, and those behind it
+/// in the kernel's queue.
 async fn accept(listener: Listener, shared: Arc<Shared>) {
     let role = listener.role();
     let (slots, until) = if role == Role::Admin {
@@ -143,10 +144,12 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
     };
     loop {
         let next = async {
-            let slot = Arc::clone(slots).acquire_owned().await;
-            (slot, listener.accept().await)
+            // In this order: a slot taken beforehand would be one less for the other listeners for
+            // as long as nobody comes to this one.
+            let accepted = listener.accept().await;
+            (accepted, Arc::clone(slots).acquire_owned().await)
         };
-        let (slot, accepted) = tokio::select! {
+        let (accepted, slot) = tokio::select! {
             next = next => next,
             () = until.cancelled() => return,
         };
