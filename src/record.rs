@@ -99,6 +99,8 @@ impl Record {
         match (self.code, self.signed) {
             (Some(_), _) => "refused",
             (None, true) => "signed",
+            // Its client left, or the proxy stopped, before it was signed: nothing was sent.
+            (None, false) if self.route.is_some() => "abandoned",
             (None, false) => "passed",
         }
     }
