@@ -6,22 +6,22 @@ use crate::support::wait::eventually;
 
 #[test]
 fn an_answer_to_head_keeps_its_length_and_has_no_body() {
-    let stage = Stage::with(whole(200, "four"), "");
+    let stage = Stage::with(whole("four"), "");
     let mut client = stage.client();
-    client.send(format!("HEAD {METASV}/x HTTP/1.1\r\nHost: h\r\n\r\n"));
+    client.send(format!("HEAD {METASV}/200 HTTP/1.1\r\nHost: h\r\n\r\n"));
     let reply = client.bare_reply();
     assert_eq!((reply.status, reply.values("Content-Length")), (200, vec!["4"]));
     // Had a body come, the next answer would begin with it.
-    assert_eq!(client.exchange(get(&format!("{METASV}/x"))).body, b"four");
+    assert_eq!(client.exchange(get(&format!("{METASV}/200"))).body, b"four");
     let methods: Vec<_> = stage.origin.arrived().into_iter().map(|one| one.method).collect();
     assert_eq!(methods, ["HEAD", "GET"]);
 }
 
 #[test]
 fn status_headers_and_body_are_the_providers_own() {
+    let stage = Stage::with(whole("as it is"), "");
     for status in [200, 201, 301, 400, 401, 404, 407, 418, 500, 503] {
-        let stage = Stage::with(whole(status, "as it is"), "");
-        let reply = stage.exchange(get(&format!("{METASV}/x")));
+        let reply = stage.exchange(get(&format!("{METASV}/{status}")));
         assert_eq!((reply.status, reply.body.as_slice()), (status, b"as it is".as_slice()));
         assert_eq!(reply.values("Set-Cookie"), ["a=1", "b=2"]);
         // The client shows each of the two bytes as the character of that number.
@@ -129,7 +129,8 @@ fn a_client_that_leaves_during_an_answer_frees_the_providers_connection() {
     eventually("the origin's connection is closed", || stage.origin.open() == 0);
 }
 
-fn whole(status: u16, body: &'static str) -> Handler {
+/// Answers with the status that the path names.
+fn whole(body: &'static str) -> Handler {
     let headers = [
         ("Set-Cookie", "a=1"),
         ("Set-Cookie", "b=2"),
@@ -140,5 +141,8 @@ fn whole(status: u16, body: &'static str) -> Handler {
         ("Proxy-Authenticate", "Basic"),
     ];
     let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
-    Box::new(move |_| Answer::Whole { status, headers: headers.clone(), body: body.into() })
+    Box::new(move |request| {
+        let status = request.path()[1..].parse().expect("the path is a status");
+        Answer::Whole { status, headers: headers.clone(), body: body.into() }
+    })
 }
