@@ -150,7 +150,7 @@ fn what_takes_a_restart_is_named_by_a_reload_that_changes_it() {
         stage.configuration("[limits]\nconnections = 7\n"),
         stage.configuration("[log]\nlevel = \"debug\"\n"),
     ];
-    let warnings = || stage.proxy.output().matches("with a restart").count();
+    let warnings = || stage.proxy.output().matches("takes a restart").count();
     for (number, config) in changed.iter().enumerate() {
         stage.proxy.reload(config, true);
         assert_eq!(warnings(), number + 1, "{config}");

@@ -124,7 +124,13 @@ impl<S: Read + Write> Wire<S> {
     /// Reads once; whether anything came.
     fn fill(&mut self) -> io::Result<bool> {
         let mut block = [0; 16 * 1024];
-        let count = self.stream.read(&mut block)?;
+        // A signal's handler may come between, of a child that ended, say.
+        let count = loop {
+            match self.stream.read(&mut block) {
+                Err(why) if why.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
         self.buffer.extend_from_slice(&block[..count]);
         Ok(count > 0)
     }
