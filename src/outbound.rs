@@ -4,10 +4,7 @@
 //! is how other signing proxies came to send signatures that did not match.
 
 use bytes::Bytes;
-use http::header::{
-    CONNECTION, CONTENT_LENGTH, EXPECT, FORWARDED, HOST, HeaderMap, HeaderValue, TE, TRAILER,
-    TRANSFER_ENCODING, UPGRADE, VIA,
-};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderName, Method, Request};
 use hyper::body::Incoming;
@@ -132,37 +129,59 @@ pub fn origin_of(host: &str, https: bool) -> Result<Origin, DressError> {
     Ok(Origin { scheme, authority, base_path: String::new() })
 }
 
-/// Removes what concerns one connection only (RFC 9110, section 7.6.1), and what proxies say of
-/// clients: a provider is told nothing about who stands behind this one.
+/// Removes what concerns one connection only, and what proxies say of clients: a provider is told
+/// nothing about who stands behind this one.
 fn strip(headers: &mut HeaderMap) {
-    strip_hop_by_hop(headers);
-    headers.remove(TOKEN_HEADER);
-    headers.remove(FORWARDED);
-    headers.remove(VIA);
-    headers.remove(EXPECT);
-    // Fields behind a body would go on unsigned and unseen.
-    headers.remove(TRAILER);
-    for name in ["x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-real-ip"] {
-        headers.remove(name);
-    }
+    remove(headers, |name| of_one_connection(name) || of_the_client(name));
 }
 
 /// Removes the headers of one connection, in either direction.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
-    let listed: Vec<HeaderName> = headers
-        .get_all(CONNECTION)
-        .iter()
+    remove(headers, of_one_connection);
+}
+
+/// Whether a header concerns one connection only (RFC 9110, section 7.6.1).
+fn of_one_connection(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Whether a header ends with the client's way to us, or says who the client is.
+fn of_the_client(name: &str) -> bool {
+    matches!(
+        name,
+        "countersign-token"
+            | "expect"
+            | "forwarded"
+            // Fields behind a body would go on unsigned and unseen.
+            | "trailer"
+            | "via"
+            | "x-forwarded-for"
+            | "x-forwarded-host"
+            | "x-forwarded-proto"
+            | "x-real-ip"
+    )
+}
+
+/// Removes the headers that `unwanted` names, and those that `Connection` lists. One pass over
+/// what is there: most requests have a few headers, and none of these but one.
+fn remove(headers: &mut HeaderMap, unwanted: fn(&str) -> bool) {
+    let listed = headers.get_all(CONNECTION).iter();
+    let listed = listed
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok())
-        .collect();
-    for name in listed {
-        headers.remove(name);
-    }
-    for name in [CONNECTION, TE, TRANSFER_ENCODING, UPGRADE] {
-        headers.remove(name);
-    }
-    for name in ["keep-alive", "proxy-connection", "proxy-authorization", "proxy-authenticate"] {
+        .filter_map(|name| name.trim().parse().ok());
+    let named = headers.keys().filter(|name| unwanted(name.as_str())).cloned();
+    for name in listed.chain(named).collect::<Vec<HeaderName>>() {
         headers.remove(name);
     }
 }

@@ -8,6 +8,7 @@ mod error;
 mod explain;
 mod init;
 mod keys;
+mod log;
 mod raw;
 mod run;
 mod schemes;

@@ -6,12 +6,9 @@ use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::SubscriberExt as _;
-use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::{CliError, runtime};
-use crate::config::{Config, Log, LogFormat};
+use super::{CliError, log, runtime};
+use crate::config::Config;
 use crate::moment::Moments;
 use crate::pipeline::Pipeline;
 use crate::server::{Bound, Listener, Role, Server};
@@ -19,8 +16,10 @@ use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 
 pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
     let config = Config::load(path)?;
-    log(&config.log);
-    runtime()?.block_on(serve(config, out))
+    let lines = log::start(&config.log);
+    let runtime = runtime()?;
+    runtime.spawn(lines.watch());
+    runtime.block_on(serve(config, out))
 }
 
 async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
@@ -185,19 +184,5 @@ impl Stop {
             }
         };
         (first, second)
-    }
-}
-
-/// Log lines go to standard error; standard output is the announcement's.
-fn log(log: &Log) {
-    let targets: Targets = log.level.parse().expect("the configuration checked the filter");
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(targets);
-    let started = match log.format {
-        LogFormat::Text => registry.with(lines.with_ansi(false)).try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true)).try_init(),
-    };
-    if started.is_err() {
-        tracing::debug!("a log is set up already");
     }
 }
