@@ -213,7 +213,8 @@ fn connections_are_used_again_on_both_sides() {
 
 #[test]
 fn one_byte_changed_behind_the_proxy_is_one_too_many() {
-    let flips: [(&str, fn(&mut Arrived)); 4] = [
+    type Flip = fn(&mut Arrived);
+    let flips: [(&str, Flip); 4] = [
         ("nothing", |_| ()),
         ("the path", |request| request.target = request.target.replacen("/b", "/c", 1)),
         ("the query", |request| request.target = request.target.replacen("=1", "=2", 1)),

@@ -143,7 +143,7 @@ fn other_machines_are_listened_to_only_with_tokens() {
     let tables = config::metasv(&origin.url(), None);
     for place in ["0.0.0.0:0", "[::]:0"] {
         let listeners = format!("forward = \"{place}\"\nadmin = \"127.0.0.1:0\"\n");
-        let home = Home::new(&config::listening(&listeners, &[tables.clone()]));
+        let home = Home::new(&config::listening(&listeners, std::slice::from_ref(&tables)));
         let (code, text) = refused_start(&home);
         assert_eq!(code, Some(78), "{text}");
         assert!(text.contains("listen.forward") && text.contains("token"), "{text}");

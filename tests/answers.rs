@@ -72,6 +72,17 @@ fn chunks_and_trailers_are_relayed() {
 }
 
 #[test]
+fn a_client_of_http_1_0_is_answered_so_that_it_can_see_the_end() {
+    let stage = Stage::new("");
+    for (path, body) in [("/chunked", "first second"), ("/big/12", "xxxxxxxxxxxx")] {
+        let reply = stage.exchange(format!("GET {METASV}{path} HTTP/1.0\r\n\r\n"));
+        assert_eq!((reply.status, reply.body.as_slice()), (200, body.as_bytes()), "{path}");
+        assert!(reply.values("Transfer-Encoding").is_empty(), "{path}: {reply:?}");
+    }
+    assert_eq!(stage.origin.arrived().len(), 2);
+}
+
+#[test]
 fn an_answer_that_breaks_off_never_looks_complete() {
     let until_close = b"HTTP/1.1 200 OK\r\n\r\nto the end".to_vec();
     let chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n".to_vec();

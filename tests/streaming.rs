@@ -134,13 +134,14 @@ fn a_provider_that_does_not_read_an_upload_is_let_go() {
     // It accepts nothing: the system completes the connection and keeps the first bytes.
     let deaf = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("http://{}", deaf.local_addr().expect("it is bound"));
-    let proxy = Proxy::start(&config::proxy(&[config::metasv(&url, None), IDLE.to_owned()]));
+    let idle = IDLE.replace("300ms", "1s");
+    let proxy = Proxy::start(&config::proxy(&[config::metasv(&url, None), idle]));
     let mut client = Client::connect(proxy.forward_url());
     let mut writer = client.writer();
+    let body = vec![b'x'; 64 << 20];
     let sending = thread::spawn(move || {
-        let length = 64 << 20;
-        let head = format!("{SINK}Content-Length: {length}\r\n\r\n");
-        writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&vec![b'x'; length]))
+        let head = format!("{SINK}Content-Length: {}\r\n\r\n", body.len());
+        writer.write_all(head.as_bytes()).and_then(|()| writer.write_all(&body))
     });
     let reply = client.reply();
     assert_eq!((reply.status, &reply.json()["code"]), (504, &"upstream_timeout".into()));

@@ -34,7 +34,7 @@ impl Scene {
         let port = quiet.local_addr().expect("it is bound").port();
         let tables = [
             "[limits]\nsigned_body = \"1KiB\"\n".to_owned(),
-            "[timeouts]\nrequest_body = \"300ms\"\nresponse_head = \"300ms\"\n".to_owned(),
+            "[timeouts]\nrequest_body = \"1s\"\nresponse_head = \"1s\"\n".to_owned(),
             route("narrow", "path = \"/v1\"", &stage.origin.url()),
             route("closed", "", &format!("http://127.0.0.2:{port}")),
             route("strange", "", &strange.url()),

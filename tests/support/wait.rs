@@ -6,17 +6,8 @@ use std::time::{Duration, Instant};
 /// Returns once `fact` holds; the test fails when it does not within [`DEADLINE`].
 #[track_caller]
 pub(crate) fn eventually(what: &str, mut fact: impl FnMut() -> bool) {
-    obtained(what, || fact().then_some(()));
-}
-
-/// Returns what `find` finds; the test fails when that is nothing within [`DEADLINE`].
-#[track_caller]
-pub(crate) fn obtained<T>(what: &str, mut find: impl FnMut() -> Option<T>) -> T {
     let started = Instant::now();
-    loop {
-        if let Some(found) = find() {
-            return found;
-        }
+    while !fact() {
         assert!(started.elapsed() < DEADLINE, "in {DEADLINE:?} it never happened: {what}");
         thread::sleep(PAUSE);
     }
