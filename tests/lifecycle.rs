@@ -74,6 +74,7 @@ fn a_drain_ends_at_its_deadline() {
     assert!(client.try_reply().is_err() && half.try_reply().is_err());
     assert_eq!(stage.origin.arrived().len(), 1);
     // The line says which of the two a provider may have seen.
+    stage.proxy.await_output(": abandoned id=");
     let written = stage.proxy.output();
     assert!(written.contains(": abandoned id=") && !written.contains(": passed id="), "{written}");
 }

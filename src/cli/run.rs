@@ -16,10 +16,8 @@ use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 
 pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
     let config = Config::load(path)?;
-    let lines = log::start(&config.log);
-    let runtime = runtime()?;
-    runtime.spawn(lines.watch());
-    runtime.block_on(serve(config, out))
+    let _lines = log::start(&config.log);
+    runtime()?.block_on(serve(config, out))
 }
 
 async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
