@@ -217,7 +217,7 @@ pub struct Reply {
 #[derive(Debug)]
 enum Source {
     Whole(Full<Bytes>),
-    Stream { body: Incoming, idle: Idle, _upload: Option<Keep> },
+    Stream { body: Incoming, idle: Idle, upload: Option<Keep> },
 }
 
 impl Reply {
@@ -233,7 +233,16 @@ impl Reply {
         upload: Option<Keep>,
         record: Option<Box<Record>>,
     ) -> Self {
-        Self { source: Source::Stream { body, idle: Idle::new(idle), _upload: upload }, record }
+        Self { source: Source::Stream { body, idle: Idle::new(idle), upload }, record }
+    }
+
+    /// Whether bytes of the request may still be on their way when this is written: an answer of
+    /// our own does not wait for them, and a streamed upload may go on beside its answer.
+    pub fn may_come_early(&self) -> bool {
+        match &self.source {
+            Source::Whole(_) => true,
+            Source::Stream { upload, .. } => upload.is_some(),
+        }
     }
 
     fn poll_source(

@@ -61,6 +61,19 @@ fn a_second_signal_ends_a_drain_at_once() {
 }
 
 #[test]
+fn a_stop_does_not_wait_for_clients_that_have_their_answers() {
+    // Less than a connection lingers behind a body that was not read.
+    let mut stage = Stage::new("[timeouts]\ndrain = \"1s\"\n");
+    let (mut signed, mut refused) = (stage.client(), stage.client());
+    assert_eq!(signed.exchange(get(&format!("{METASV}/x"))).status, 200);
+    assert_eq!(refused.exchange(get("http://unrouted.test/")).status, 403);
+    stage.proxy.signal(Signal::Terminate);
+    assert_eq!(stage.proxy.wait_exit(DEADLINE).code(), Some(0));
+    stage.proxy.await_output(" drained");
+    assert_eq!((signed.await_end(), refused.await_end()), (vec![], vec![]));
+}
+
+#[test]
 fn a_drain_ends_at_its_deadline() {
     let mut stage = Stage::new("[timeouts]\ndrain = \"200ms\"\n");
     let mut client = held(&stage);

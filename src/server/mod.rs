@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{Method, Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::listener::Socket;
-use self::stream::Lingering;
+use self::stream::{Lingering, Unread};
 use crate::access::OwnNames;
 use crate::admin;
 use crate::body::Reply;
@@ -205,12 +206,18 @@ where
         .header_read_timeout(timeouts.request_head)
         .max_header_size(limits.header)
         .max_buf_size(limits.header.max(BUFFER));
-    let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle));
+    let unread = Unread::default();
+    let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));
     drop(snapshot);
     let role = client.role;
-    let service = service_fn(|request| {
-        let (shared, client) = (Arc::clone(&shared), client.clone());
-        async move { Ok::<_, Infallible>(answer(request, &client, &shared).await) }
+    let service = service_fn(|request: Request<Incoming>| {
+        let (shared, client, unread) = (Arc::clone(&shared), client.clone(), unread.clone());
+        async move {
+            let body = !request.body().is_end_stream();
+            let response = answer(request, &client, &shared).await;
+            unread.set(body && response.body().may_come_early());
+            Ok::<_, Infallible>(response)
+        }
     });
     let connection = builder.serve_connection(io, service).with_upgrades();
     tokio::pin!(connection);

@@ -3,6 +3,8 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -15,11 +17,28 @@ use tokio_io_timeout::TimeoutWriter;
 /// A refusal is often written before the request's body was read. Closing a socket with unread
 /// bytes in it makes the kernel reset the connection, and the client loses the answer that was
 /// on its way. So the write half is closed first, and what still comes is read and dropped until
-/// the client closes its end, for at most [`LINGER`] and [`LINGER_BYTES`].
+/// the client closes its end, for at most [`LINGER`] and [`LINGER_BYTES`]. Not where nothing can
+/// come: many clients close their end only when they want to send again, and a stop would wait.
 pub(super) struct Lingering<S> {
     inner: Pin<Box<TimeoutWriter<S>>>,
+    unread: Unread,
     lingers: bool,
     linger: Option<(Pin<Box<Sleep>>, usize)>,
+}
+
+/// Whether bytes may be on their way that nobody will read.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Unread(Arc<AtomicBool>);
+
+impl Unread {
+    /// Bytes have come, so more may; or, told by whoever has answered them, no more will.
+    pub(super) fn set(&self, unread: bool) {
+        self.0.store(unread, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 const LINGER: Duration = Duration::from_secs(2);
@@ -27,10 +46,10 @@ const LINGER_BYTES: usize = 1 << 20;
 
 impl<S: AsyncRead + AsyncWrite> Lingering<S> {
     /// Ends the connection when a write makes no progress for `stall`.
-    pub(super) fn new(stream: S, stall: Duration) -> Self {
+    pub(super) fn new(stream: S, stall: Duration, unread: Unread) -> Self {
         let mut inner = TimeoutWriter::new(stream);
         inner.set_timeout(Some(stall));
-        Self { inner: Box::pin(inner), lingers: true, linger: None }
+        Self { inner: Box::pin(inner), unread, lingers: true, linger: None }
     }
 
     /// For what is no longer HTTP: one direction of a tunnel may end long before the other, and
@@ -63,7 +82,12 @@ impl<S: AsyncRead + AsyncWrite> AsyncRead for Lingering<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.inner.as_mut().poll_read(cx, buf)
+        let before = buf.filled().len();
+        let polled = self.inner.as_mut().poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.unread.set(true);
+        }
+        polled
     }
 }
 
@@ -93,7 +117,7 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Lingering<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.lingers {
+        if !self.lingers || self.linger.is_none() && !self.unread.get() {
             return self.inner.as_mut().poll_shutdown(cx);
         }
         if self.linger.is_none() {
