@@ -56,7 +56,7 @@ fn requests_of_node_undici_are_signed() {
     let copy = installed("node").join("client.mjs");
     fs::copy(program("client.mjs"), &copy).expect("the program can be copied");
     // Once with fetch, once with request.
-    Stage::new().assert_signs_for(Command::new("node").arg(copy), 2);
+    Stage::new().assert_signs_for(Command::new(installed("bin/node")).arg(copy), 2);
 }
 
 #[test]
