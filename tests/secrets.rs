@@ -120,6 +120,29 @@ fn no_secret_is_in_what_debugging_prints() {
     assert_clean(&shown);
 }
 
+#[test]
+fn no_secret_is_in_what_a_panic_prints() {
+    let number = scalar("metasv", "/keys/test-a/private_key_hex");
+    let parse = || PrivateKey::parse(number.as_bytes(), Some(Algorithm::EcdsaSecp256k1), None);
+    let signer = LocalSigner::new(&parse().expect("the vectors have keys")).expect("it signs");
+    let secret = || Secret::new(BEARER.as_bytes().to_vec());
+    // An `expect` that fails prints the error with Debug, whatever it is.
+    let mut printed = Vec::new();
+    printed.push(panicked("Secret", move || Err::<(), _>(secret()).expect("it holds")));
+    printed.push(panicked("LocalSigner", move || Err::<(), _>(signer).expect("it holds")));
+    let key = parse().expect("the vectors have keys");
+    printed.push(panicked("PrivateKey", move || Err::<(), _>(key).expect("it holds")));
+    assert!(printed.iter().all(|(_, text)| text.starts_with(b"it holds: ")), "{printed:?}");
+    assert_clean(&printed);
+}
+
+/// What a panic of `work` would print, under a name.
+fn panicked(name: &str, work: impl FnOnce() + std::panic::UnwindSafe) -> (String, Vec<u8>) {
+    let payload = std::panic::catch_unwind(work).expect_err("it panics");
+    let text = payload.downcast::<String>().expect("a panic that formats has a text");
+    (name.to_owned(), text.into_bytes())
+}
+
 /// Three providers that verify, one of them by token.
 struct Stage {
     sinohope: Origin,
