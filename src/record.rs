@@ -112,8 +112,8 @@ impl Drop for Record {
             return;
         }
         self.metrics.request(self.route_name(), self.outcome(), self.code, self.upstream);
-        let ms =
-            |duration: Option<Duration>| duration.map(|d| (d.as_secs_f64() * 1e6).round() / 1e3);
+        // Whole microseconds: writing fractions takes longer than the rest of the line.
+        let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let outcome = if self.cut.is_some() { "cut" } else { self.outcome() };
         info!(
             target: "countersign::request",
@@ -127,9 +127,9 @@ impl Drop for Record {
             status = self.status,
             code = self.code,
             bytes = self.bytes,
-            sign_ms = ms(self.sign),
-            upstream_ms = ms(self.upstream),
-            total_ms = ms(Some(self.started.elapsed())),
+            sign_us = self.sign.map(us),
+            upstream_us = self.upstream.map(us),
+            total_us = us(self.started.elapsed()),
             cut = self.cut.as_deref(),
             "{outcome}"
         );
