@@ -126,18 +126,22 @@ fn no_secret_is_in_what_a_panic_prints() {
     let parse = || PrivateKey::parse(number.as_bytes(), Some(Algorithm::EcdsaSecp256k1), None);
     let signer = LocalSigner::new(&parse().expect("the vectors have keys")).expect("it signs");
     let secret = || Secret::new(BEARER.as_bytes().to_vec());
-    // An `expect` that fails prints the error with Debug, whatever it is.
-    let mut printed = Vec::new();
-    printed.push(panicked("Secret", move || Err::<(), _>(secret()).expect("it holds")));
-    printed.push(panicked("LocalSigner", move || Err::<(), _>(signer).expect("it holds")));
     let key = parse().expect("the vectors have keys");
-    printed.push(panicked("PrivateKey", move || Err::<(), _>(key).expect("it holds")));
+    let printed = [
+        panicked("Secret", secret()),
+        panicked("LocalSigner", signer),
+        panicked("PrivateKey", key),
+    ];
     assert!(printed.iter().all(|(_, text)| text.starts_with(b"it holds: ")), "{printed:?}");
     assert_clean(&printed);
 }
 
-/// What a panic of `work` would print, under a name.
-fn panicked(name: &str, work: impl FnOnce() + std::panic::UnwindSafe) -> (String, Vec<u8>) {
+/// What an `expect` that fails on `error` prints: the error with Debug, whatever it is.
+fn panicked<E: Debug>(name: &str, error: E) -> (String, Vec<u8>) {
+    let work = std::panic::AssertUnwindSafe(|| {
+        let result: Result<(), E> = std::hint::black_box(Err(error));
+        result.expect("it holds");
+    });
     let payload = std::panic::catch_unwind(work).expect_err("it panics");
     let text = payload.downcast::<String>().expect("a panic that formats has a text");
     (name.to_owned(), text.into_bytes())
