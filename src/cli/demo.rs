@@ -7,6 +7,7 @@ mod stage;
 use std::io::Write;
 
 use http::Method;
+use tokio::signal::unix::{SignalKind, signal};
 
 use self::client::{Answer, send};
 use self::stage::Stage;
@@ -48,7 +49,7 @@ async fn play(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {
     if !args.once {
         writeln!(out, "Serving until Ctrl-C.")?;
         out.flush()?;
-        tokio::signal::ctrl_c().await?;
+        stopped().await?;
     }
     let acts = ACTS.len();
     if failed > 0 {
@@ -56,6 +57,15 @@ async fn play(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {
     }
     writeln!(out, "{acts} of {acts} verdicts as they should be.")?;
     Ok(())
+}
+
+/// Returns at Ctrl-C, or when somebody else ends the program: the keys must not stay behind.
+async fn stopped() -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        interrupted = tokio::signal::ctrl_c() => interrupted,
+        _ = terminate.recv() => Ok(()),
+    }
 }
 
 /// One request and what should come of it.
