@@ -8,7 +8,7 @@ use http::Method;
 use crate::config::{HostPattern, Unrouted};
 use crate::outbound::origin_of;
 use crate::refusal::{Code, Refusal};
-use crate::route::{Found, Route};
+use crate::route::{Found, Route, wanders};
 use crate::snapshot::Snapshot;
 use crate::upstream::Origin;
 
@@ -127,7 +127,11 @@ fn named<'a>(
 fn outside(path: &str, method: &Method, routes: &[&Arc<Route>]) -> Refusal {
     let reach: Vec<_> = routes.iter().map(|r| format!("{} takes {}", r.name, r.reach())).collect();
     let detail = format!("{method} {path} is not covered: {}", reach.join("; "));
-    Refusal::new(Code::OutsideRoute, detail)
+    let refusal = Refusal::new(Code::OutsideRoute, detail);
+    if !wanders(path) {
+        return refusal;
+    }
+    refusal.remedy("Send the path without . and .. segments: a route with a path covers none that could lead out of it.")
 }
 
 /// Whether a request or tunnel to a host without a matching route may leave unsigned.

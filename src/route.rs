@@ -161,7 +161,54 @@ impl Routes {
 }
 
 /// Whether `prefix` covers `path` on segment borders: `/v1` covers `/v1` and `/v1/x`, not `/v10`.
+///
+/// A path that wanders is covered by `/` alone: `/v1/../v2` is signed and sent as it is written, and
+/// a provider that resolves it would carry out what the route leaves out.
 fn covers(prefix: &str, path: &str) -> bool {
+    if prefix != "/" && wanders(path) {
+        return false;
+    }
     let Some(rest) = path.strip_prefix(prefix) else { return false };
     rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/')
+}
+
+/// Whether a path has `.` or `..` for a segment, in any spelling that some server resolves:
+/// percent-encoded, with a backslash or an encoded slash for a border, with a parameter behind it.
+pub fn wanders(path: &str) -> bool {
+    if !path.contains(['.', '%']) {
+        return false;
+    }
+    let plain = path.to_ascii_lowercase().replace("%2e", ".");
+    let plain = plain.replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
+    plain.split('/').any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_end_where_segments_do_and_cover_no_path_that_wanders() {
+        for (prefix, path, covered) in [
+            ("/", "/", true),
+            ("/", "/v1/../v2", true),
+            ("/v1", "/v1", true),
+            ("/v1", "/v1/", true),
+            ("/v1", "/v1/x.json", true),
+            ("/v1", "/v1/..x/a...b/%2ex", true),
+            ("/v1", "/v10", false),
+            ("/v1", "/V1", false),
+            ("/v1", "/", false),
+            ("/v1", "/v1/..", false),
+            ("/v1", "/v1/../v2", false),
+            ("/v1", "/v1/./x", false),
+            ("/v1", "/v1/%2e%2E/v2", false),
+            ("/v1", "/v1/.%2e%2fv2", false),
+            ("/v1", "/v1/..%5Cv2", false),
+            ("/v1", "/v1/..\\v2", false),
+            ("/v1", "/v1/..;a=b/v2", false),
+        ] {
+            assert_eq!(covers(prefix, path), covered, "{path} under {prefix}");
+        }
+    }
 }

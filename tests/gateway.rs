@@ -91,6 +91,9 @@ fn what_a_route_leaves_out_is_refused_by_both_listeners() {
         ("GET", "/x/v1", 403),
         ("GET", "//v1", 403),
         ("GET", "/V1", 403),
+        ("GET", "/v1/../v2", 403),
+        ("GET", "/v1/%2E%2e/v2", 403),
+        ("GET", "/v1/..%2fv2", 403),
         ("POST", "/v1/x", 403),
     ];
     let mut passed = 0;
