@@ -79,11 +79,12 @@ impl Destination {
             (Some(_), Self::Host { name, port, .. }, _) => {
                 authority(name, port.filter(|port| ![80, 443].contains(port)))
             }
-            (_, _, Some(origin)) => origin.authority.to_string(),
-            (_, _, None) => {
+            // Without a host of its own, a route sends the upstream's.
+            (None, _, Some(origin)) => origin.authority.to_string(),
+            _ => {
                 let detail = "the gateway cannot tell which host of the route's pattern is meant";
                 return Err(Refusal::new(Code::OutsideRoute, detail)
-                    .remedy("Give the route an exact host, or an upstream."));
+                    .remedy("Give the route an exact host, or ask for the host through the forward listener."));
             }
         };
         let origin = match &route.origin {

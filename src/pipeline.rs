@@ -108,7 +108,6 @@ impl Pipeline {
         intake: Intake,
         record: &mut Record,
     ) -> Result<(Response<Incoming>, Option<Keep>), Refusal> {
-        record.method = intake.method.to_string();
         record.path = intake.target.path().to_owned();
         record.host = intake.destination.to_string();
         let route = intake.destination.route(snapshot, intake.target.path(), &intake.method)?;

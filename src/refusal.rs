@@ -23,7 +23,7 @@ use crate::upstream::{ForwardError, Phase};
 pub struct Refusal {
     /// Why.
     pub code: Code,
-    /// What happened to this request. Never contains secrets or anything an upstream sent.
+    /// What happened to this request. Never contains secrets or anything of an upstream's answer.
     pub detail: String,
     remedy: Option<String>,
     allow: Option<Box<str>>,

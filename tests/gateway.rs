@@ -77,6 +77,22 @@ fn a_route_without_a_host_sends_its_upstreams() {
 }
 
 #[test]
+fn a_route_for_many_hosts_sends_the_one_that_was_asked_for_and_never_another() {
+    let origin = Origin::start(providers());
+    let tables = config::metasv(&origin.url(), None).replace("apiv2.metasv.com", "*.metasv.com");
+    let proxy = Proxy::start(&config::proxy(&[tables]));
+    let through = "GET http://APIv2.metasv.com/x HTTP/1.1\r\nHost: h\r\n\r\n";
+    assert_eq!(Client::connect(proxy.forward_url()).exchange(through).status, 200);
+    // The gateway knows the route and not which of its hosts: the upstream's is none of them.
+    let at_gateway = format!("GET /metasv/x HTTP/1.1\r\nHost: {}\r\n\r\n", host(&proxy));
+    let reply = Client::connect(proxy.gateway_url()).exchange(at_gateway);
+    assert_eq!((reply.status, &reply.json()["code"]), (403, &"outside_route".into()));
+    let arrived = origin.arrived();
+    assert_eq!(arrived.len(), 1);
+    assert_eq!(arrived[0].values("Host"), ["apiv2.metasv.com"]);
+}
+
+#[test]
 fn what_a_route_leaves_out_is_refused_by_both_listeners() {
     let origin = Origin::start(providers());
     let narrow = "scheme = \"metasv\"\npath = \"/v1\"\nmethods = [\"GET\"]\n";

@@ -126,7 +126,7 @@ pub enum Unrouted {
 pub struct Limits {
     /// Bytes of a body that a scheme reads.
     pub signed_body: u64,
-    /// Connections open at once, on all listeners together.
+    /// Connections open at once, on the forward listener and the gateway together.
     pub connections: usize,
     /// Bytes of a request head.
     pub header: usize,

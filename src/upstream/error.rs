@@ -10,7 +10,7 @@ pub struct ForwardError {
     pub upstream: String,
     /// How far it came.
     pub phase: Phase,
-    /// What the system or the TLS library said. Nothing an upstream sent.
+    /// What the system or the TLS library said; of a certificate, its names. Nothing of an answer.
     pub reason: String,
 }
 
