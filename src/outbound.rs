@@ -99,8 +99,11 @@ impl Outbound {
         edits: Edits,
         idle: std::time::Duration,
     ) -> Result<(Request<Upload>, Option<Watch>), DressError> {
-        let Self { mut head, origin, payload } = self;
-        edits.apply(&mut head.headers);
+        let Self { mut head, origin, mut payload } = self;
+        if let Some(body) = edits.apply(&mut head.headers) {
+            payload = Payload::Whole(body);
+            frame(&mut head.headers, &payload, &head.method);
+        }
         let uri = join(&origin, &head.target).map_err(|_| DressError::Target)?;
         let (body, watch) = match payload {
             Payload::Empty => (Upload::whole(Bytes::new()), None),

@@ -153,6 +153,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// Whether this request's body must be in hand before it can be signed.
     fn body_need(&self, head: &Head) -> BodyNeed;
 
+    /// Whether only a WebSocket handshake makes sense here; anything else is refused before it
+    /// comes to this scheme.
+    fn wants_upgrade(&self) -> bool {
+        false
+    }
+
     /// The texts to be signed. Pure: same request, same moment, same answer. Headers this
     /// scheme owns are not looked at, so that it works on a request already signed too.
     fn canonicalise(
@@ -284,9 +290,12 @@ pub struct Proof {
     pub signature: Signature,
 }
 
-/// What a scheme changes in a request: headers set, one of each.
+/// What a scheme changes in a request: headers set, one of each, and the body replaced.
 #[derive(Debug, Default)]
-pub struct Edits(Vec<Edit>);
+pub struct Edits {
+    headers: Vec<Edit>,
+    body: Option<Bytes>,
+}
 
 /// One header to set.
 #[derive(Debug)]
@@ -324,19 +333,30 @@ impl Edits {
         let value = HeaderValue::from_bytes(value);
         let mut value = value.map_err(|_| SchemeError::Broken("a header value is not visible"))?;
         value.set_sensitive(true);
-        self.0.push(Edit { name, value, secret });
+        self.headers.push(Edit { name, value, secret });
         Ok(self)
+    }
+
+    /// Sends this body in place of the client's. Only for a scheme that was given the whole one.
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        Self { body: Some(body.into()), ..self }
     }
 
     /// The headers to set, in order.
     pub fn iter(&self) -> impl Iterator<Item = &Edit> {
-        self.0.iter()
+        self.headers.iter()
     }
 
-    /// Puts the headers into `map`.
-    pub fn apply(self, map: &mut HeaderMap) {
-        for edit in self.0 {
+    /// The body to send, where it is not the client's.
+    pub fn new_body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// Puts the headers into `map` and gives the body to send, where it is not the client's.
+    pub fn apply(self, map: &mut HeaderMap) -> Option<Bytes> {
+        for edit in self.headers {
             map.insert(edit.name, edit.value);
         }
+        self.body
     }
 }

@@ -72,7 +72,10 @@ impl Dialect {
         let edits =
             self.scheme.assemble(request.signable(self.scheme.as_ref()), moment, signatures);
         let mut signed = request.clone();
-        edits.expect("what was signed can be assembled").apply(&mut signed.head.headers);
+        let edits = edits.expect("what was signed can be assembled");
+        if let Some(body) = edits.apply(&mut signed.head.headers) {
+            signed.body = body;
+        }
         signed
     }
 
