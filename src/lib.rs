@@ -12,6 +12,7 @@
 //! - [`destination`] and [`route`] find the route, [`body`] holds or streams the body, [`outbound`] dresses the
 //!   request for the road;
 //! - [`scheme`] is what a provider wants signed, [`keys`] what signs it, [`moment`] when;
+//! - [`tls`] vouches for the hosts of routes to clients that speak HTTPS;
 //! - [`upstream`] sends it, [`refusal`] is every way the proxy says no, [`record`] and [`metrics`]
 //!   what is written down.
 //!
@@ -37,5 +38,6 @@ pub mod secret;
 pub mod server;
 pub mod snapshot;
 pub mod standin;
+pub mod tls;
 pub mod upstream;
 pub mod verification;

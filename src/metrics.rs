@@ -50,6 +50,7 @@ pub struct Metrics {
     reloads: Family<ByResult, Counter>,
     connections: Gauge,
     tunnels: Gauge,
+    leaves_minted: Counter,
 }
 
 impl Default for Metrics {
@@ -66,6 +67,7 @@ impl Default for Metrics {
             reloads: Family::default(),
             connections: Gauge::default(),
             tunnels: Gauge::default(),
+            leaves_minted: Counter::default(),
         };
         let requests = metrics.requests.clone();
         registry.register("requests", "Requests by route and what came of them", requests);
@@ -78,6 +80,8 @@ impl Default for Metrics {
         registry.register("reloads", "Reloads by result", metrics.reloads.clone());
         registry.register("connections", "Client connections open", metrics.connections.clone());
         registry.register("tunnels", "CONNECT tunnels open", metrics.tunnels.clone());
+        let minted = metrics.leaves_minted.clone();
+        registry.register("leaves_minted", "Certificates made for intercepted hosts", minted);
         Self { registry, ..metrics }
     }
 }
@@ -120,6 +124,11 @@ impl Metrics {
     /// Counts a tunnel for as long as the guard lives.
     pub fn tunnel(&self) -> Open {
         Open::new(&self.tunnels)
+    }
+
+    /// Where the certificates made for intercepted hosts are counted.
+    pub fn leaves_minted(&self) -> Counter {
+        self.leaves_minted.clone()
     }
 
     /// The exposition text.

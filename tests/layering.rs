@@ -170,8 +170,13 @@ const LAYERS: &[Layer] = &[
         "bytes on their way; the record is told when the last has gone",
     ),
     layer(
+        "tls",
+        &[all("secret")],
+        "certificates and the crypto provider; whose hosts they are is nothing to it",
+    ),
+    layer(
         "upstream",
-        &[only("body", &["StreamError", "Upload"])],
+        &[only("body", &["StreamError", "Upload"]), only("tls", &["provider"])],
         "sends what it is given and knows nothing of signatures",
     ),
     layer(

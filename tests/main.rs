@@ -3,6 +3,7 @@
 mod absolute_form;
 mod access;
 mod answers;
+mod authority;
 mod bodies;
 mod cli;
 mod clients;

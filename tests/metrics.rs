@@ -61,6 +61,7 @@ fn every_metric_has_a_name_a_kind_and_a_line_of_help() {
         ("reloads", "counter"),
         ("connections", "gauge"),
         ("tunnels", "gauge"),
+        ("leaves_minted", "counter"),
     ] {
         assert!(text.contains(&format!("# TYPE countersign_{name} {kind}\n")), "{name}: {text}");
         assert!(text.contains(&format!("# HELP countersign_{name} ")), "{name}: {text}");

@@ -7,10 +7,7 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 
-/// The one TLS crypto provider, passed explicitly to every builder.
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
-}
+use crate::tls::provider;
 
 /// Trust in the certificates of a PEM file, in place of all others.
 ///

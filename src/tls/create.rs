@@ -1,0 +1,154 @@
+//! Making an authority that is worth its routed hosts and nothing else.
+
+use std::net::IpAddr;
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints,
+};
+
+use super::authority::CaKey;
+use super::certificate::seconds;
+use super::{BACKDATED, CaError, date, serial};
+use crate::secret::Secret;
+
+/// What an authority is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct NewAuthority<'a> {
+    /// The names, `*.` names and addresses (without brackets) that it may vouch for; all there
+    /// are, when empty.
+    ///
+    /// A name also permits every name below it: RFC 5280, 4.2.1.10 has no other form. For
+    /// `*.example.com` the constraint is `example.com`.
+    pub hosts: &'a [String],
+    /// From when on, in milliseconds since the Unix epoch; an hour is added before it.
+    pub unix_ms: u64,
+    /// For how long.
+    pub days: u32,
+}
+
+impl NewAuthority<'_> {
+    /// The self-signed certificate in PEM, for a private key in PEM.
+    ///
+    /// Names that are not constrained are out of reach by their form: whichever of host names,
+    /// IPv4 and IPv6 addresses no host needs is excluded whole. Constraints on mail addresses and
+    /// URIs are not needed: the extended key usage `serverAuth` is binding for what a CA signs,
+    /// and who checks a server looks at host names and addresses alone.
+    ///
+    /// # Errors
+    ///
+    /// When the key cannot sign certificates.
+    pub fn certificate(&self, key: &Secret) -> Result<String, CaError> {
+        let key = CaKey::read(key)?;
+        let now = seconds(self.unix_ms);
+        let made = date(now);
+        let mut params = CertificateParams::default();
+        params.not_before = date(now - BACKDATED);
+        params.not_after = date(now.saturating_add(i64::from(self.days) * 86_400));
+        params.serial_number = Some(serial());
+        params.distinguished_name = DistinguishedName::new();
+        let name = format!("countersign local CA {}", made.date());
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.distinguished_name.push(DnType::OrganizationalUnitName, summary(self.hosts));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.name_constraints = (!self.hosts.is_empty()).then(|| constraints(self.hosts));
+        let certificate = params.self_signed(&key).map_err(|error| {
+            CaError::new(format!("cannot sign a certificate: {error}"), "make a new key")
+        })?;
+        Ok(certificate.pem())
+    }
+}
+
+fn constraints(hosts: &[String]) -> NameConstraints {
+    let mut permitted = Vec::new();
+    let (mut names, mut v4, mut v6) = (false, false, false);
+    for host in hosts {
+        let subtree = match host.parse::<IpAddr>() {
+            Ok(address) => {
+                if address.is_ipv4() {
+                    v4 = true;
+                } else {
+                    v6 = true;
+                }
+                let bits = if address.is_ipv4() { 32 } else { 128 };
+                GeneralSubtree::IpAddress(CidrSubnet::from_addr_prefix(address, bits))
+            }
+            Err(_) => {
+                names = true;
+                GeneralSubtree::DnsName(host.strip_prefix("*.").unwrap_or(host).to_owned())
+            }
+        };
+        if !permitted.contains(&subtree) {
+            permitted.push(subtree);
+        }
+    }
+    let unused = [
+        (names, GeneralSubtree::DnsName(String::new())),
+        (v4, GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([0; 4], 0))),
+        (v6, GeneralSubtree::IpAddress(CidrSubnet::from_v6_prefix([0; 16], 0))),
+    ];
+    let excluded = unused.into_iter().filter(|(used, _)| !used).map(|(_, all)| all).collect();
+    NameConstraints { permitted_subtrees: permitted, excluded_subtrees: excluded }
+}
+
+/// The hosts as far as they fit, so that whoever finds the certificate among others knows what it
+/// is for.
+fn summary(hosts: &[String]) -> String {
+    if hosts.is_empty() {
+        return "for every host".to_owned();
+    }
+    let all = format!("for {}", hosts.join(", "));
+    if all.len() <= LONGEST_NAME {
+        return all;
+    }
+    let rest = hosts.len() - 1;
+    let first = match rest {
+        0 => format!("for {}", hosts[0]),
+        _ => format!("for {} and {rest} more", hosts[0]),
+    };
+    if first.len() <= LONGEST_NAME { first } else { format!("for {} hosts", hosts.len()) }
+}
+
+/// X.520's bound for such names, which some readers hold certificates to.
+pub(super) const LONGEST_NAME: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_summary_fits_a_name() {
+        let long = format!("{}.example.com", "a".repeat(60));
+        let cases = [
+            (&[][..], "for every host"),
+            (&["a.com", "*.b.com"], "for a.com, *.b.com"),
+            (&["a.com", &long], "for a.com and 1 more"),
+            (&[&long, "a.com"], "for 2 hosts"),
+            (&[&long], "for 1 hosts"),
+        ];
+        for (hosts, expected) in cases {
+            let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+            assert_eq!(summary(&hosts), expected);
+        }
+    }
+
+    #[test]
+    fn forms_that_no_host_has_are_excluded_whole() {
+        let cases = [
+            (&["a.com"][..], 1, 2),
+            (&["a.com", "*.a.com"], 1, 2),
+            (&["192.0.2.1"], 1, 2),
+            (&["2001:db8::1"], 1, 2),
+            (&["a.com", "192.0.2.1"], 2, 1),
+            (&["a.com", "192.0.2.1", "::1"], 3, 0),
+        ];
+        for (hosts, permitted, excluded) in cases {
+            let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
+            let made = constraints(&hosts);
+            let found = (made.permitted_subtrees.len(), made.excluded_subtrees.len());
+            assert_eq!(found, (permitted, excluded), "{hosts:?}");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! TLS in the middle: the one crypto provider, and the local certificate authority whose leaves
+//! are shown to clients that asked for a routed host.
+//!
+//! The authority is meant to be worth little to a thief: it is constrained to the hosts that have
+//! routes ([`NewAuthority`]), its key signs and is never seen ([`Authority`]), and what it signs
+//! lives for days ([`Leaves`]).
+
+mod authority;
+mod certificate;
+mod constraints;
+mod create;
+mod leaves;
+
+use std::fmt;
+use std::sync::{Arc, LazyLock};
+
+use rustls::crypto::CryptoProvider;
+
+pub use authority::{Authority, MintError};
+pub use certificate::CaCertificate;
+pub use create::NewAuthority;
+pub use leaves::{LeafSettings, Leaves};
+
+/// The one TLS crypto provider, passed explicitly to every builder.
+pub fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> =
+        LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
+    Arc::clone(&PROVIDER)
+}
+
+/// Why a certificate or a key cannot serve as the authority's.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct CaError {
+    /// What is wrong; goes on from the name of the file or entry.
+    pub what: String,
+    /// What to do about it.
+    pub fix: String,
+}
+
+impl CaError {
+    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.into(), fix: fix.into() }
+    }
+}
+
+impl fmt::Display for CaError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.what)
+    }
+}
+
+impl std::error::Error for CaError {}
+
+/// How far the clock of a client may be behind ours, in seconds: what is made now is valid since
+/// then.
+const BACKDATED: i64 = 3_600;
+
+/// Sixteen random bytes, positive and without a leading zero as a number (RFC 5280, 4.1.2.2).
+fn serial() -> rcgen::SerialNumber {
+    let mut bytes = [0; 16];
+    aws_lc_rs::rand::fill(&mut bytes).expect("the system has random numbers");
+    bytes[0] = bytes[0] & 0x7f | 0x40;
+    bytes.to_vec().into()
+}
+
+/// A time as certificates have it. Years past 9999 have no form there.
+fn date(unix: i64) -> time::OffsetDateTime {
+    const LAST: i64 = 253_402_300_799;
+    time::OffsetDateTime::from_unix_timestamp(unix.clamp(0, LAST)).expect("it is in range")
+}
