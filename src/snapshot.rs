@@ -15,6 +15,7 @@ use crate::config::{Config, ConfigError, ConfigErrors, Limits, Timeouts, Unroute
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::route::Routes;
+use crate::tls::Leaves;
 use crate::upstream::{OwnAddresses, Upstream};
 
 /// Everything a request needs, ready to be used without I/O.
@@ -32,6 +33,10 @@ pub struct Snapshot {
     pub unrouted: Unrouted,
     /// Connections to hosts that no route names.
     pub passing: Arc<Upstream>,
+    /// Certificates for the hosts of routes, where `[intercept]` is written.
+    pub leaves: Option<Arc<Leaves>>,
+    /// What is allowed and should be known, in the order of the file.
+    pub warnings: Vec<ConfigError>,
     /// Every key, opened and tested.
     pub keys: Vec<LiveKey>,
     /// Every pool, for the next snapshot to take over.

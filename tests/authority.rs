@@ -1,6 +1,7 @@
 //! The local certificate authority: what it may vouch for, judged by verifiers that are not ours,
 //! and the leaves it makes.
 
+mod configured;
 mod leaves;
 mod made;
 mod tools;

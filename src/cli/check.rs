@@ -16,6 +16,10 @@ pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
     }
     let surroundings = Surroundings::default();
     let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;
+    for warning in &snapshot.warnings {
+        let one = ConfigErrors::new(config.path.clone(), vec![warning.clone()]);
+        writeln!(out, "warning: {one}")?;
+    }
     let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
     let path = path.display();
     writeln!(out, "{path}: {} and {}, all good", plural(routes, "route"), plural(keys, "key"))?;

@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, log, runtime};
-use crate::config::Config;
+use crate::config::{Config, ConfigErrors};
 use crate::moment::Moments;
 use crate::pipeline::Pipeline;
 use crate::server::{Bound, Listener, Role, Server};
@@ -23,6 +23,7 @@ pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
 async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
     let surroundings = Surroundings::default();
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
+    warn_of(&config, &snapshot);
     let listeners = bind(&config).await?;
     let announced = announce(&snapshot, &listeners, out);
     let snapshots = Snapshots::new(snapshot);
@@ -116,6 +117,7 @@ async fn reload(
         match built {
             Ok((config, snapshot)) => {
                 warn_of_the_fixed(&started, &config);
+                warn_of(&config, &snapshot);
                 let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
                 snapshots.replace(snapshot);
                 tracing::info!(routes, keys, "reloaded");
@@ -127,6 +129,14 @@ async fn reload(
                 tracing::error!("not reloaded: the configuration from before stays in use");
             }
         }
+    }
+}
+
+/// Writes what is allowed and should be known into the log.
+fn warn_of(config: &Config, snapshot: &Snapshot) {
+    let warnings = ConfigErrors::new(config.path.clone(), snapshot.warnings.clone());
+    for line in warnings.to_string().lines() {
+        tracing::warn!("{line}");
     }
 }
 

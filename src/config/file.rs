@@ -31,6 +31,7 @@ use crate::scheme::Entry;
 pub(super) struct File {
     pub(super) listen: Listen,
     pub(super) access: Access,
+    pub(super) intercept: Intercept,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     /// `[nonces] replica`.
@@ -63,6 +64,7 @@ pub(super) fn read(report: &Report<'_>) -> Option<File> {
     Some(Table::root(report, document.get_ref(), |file| File {
         listen: file.table("listen", listen),
         access: file.table("access", access),
+        intercept: file.table("intercept", intercept),
         limits: file.table("limits", limits),
         timeouts: file.table("timeouts", timeouts),
         replica: file.table("nonces", |table| {
@@ -118,6 +120,31 @@ fn access(table: &mut Table<'_>) -> Access {
         origins: table.list(origins, units::origin),
         hosts: table.list(hosts, values::own_host),
         unrouted: table.parsed(Key::string("unrouted", "\"refuse\""), values::one_of(&unrouted)),
+    }
+}
+
+/// `[intercept]`.
+#[derive(Debug)]
+pub(super) struct Intercept {
+    pub(super) ca_cert: Field<String>,
+    pub(super) ca_key: Field<String>,
+    pub(super) leaf_lifetime: Field<Duration>,
+    pub(super) leaf_cache: Field<u64>,
+}
+
+fn intercept(table: &mut Table<'_>) -> Intercept {
+    let (ca_cert, ca_key) =
+        (Key::string("ca_cert", "\"ca.pem\""), Key::string("ca_key", "\"intercept_ca\""));
+    let found = (table.parsed(ca_cert, values::text), table.parsed(ca_key, values::text));
+    // Without the table there is no interception, and nothing is missing.
+    let written = table.at().is_some();
+    let require = |key, field| if written { table.require(key, field) } else { field };
+    let (ca_cert, ca_key) = (require(ca_cert, found.0), require(ca_key, found.1));
+    Intercept {
+        ca_cert,
+        ca_key,
+        leaf_lifetime: table.parsed(Key::duration("leaf_lifetime", "\"7d\""), units::duration),
+        leaf_cache: table.count(Key::count("leaf_cache", "1024")),
     }
 }
 

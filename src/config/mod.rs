@@ -35,6 +35,8 @@ pub struct Config {
     pub listen: Listen,
     /// `[access]`.
     pub access: Access,
+    /// `[intercept]`, where it is written.
+    pub intercept: Option<Intercept>,
     /// `[limits]`.
     pub limits: Limits,
     /// `[timeouts]`.
@@ -119,6 +121,23 @@ pub enum Unrouted {
     Refuse,
     /// It is forwarded as it is; CONNECT becomes a blind tunnel.
     Pass,
+}
+
+/// What HTTPS is ended with for hosts that have a route.
+#[derive(Clone, Debug)]
+pub struct Intercept {
+    /// A PEM file: the authority's certificate, then those that signed it, if any.
+    pub ca_cert: PathBuf,
+    /// The `[secrets]` entry with the authority's private key in PEM.
+    pub ca_key: String,
+    /// How long a certificate for a host is valid.
+    pub leaf_lifetime: Duration,
+    /// How many hosts' certificates are kept.
+    pub leaf_cache: usize,
+    /// Where `ca_cert` is written.
+    pub ca_cert_at: Location,
+    /// Where `ca_key` is written.
+    pub ca_key_at: Location,
 }
 
 /// What a request may cost.
@@ -233,7 +252,7 @@ pub struct Route {
     /// A name in [`Config::upstreams`]; without one, requests go to `https://` and the host.
     pub upstream: Option<String>,
     /// Where the table is written, and each of its fields, for errors found while binding:
-    /// `keys.signer`, `params.remove`.
+    /// `host`, `keys.signer`, `params.remove`.
     pub at: Location,
     /// Where each field is written.
     pub fields: BTreeMap<String, Location>,

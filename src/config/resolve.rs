@@ -4,6 +4,7 @@
 //! Every check reports and goes on, so that a file is mended in one go. The result of a file
 //! with problems is thrown away; it only has to exist, not to be right.
 
+mod intercept;
 mod listen;
 mod routes;
 mod stores;
@@ -80,6 +81,7 @@ impl Resolver<'_> {
             path: path.to_owned(),
             listen: self.listen(),
             access: self.access(),
+            intercept: self.intercept(),
             limits: self.limits(),
             timeouts: self.timeouts(),
             replica: or(&self.file.replica, Replica::ALONE),
@@ -165,6 +167,8 @@ fn whole(number: u64) -> usize {
 // What holds where nothing is written. `proxy.toml.example` shows each as `#name = value`.
 const UNROUTED: Unrouted = Unrouted::Refuse;
 const ALLOWED: [&str; 2] = ["127.0.0.0/8", "::1/128"];
+const LEAF_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
+const LEAF_CACHE: u64 = 1024;
 const SIGNED_BODY: u64 = 1 << 20;
 const CONNECTIONS: u64 = 1024;
 const HEADER: u64 = 32 << 10;

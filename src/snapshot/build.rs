@@ -1,5 +1,7 @@
 //! Config → Snapshot. Collects every problem before it gives up.
 
+mod intercept;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ pub(super) async fn build(
     surroundings: &Surroundings,
     previous: Option<&Snapshot>,
 ) -> Result<Snapshot, ConfigErrors> {
-    let mut builder = Builder { config, surroundings, previous, errors: Vec::new(), public: None };
+    let mut builder = Builder::new(config, surroundings, previous);
     let stores = builder.stores();
     let keys = builder.keys(&stores).await;
     let secrets = builder.secrets(&stores).await;
@@ -29,6 +31,7 @@ pub(super) async fn build(
     let passing = builder.pool(config::DIRECT_IDLE_CONNECTIONS, None, None, None);
     let routes = builder.routes(&keys, &secrets, &upstreams, passing.as_ref());
     let access = builder.access(&secrets);
+    let leaves = builder.leaves(&secrets);
     let Some(passing) = passing.filter(|_| builder.errors.is_empty()) else {
         return Err(ConfigErrors::new(config.path.clone(), builder.errors));
     };
@@ -39,6 +42,8 @@ pub(super) async fn build(
     Ok(Snapshot {
         routes: Routes::new(routes),
         access,
+        leaves,
+        warnings: builder.warnings,
         limits: config.limits.clone(),
         timeouts: config.timeouts.clone(),
         unrouted: config.access.unrouted,
@@ -51,12 +56,12 @@ pub(super) async fn build(
 /// Opens what a configuration that is not right names all the same: keys, secrets, certificates.
 pub(super) async fn problems(config: &Config) -> Vec<ConfigError> {
     let surroundings = &Surroundings::default();
-    let mut builder =
-        Builder { config, surroundings, previous: None, errors: Vec::new(), public: None };
+    let mut builder = Builder::new(config, surroundings, None);
     let stores = builder.stores();
     builder.keys(&stores).await;
-    builder.secrets(&stores).await;
+    let secrets = builder.secrets(&stores).await;
     builder.upstreams();
+    builder.leaves(&secrets);
     builder.errors
 }
 
@@ -65,6 +70,7 @@ struct Builder<'a> {
     surroundings: &'a Surroundings,
     previous: Option<&'a Snapshot>,
     errors: Vec<ConfigError>,
+    warnings: Vec<ConfigError>,
     /// Trust in the public roots: read once, when something needs it.
     public: Option<Arc<ClientConfig>>,
 }
@@ -74,7 +80,16 @@ type Keys = BTreeMap<String, Arc<dyn Signer>>;
 type Secrets = BTreeMap<String, Arc<Secret>>;
 type Upstreams = BTreeMap<String, (Arc<Upstream>, Origin)>;
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    fn new(
+        config: &'a Config,
+        surroundings: &'a Surroundings,
+        previous: Option<&'a Snapshot>,
+    ) -> Self {
+        let (errors, warnings) = (Vec::new(), Vec::new());
+        Self { config, surroundings, previous, errors, warnings, public: None }
+    }
+
     fn error(&mut self, at: Location, what: String, fix: impl Into<String>) {
         self.errors.push(ConfigError { at: Some(at), what, fix: fix.into() });
     }

@@ -29,6 +29,9 @@ impl Resolver<'_> {
         let scheme = *written.scheme.value()?;
         let scope = Scope { name, at: written.at, scheme };
         let mut fields = BTreeMap::new();
+        if let Some(host) = written.host.get() {
+            fields.insert("host".to_owned(), host.at);
+        }
         Some(Route {
             host: written.host.value().cloned(),
             path: or(&written.path, ROUTE_PATH.into()),

@@ -34,7 +34,7 @@ fn the_example_shows_the_defaults() {
             _ => line,
         })
         .collect();
-    assert_eq!(shown, 21);
+    assert_eq!(shown, 23);
     let written = resolve(&uncommented.join("\n"));
     assert_eq!(without_places(written), without_places(resolve(&example)));
 }
@@ -61,6 +61,9 @@ fn the_examples_in_the_example_resolve() {
     let config = resolve(&uncommented.join("\n"));
     assert_eq!(config.routes.len(), 4);
     assert_eq!(config.access.tokens.as_deref(), Some("client_tokens"));
+    let intercept = config.intercept.expect("[intercept]");
+    assert_eq!(intercept.ca_cert, Path::new("/etc/countersign/ca.pem"));
+    assert_eq!(intercept.ca_key, "intercept_ca");
     let ca = config.upstreams["staging"].ca.as_deref();
     assert_eq!(ca, Some(Path::new("/etc/countersign/staging-ca.pem")));
 }
@@ -92,6 +95,8 @@ fn every_number_comes_from_its_own_key() {
         drain: Duration::from_secs(86_400),
     };
     assert_eq!(config.timeouts, timeouts);
+    let intercept = config.intercept.expect("[intercept]");
+    assert_eq!((intercept.leaf_lifetime, intercept.leaf_cache), (Duration::from_secs(7_200), 9));
     assert_eq!(config.replica.to_string(), "2/4");
     assert_eq!(config.routes["sinohope"].params["remove"], "ascii_whitespace");
     assert_eq!(config.log.level, "warn,countersign::pipeline=trace");
@@ -134,7 +139,7 @@ fn bad_files_print_every_problem_to_the_letter() {
         let expected = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
         assert!(found == expected, "{}:\n{found}--- expected:\n{expected}", path.display());
     }
-    assert_eq!(files.len(), 24);
+    assert_eq!(files.len(), 25);
 }
 
 #[test]
@@ -182,7 +187,8 @@ fn fields_say_where_they_are_written() {
     assert_eq!(route.at, at(5, 3));
     assert_eq!(route.fields["keys.signer"], at(8, 19));
     assert_eq!(route.fields["params.remove"], at(9, 19));
-    assert_eq!(route.fields.len(), 2);
+    assert_eq!(route.fields["host"], at(6, 8));
+    assert_eq!(route.fields.len(), 3);
 }
 
 fn example() -> String {

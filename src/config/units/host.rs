@@ -67,6 +67,13 @@ impl HostPattern {
         rest.is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(&self.name))
     }
 
+    /// The name alone, as certificates have it: lower-case, `*.` before a wildcard's, no brackets,
+    /// no port.
+    pub fn name(&self) -> String {
+        let star = if self.wildcard { "*." } else { "" };
+        format!("{star}{}", self.name.trim_start_matches('[').trim_end_matches(']'))
+    }
+
     /// Whether it stands for every host one label below a name.
     pub fn is_wildcard(&self) -> bool {
         self.wildcard

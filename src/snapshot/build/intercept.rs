@@ -1,0 +1,91 @@
+//! The certificate authority that ends HTTPS, and its leaves.
+
+use std::sync::Arc;
+
+use super::{Builder, Secrets};
+use crate::config::{ConfigError, Intercept};
+use crate::moment::unix_ms;
+use crate::tls::{Authority, CaCertificate, LeafSettings, Leaves};
+
+impl Builder<'_> {
+    /// The leaves of `[intercept]`: the previous snapshot's, where they would be the same.
+    pub(super) fn leaves(&mut self, secrets: &Secrets) -> Option<Arc<Leaves>> {
+        let intercept = self.config.intercept.as_ref()?;
+        let certificate = self.ca_certificate(intercept)?;
+        self.check_hosts(intercept, &certificate);
+        self.warn_of_reach(intercept, &certificate);
+        // A secret that is not there has had its own error.
+        let key = secrets.get(&intercept.ca_key)?;
+        let authority = match Authority::new(certificate, key) {
+            Ok(authority) => authority,
+            Err(error) => {
+                let what = format!("intercept.ca_key: the secret \"{}\" {error}", intercept.ca_key);
+                self.error(intercept.ca_key_at, what, error.fix);
+                return None;
+            }
+        };
+        let settings =
+            LeafSettings { lifetime: intercept.leaf_lifetime, cache: intercept.leaf_cache };
+        let known = self.previous.and_then(|previous| previous.leaves.as_ref());
+        if let Some(known) = known.filter(|known| known.are_of(&authority, settings)) {
+            return Some(Arc::clone(known));
+        }
+        let minted = self.surroundings.metrics.leaves_minted();
+        match Leaves::new(authority, settings, unix_ms, minted) {
+            Ok(leaves) => Some(Arc::new(leaves)),
+            Err(error) => {
+                self.error(intercept.ca_key_at, error.to_string(), "try again");
+                None
+            }
+        }
+    }
+
+    fn ca_certificate(&mut self, intercept: &Intercept) -> Option<CaCertificate> {
+        let (path, at) = (intercept.ca_cert.display(), intercept.ca_cert_at);
+        let read = std::fs::read(&intercept.ca_cert);
+        let pem = match read {
+            Ok(pem) => pem,
+            Err(error) => {
+                let fix = "make a CA with `countersign ca new`, or name the file of one";
+                self.error(at, format!("intercept.ca_cert: {path}: {error}"), fix);
+                return None;
+            }
+        };
+        let certificate = CaCertificate::read(&pem);
+        let usable = certificate.and_then(|c| c.check_time(unix_ms()).map(|()| c));
+        match usable {
+            Ok(certificate) => Some(certificate),
+            Err(error) => {
+                self.error(at, format!("intercept.ca_cert: {path} {error}"), error.fix);
+                None
+            }
+        }
+    }
+
+    /// A host that the authority may not vouch for would fail at every client.
+    fn check_hosts(&mut self, intercept: &Intercept, certificate: &CaCertificate) {
+        let config = self.config;
+        for (name, route) in &config.routes {
+            let Some(host) = route.host.as_ref().map(|host| host.name()) else { continue };
+            if certificate.permits(&host) {
+                continue;
+            }
+            let path = intercept.ca_cert.display();
+            let what = format!("routes.{name}: the CA in {path} may not vouch for {host}");
+            let fix = "move the CA's certificate and key away, run `countersign ca new`, and have \
+                       clients trust the new one";
+            self.error(route.fields.get("host").copied().unwrap_or(route.at), what, fix);
+        }
+    }
+
+    fn warn_of_reach(&mut self, intercept: &Intercept, certificate: &CaCertificate) {
+        let Some(reach) = certificate.unlimited() else { return };
+        let path = intercept.ca_cert.display();
+        let what = format!(
+            "intercept.ca_cert: the CA in {path} may vouch for {reach}, so whoever steals its key \
+             can pose as any of them to those who trust it"
+        );
+        let fix = "`countersign ca new` makes one that is constrained to the routes' hosts".into();
+        self.warnings.push(ConfigError { at: Some(intercept.ca_cert_at), what, fix });
+    }
+}
