@@ -6,6 +6,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -212,6 +213,8 @@ impl Body for Upload {
 pub struct Reply {
     source: Source,
     record: Option<Box<Record>>,
+    /// Tells, for as long as it lives, that an answer is on its way.
+    held: Option<Arc<()>>,
 }
 
 #[derive(Debug)]
@@ -223,7 +226,7 @@ enum Source {
 impl Reply {
     /// An answer of our own.
     pub fn whole(body: Bytes, record: Option<Box<Record>>) -> Self {
-        Self { source: Source::Whole(Full::new(body)), record }
+        Self { source: Source::Whole(Full::new(body)), record, held: None }
     }
 
     /// The upstream's answer, streamed.
@@ -233,7 +236,13 @@ impl Reply {
         upload: Option<Keep>,
         record: Option<Box<Record>>,
     ) -> Self {
-        Self { source: Source::Stream { body, idle: Idle::new(idle), upload }, record }
+        let source = Source::Stream { body, idle: Idle::new(idle), upload };
+        Self { source, record, held: None }
+    }
+
+    /// Keeps `held` until the answer is over: a connection counts what is under way by it.
+    pub fn hold(&mut self, held: Arc<()>) {
+        self.held = Some(held);
     }
 
     /// Whether bytes of the request may still be on their way when this is written: an answer of

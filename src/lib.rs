@@ -13,8 +13,8 @@
 //!   request for the road;
 //! - [`scheme`] is what a provider wants signed, [`keys`] what signs it, [`moment`] when;
 //! - [`tls`] vouches for the hosts of routes to clients that speak HTTPS;
-//! - [`upstream`] sends it, [`refusal`] is every way the proxy says no, [`record`] and [`metrics`]
-//!   what is written down.
+//! - [`upstream`] sends it, [`tunnel`] carries WebSockets, [`refusal`] is every way the proxy says
+//!   no, [`record`] and [`metrics`] what is written down.
 //!
 //! Beside the road: [`config`] is what was written and what will run, [`snapshot`] what it
 //! becomes, [`secret`] what must not be seen, and [`cli`] what a person meets.
@@ -39,5 +39,6 @@ pub mod server;
 pub mod snapshot;
 pub mod standin;
 pub mod tls;
+pub mod tunnel;
 pub mod upstream;
 pub mod verification;

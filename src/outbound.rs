@@ -4,7 +4,7 @@
 //! is how other signing proxies came to send signatures that did not match.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, UPGRADE};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderName, Method, Request};
 use hyper::body::Incoming;
@@ -33,6 +33,7 @@ pub struct Outbound {
     head: Head,
     origin: Origin,
     payload: Payload,
+    upgrade: bool,
 }
 
 static NO_BODY: Bytes = Bytes::new();
@@ -71,7 +72,19 @@ impl Outbound {
         headers.insert(HOST, HeaderValue::from_str(&host).map_err(|_| DressError::Host)?);
         frame(&mut headers, &payload, &method);
         let target = prefixed(&origin.base_path, target)?;
-        Ok(Self { head: Head { method, host, target, headers }, origin, payload })
+        let head = Head { method, host, target, headers };
+        Ok(Self { head, origin, payload, upgrade: false })
+    }
+
+    /// Asks for a WebSocket: the two headers that ask are of one connection only, so the client's
+    /// own have been removed. Not signed, and not for schemes to see.
+    pub fn upgrading(self) -> Self {
+        Self { upgrade: true, ..self }
+    }
+
+    /// Whether it asks for a WebSocket.
+    pub fn upgrades(&self) -> bool {
+        self.upgrade
     }
 
     /// Where it goes.
@@ -99,10 +112,13 @@ impl Outbound {
         edits: Edits,
         idle: std::time::Duration,
     ) -> Result<(Request<Upload>, Option<Watch>), DressError> {
-        let Self { mut head, origin, mut payload } = self;
+        let Self { mut head, origin, mut payload, upgrade } = self;
         if let Some(body) = edits.apply(&mut head.headers) {
             payload = Payload::Whole(body);
             frame(&mut head.headers, &payload, &head.method);
+        }
+        if upgrade {
+            switch(&mut head.headers);
         }
         let uri = join(&origin, &head.target).map_err(|_| DressError::Target)?;
         let (body, watch) = match payload {
@@ -130,6 +146,12 @@ pub fn origin_of(host: &str, https: bool) -> Result<Origin, DressError> {
     let authority: Authority = host.parse().map_err(|_| DressError::Host)?;
     let scheme = if https { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
     Ok(Origin { scheme, authority, base_path: String::new() })
+}
+
+/// States the switch to WebSocket, in a request or in the answer that agrees to it.
+pub fn switch(headers: &mut HeaderMap) {
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
 /// Removes what concerns one connection only, and what proxies say of clients: a provider is told

@@ -3,6 +3,8 @@
 //! Each stage takes what the one before gave; any of them may refuse, and a refusal is the only
 //! other way out. Nothing is sent before it is signed, nothing is changed after.
 
+mod socket;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -10,9 +12,12 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
 
+use self::socket::Socket;
+pub(crate) use self::socket::asks_for_socket;
 use crate::body::{self, CollectError, Keep, Reply, Upload};
 use crate::destination::Destination;
 use crate::metrics::Metrics;
@@ -23,6 +28,7 @@ use crate::refusal::{Code, Refusal};
 use crate::route::Route;
 use crate::scheme::{BodyNeed, Edits, Head, Preimage};
 use crate::snapshot::{Snapshot, Snapshots};
+use crate::tunnel::Tunnels;
 use crate::upstream::Upstream;
 
 /// A request as it came in: where it wants to go, and everything it carries.
@@ -38,6 +44,18 @@ pub struct Intake {
     pub headers: HeaderMap,
     /// The body.
     pub body: Incoming,
+    /// The client's connection, once it is no longer HTTP: where the request is a WebSocket
+    /// handshake.
+    pub upgrade: Option<OnUpgrade>,
+}
+
+/// An upstream's answer, and what belongs to it.
+struct Answer {
+    head: Response<Incoming>,
+    /// The request's body, while it is still being sent.
+    upload: Option<Keep>,
+    /// The tunnel that opens if the answer is 101.
+    socket: Option<Socket>,
 }
 
 /// What every request goes through.
@@ -46,6 +64,7 @@ pub struct Pipeline {
     snapshots: Snapshots,
     moments: Moments,
     metrics: Arc<Metrics>,
+    tunnels: Tunnels,
     /// Begins this process's request ids.
     id_prefix: String,
     id_next: AtomicU64,
@@ -59,7 +78,8 @@ impl Pipeline {
     /// A pipeline over the current and every later snapshot.
     pub fn new(snapshots: Snapshots, moments: Moments, metrics: Arc<Metrics>) -> Self {
         let id_prefix = format!("{:x}-{:x}", unix_ms(), std::process::id());
-        Self { snapshots, moments, metrics, id_prefix, id_next: AtomicU64::new(1) }
+        let tunnels = Tunnels::new(snapshots.current().limits.tunnels, Arc::clone(&metrics));
+        Self { snapshots, moments, metrics, tunnels, id_prefix, id_next: AtomicU64::new(1) }
     }
 
     /// The snapshot for a request that begins now.
@@ -70,6 +90,11 @@ impl Pipeline {
     /// The counters.
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
+    }
+
+    /// WebSockets and CONNECT tunnels.
+    pub fn tunnels(&self) -> &Tunnels {
+        &self.tunnels
     }
 
     /// Starts the record of a request, with an id of its own.
@@ -90,16 +115,19 @@ impl Pipeline {
             Ok(intake) => self.run(snapshot, intake, &mut record).await,
             Err(refusal) => Err(refusal),
         };
-        match answer {
-            Ok((head, upload)) => {
-                let (mut parts, body) = head.into_parts();
-                strip_hop_by_hop(&mut parts.headers);
-                record.status = parts.status.as_u16();
-                let idle = snapshot.timeouts.body_idle;
-                Response::from_parts(parts, Reply::stream(body, idle, upload, Some(record)))
-            }
-            Err(refusal) => refuse(refusal, record),
+        let Answer { head, upload, socket } = match answer {
+            Ok(answer) => answer,
+            Err(refusal) => return refuse(refusal, record),
+        };
+        record.status = head.status().as_u16();
+        if let Some(socket) = socket.filter(|_| socket::has_switched(&head)) {
+            return socket.switch(head, snapshot.timeouts.tunnel_idle, record);
         }
+        let (mut parts, body) = head.into_parts();
+        strip_hop_by_hop(&mut parts.headers);
+        parts.version = Version::HTTP_11;
+        let idle = snapshot.timeouts.body_idle;
+        Response::from_parts(parts, Reply::stream(body, idle, upload, Some(record)))
     }
 
     async fn run(
@@ -107,7 +135,7 @@ impl Pipeline {
         snapshot: &Snapshot,
         intake: Intake,
         record: &mut Record,
-    ) -> Result<(Response<Incoming>, Option<Keep>), Refusal> {
+    ) -> Result<Answer, Refusal> {
         record.path = intake.target.path().to_owned();
         record.host = intake.destination.to_string();
         let route = intake.destination.route(snapshot, intake.target.path(), &intake.method)?;
@@ -118,12 +146,26 @@ impl Pipeline {
         // A browser whose proxy this is would have any page's requests signed. (The gateway asks
         // before it looks at the path.)
         snapshot.access.page(&intake.headers, None)?;
+        if route.scheme.wants_upgrade() {
+            socket::is_handshake(&intake)?;
+        }
+        let (intake, socket) = self.socket(intake)?;
         let outbound = dress(snapshot, route, intake, record).await?;
+        let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
         let started = Instant::now();
         let (outbound, edits) = self.seal(snapshot, route, outbound).await?;
         record.signed = true;
         record.sign = Some(started.elapsed());
-        forward(snapshot, &route.upstream, outbound, edits, record).await
+        forward(snapshot, &route.upstream, outbound, edits, socket, record).await
+    }
+
+    /// The tunnel that a WebSocket handshake asks for: there must be room before anything is sent.
+    fn socket(&self, mut intake: Intake) -> Result<(Intake, Option<Socket>), Refusal> {
+        let Some(client) = intake.upgrade.take() else { return Ok((intake, None)) };
+        let Some(slot) = self.tunnels.slot() else {
+            return Err(Refusal::new(Code::TooManyTunnels, "limits.tunnels are open"));
+        };
+        Ok((intake, Some(Socket { client, slot })))
     }
 
     /// Canonicalise → sign → assemble: two pure halves around one effect.
@@ -151,13 +193,15 @@ impl Pipeline {
         snapshot: &Snapshot,
         intake: Intake,
         record: &mut Record,
-    ) -> Result<(Response<Incoming>, Option<Keep>), Refusal> {
+    ) -> Result<Answer, Refusal> {
         let (host, origin) = intake.destination.unrouted_place()?;
         record.host.clone_from(&host);
+        let (intake, socket) = self.socket(intake)?;
         let Intake { method, target, headers, body, .. } = intake;
         let payload = stream(body);
         let outbound = Outbound::dress(method, &target, headers, payload, host, origin, None)?;
-        forward(snapshot, &snapshot.passing, outbound, Edits::default(), record).await
+        let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
+        forward(snapshot, &snapshot.passing, outbound, Edits::default(), socket, record).await
     }
 }
 
@@ -168,7 +212,7 @@ async fn dress(
     intake: Intake,
     record: &mut Record,
 ) -> Result<Outbound, Refusal> {
-    let Intake { method, destination, target, headers, body } = intake;
+    let Intake { method, destination, target, headers, body, .. } = intake;
     let (host, origin) = destination.place(route)?;
     record.host.clone_from(&host);
     let head = Head { method, host, target, headers };
@@ -252,15 +296,19 @@ async fn forward(
     upstream: &Upstream,
     outbound: Outbound,
     edits: Edits,
+    socket: Option<Socket>,
     record: &mut Record,
-) -> Result<(Response<Incoming>, Option<Keep>), Refusal> {
+) -> Result<Answer, Refusal> {
     let (request, watch) = outbound.apply(edits, snapshot.timeouts.body_idle)?;
     let (uploaded, keep) = watch.map_or((None, None), |watch| (Some(watch.sent), Some(watch.keep)));
     let started = Instant::now();
     let request: Request<Upload> = request;
-    let answer = upstream.send(request, uploaded).await?;
+    let head = match socket {
+        None => upstream.send(request, uploaded).await?,
+        Some(_) => upstream.send_upgrade(request).await?,
+    };
     record.upstream = Some(started.elapsed());
-    Ok((answer, keep))
+    Ok(Answer { head, upload: keep, socket })
 }
 
 /// The refusal as an answer. Whatever is left of the request's body is not read.

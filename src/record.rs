@@ -35,6 +35,8 @@ pub struct Record {
     pub code: Option<&'static str>,
     /// Whether signatures or secrets were put in.
     pub signed: bool,
+    /// Whether it was a CONNECT whose inside is requests of their own.
+    pub intercepted: bool,
     /// Canonical text, signature and edits.
     pub sign: Option<Duration>,
     /// From sending to the response head.
@@ -60,6 +62,7 @@ impl Record {
             status: 0,
             code: None,
             signed: false,
+            intercepted: false,
             sign: None,
             upstream: None,
             bytes: 0,
@@ -99,6 +102,7 @@ impl Record {
         match (self.code, self.signed) {
             (Some(_), _) => "refused",
             (None, true) => "signed",
+            (None, false) if self.intercepted => "intercepted",
             // Its client left, or the proxy stopped, before it was signed: nothing was sent.
             (None, false) if self.route.is_some() => "abandoned",
             (None, false) => "passed",

@@ -138,6 +138,14 @@ impl Routes {
         self.by_rank.iter().find(names)
     }
 
+    /// Whether a route names this host on this port.
+    pub fn lead_to(&self, host: &str, port: u16) -> bool {
+        let matches = |route: &Arc<Route>| {
+            route.host.as_ref().is_some_and(|pattern| pattern.matches(host, Some(port)))
+        };
+        self.by_rank.iter().any(matches)
+    }
+
     /// The most specific route for a request.
     ///
     /// A host that an exact route names never falls to a wildcard's route: what the exact route

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
 
-use crate::support::client::{Client, Reply};
+use crate::support::client::{Client, Reply, curl};
 use crate::support::config;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, metasv, providers};
@@ -262,4 +262,22 @@ fn ask(proxy: &Proxy, path: &str, headers: &str) -> Reply {
 
 fn host(proxy: &Proxy) -> &str {
     proxy.gateway_url().trim_start_matches("http://")
+}
+
+#[test]
+fn http2_with_prior_knowledge_is_spoken_and_signed() {
+    let stage = Stage::new("");
+    let url = format!("{}/sinohope/v1/test?b=2&a=1", stage.proxy.gateway_url());
+    let body = r#"{"vaultId": "1"}"#;
+    let cookies = ["-H", "Cookie: a=1", "-H", "Cookie: b=2"];
+    let written = ["--http2-prior-knowledge", "-w", "\n%{http_version} %{http_code}"];
+    let sent = ["-H", "Content-Type: application/json", "--data", body, &url];
+    let output = curl([&written[..], &cookies, &sent].concat());
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.ends_with("\n2 200"), "{text} {}", String::from_utf8_lossy(&output.stderr));
+    let arrived = stage.origin.arrived();
+    let [one] = &arrived[..] else { panic!("{} requests arrived", arrived.len()) };
+    assert_eq!(one.once("Host"), Ok("api.sinohope.com"));
+    assert_eq!(one.once("Cookie"), Ok("a=1; b=2"), "one header, as HTTP/1.1 has it");
+    assert_eq!(one.body, body.as_bytes());
 }

@@ -57,7 +57,7 @@ fn check(case: &Case, reply: &Reply) -> Value {
     let details = format!("; details=\"{code}\"");
     let by_us = proxy_status.starts_with("countersign; error=") && proxy_status.ends_with(&details);
     assert!(by_us, "{code}: {proxy_status}");
-    for (_, name, value) in HEADERS.iter().filter(|(of, ..)| of == status) {
+    for (_, name, value) in HEADERS.iter().filter(|(of, ..)| of == code) {
         assert_eq!(reply.values(name), [*value], "{code}");
     }
     problem
@@ -177,9 +177,12 @@ fn a_provider_that_never_finishes_its_handshake_is_let_go_with_nothing_sent() {
 }
 
 /// Headers that belong to a status.
-const HEADERS: &[(u16, &str, &str)] = &[
-    (405, "Allow", "GET, POST"),
-    (407, "Proxy-Authenticate", "Basic realm=\"countersign\""),
-    (503, "Retry-After", "1"),
-    (503, "Connection", "close"),
+const HEADERS: &[(&str, &str, &str)] = &[
+    ("method_unsignable", "Allow", "GET, POST"),
+    ("client_unauthenticated", "Proxy-Authenticate", "Basic realm=\"countersign\""),
+    ("not_an_upgrade", "Upgrade", "websocket"),
+    ("not_an_upgrade", "Sec-WebSocket-Version", "13"),
+    ("too_many_tunnels", "Retry-After", "1"),
+    ("draining", "Retry-After", "1"),
+    ("draining", "Connection", "close"),
 ];

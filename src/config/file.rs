@@ -153,6 +153,7 @@ fn intercept(table: &mut Table<'_>) -> Intercept {
 pub(super) struct Limits {
     pub(super) signed_body: Field<u64>,
     pub(super) connections: Field<u64>,
+    pub(super) tunnels: Field<u64>,
     pub(super) header: Field<u64>,
 }
 
@@ -160,6 +161,7 @@ fn limits(table: &mut Table<'_>) -> Limits {
     Limits {
         signed_body: table.parsed(Key::size("signed_body", "\"1MiB\""), units::size),
         connections: table.count(Key::count("connections", "1024")),
+        tunnels: table.count(Key::count("tunnels", "512")),
         header: table.parsed(Key::size("header", "\"32KiB\""), units::size),
     }
 }
@@ -170,6 +172,7 @@ pub(super) struct Timeouts {
     pub(super) request_head: Field<Duration>,
     pub(super) request_body: Field<Duration>,
     pub(super) body_idle: Field<Duration>,
+    pub(super) tunnel_idle: Field<Duration>,
     pub(super) sign: Field<Duration>,
     pub(super) connect: Field<Duration>,
     pub(super) response_head: Field<Duration>,
@@ -183,6 +186,7 @@ fn timeouts(table: &mut Table<'_>) -> Timeouts {
         request_head: duration("request_head", "\"30s\""),
         request_body: duration("request_body", "\"30s\""),
         body_idle: duration("body_idle", "\"2m\""),
+        tunnel_idle: duration("tunnel_idle", "\"10m\""),
         sign: duration("sign", "\"2s\""),
         connect: duration("connect", "\"5s\""),
         response_head: duration("response_head", "\"30s\""),

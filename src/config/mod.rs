@@ -147,6 +147,8 @@ pub struct Limits {
     pub signed_body: u64,
     /// Connections open at once, on the forward listener and the gateway together.
     pub connections: usize,
+    /// WebSockets and blind tunnels open at once, beside these.
+    pub tunnels: usize,
     /// Bytes of a request head.
     pub header: usize,
 }
@@ -161,6 +163,8 @@ pub struct Timeouts {
     pub request_body: Duration,
     /// A streamed body, of a request or a response, may stand still this long.
     pub body_idle: Duration,
+    /// A WebSocket or a blind tunnel may be silent this long in both directions.
+    pub tunnel_idle: Duration,
     /// A signature.
     pub sign: Duration,
     /// Name resolution, TCP and TLS handshake to the upstream.

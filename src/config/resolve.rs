@@ -99,6 +99,10 @@ impl Resolver<'_> {
 
     fn limits(&self) -> Limits {
         let written = &self.file.limits;
+        if let Some(Written { value: 0, at }) = written.tunnels.get() {
+            let what = "limits.tunnels is 0, and no WebSocket could be opened";
+            self.report.add(*at, what, format!("write tunnels = {TUNNELS}"));
+        }
         if let Some(Written { value, at }) = written.connections.get() {
             let what = match *value {
                 0 => Some("limits.connections is 0, and no request could arrive".to_owned()),
@@ -112,6 +116,7 @@ impl Resolver<'_> {
         Limits {
             signed_body: or(&written.signed_body, SIGNED_BODY),
             connections: whole(or(&written.connections, CONNECTIONS)),
+            tunnels: whole(or(&written.tunnels, TUNNELS)),
             header: whole(or(&written.header, HEADER)),
         }
     }
@@ -122,6 +127,7 @@ impl Resolver<'_> {
             request_head: or(&written.request_head, REQUEST_HEAD),
             request_body: or(&written.request_body, REQUEST_BODY),
             body_idle: or(&written.body_idle, BODY_IDLE),
+            tunnel_idle: or(&written.tunnel_idle, TUNNEL_IDLE),
             sign: or(&written.sign, SIGN),
             connect: or(&written.connect, CONNECT),
             response_head: or(&written.response_head, RESPONSE_HEAD),
@@ -171,9 +177,11 @@ const LEAF_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
 const LEAF_CACHE: u64 = 1024;
 const SIGNED_BODY: u64 = 1 << 20;
 const CONNECTIONS: u64 = 1024;
+const TUNNELS: u64 = 512;
 const HEADER: u64 = 32 << 10;
 const REQUEST_HEAD: Duration = Duration::from_secs(30);
 const REQUEST_BODY: Duration = Duration::from_secs(30);
+const TUNNEL_IDLE: Duration = Duration::from_secs(600);
 const BODY_IDLE: Duration = Duration::from_secs(120);
 const SIGN: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(5);

@@ -1,6 +1,6 @@
 //! The codes: status, title, blame and remedy of each, next to each other.
 
-use http::header::{CONNECTION, PROXY_AUTHENTICATE, RETRY_AFTER};
+use http::header::{CONNECTION, PROXY_AUTHENTICATE, RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{HeaderName, StatusCode};
 
 /// Why a request was refused. The names are part of the interface: they never change.
@@ -36,10 +36,14 @@ pub enum Code {
     WrongAuthority,
     /// The body is not what the scheme signs.
     BodyUnsignable,
+    /// The route takes WebSocket handshakes only.
+    NotAnUpgrade,
     /// The client's body ended early.
     BodyIncomplete,
     /// The key or its device failed.
     SignerUnavailable,
+    /// Every tunnel is taken.
+    TooManyTunnels,
     /// The signature took too long.
     SignerTimeout,
     /// The upstream's name or address does not answer.
@@ -94,12 +98,14 @@ impl Code {
         Self::BodyEncoded,
         Self::WrongAuthority,
         Self::BodyUnsignable,
+        Self::NotAnUpgrade,
         Self::Internal,
         Self::UpstreamUnreachable,
         Self::UpstreamTls,
         Self::UpstreamClosed,
         Self::UpstreamProtocol,
         Self::SignerUnavailable,
+        Self::TooManyTunnels,
         Self::Draining,
         Self::SignerTimeout,
         Self::UpstreamTimeout,
@@ -119,7 +125,12 @@ impl Code {
         if self == Self::Draining {
             return vec![(RETRY_AFTER, "1"), (CONNECTION, "close")];
         }
-        if self == Self::SignerUnavailable { vec![(RETRY_AFTER, "1")] } else { Vec::new() }
+        if self == Self::NotAnUpgrade {
+            // RFC 9110, section 15.5.22; RFC 6455, section 4.4.
+            return vec![(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")];
+        }
+        let passes = [Self::SignerUnavailable, Self::TooManyTunnels].contains(&self);
+        if passes { vec![(RETRY_AFTER, "1")] } else { Vec::new() }
     }
 
     /// Status, title and remedy.
@@ -172,7 +183,7 @@ impl Code {
                 403,
                 "http_request_denied",
                 "Requests inside this CONNECT could not be signed",
-                "Write http:// instead of https:// in the program (the proxy speaks TLS to the provider), or use the gateway.",
+                "Make a CA (countersign ca new) and name it in [intercept]; or write http:// instead of https:// in the program (the proxy speaks TLS to the provider); or use the gateway.",
             ),
             Self::RouteUnknown => (
                 "route_unknown",
@@ -227,7 +238,7 @@ impl Code {
                 "wrong_authority",
                 421,
                 "http_request_denied",
-                "The Host is not this listener's",
+                "The request names another host than its connection is for",
                 "Call the listener by its own address, or add the name to access.hosts in proxy.toml.",
             ),
             Self::BodyUnsignable => (
@@ -236,6 +247,13 @@ impl Code {
                 "http_request_denied",
                 "The body cannot be signed",
                 "Send the body in the form the provider documents.",
+            ),
+            Self::NotAnUpgrade => (
+                "not_an_upgrade",
+                426,
+                "http_request_denied",
+                "This route takes WebSocket handshakes only",
+                "Send GET over HTTP/1.1 with Upgrade: websocket, Connection: Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version: 13.",
             ),
             Self::Internal => (
                 "internal",
@@ -278,6 +296,13 @@ impl Code {
                 "proxy_internal_error",
                 "The key did not sign",
                 "Look at the log line of this request id; nothing was sent.",
+            ),
+            Self::TooManyTunnels => (
+                "too_many_tunnels",
+                503,
+                "connection_limit_reached",
+                "Every tunnel is taken",
+                "Close a WebSocket or CONNECT tunnel, or raise limits.tunnels in proxy.toml.",
             ),
             Self::Draining => (
                 "draining",

@@ -1,30 +1,43 @@
-//! CONNECT: a blind tunnel for hosts that no route names, where the configuration allows it.
+//! CONNECT: what is inside must be signed where a route names the host; a blind tunnel, where the
+//! configuration allows it, for all others.
 //!
-//! A routed host is never tunnelled. What is inside would be encrypted, and what should have been
-//! signed must not leave unsigned.
+//! A routed host is never tunnelled blindly. Its client is told 200 and then listened to: what
+//! begins like TLS is ended here with a certificate of the local authority, anything else is plain
+//! HTTP (RFC 9110, section 9.3.6 leaves open what a tunnel carries; WebSocket clients send plain
+//! HTTP through one).
+
+use std::io;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio_rustls::LazyConfigAcceptor;
 
-use super::stream::Lingering;
-use super::{Shared, intake, tunnel};
+use super::conversation::{Client, Protocol, converse};
+use super::inside::{Inside, same_host};
+use super::stream::{Lingering, Prefixed};
+use super::{Shared, intake};
 use crate::body::Reply;
 use crate::destination::unrouted;
 use crate::pipeline::{plain, refuse};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
 use crate::snapshot::Snapshot;
+use crate::tls::Leaves;
+use crate::tunnel::{HalfClose, relay};
 use crate::upstream::{ForwardError, Phase, dial};
 
-/// Answers a CONNECT: 200 and a tunnel, or a refusal. The target is reached before the 200.
+/// Answers a CONNECT: 200 and what follows from it, or a refusal.
 pub(super) async fn answer(
     request: Request<Incoming>,
+    client: &Client,
     snapshot: &Snapshot,
-    shared: &Shared,
+    shared: &Arc<Shared>,
     mut record: Box<Record>,
 ) -> Response<Reply> {
     let authority = request.uri().authority().map_or("", |authority| authority.as_str());
@@ -35,10 +48,52 @@ pub(super) async fn answer(
         }
         Err(detail) => return refuse(Refusal::new(Code::BadTarget, detail), record),
     };
-    record.host.clone_from(&name);
-    if let Err(refusal) = allowed(snapshot, &name, port) {
-        return refuse(refusal, record);
+    record.host = format!("{name}:{port}");
+    if !snapshot.routes.lead_to(&name, port) {
+        return match unrouted(snapshot, &name, Some(port)) {
+            Ok(()) => tunnel(request, name, port, snapshot, shared, record).await,
+            Err(refusal) => refuse(refusal, record),
+        };
     }
+    if snapshot.leaves.is_none() && port != PLAIN {
+        let detail = format!("{name} has a route, and without [intercept] its TLS stays closed");
+        return refuse(Refusal::new(Code::InterceptionOff, detail), record);
+    }
+    record.status = 200;
+    record.intercepted = true;
+    let inside = Inside { name, port, client: record.client.clone(), https: false };
+    let guest = Guest {
+        leaves: snapshot.leaves.clone(),
+        limit: snapshot.timeouts.request_head,
+        client: client.clone(),
+        shared: Arc::clone(shared),
+        inside,
+    };
+    let closing = shared.closing.clone();
+    shared.tasks.spawn(async move {
+        tokio::select! {
+            () = guest.receive(request, record) => {}
+            () = closing.cancelled() => {}
+        }
+    });
+    plain("")
+}
+
+/// Where plain HTTP is expected, and nothing has to be opened.
+const PLAIN: u16 = 80;
+
+/// A blind tunnel. The target is reached before the 200.
+async fn tunnel(
+    request: Request<Incoming>,
+    name: String,
+    port: u16,
+    snapshot: &Snapshot,
+    shared: &Shared,
+    mut record: Box<Record>,
+) -> Response<Reply> {
+    let Some(slot) = shared.pipeline.tunnels().slot() else {
+        return refuse(Refusal::new(Code::TooManyTunnels, "limits.tunnels are open"), record);
+    };
     let limit = snapshot.timeouts.connect;
     let dialled = tokio::time::timeout(limit, dial(&name, port, &shared.surroundings.own)).await;
     let upstream = format!("{name}:{port}");
@@ -53,34 +108,113 @@ pub(super) async fn answer(
             return refuse(ForwardError { upstream, phase, reason }.into(), record);
         }
     };
-    let idle = snapshot.timeouts.body_idle;
-    let open = shared.surroundings.metrics.tunnel();
+    let idle = snapshot.timeouts.tunnel_idle;
     record.status = 200;
-    shared.tunnel(async move {
-        if let Some((client, first)) = opened(request).await {
-            // What the client sent without waiting for the 200.
-            let begun = tokio::time::timeout(idle, server.write_all(&first)).await;
-            if matches!(begun, Ok(Ok(()))) {
-                record.sent(tunnel::relay(client, server, idle).await);
-            }
+    slot.run(async move {
+        let Some((client, first)) = opened(request).await else { return };
+        // What the client sent without waiting for the 200.
+        let begun = tokio::time::timeout(idle, server.write_all(&first)).await;
+        if matches!(begun, Ok(Ok(()))) {
+            record.sent(relay(client, server, idle, HalfClose::Allowed).await);
         }
-        drop(open);
     });
     plain("")
 }
 
+type Connection = Lingering<TcpStream>;
+
 /// The client's end of the tunnel, and what has been read of it already.
-async fn opened(request: Request<Incoming>) -> Option<(Lingering<TcpStream>, Bytes)> {
+async fn opened(request: Request<Incoming>) -> Option<(Connection, Bytes)> {
     let upgraded = hyper::upgrade::on(request).await.ok()?;
     // The forward listener, which alone takes CONNECT, is always TCP.
-    let parts = upgraded.downcast::<TokioIo<Lingering<TcpStream>>>().ok()?;
-    Some((parts.io.into_inner().into_tunnel(), parts.read_buf))
+    let parts = upgraded.downcast::<TokioIo<Connection>>().ok()?;
+    Some((parts.io.into_inner(), parts.read_buf))
 }
 
-fn allowed(snapshot: &Snapshot, name: &str, port: u16) -> Result<(), Refusal> {
-    if snapshot.routes.naming(name).is_some() {
-        let detail = format!("{name} has a route, and CONNECT hides what should be signed");
-        return Err(Refusal::new(Code::InterceptionOff, detail));
+/// A client whose CONNECT was answered, and what it may find here.
+struct Guest {
+    leaves: Option<Arc<Leaves>>,
+    /// From the 200 to the end of the handshake.
+    limit: std::time::Duration,
+    client: Client,
+    shared: Arc<Shared>,
+    inside: Inside,
+}
+
+impl Guest {
+    /// Looks at the first byte, ends TLS if that is what it is, and converses.
+    async fn receive(self, request: Request<Incoming>, mut record: Box<Record>) {
+        let Some((stream, first)) = opened(request).await else { return };
+        let stream = Prefixed::new(first, stream);
+        // Boxed, so that what a handshake needs is gone when it is over.
+        let greeted = tokio::time::timeout(self.limit, Box::pin(self.greet(stream))).await;
+        let greeted = greeted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+        let Self { client, shared, inside, .. } = self;
+        match greeted {
+            Ok(Greeted::Plain(stream)) => {
+                drop(record);
+                let client = client.inside(inside);
+                converse(stream, Protocol::Either, client, shared).await;
+            }
+            Ok(Greeted::Tls(stream)) => {
+                drop(record);
+                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
+                let client = client.inside(Inside { https: true, ..inside });
+                converse(stream, protocol, client, shared).await;
+            }
+            Err(error) => record.cut(&error),
+        }
     }
-    unrouted(snapshot, name, Some(port))
+
+    async fn greet(&self, stream: Prefixed<Connection>) -> io::Result<Greeted> {
+        let (first, stream) = stream.first_byte().await?;
+        if first != HANDSHAKE {
+            return Ok(Greeted::Plain(stream));
+        }
+        let hello = LazyConfigAcceptor::new(Acceptor::default(), stream).await?;
+        let Some(leaves) = &self.leaves else {
+            let what = "TLS inside a CONNECT, and there is no [intercept]".to_owned();
+            return Err(refused(hello.io, INTERNAL_ERROR, what).await);
+        };
+        let named = hello.client_hello().server_name().map(str::to_owned);
+        // Addresses are not sent (RFC 6066, section 3), and some clients send no name at all.
+        if let Some(named) = named.filter(|named| !same_host(&self.inside.name, named)) {
+            let what = format!("the TLS inside is for {}", named.escape_debug());
+            return Err(refused(hello.io, UNRECOGNIZED_NAME, what).await);
+        }
+        let config = leaves.config_for(&self.inside.name).await.map_err(io::Error::other)?;
+        let stream = hello.into_stream(config).await.map_err(distrusted)?;
+        Ok(Greeted::Tls(Box::new(stream)))
+    }
+}
+
+enum Greeted {
+    Plain(Prefixed<Connection>),
+    Tls(Box<tokio_rustls::server::TlsStream<Prefixed<Connection>>>),
+}
+
+/// How every TLS connection begins (RFC 8446, section 5.1).
+const HANDSHAKE: u8 = 22;
+/// Alerts (RFC 8446, section 6; RFC 6066, section 3).
+const INTERNAL_ERROR: u8 = 80;
+const UNRECOGNIZED_NAME: u8 = 112;
+
+/// Says of a client that ends the handshake over our certificate what it lacks.
+fn distrusted(error: io::Error) -> io::Error {
+    let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
+    if let Some(rustls::Error::AlertReceived(alert)) = cause {
+        let what = format!("the client refused our certificate ({alert:?}): does it trust the CA?");
+        return io::Error::other(what);
+    }
+    error
+}
+
+/// Ends a handshake that was not yet answered, with a record that holds a fatal alert.
+async fn refused(mut stream: Prefixed<Connection>, alert: u8, what: String) -> io::Error {
+    let told = stream.write_all(&[21, 3, 3, 0, 2, 2, alert]).await;
+    match told.and(stream.shutdown().await) {
+        Ok(()) => io::Error::other(what),
+        Err(error) => error,
+    }
 }

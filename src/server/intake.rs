@@ -5,7 +5,7 @@ use http::{Request, Uri};
 use hyper::body::Incoming;
 
 use crate::destination::Destination;
-use crate::pipeline::Intake;
+use crate::pipeline::{Intake, asks_for_socket};
 use crate::refusal::{Code, Refusal};
 
 /// Reads an absolute-form request (RFC 9112, section 3.2.2). The client's `Host` is not looked
@@ -40,8 +40,8 @@ pub(crate) fn split(whole: &str) -> Option<(&str, PathAndQuery)> {
     Some((name, target.ok()?))
 }
 
-fn intake(
-    request: Request<Incoming>,
+pub(super) fn intake(
+    mut request: Request<Incoming>,
     destination: Destination,
     target: PathAndQuery,
 ) -> Result<Intake, Refusal> {
@@ -50,8 +50,10 @@ fn intake(
         let refusal = Refusal::new(Code::BadTarget, detail);
         return Err(refusal.remedy("Percent-encode them, as RFC 3986 asks."));
     }
+    let upgrade = asks_for_socket(&request).then(|| hyper::upgrade::on(&mut request));
     let (parts, body) = request.into_parts();
-    Ok(Intake { method: parts.method, destination, target, headers: parts.headers, body })
+    let (method, headers) = (parts.method, parts.headers);
+    Ok(Intake { method, destination, target, headers, body, upgrade })
 }
 
 pub(crate) fn destination(uri: &Uri) -> Result<Destination, Refusal> {

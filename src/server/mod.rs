@@ -1,35 +1,26 @@
 //! Listeners: binding them, taking connections, limiting and draining them.
 
 mod connect;
+mod conversation;
+mod http2;
+mod inside;
 pub(crate) mod intake;
 mod listener;
 mod stream;
-mod tunnel;
 
-use std::convert::Infallible;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request, Response};
-use http_body::Body as _;
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 pub use listener::{BindError, Bound, Listener};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use self::conversation::{Client, Protocol, converse};
 use self::listener::Socket;
-use self::stream::{Lingering, Unread};
-use crate::access::OwnNames;
-use crate::admin;
-use crate::body::Reply;
-use crate::pipeline::{Pipeline, refuse};
-use crate::refusal::{Code, Refusal};
-use crate::snapshot::{Snapshot, Surroundings};
+use crate::metrics::Open;
+use crate::pipeline::Pipeline;
+use crate::snapshot::Surroundings;
 
 /// What a listener is for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -77,6 +68,14 @@ pub(crate) struct Shared {
     tasks: TaskTracker,
 }
 
+/// A connection's place among all, kept until its HTTP is over, inside a CONNECT too. Tunnels have
+/// a limit of their own.
+#[derive(Debug)]
+struct Place {
+    _slot: OwnedSemaphorePermit,
+    _open: Open,
+}
+
 const ADMIN_CONNECTIONS: usize = 32;
 
 impl Server {
@@ -85,14 +84,15 @@ impl Server {
         let own = listeners.iter().filter_map(|l| l.bound().tcp()).collect();
         surroundings.own.set(own);
         let connections = pipeline.snapshot().limits.connections;
+        let (closing, tasks) = pipeline.tunnels().drain();
         let shared = Shared {
             pipeline,
             surroundings,
             slots: Arc::new(Semaphore::new(connections)),
             admin_slots: Arc::new(Semaphore::new(ADMIN_CONNECTIONS)),
             stopping: CancellationToken::new(),
-            closing: CancellationToken::new(),
-            tasks: TaskTracker::new(),
+            closing,
+            tasks,
         };
         Self { shared: Arc::new(shared), listeners }
     }
@@ -164,15 +164,17 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
                 continue;
             }
         };
-        let client = Client { role, peer, own: listener.names() };
+        let Ok(slot) = slot else { return };
+        let place = Place { _slot: slot, _open: shared.surroundings.metrics.connection() };
+        let client = Client::new(role, peer, listener.names(), place);
         let shared_too = Arc::clone(&shared);
-        let open = shared.surroundings.metrics.connection();
+        // A gateway's clients may begin in HTTP/2 at once; those of a forward listener do not.
+        let protocol = if role == Role::Gateway { Protocol::Either } else { Protocol::Http1 };
         let connection = async move {
             match socket {
-                Socket::Tcp(stream) => converse(stream, client, shared_too).await,
-                Socket::Unix(stream) => converse(stream, client, shared_too).await,
+                Socket::Tcp(stream) => converse(stream, protocol, client, shared_too).await,
+                Socket::Unix(stream) => converse(stream, protocol, client, shared_too).await,
             }
-            drop((slot, open));
         };
         // An admin connection must not hold up a drain.
         if role == Role::Admin {
@@ -184,127 +186,3 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
 }
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-
-/// Who a connection is from, and by what names it may have been called.
-#[derive(Clone, Debug)]
-struct Client {
-    role: Role,
-    peer: Option<IpAddr>,
-    own: Option<OwnNames>,
-}
-
-/// Speaks HTTP/1.1 with one client.
-async fn converse<S>(stream: S, client: Client, shared: Arc<Shared>)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let snapshot = shared.pipeline.snapshot();
-    let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
-    let mut builder = hyper::server::conn::http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.request_head)
-        .max_header_size(limits.header)
-        .max_buf_size(limits.header.max(BUFFER));
-    let unread = Unread::default();
-    let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));
-    drop(snapshot);
-    let role = client.role;
-    let service = service_fn(|request: Request<Incoming>| {
-        let (shared, client, unread) = (Arc::clone(&shared), client.clone(), unread.clone());
-        async move {
-            let body = !request.body().is_end_stream();
-            let response = answer(request, &client, &shared).await;
-            unread.set(body && response.body().may_come_early());
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let connection = builder.serve_connection(io, service).with_upgrades();
-    tokio::pin!(connection);
-    let drain = if role == Role::Admin { &shared.closing } else { &shared.stopping };
-    let mut draining = false;
-    loop {
-        tokio::select! {
-            ended = &mut connection => {
-                if let Err(error) = ended {
-                    tracing::debug!(listener = role.name(), %error, "a client's connection ended");
-                }
-                return;
-            }
-            () = drain.cancelled(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = shared.closing.cancelled(), if draining => return,
-        }
-    }
-}
-
-/// What a connection may buffer. hyper's own 400 KiB, times every connection, is a lot of memory
-/// for a client to ask for.
-const BUFFER: usize = 64 * 1024;
-
-/// One request, to the pipeline or to where its listener says.
-async fn answer(
-    request: Request<Incoming>,
-    client: &Client,
-    shared: &Arc<Shared>,
-) -> Response<Reply> {
-    let snapshot = shared.pipeline.snapshot();
-    let mut record = shared.pipeline.record();
-    record.method = request.method().to_string();
-    record.peer = client.peer;
-    if let Err(refusal) = admit(&request, client, &snapshot, shared) {
-        return refuse(refusal, record);
-    }
-    match client.role {
-        Role::Admin => {
-            let (metrics, draining) = (shared.pipeline.metrics(), shared.stopping.is_cancelled());
-            admin::answer(&request, &snapshot, metrics, draining, record)
-        }
-        Role::Forward | Role::Gateway => {
-            match snapshot.access.client(request.headers()) {
-                Ok(name) => record.client = name,
-                Err(refusal) => return refuse(refusal, record),
-            }
-            if client.role == Role::Forward && request.method() == Method::CONNECT {
-                return connect::answer(request, &snapshot, shared, record).await;
-            }
-            let intake = match client.role {
-                Role::Gateway => intake::gateway(request),
-                Role::Forward | Role::Admin => intake::absolute(request),
-            };
-            shared.pipeline.serve(&snapshot, intake, record).await
-        }
-    }
-}
-
-/// What every request must pass, whatever it asks for.
-fn admit(
-    request: &Request<Incoming>,
-    client: &Client,
-    snapshot: &Snapshot,
-    shared: &Shared,
-) -> Result<(), Refusal> {
-    snapshot.access.address(client.peer)?;
-    if client.role != Role::Forward {
-        snapshot.access.page(request.headers(), client.own.as_ref())?;
-    }
-    if client.role != Role::Admin && shared.stopping.is_cancelled() {
-        return Err(Refusal::new(Code::Draining, "a stop is in progress"));
-    }
-    Ok(())
-}
-
-impl Shared {
-    /// Runs a tunnel as part of what a drain waits for, and ends it when the drain is over.
-    pub(crate) fn tunnel(&self, tunnel: impl Future<Output = ()> + Send + 'static) {
-        let closing = self.closing.clone();
-        self.tasks.spawn(async move {
-            tokio::select! {
-                () = tunnel => {}
-                () = closing.cancelled() => {}
-            }
-        });
-    }
-}

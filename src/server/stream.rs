@@ -1,5 +1,5 @@
 //! A client's connection with manners: a write that stands still ends it, and it is closed so
-//! that the client can still read the last answer.
+//! that the client can still read the last answer. And one whose first bytes have been looked at.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bytes::{Buf as _, Bytes, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_io_timeout::TimeoutWriter;
 
@@ -22,22 +23,52 @@ use tokio_io_timeout::TimeoutWriter;
 pub(super) struct Lingering<S> {
     inner: Pin<Box<TimeoutWriter<S>>>,
     unread: Unread,
-    lingers: bool,
     linger: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 /// Whether bytes may be on their way that nobody will read.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Unread(Arc<AtomicBool>);
+#[derive(Clone, Debug)]
+pub(super) struct Unread(Option<Arc<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    unread: AtomicBool,
+    /// One direction of a tunnel may end long before the other, and what comes then is no rest
+    /// to be dropped.
+    tunnel: AtomicBool,
+}
+
+impl Default for Unread {
+    fn default() -> Self {
+        Self(Some(Arc::default()))
+    }
+}
 
 impl Unread {
+    /// For a protocol that says for itself when it is over.
+    pub(super) fn never() -> Self {
+        Self(None)
+    }
+
     /// Bytes have come, so more may; or, told by whoever has answered them, no more will.
     pub(super) fn set(&self, unread: bool) {
-        self.0.store(unread, Ordering::Relaxed);
+        if let Some(state) = &self.0 {
+            state.unread.store(unread, Ordering::Relaxed);
+        }
+    }
+
+    /// What comes from now on is no longer HTTP.
+    pub(super) fn tunnel(&self) {
+        if let Some(state) = &self.0 {
+            state.tunnel.store(true, Ordering::Relaxed);
+        }
     }
 
     fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        let state = self.0.as_ref();
+        state.is_some_and(|state| {
+            state.unread.load(Ordering::Relaxed) && !state.tunnel.load(Ordering::Relaxed)
+        })
     }
 }
 
@@ -49,13 +80,7 @@ impl<S: AsyncRead + AsyncWrite> Lingering<S> {
     pub(super) fn new(stream: S, stall: Duration, unread: Unread) -> Self {
         let mut inner = TimeoutWriter::new(stream);
         inner.set_timeout(Some(stall));
-        Self { inner: Box::pin(inner), unread, lingers: true, linger: None }
-    }
-
-    /// For what is no longer HTTP: one direction of a tunnel may end long before the other, and
-    /// what comes then is no rest to be dropped.
-    pub(super) fn into_tunnel(self) -> Self {
-        Self { lingers: false, ..self }
+        Self { inner: Box::pin(inner), unread, linger: None }
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -117,7 +142,7 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Lingering<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.lingers || self.linger.is_none() && !self.unread.get() {
+        if self.linger.is_none() && !self.unread.get() {
             return self.inner.as_mut().poll_shutdown(cx);
         }
         if self.linger.is_none() {
@@ -125,5 +150,102 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Lingering<S> {
             self.linger = Some((Box::pin(sleep(LINGER)), LINGER_BYTES));
         }
         self.poll_drain(cx).map(Ok)
+    }
+}
+
+/// A stream of which some bytes have been read already.
+#[derive(Debug)]
+pub(super) struct Prefixed<S> {
+    first: Bytes,
+    inner: S,
+}
+
+impl<S: AsyncRead + Unpin> Prefixed<S> {
+    /// With these bytes before those that still come.
+    pub(super) fn new(first: Bytes, inner: S) -> Self {
+        Self { first, inner }
+    }
+
+    /// Reads until the first bytes are `wanted` or can no longer be.
+    ///
+    /// # Errors
+    ///
+    /// When the stream fails or says nothing within `limit`.
+    pub(super) async fn until(inner: S, wanted: &[u8], limit: Duration) -> io::Result<Self> {
+        let read = Self::new(Bytes::new(), inner).read_until(wanted);
+        tokio::time::timeout(limit, read).await?
+    }
+
+    /// Reads one byte, where none has been read.
+    ///
+    /// # Errors
+    ///
+    /// When the stream fails or ends before.
+    pub(super) async fn first_byte(self) -> io::Result<(u8, Self)> {
+        let begun = if self.first.is_empty() { self.read_until(&[0]).await? } else { self };
+        let first = begun.first.first().copied();
+        first.map(|first| (first, begun)).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+
+    async fn read_until(mut self, wanted: &[u8]) -> io::Result<Self> {
+        let mut first = BytesMut::from(&self.first[..]);
+        while first.len() < wanted.len() && wanted.starts_with(&first) {
+            let room = wanted.len() - first.len();
+            if (&mut self.inner).take(room as u64).read_buf(&mut first).await? == 0 {
+                break;
+            }
+        }
+        Ok(Self { first: first.freeze(), inner: self.inner })
+    }
+
+    /// Whether it begins like this, as far as it has been read.
+    pub(super) fn begins_with(&self, wanted: &[u8]) -> bool {
+        self.first.starts_with(wanted)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.first.is_empty() {
+            return Pin::new(&mut self.inner).poll_read(cx, buf);
+        }
+        let length = self.first.len().min(buf.remaining());
+        buf.put_slice(&self.first[..length]);
+        self.first.advance(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Prefixed<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 }

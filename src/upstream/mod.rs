@@ -127,6 +127,20 @@ impl Upstream {
     }
 }
 
+impl Upstream {
+    /// Sends a WebSocket handshake and waits for the answer's head.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::send`].
+    pub async fn send_upgrade(
+        &self,
+        request: Request<Upload>,
+    ) -> Result<Response<Incoming>, ForwardError> {
+        self.send(request, None).await
+    }
+}
+
 /// What a connection may buffer, a response head included.
 const BUFFER: usize = 64 * 1024;
 

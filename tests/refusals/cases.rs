@@ -123,6 +123,17 @@ pub(super) const PROVOKED: &[Case] = &[
     case("upstream_tls", 502, Some("strange"), |scene| scene.get("http://strange.test/x")),
     case("upstream_closed", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/drop"))),
     case("upstream_protocol", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/garbage"))),
+    case("too_many_tunnels", 503, None, |scene| {
+        let tables = "[access]\nunrouted = \"pass\"\n[limits]\ntunnels = 1\n";
+        let proxy = Proxy::start(&scene.stage.configuration(tables));
+        let place = scene.stage.origin.url();
+        let place = place.trim_start_matches("http://");
+        let connect = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n");
+        let mut first = Client::connect(proxy.forward_url());
+        first.send(&connect);
+        assert_eq!(first.bare_reply().status, 200);
+        Client::connect(proxy.forward_url()).exchange(connect)
+    }),
     case("draining", 503, None, |scene| {
         let proxy = Proxy::start(&scene.stage.configuration(""));
         let mut client = Client::connect(proxy.forward_url());
@@ -153,5 +164,6 @@ const fn case(
 pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("internal", "a broken invariant of the program"),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
+    ("not_an_upgrade", "no scheme here takes handshakes only"),
     ("signer_timeout", "a key in memory signs before any deadline is looked at"),
 ];

@@ -25,6 +25,11 @@ impl Authority {
         self.0.pem()
     }
 
+    /// Its private key, which only who intercepts needs.
+    pub(crate) fn key_pem(&self) -> String {
+        self.0.key().serialize_pem()
+    }
+
     /// A server that shows a fresh certificate for these names or addresses.
     pub(crate) fn server(&self, names: &[&str]) -> Arc<ServerConfig> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();

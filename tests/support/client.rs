@@ -5,7 +5,13 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Output};
+use std::sync::Arc;
 use std::time::Duration;
+
+use rustls::crypto::aws_lc_rs::default_provider;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use super::wire::{Headers, Wire, headers, invalid};
 
@@ -35,6 +41,29 @@ impl Client {
             (None, None) => panic!("neither http:// nor unix: {url}"),
         };
         Self(Wire::new(stream.unwrap_or_else(|why| panic!("cannot connect to {url}: {why}"))))
+    }
+
+    /// Opens a tunnel to `place` through the forward listener at `proxy`.
+    pub(crate) fn tunnel(proxy: &str, place: &str) -> Self {
+        let mut client = Self::connect(proxy);
+        client.send(format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n"));
+        let reply = client.bare_reply();
+        assert_eq!(reply.status, 200, "CONNECT {place}");
+        client
+    }
+
+    /// Begins TLS on what was plain so far, in HTTP/1.1, and finishes the handshake.
+    pub(crate) fn secure(self, name: &str, ca: &str) -> io::Result<Self> {
+        let (stream, rest) = self.0.into_parts();
+        assert_eq!(rest, b"", "nothing comes before the handshake");
+        let Stream::Tcp(mut tcp) = stream else { panic!("TLS over TCP only") };
+        let name = ServerName::try_from(name.to_owned()).expect("a name or an address");
+        let tls = trusting(ca, &[b"http/1.1"]);
+        let mut tls = ClientConnection::new(tls, name).expect("the settings are right");
+        while tls.is_handshaking() {
+            tls.complete_io(&mut tcp)?;
+        }
+        Ok(Self(Wire::new(Stream::Tls(Box::new(StreamOwned::new(tls, tcp))))))
     }
 
     /// Sends bytes.
@@ -157,6 +186,20 @@ pub(crate) fn run(command: &mut Command) -> Output {
     output.unwrap_or_else(|why| panic!("cannot run {program} ({why}): run scripts/setup-tests"))
 }
 
+/// A client's settings that trust the certificates of a PEM text alone.
+pub(crate) fn trusting(ca: &str, protocols: &[&[u8]]) -> Arc<ClientConfig> {
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(ca.as_bytes()) {
+        roots.add(certificate.expect("it is PEM")).expect("it is a certificate");
+    }
+    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()));
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.expect("the provider speaks the default versions");
+    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+    Arc::new(config)
+}
+
 fn parse(head: &[u8]) -> io::Result<Reply> {
     let mut fields = [httparse::EMPTY_HEADER; 128];
     let mut response = httparse::Response::new(&mut fields);
@@ -169,6 +212,7 @@ fn parse(head: &[u8]) -> io::Result<Reply> {
 #[derive(Debug)]
 enum Stream {
     Tcp(TcpStream),
+    Tls(Box<StreamOwned<ClientConnection, TcpStream>>),
     Unix(UnixStream),
 }
 
@@ -182,6 +226,7 @@ impl Stream {
     fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(how),
+            Self::Tls(stream) => stream.sock.shutdown(how),
             Self::Unix(stream) => stream.shutdown(how),
         }
     }
@@ -189,6 +234,7 @@ impl Stream {
     fn tcp_stream(&self) -> &TcpStream {
         match self {
             Self::Tcp(stream) => stream,
+            Self::Tls(stream) => &stream.sock,
             Self::Unix(_) => panic!("this is a Unix socket"),
         }
     }
@@ -203,6 +249,7 @@ impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.read(buffer),
+            Self::Tls(stream) => stream.read(buffer),
             Self::Unix(stream) => stream.read(buffer),
         }
     }
@@ -212,6 +259,7 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(stream) => stream.write(bytes),
+            Self::Tls(stream) => stream.write(bytes),
             Self::Unix(stream) => stream.write(bytes),
         }
     }
@@ -219,6 +267,7 @@ impl Write for Stream {
     fn flush(&mut self) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.flush(),
+            Self::Tls(stream) => stream.flush(),
             Self::Unix(stream) => stream.flush(),
         }
     }

@@ -61,6 +61,21 @@ url = "{origin}"
     )
 }
 
+/// Opens TLS inside CONNECT with the authority in [`CA_FILE`] and [`CA_KEY_FILE`].
+pub(crate) const INTERCEPT: &str = r#"
+[intercept]
+ca_cert = "ca.pem"
+ca_key = "ca_key"
+
+[secrets.ca_key]
+store = "files"
+entry = "ca-key.pem"
+"#;
+/// Where the authority's certificate is, below a home.
+pub(crate) const CA_FILE: &str = "ca.pem";
+/// Where its key is.
+pub(crate) const CA_KEY_FILE: &str = "keys/ca-key.pem";
+
 /// Asks clients for the tokens of [`client_tokens`], once [`TOKENS_FILE`] has them.
 pub(crate) const TOKENS: &str = r#"
 [access]

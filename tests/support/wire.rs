@@ -18,6 +18,11 @@ impl<S: Read + Write> Wire<S> {
         Self { stream, buffer: Vec::new() }
     }
 
+    /// What is below, and what nobody has asked for yet.
+    pub(crate) fn into_parts(self) -> (S, Vec<u8>) {
+        (self.stream, self.buffer)
+    }
+
     /// What is below.
     pub(crate) fn stream(&self) -> &S {
         &self.stream

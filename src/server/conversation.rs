@@ -1,0 +1,280 @@
+//! One client's connection: HTTP/1.1 or HTTP/2, request by request, until it ends or a stop does.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use http::{Method, Request, Response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::http2::translate;
+use super::inside::Inside;
+use super::stream::{Lingering, Prefixed, Unread};
+use super::{Place, Role, Shared, connect, intake};
+use crate::access::OwnNames;
+use crate::admin;
+use crate::body::Reply;
+use crate::pipeline::refuse;
+use crate::refusal::{Code, Refusal};
+use crate::snapshot::Snapshot;
+
+/// Who a connection is from, and by what names it may have been called.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    pub(super) role: Role,
+    pub(super) peer: Option<IpAddr>,
+    own: Option<OwnNames>,
+    /// The CONNECT this conversation is inside of.
+    pub(super) inside: Option<Arc<Inside>>,
+    #[expect(dead_code, reason = "its drop frees a place among limits.connections")]
+    place: Arc<Place>,
+}
+
+impl Client {
+    pub(super) fn new(
+        role: Role,
+        peer: Option<IpAddr>,
+        own: Option<OwnNames>,
+        place: Place,
+    ) -> Self {
+        Self { role, peer, own, inside: None, place: Arc::new(place) }
+    }
+
+    /// The same client, inside a CONNECT.
+    pub(super) fn inside(self, inside: Inside) -> Self {
+        Self { inside: Some(Arc::new(inside)), ..self }
+    }
+}
+
+/// What a client may speak.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Protocol {
+    /// HTTP/1.1.
+    Http1,
+    /// HTTP/2, as TLS has settled.
+    Http2,
+    /// HTTP/2 with prior knowledge (RFC 9113, section 3.3), or else HTTP/1.1.
+    Either,
+}
+
+/// Speaks with one client. Boxed, because a conversation can have another inside.
+pub(super) fn converse<S>(
+    stream: S,
+    protocol: Protocol,
+    client: Client,
+    shared: Arc<Shared>,
+) -> Pin<Box<dyn Future<Output = ()> + Send>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    Box::pin(async move {
+        match protocol {
+            Protocol::Http1 => http1(stream, client, shared).await,
+            Protocol::Http2 => http2(stream, client, shared).await,
+            Protocol::Either => {
+                let limit = shared.pipeline.snapshot().timeouts.request_head;
+                let begun = Prefixed::until(stream, PREFACE, limit);
+                let begun = tokio::select! {
+                    begun = begun => begun,
+                    // Nothing has been asked yet.
+                    () = shared.stopping.cancelled() => return,
+                };
+                match begun {
+                    Ok(stream) if stream.begins_with(PREFACE) => {
+                        http2(stream, client, shared).await;
+                    }
+                    Ok(stream) => http1(stream, client, shared).await,
+                    Err(error) => tracing::debug!(%error, "a client said nothing"),
+                }
+            }
+        }
+    })
+}
+
+/// How every HTTP/2 connection begins (RFC 9113, section 3.4): enough of it to tell.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+
+async fn http1<S>(stream: S, client: Client, shared: Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let snapshot = shared.pipeline.snapshot();
+    let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
+    let mut builder = hyper::server::conn::http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(timeouts.request_head)
+        .max_header_size(limits.header)
+        .max_buf_size(limits.header.max(BUFFER));
+    let unread = Unread::default();
+    let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));
+    drop(snapshot);
+    let role = client.role;
+    let service = service_fn(|request: Request<Incoming>| {
+        let (shared, client, unread) = (Arc::clone(&shared), client.clone(), unread.clone());
+        async move {
+            let body = !request.body().is_end_stream();
+            let connects = request.method() == Method::CONNECT;
+            let response = answer(request, &client, &shared).await;
+            unread.set(body && response.body().may_come_early());
+            if switched(&response, connects) {
+                unread.tunnel();
+            }
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = builder.serve_connection(io, service).with_upgrades();
+    tokio::pin!(connection);
+    let drain = if role == Role::Admin { &shared.closing } else { &shared.stopping };
+    let mut draining = false;
+    loop {
+        tokio::select! {
+            ended = &mut connection => return note(role, ended),
+            () = drain.cancelled(), if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = shared.closing.cancelled(), if draining => return,
+        }
+    }
+}
+
+/// Whether what follows an answer is no longer HTTP.
+fn switched(response: &Response<Reply>, connects: bool) -> bool {
+    let status = response.status();
+    status.as_u16() == 101 || connects && status.is_success()
+}
+
+async fn http2<S>(stream: S, client: Client, shared: Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let snapshot = shared.pipeline.snapshot();
+    let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
+    let quiet = timeouts.request_head;
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.header).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(BUFFER)
+        .keep_alive_interval(quiet)
+        .keep_alive_timeout(quiet);
+    let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, Unread::never()));
+    drop(snapshot);
+    // As many are alive as there are requests under way, and this one.
+    let busy = Arc::new(());
+    let role = client.role;
+    let service = service_fn(|request: Request<Incoming>| {
+        let (shared, client, busy) = (Arc::clone(&shared), client.clone(), Arc::clone(&busy));
+        async move {
+            let mut response = answer(translate(request), &client, &shared).await;
+            response.body_mut().hold(busy);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = builder.serve_connection(io, service);
+    tokio::pin!(connection);
+    let mut draining = false;
+    let mut was_idle = false;
+    loop {
+        tokio::select! {
+            ended = &mut connection => return note(role, ended),
+            () = shared.stopping.cancelled(), if !draining => {
+                draining = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = shared.closing.cancelled(), if draining => return,
+            // HTTP/1.1's limit for a silent connection, which HTTP/2 does not have of itself.
+            () = tokio::time::sleep(quiet), if !draining => {
+                let idle = Arc::strong_count(&busy) == 1;
+                if idle && was_idle {
+                    draining = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                was_idle = idle;
+            }
+        }
+    }
+}
+
+fn note(role: Role, ended: Result<(), hyper::Error>) {
+    if let Err(error) = ended {
+        tracing::debug!(listener = role.name(), %error, "a client's connection ended");
+    }
+}
+
+/// What a connection may buffer. hyper's own 400 KiB, times every connection, is a lot of memory
+/// for a client to ask for.
+const BUFFER: usize = 64 * 1024;
+
+/// Requests at once on one HTTP/2 connection.
+const STREAMS: u32 = 100;
+/// What a client may send of one body before we have read it, and of all together.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+
+/// One request, to the pipeline or to where its listener says.
+async fn answer(
+    request: Request<Incoming>,
+    client: &Client,
+    shared: &Arc<Shared>,
+) -> Response<Reply> {
+    let snapshot = shared.pipeline.snapshot();
+    let mut record = shared.pipeline.record();
+    record.method = request.method().to_string();
+    record.peer = client.peer;
+    if let Err(refusal) = admit(&request, client, &snapshot, shared) {
+        return refuse(refusal, record);
+    }
+    if client.role == Role::Admin {
+        let (metrics, draining) = (shared.pipeline.metrics(), shared.stopping.is_cancelled());
+        return admin::answer(&request, &snapshot, metrics, draining, record);
+    }
+    let intake = match &client.inside {
+        Some(inside) => {
+            // Asked for its token when the CONNECT came.
+            record.client.clone_from(&inside.client);
+            inside.read(request)
+        }
+        None => match snapshot.access.client(request.headers()) {
+            Err(refusal) => return refuse(refusal, record),
+            Ok(name) => {
+                record.client = name;
+                if client.role == Role::Gateway {
+                    intake::gateway(request)
+                } else if request.method() == Method::CONNECT {
+                    return connect::answer(request, client, &snapshot, shared, record).await;
+                } else {
+                    intake::absolute(request)
+                }
+            }
+        },
+    };
+    shared.pipeline.serve(&snapshot, intake, record).await
+}
+
+/// What every request must pass, whatever it asks for.
+fn admit(
+    request: &Request<Incoming>,
+    client: &Client,
+    snapshot: &Snapshot,
+    shared: &Shared,
+) -> Result<(), Refusal> {
+    snapshot.access.address(client.peer)?;
+    if client.role != Role::Forward {
+        snapshot.access.page(request.headers(), client.own.as_ref())?;
+    }
+    if client.role != Role::Admin && shared.stopping.is_cancelled() {
+        return Err(Refusal::new(Code::Draining, "a stop is in progress"));
+    }
+    Ok(())
+}
