@@ -85,7 +85,8 @@ fn bound(name: &str, algorithm: Algorithm) -> Arc<dyn Scheme> {
     for param in entry.params {
         binding.params.insert(param.name.into(), param.default.into());
     }
-    (entry.build)(&binding).expect("the binding is complete")
+    let bound = entry.bind(&binding).expect("the binding is complete");
+    Arc::clone(bound.signing().expect("the scheme signs requests"))
 }
 
 fn head(method: Method, target: &str) -> Head {

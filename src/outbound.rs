@@ -102,6 +102,12 @@ impl Outbound {
         Signable { head: &self.head, body }
     }
 
+    /// Head and body as schemes see them, for when the answer comes.
+    pub fn shown(&self) -> (Head, Bytes) {
+        let body = self.signable().body.cloned();
+        (self.head.clone(), body.unwrap_or_default())
+    }
+
     /// The request for the upstream's client, with the scheme's edits applied, once.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Each stage takes what the one before gave; any of them may refuse, and a refusal is the only
 //! other way out. Nothing is sent before it is signed, nothing is changed after.
 
+mod exchange;
 mod socket;
 
 use std::sync::Arc;
@@ -26,7 +27,9 @@ use crate::outbound::{Outbound, Payload, strip_hop_by_hop};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
 use crate::route::Route;
-use crate::scheme::{BodyNeed, Edits, Head, Preimage};
+use crate::scheme::{
+    BodyNeed, Bound, Edits, Head, Preimage, Scheme, SchemeError, Signable, Signatures,
+};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tunnel::Tunnels;
 use crate::upstream::Upstream;
@@ -49,13 +52,18 @@ pub struct Intake {
     pub upgrade: Option<OnUpgrade>,
 }
 
-/// An upstream's answer, and what belongs to it.
-struct Answer {
-    head: Response<Incoming>,
-    /// The request's body, while it is still being sent.
-    upload: Option<Keep>,
-    /// The tunnel that opens if the answer is 101.
-    socket: Option<Socket>,
+/// What the client is told.
+enum Answer {
+    /// The upstream's answer as it comes, and what belongs to it.
+    Streamed {
+        head: Response<Incoming>,
+        /// The request's body, while it is still being sent.
+        upload: Option<Keep>,
+        /// The tunnel that opens if the answer is 101.
+        socket: Option<Socket>,
+    },
+    /// What a scheme has made of it.
+    Whole(Edits),
 }
 
 /// What every request goes through.
@@ -115,8 +123,9 @@ impl Pipeline {
             Ok(intake) => self.run(snapshot, intake, &mut record).await,
             Err(refusal) => Err(refusal),
         };
-        let Answer { head, upload, socket } = match answer {
-            Ok(answer) => answer,
+        let (head, upload, socket) = match answer {
+            Ok(Answer::Streamed { head, upload, socket }) => (head, upload, socket),
+            Ok(Answer::Whole(edits)) => return made(edits, record),
             Err(refusal) => return refuse(refusal, record),
         };
         record.status = head.status().as_u16();
@@ -146,17 +155,42 @@ impl Pipeline {
         // A browser whose proxy this is would have any page's requests signed. (The gateway asks
         // before it looks at the path.)
         snapshot.access.page(&intake.headers, None)?;
-        if route.scheme.wants_upgrade() {
+        match &route.scheme {
+            Bound::Scheme(scheme) => self.sign(snapshot, route, scheme, intake, record).await,
+            Bound::Envelope(envelope) => {
+                self.exchange(snapshot, route, envelope.as_ref(), intake, record).await
+            }
+        }
+    }
+
+    async fn sign(
+        &self,
+        snapshot: &Snapshot,
+        route: &Arc<Route>,
+        scheme: &Arc<dyn Scheme>,
+        intake: Intake,
+        record: &mut Record,
+    ) -> Result<Answer, Refusal> {
+        if scheme.wants_upgrade() {
             socket::is_handshake(&intake)?;
         }
         let (intake, socket) = self.socket(intake)?;
-        let outbound = dress(snapshot, route, intake, record).await?;
+        let outbound = dress(snapshot, route, scheme.as_ref(), intake, record).await?;
         let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
         let started = Instant::now();
-        let (outbound, edits) = self.seal(snapshot, route, outbound).await?;
+        let (outbound, edits) = self.seal(snapshot, route, scheme, outbound).await?;
         record.signed = true;
         record.sign = Some(started.elapsed());
-        forward(snapshot, &route.upstream, outbound, edits, socket, record).await
+        let upstream = &route.upstream;
+        if scheme.reply_need() == BodyNeed::Nothing {
+            return forward(snapshot, upstream, outbound, edits, socket, record).await;
+        }
+        let asked = outbound.shown();
+        let answer = forward(snapshot, upstream, outbound, edits, None, record).await?;
+        let Answer::Streamed { head, .. } = answer else { return Ok(answer) };
+        let reply = collect_reply(snapshot, head).await?;
+        let signable = Signable { head: &asked.0, body: Some(&asked.1) };
+        Ok(Answer::Whole(scheme.open_reply(signable, &reply, &self.moments.next())?))
     }
 
     /// The tunnel that a WebSocket handshake asks for: there must be room before anything is sent.
@@ -173,17 +207,14 @@ impl Pipeline {
         &self,
         snapshot: &Snapshot,
         route: &Arc<Route>,
+        scheme: &Arc<dyn Scheme>,
         outbound: Outbound,
     ) -> Result<(Outbound, Edits), Refusal> {
         // Only now: a slow upload must not age the time stamp.
         let moment = self.moments.next();
-        let (outbound, preimages) = canonicalise(route, outbound, moment).await?;
-        let limit = snapshot.timeouts.sign;
-        let signatures = tokio::time::timeout(limit, route.sign(&preimages)).await;
-        let signatures = signatures.map_err(|_| {
-            Refusal::new(Code::SignerTimeout, format!("no signature within {limit:?}"))
-        })??;
-        let edits = route.scheme.assemble(outbound.signable(), &moment, &signatures)?;
+        let (outbound, preimages) = canonicalise(scheme, outbound, moment).await?;
+        let signatures = signed(snapshot, route, &preimages).await?;
+        let edits = scheme.assemble(outbound.signable(), &moment, &signatures)?;
         Ok((outbound, edits))
     }
 
@@ -209,6 +240,7 @@ impl Pipeline {
 async fn dress(
     snapshot: &Snapshot,
     route: &Route,
+    scheme: &dyn Scheme,
     intake: Intake,
     record: &mut Record,
 ) -> Result<Outbound, Refusal> {
@@ -216,13 +248,12 @@ async fn dress(
     let (host, origin) = destination.place(route)?;
     record.host.clone_from(&host);
     let head = Head { method, host, target, headers };
-    let payload = match route.scheme.body_need(&head) {
+    let payload = match scheme.body_need(&head) {
         BodyNeed::Nothing => stream(body),
         BodyNeed::Whole => whole(snapshot, route, &head.headers, body).await?,
     };
     let Head { method, host, target, headers } = head;
-    let scheme = Some(route.scheme.as_ref());
-    Ok(Outbound::dress(method, &target, headers, payload, host, origin, scheme)?)
+    Ok(Outbound::dress(method, &target, headers, payload, host, origin, Some(scheme))?)
 }
 
 fn stream(body: Incoming) -> Payload {
@@ -271,19 +302,38 @@ fn uncollected(
     }
 }
 
+/// Has the route's keys sign, in time.
+async fn signed(
+    snapshot: &Snapshot,
+    route: &Route,
+    preimages: &[Preimage],
+) -> Result<Signatures, Refusal> {
+    let limit = snapshot.timeouts.sign;
+    let signatures = tokio::time::timeout(limit, route.sign(preimages)).await;
+    let late = |_| Refusal::new(Code::SignerTimeout, format!("no signature within {limit:?}"));
+    Ok(signatures.map_err(late)??)
+}
+
+/// An answer that a scheme wants to open.
+async fn collect_reply(snapshot: &Snapshot, head: Response<Incoming>) -> Result<Bytes, Refusal> {
+    let (most, limit) = (snapshot.limits.signed_body, snapshot.timeouts.response_head);
+    let collected = body::collect(head.into_body(), most, limit).await;
+    collected.map_err(|_| SchemeError::Reply("broke off, or is too long or too slow").into())
+}
+
 async fn canonicalise(
-    route: &Arc<Route>,
+    scheme: &Arc<dyn Scheme>,
     outbound: Outbound,
     moment: Moment,
 ) -> Result<(Outbound, Vec<Preimage>), Refusal> {
     let long = outbound.signable().body.is_some_and(|body| body.len() > INLINE_BODY);
     if !long {
-        let preimages = route.scheme.canonicalise(outbound.signable(), &moment)?;
+        let preimages = scheme.canonicalise(outbound.signable(), &moment)?;
         return Ok((outbound, preimages));
     }
-    let route = Arc::clone(route);
+    let scheme = Arc::clone(scheme);
     let hashed = tokio::task::spawn_blocking(move || {
-        let preimages = route.scheme.canonicalise(outbound.signable(), &moment);
+        let preimages = scheme.canonicalise(outbound.signable(), &moment);
         (outbound, preimages)
     });
     let lost = |_| Refusal::new(Code::Internal, "the canonical text was not finished");
@@ -308,7 +358,15 @@ async fn forward(
         Some(_) => upstream.send_upgrade(request).await?,
     };
     record.upstream = Some(started.elapsed());
-    Ok(Answer { head, upload: keep, socket })
+    Ok(Answer::Streamed { head, upload: keep, socket })
+}
+
+/// What a scheme has made, as an answer.
+fn made(edits: Edits, mut record: Box<Record>) -> Response<Reply> {
+    let mut response = Response::new(());
+    let body = edits.apply(response.headers_mut()).unwrap_or_default();
+    record.status = response.status().as_u16();
+    response.map(|()| Reply::whole(body, Some(record)))
 }
 
 /// The refusal as an answer. Whatever is left of the request's body is not read.

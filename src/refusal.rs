@@ -98,6 +98,7 @@ impl From<SchemeError> for Refusal {
             SchemeError::Body { remedy, .. } => {
                 Self::new(Code::BodyUnsignable, detail).remedy(remedy)
             }
+            SchemeError::Reply(_) => Self::new(Code::ReplyUntrusted, detail),
             SchemeError::Claim { .. } | SchemeError::Broken(_) => Self::new(Code::Internal, detail),
         }
     }

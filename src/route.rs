@@ -10,7 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 
 use crate::config::HostPattern;
 use crate::keys::{PublicKey, SignError, Signer};
-use crate::scheme::{Entry, Preimage, Scheme, Signatures};
+use crate::scheme::{Bound, Entry, Preimage, Signatures};
 use crate::upstream::{Origin, Upstream};
 
 /// A route with everything it needs bound.
@@ -27,7 +27,7 @@ pub struct Route {
     /// What the registry says of its scheme.
     pub entry: &'static Entry,
     /// Its scheme.
-    pub scheme: Arc<dyn Scheme>,
+    pub scheme: Bound,
     /// Its keys, by slot.
     pub keys: Vec<BoundKey>,
     /// How its requests leave.

@@ -99,8 +99,9 @@ fn no_secret_is_in_what_debugging_prints() {
     shown.push(debug("Route", route));
     let arrived = Arrived { method: "GET".into(), target: "/".into(), ..Arrived::default() };
     let request = Outgoing::new(&arrived);
-    let edits = route.scheme.assemble(
-        request.signable(route.scheme.as_ref()),
+    let scheme = route.scheme.signing().expect("the scheme signs requests");
+    let edits = scheme.assemble(
+        request.signable(scheme.as_ref()),
         &countersign::moment::Moments::new(config.replica).next(),
         &countersign::scheme::Signatures::default(),
     );

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::moment::{Moment, Moments, NONCES, Nonce};
 use crate::outbound::{Outbound, Payload};
 use crate::route::Route;
-use crate::scheme::{Edits, Preimage};
+use crate::scheme::{Edits, Preimage, Scheme};
 use crate::snapshot::{Snapshot, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -101,21 +101,29 @@ pub(super) async fn explain(
             "no route names this host: it would pass unsigned",
         ));
     };
+    let scheme = signing(route)?;
     let (host, origin) = destination.place(route)?;
     let payload = if body.is_empty() { Payload::Empty } else { Payload::Whole(body) };
-    let scheme = Some(route.scheme.as_ref());
-    let outbound = Outbound::dress(method, &target, headers, payload, host, origin, scheme)
-        .map_err(crate::refusal::Refusal::from)?;
-    let preimages = route
-        .scheme
-        .canonicalise(outbound.signable(), &moment)
-        .map_err(crate::refusal::Refusal::from)?;
+    let dressed =
+        Outbound::dress(method, &target, headers, payload, host, origin, Some(scheme.as_ref()));
+    let outbound = dressed.map_err(crate::refusal::Refusal::from)?;
+    let preimages =
+        scheme.canonicalise(outbound.signable(), &moment).map_err(crate::refusal::Refusal::from)?;
     let signatures = route.sign(&preimages).await.map_err(crate::refusal::Refusal::from)?;
-    let edits = route
-        .scheme
+    let edits = scheme
         .assemble(outbound.signable(), &moment, &signatures)
         .map_err(crate::refusal::Refusal::from)?;
     Ok(Explained { route: Arc::clone(route), moment, outbound, preimages, edits })
+}
+
+/// The scheme of a route that signs requests.
+pub(super) fn signing(route: &Route) -> Result<&Arc<dyn Scheme>, CliError> {
+    route.scheme.signing().ok_or_else(|| {
+        let name = &route.name;
+        let what = format!("routes.{name} opens requests that others have sealed; it signs none");
+        CliError::new(Exit::Failed, what)
+            .fix("try it with a request of the provider's: countersign callback send")
+    })
 }
 
 impl Explained {

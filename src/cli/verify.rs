@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::explain::shown;
+use super::explain::{shown, signing};
 use super::raw::RawRequest;
 use super::{CliError, Exit, runtime};
 use crate::config::Config;
@@ -40,11 +40,12 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let route = find(args, &snapshot, &request)?;
     let RawRequest { method, target, headers, body, .. } = request;
     let head = Head { method, host: String::new(), target, headers };
-    let needed = route.scheme.body_need(&head) == BodyNeed::Whole;
+    let scheme = signing(&route)?;
+    let needed = scheme.body_need(&head) == BodyNeed::Whole;
     let signable = Signable { head: &head, body: needed.then_some(&body) };
-    let verdict = verify(route.scheme.as_ref(), |slot| route.public_key(slot), signable);
+    let verdict = verify(scheme.as_ref(), |slot| route.public_key(slot), signable);
     let now = Moments::new(config.replica).next().unix_ms;
-    let claim = route.scheme.claim(signable).ok().filter(|claim| !claim.proofs.is_empty());
+    let claim = scheme.claim(signable).ok().filter(|claim| !claim.proofs.is_empty());
     let age = claim.map(|claim| i128::from(now) - i128::from(claim.moment.unix_ms));
     let flaw = verdict.err();
     match report(args.json, &route, flaw.as_ref(), age, out) {

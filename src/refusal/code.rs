@@ -54,6 +54,8 @@ pub enum Code {
     UpstreamClosed,
     /// The upstream's answer is not HTTP.
     UpstreamProtocol,
+    /// The upstream's answer is not signed as it must be.
+    ReplyUntrusted,
     /// The upstream did not answer in time.
     UpstreamTimeout,
     /// The target is one of our own listeners.
@@ -104,6 +106,7 @@ impl Code {
         Self::UpstreamTls,
         Self::UpstreamClosed,
         Self::UpstreamProtocol,
+        Self::ReplyUntrusted,
         Self::SignerUnavailable,
         Self::TooManyTunnels,
         Self::Draining,
@@ -289,6 +292,13 @@ impl Code {
                 "http_protocol_error",
                 "The upstream did not answer in HTTP",
                 "Check the scheme and port of the upstream's url.",
+            ),
+            Self::ReplyUntrusted => (
+                "reply_untrusted",
+                502,
+                "http_protocol_error",
+                "The upstream's answer is not signed as it must be",
+                "Check params.verify_with against the upstream's key. Nothing of the answer is shown: it may be anybody's.",
             ),
             Self::SignerUnavailable => (
                 "signer_unavailable",

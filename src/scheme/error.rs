@@ -42,6 +42,9 @@ pub enum SchemeError {
         /// What would be right.
         remedy: &'static str,
     },
+    /// A provider's answer is not what it must be; nothing of it is in the text.
+    #[error("the answer {0}")]
+    Reply(&'static str),
     /// A signed request lacks something or carries something unreadable.
     #[error("{part} {what}")]
     Claim {

@@ -12,7 +12,7 @@ use http::{HeaderName, header};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BindError, Binding, BodyNeed, Claim, Edits, Entry, Head, KeySlot, Preimage, Proof,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, Preimage, Proof,
     ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable, Signatures,
 };
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
@@ -40,7 +40,7 @@ pub(super) const ENTRY: Entry = Entry {
         status: 401,
         body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#,
     },
-    build,
+    build: Build::Scheme(build),
 };
 
 const TIMESTAMP: HeaderName = HeaderName::from_static("metasv-timestamp");

@@ -9,6 +9,7 @@
 //! Adding a provider is a file here, a line in [`REGISTRY`], vectors, and an independent
 //! verifier in the tests; CONTRIBUTING.md has the steps.
 
+mod envelope;
 mod error;
 mod metasv;
 mod sinohope;
@@ -18,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
+pub use envelope::{Answered, Conclusion, Envelope, Opened};
 pub use error::{BindError, SchemeError};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -54,7 +56,49 @@ pub struct Entry {
     /// The lines of a provider's own refusal of a bad signature, for stand-ins.
     pub refusal: ProviderRefusal,
     /// Builds the scheme for one route.
-    pub build: fn(&Binding) -> Result<Arc<dyn Scheme>, BindError>,
+    pub build: Build,
+}
+
+impl Entry {
+    /// The scheme for a route's keys, secrets and parameters.
+    ///
+    /// # Errors
+    ///
+    /// The first that does not fit.
+    pub fn bind(&self, binding: &Binding) -> Result<Bound, BindError> {
+        match self.build {
+            Build::Scheme(build) => build(binding).map(Bound::Scheme),
+            Build::Envelope(build) => build(binding).map(Bound::Envelope),
+        }
+    }
+}
+
+/// Which of the two kinds a scheme is, and what makes one.
+#[derive(Clone, Copy, Debug)]
+pub enum Build {
+    /// Signs requests on their way out.
+    Scheme(fn(&Binding) -> Result<Arc<dyn Scheme>, BindError>),
+    /// Opens requests on their way in, seals the answers.
+    Envelope(fn(&Binding) -> Result<Arc<dyn Envelope>, BindError>),
+}
+
+/// A scheme bound to a route's keys, secrets and parameters.
+#[derive(Clone, Debug)]
+pub enum Bound {
+    /// As [`Build::Scheme`].
+    Scheme(Arc<dyn Scheme>),
+    /// As [`Build::Envelope`].
+    Envelope(Arc<dyn Envelope>),
+}
+
+impl Bound {
+    /// The scheme that signs requests, where it is one.
+    pub fn signing(&self) -> Option<&Arc<dyn Scheme>> {
+        match self {
+            Self::Scheme(scheme) => Some(scheme),
+            Self::Envelope(_) => None,
+        }
+    }
 }
 
 /// A place for a key: `keys = { signer = "…" }`.
@@ -179,6 +223,26 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// [`Self::canonicalise`] this verifies any request. A scheme that inserts a secret checks
     /// it here.
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError>;
+
+    /// Whether the provider's answer must be in hand whole and opened by
+    /// [`Self::open_reply`]. Few providers sign their answers.
+    fn reply_need(&self) -> BodyNeed {
+        BodyNeed::Nothing
+    }
+
+    /// Checks a provider's answer and gives what the client is told in its place. Pure.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Reply`]: the client gets none of it.
+    fn open_reply(
+        &self,
+        _request: Signable<'_>,
+        _reply: &Bytes,
+        _moment: &Moment,
+    ) -> Result<Edits, SchemeError> {
+        Err(SchemeError::Broken("this scheme opens no answers"))
+    }
 }
 
 /// Whether a scheme reads the body.

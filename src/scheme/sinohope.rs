@@ -10,8 +10,8 @@ use http::{HeaderName, Method};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BindError, Binding, BodyNeed, Claim, Edits, Entry, Head, KeySlot, ParamDoc, Preimage, Proof,
-    ProviderRefusal, PublicForm, Scheme, SchemeError, Signable, Signatures,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, ParamDoc, Preimage,
+    Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable, Signatures,
 };
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -38,7 +38,7 @@ pub(super) const ENTRY: Entry = Entry {
         status: 401,
         body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#,
     },
-    build,
+    build: Build::Scheme(build),
 };
 
 const API_KEY: HeaderName = HeaderName::from_static("biz-api-key");

@@ -246,7 +246,7 @@ impl<'a> Builder<'a> {
             else {
                 continue;
             };
-            match (route.scheme.build)(&binding) {
+            match route.scheme.bind(&binding) {
                 Ok(scheme) => routes.push(Arc::new(Route {
                     name: name.as_str().into(),
                     host: route.host.clone(),

@@ -164,6 +164,7 @@ const fn case(
 pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("internal", "a broken invariant of the program"),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
+    ("reply_untrusted", "no provider here signs its answers"),
     ("not_an_upgrade", "no scheme here takes handshakes only"),
     ("signer_timeout", "a key in memory signs before any deadline is looked at"),
 ];

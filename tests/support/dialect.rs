@@ -141,5 +141,6 @@ pub(crate) fn build(entry: &Entry, public: &PublicKey) -> Arc<dyn Scheme> {
     for param in entry.params {
         binding.params.insert(param.name.to_owned(), param.default.to_owned());
     }
-    (entry.build)(&binding).expect("the key is of a kind that the slot takes")
+    let bound = entry.bind(&binding).expect("the key is of a kind that the slot takes");
+    Arc::clone(bound.signing().expect("the scheme signs requests"))
 }

@@ -98,7 +98,8 @@ async fn serve(config: &Config) -> Result<[String; 2], CliError> {
 
 fn stand_in(route: &Route) -> StandIn {
     let keys = route.keys.iter().map(|key| (key.slot, key.signer.public_key().clone())).collect();
-    StandIn::new(route.entry, Arc::clone(&route.scheme), keys)
+    let scheme = route.scheme.signing().expect("the demo's providers take signed requests");
+    StandIn::new(route.entry, Arc::clone(scheme), keys)
 }
 
 /// The demo's configuration. Without `providers` the routes lead nowhere yet.
