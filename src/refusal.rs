@@ -99,6 +99,10 @@ impl From<SchemeError> for Refusal {
                 Self::new(Code::BodyUnsignable, detail).remedy(remedy)
             }
             SchemeError::Reply(_) => Self::new(Code::ReplyUntrusted, detail),
+            SchemeError::Credential { dated, remedy, .. } => {
+                let code = if dated { Code::CredentialExpired } else { Code::CredentialUnusable };
+                Self::new(code, detail).remedy(remedy)
+            }
             SchemeError::Claim { .. } | SchemeError::Broken(_) => Self::new(Code::Internal, detail),
         }
     }

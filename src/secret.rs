@@ -2,9 +2,13 @@
 //!
 //! There is deliberately no `Clone`, `Display`, `Serialize`, `PartialEq`, `AsRef` or `Deref`:
 //! every place that sees secret bytes is a call of [`Secret::expose`] that a reviewer can find.
+//!
+//! A secret that changes while the program runs is handed out as a [`SecretCell`].
 
 use std::fmt;
+use std::sync::Arc;
 
+use tokio::sync::watch;
 use zeroize::Zeroizing;
 
 /// Secret bytes: a private key on its way into a signer, a token, a passphrase.
@@ -33,9 +37,70 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// The place of a secret that may be replaced while others use it. Clones show the same secret.
+#[derive(Clone)]
+pub struct SecretCell(watch::Receiver<Arc<Secret>>);
+
+impl SecretCell {
+    /// A secret that stays what it is.
+    pub fn fixed(secret: Secret) -> Self {
+        Self::renewable(secret).1
+    }
+
+    /// A secret that stays what it is until the first half is told of another.
+    pub fn renewable(first: Secret) -> (SecretWriter, Self) {
+        let (writer, reader) = watch::channel(Arc::new(first));
+        (SecretWriter(writer), Self(reader))
+    }
+
+    /// The secret of this moment. Whoever uses it twice for one request takes it once, for the
+    /// next call may give another.
+    pub fn current(&self) -> Arc<Secret> {
+        Arc::clone(&self.0.borrow())
+    }
+}
+
+impl fmt::Debug for SecretCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretCell(..)")
+    }
+}
+
+/// The only way to replace the secret of a [`SecretCell`].
+pub struct SecretWriter(watch::Sender<Arc<Secret>>);
+
+impl SecretWriter {
+    /// Puts another secret in place of the present one, for everyone who asks from now on. Those
+    /// who hold the old one keep it until they let go of it; then it is wiped.
+    pub fn replace(&self, secret: Secret) {
+        self.0.send_replace(Arc::new(secret));
+    }
+}
+
+impl fmt::Debug for SecretWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretWriter(..)")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_shows_what_was_written_last_also_when_nobody_can_write_any_more() {
+        let (writer, cell) = SecretCell::renewable(Secret::new(b"first".to_vec()));
+        let (clone, held) = (cell.clone(), cell.current());
+        writer.replace(Secret::new(b"second".to_vec()));
+        assert_eq!(held.expose(), b"first");
+        assert_eq!(format!("{cell:?} {writer:?}"), "SecretCell(..) SecretWriter(..)");
+        drop(writer);
+        assert_eq!(
+            (cell.current().expose(), clone.current().expose()),
+            (&b"second"[..], &b"second"[..])
+        );
+        assert_eq!(SecretCell::fixed(Secret::new(b"only".to_vec())).current().expose(), b"only");
+    }
 
     #[test]
     fn a_secret_prints_nothing_of_itself() {

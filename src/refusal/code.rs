@@ -40,6 +40,10 @@ pub enum Code {
     NotAnUpgrade,
     /// The client's body ended early.
     BodyIncomplete,
+    /// A token that would be inserted is past its time, or before it.
+    CredentialExpired,
+    /// A secret that would be inserted is not what the provider takes.
+    CredentialUnusable,
     /// The key or its device failed.
     SignerUnavailable,
     /// Every tunnel is taken.
@@ -107,6 +111,8 @@ impl Code {
         Self::UpstreamClosed,
         Self::UpstreamProtocol,
         Self::ReplyUntrusted,
+        Self::CredentialExpired,
+        Self::CredentialUnusable,
         Self::SignerUnavailable,
         Self::TooManyTunnels,
         Self::Draining,
@@ -299,6 +305,20 @@ impl Code {
                 "http_protocol_error",
                 "The upstream's answer is not signed as it must be",
                 "Check params.verify_with against the upstream's key. Nothing of the answer is shown: it may be anybody's.",
+            ),
+            Self::CredentialExpired => (
+                "credential_expired",
+                503,
+                "proxy_configuration_error",
+                "The token for the provider is past its time",
+                "Renew the token in its [secrets] entry; with watch = true it is taken up without a reload. Nothing was sent.",
+            ),
+            Self::CredentialUnusable => (
+                "credential_unusable",
+                503,
+                "proxy_configuration_error",
+                "The secret for the provider cannot be used",
+                "Put right what its [secrets] entry holds; with watch = true it is taken up without a reload. Nothing was sent.",
             ),
             Self::SignerUnavailable => (
                 "signer_unavailable",

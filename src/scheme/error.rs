@@ -45,6 +45,18 @@ pub enum SchemeError {
     /// A provider's answer is not what it must be; nothing of it is in the text.
     #[error("the answer {0}")]
     Reply(&'static str),
+    /// A secret that would be inserted cannot be used as it is now.
+    #[error("the secret in secrets.{slot} {what}")]
+    Credential {
+        /// The secret slot of the route.
+        slot: &'static str,
+        /// Whether all that is wrong with it is the time.
+        dated: bool,
+        /// What is wrong with it; never contains secret bytes.
+        what: &'static str,
+        /// What to put in its place.
+        remedy: &'static str,
+    },
     /// A signed request lacks something or carries something unreadable.
     #[error("{part} {what}")]
     Claim {

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretCell};
 
 pub(super) const ENTRY: Entry = Entry {
     name: "metasv",
@@ -159,25 +159,36 @@ impl Scheme for ClientSignature {
 /// `Authorization: Bearer` and the token. Nothing is signed.
 #[derive(Debug)]
 struct Bearer {
-    /// `Bearer ` and the token.
-    value: Secret,
+    token: SecretCell,
 }
 
-fn bearer(token: &Arc<Secret>) -> Result<Arc<dyn Scheme>, BindError> {
-    let bad = |what: &str, fix: &str| {
-        Err(BindError { field: "secrets.token".into(), what: what.into(), fix: fix.into() })
-    };
-    let token = token.expose();
-    if token.is_empty() {
-        return bad("is empty", "store the JWT in that entry");
+fn bearer(token: &SecretCell) -> Result<Arc<dyn Scheme>, BindError> {
+    let bearer = Bearer { token: token.clone() };
+    match bearer.value() {
+        Ok(_) => Ok(Arc::new(bearer)),
+        Err((what, fix)) => {
+            Err(BindError { field: "secrets.token".into(), what: what.into(), fix: fix.into() })
+        }
     }
-    if token.to_ascii_lowercase().starts_with(b"bearer ") {
-        return bad("starts with \"Bearer \"", "store the token alone");
+}
+
+impl Bearer {
+    /// `Bearer ` and the token of this moment, or what is wrong with it and how to mend it.
+    fn value(&self) -> Result<Secret, (&'static str, &'static str)> {
+        let token = self.token.current();
+        let token = token.expose();
+        if token.is_empty() {
+            return Err(("is empty", "store the JWT in that entry"));
+        }
+        if token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"bearer ")) {
+            return Err(("starts with \"Bearer \"", "store the token alone"));
+        }
+        if !token.iter().all(u8::is_ascii_graphic) {
+            let what = "contains white space or bytes outside ASCII";
+            return Err((what, "store the token alone"));
+        }
+        Ok(Secret::new([b"Bearer ", token].concat()))
     }
-    if !token.iter().all(u8::is_ascii_graphic) {
-        return bad("contains white space or bytes outside ASCII", "store the token alone");
-    }
-    Ok(Arc::new(Bearer { value: Secret::new([b"Bearer ", token].concat()) }))
 }
 
 impl Scheme for Bearer {
@@ -194,14 +205,22 @@ impl Scheme for Bearer {
     }
 
     fn assemble(&self, _: Signable<'_>, _: &Moment, _: &Signatures) -> Result<Edits, SchemeError> {
-        Edits::default().set_secret(header::AUTHORIZATION, &self.value)
+        let value = self.value().map_err(|(what, _)| SchemeError::Credential {
+            slot: "token",
+            dated: false,
+            what,
+            remedy: "Store the token alone in its entry; nothing was sent.",
+        })?;
+        Edits::default().set_secret(header::AUTHORIZATION, &value)
     }
 
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
         let mut values = request.head.headers.get_all(header::AUTHORIZATION).iter();
         let (value, second) = (values.next(), values.next());
-        let bearer = value
-            .is_some_and(|v| verify_slices_are_equal(v.as_bytes(), self.value.expose()).is_ok());
+        let expected = self.value().ok();
+        let bearer = value.zip(expected).is_some_and(|(value, expected)| {
+            verify_slices_are_equal(value.as_bytes(), expected.expose()).is_ok()
+        });
         if !bearer || second.is_some() {
             return Err(SchemeError::Claim {
                 part: "Authorization",

@@ -26,7 +26,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::Moment;
-use crate::secret::Secret;
+use crate::secret::{Secret, SecretCell};
 
 /// Every scheme there is, in alphabetical order.
 pub const REGISTRY: &[Entry] = &[metasv::ENTRY, sinohope::ENTRY];
@@ -163,8 +163,8 @@ pub struct ProviderRefusal {
 pub struct Binding {
     /// The public half of each bound key.
     pub keys: BTreeMap<String, PublicKey>,
-    /// Each bound secret, without white space at its ends.
-    pub secrets: BTreeMap<String, Arc<Secret>>,
+    /// Each bound secret, without white space at its ends. It may be another for the next request.
+    pub secrets: BTreeMap<String, SecretCell>,
     /// Each parameter as text.
     pub params: BTreeMap<String, String>,
 }

@@ -15,7 +15,7 @@ use crate::keys::{Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, Publ
 use crate::outbound::origin_of;
 use crate::route::{BoundKey, Route, Routes};
 use crate::scheme::Binding;
-use crate::secret::Secret;
+use crate::secret::SecretCell;
 use crate::upstream::{Origin, Settings, Upstream, trust_only, trust_public};
 
 pub(super) async fn build(
@@ -77,7 +77,7 @@ struct Builder<'a> {
 
 type Stores = BTreeMap<String, Arc<dyn KeyStore>>;
 type Keys = BTreeMap<String, Arc<dyn Signer>>;
-type Secrets = BTreeMap<String, Arc<Secret>>;
+type Secrets = BTreeMap<String, SecretCell>;
 type Upstreams = BTreeMap<String, (Arc<Upstream>, Origin)>;
 
 impl<'a> Builder<'a> {
@@ -130,7 +130,7 @@ impl<'a> Builder<'a> {
             let Some(store) = stores.get(&secret.store) else { continue };
             match store.read(&secret.entry).await {
                 Ok(bytes) => {
-                    secrets.insert(name.clone(), Arc::new(bytes.trimmed()));
+                    secrets.insert(name.clone(), SecretCell::fixed(bytes.trimmed()));
                 }
                 Err(error) => {
                     self.error(secret.at, format!("secrets.{name}: {error}"), error.fix);
@@ -296,7 +296,7 @@ impl<'a> Builder<'a> {
         if let Some(name) = &access.tokens
             && let Some(secret) = secrets.get(name)
         {
-            match Tokens::parse(secret) {
+            match Tokens::parse(&secret.current()) {
                 Ok(read) => tokens = read,
                 Err(what) => {
                     let at = self.config.secrets.get(name).map(|secret| secret.at);
@@ -323,7 +323,7 @@ fn binding(route: &config::Route, keys: &Keys, secrets: &Secrets) -> Option<Bind
         binding.keys.insert(slot.clone(), keys.get(name)?.public_key().clone());
     }
     for (slot, name) in &route.secrets {
-        binding.secrets.insert(slot.clone(), Arc::clone(secrets.get(name)?));
+        binding.secrets.insert(slot.clone(), secrets.get(name)?.clone());
     }
     Some(binding)
 }

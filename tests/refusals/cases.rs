@@ -163,6 +163,8 @@ const fn case(
 /// Codes that no client and no provider can bring about, and why.
 pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("internal", "a broken invariant of the program"),
+    ("credential_expired", "no scheme looks at a token's time"),
+    ("credential_unusable", "what a secret must be is checked when it is read"),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
     ("reply_untrusted", "no provider here signs its answers"),
     ("not_an_upgrade", "no scheme here takes handshakes only"),
