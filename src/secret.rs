@@ -8,6 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use tokio::sync::watch;
 use zeroize::Zeroizing;
 
@@ -70,10 +71,17 @@ impl fmt::Debug for SecretCell {
 pub struct SecretWriter(watch::Sender<Arc<Secret>>);
 
 impl SecretWriter {
-    /// Puts another secret in place of the present one, for everyone who asks from now on. Those
-    /// who hold the old one keep it until they let go of it; then it is wiped.
-    pub fn replace(&self, secret: Secret) {
-        self.0.send_replace(Arc::new(secret));
+    /// Puts another secret in place of the present one, for everyone who asks from now on, and
+    /// says whether it is another at all. Those who hold the old one keep it until they let go
+    /// of it; then it is wiped.
+    pub fn replace(&self, secret: Secret) -> bool {
+        self.0.send_if_modified(|current| {
+            let other = verify_slices_are_equal(current.expose(), secret.expose()).is_err();
+            if other {
+                *current = Arc::new(secret);
+            }
+            other
+        })
     }
 }
 
@@ -91,7 +99,8 @@ mod tests {
     fn a_cell_shows_what_was_written_last_also_when_nobody_can_write_any_more() {
         let (writer, cell) = SecretCell::renewable(Secret::new(b"first".to_vec()));
         let (clone, held) = (cell.clone(), cell.current());
-        writer.replace(Secret::new(b"second".to_vec()));
+        assert!(!writer.replace(Secret::new(b"first".to_vec())), "it is the same");
+        assert!(writer.replace(Secret::new(b"second".to_vec())));
         assert_eq!(held.expose(), b"first");
         assert_eq!(format!("{cell:?} {writer:?}"), "SecretCell(..) SecretWriter(..)");
         drop(writer);

@@ -5,6 +5,7 @@
 //! through a reload. A build that fails changes nothing and says everything that is wrong.
 
 mod build;
+mod watching;
 
 use std::sync::Arc;
 
@@ -17,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::route::Routes;
 use crate::tls::Leaves;
 use crate::upstream::{OwnAddresses, Upstream};
+use watching::Watching;
 
 /// Everything a request needs, ready to be used without I/O.
 #[derive(Debug)]
@@ -41,6 +43,8 @@ pub struct Snapshot {
     pub keys: Vec<LiveKey>,
     /// Every pool, for the next snapshot to take over.
     upstreams: Vec<Arc<Upstream>>,
+    /// Keeps secrets up to date for as long as somebody uses this snapshot.
+    _watching: Watching,
 }
 
 /// A key that has signed its self-test.

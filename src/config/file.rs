@@ -254,11 +254,12 @@ pub(super) struct SecretEntry {
     pub(super) at: Location,
     pub(super) store: Field<String>,
     pub(super) entry: Field<String>,
+    pub(super) watch: Field<bool>,
 }
 
 fn secret(table: &mut Table<'_>, at: Location) -> SecretEntry {
     let (store, entry) = store_and_entry(table);
-    SecretEntry { at, store, entry }
+    SecretEntry { at, store, entry, watch: table.flag(Key::flag("watch", "true")) }
 }
 
 fn store_and_entry(table: &mut Table<'_>) -> (Field<String>, Field<String>) {

@@ -216,6 +216,8 @@ pub struct SecretEntry {
     pub store: String,
     /// The entry in that store.
     pub entry: String,
+    /// Whether the entry is read again when its file changes. Only in a file store.
+    pub watch: bool,
     /// Where the entry is written.
     pub at: Location,
 }

@@ -189,6 +189,7 @@ const RESPONSE_HEAD: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(90);
 const DRAIN: Duration = Duration::from_secs(10);
 const ENV_PREFIX: &str = "COUNTERSIGN_";
+const WATCH: bool = false;
 const ROUTE_PATH: &str = "/";
 const IDLE_CONNECTIONS: u64 = 32;
 const LEVEL: &str = "info";

@@ -3,11 +3,13 @@
 mod intercept;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
 use sha2::{Digest as _, Sha256};
 
+use super::watching::{self, Stamp, Watched, Watching};
 use super::{LiveKey, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
 use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
@@ -26,7 +28,7 @@ pub(super) async fn build(
     let mut builder = Builder::new(config, surroundings, previous);
     let stores = builder.stores();
     let keys = builder.keys(&stores).await;
-    let secrets = builder.secrets(&stores).await;
+    let (secrets, watched) = builder.secrets(&stores).await;
     let upstreams = builder.upstreams();
     let passing = builder.pool(config::DIRECT_IDLE_CONNECTIONS, None, None, None);
     let routes = builder.routes(&keys, &secrets, &upstreams, passing.as_ref());
@@ -50,6 +52,7 @@ pub(super) async fn build(
         keys: keys.iter().map(live).collect(),
         upstreams: upstreams.into_values().map(|(pool, _)| pool).chain([passing.clone()]).collect(),
         passing,
+        _watching: Watching::start(watched, watching::EVERY),
     })
 }
 
@@ -124,20 +127,38 @@ impl<'a> Builder<'a> {
         keys
     }
 
-    async fn secrets(&mut self, stores: &Stores) -> Secrets {
-        let mut secrets = Secrets::new();
+    /// Every secret, and those that are to be watched.
+    async fn secrets(&mut self, stores: &Stores) -> (Secrets, Vec<Watched>) {
+        let (mut secrets, mut watched) = (Secrets::new(), Vec::new());
         for (name, secret) in &self.config.secrets {
             let Some(store) = stores.get(&secret.store) else { continue };
-            match store.read(&secret.entry).await {
-                Ok(bytes) => {
-                    secrets.insert(name.clone(), SecretCell::fixed(bytes.trimmed()));
-                }
+            let path = self.watched_path(secret);
+            // Before the file is read: what changes afterwards is then seen as a change.
+            let seen = path.as_deref().map(Stamp::of);
+            let bytes = match store.read(&secret.entry).await {
+                Ok(bytes) => bytes.trimmed(),
                 Err(error) => {
                     self.error(secret.at, format!("secrets.{name}: {error}"), error.fix);
+                    continue;
                 }
+            };
+            let (writer, cell) = SecretCell::renewable(bytes);
+            secrets.insert(name.clone(), cell);
+            if let (Some(path), Some(seen)) = (path, seen) {
+                let (name, store) = (name.clone(), Arc::clone(store));
+                let entry = secret.entry.clone();
+                watched.push(Watched { name, store, entry, path, seen, writer, unsettled: true });
             }
         }
-        secrets
+        (secrets, watched)
+    }
+
+    /// The file of a secret that is to be watched.
+    fn watched_path(&self, secret: &config::SecretEntry) -> Option<PathBuf> {
+        match self.config.stores.get(&secret.store)? {
+            Store::File { dir, .. } => secret.watch.then(|| dir.join(&secret.entry)),
+            Store::Env { .. } => None,
+        }
     }
 
     fn upstreams(&mut self) -> Upstreams {

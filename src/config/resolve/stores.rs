@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ENV_PREFIX, Resolver, or};
+use super::{ENV_PREFIX, Resolver, WATCH, or};
 use crate::config::file::{self, Field, StoreKind, Written};
 use crate::config::{Key, SecretEntry, Store};
 use crate::keys::{Algorithm, PublicKey};
@@ -65,9 +65,28 @@ impl Resolver<'_> {
     pub(super) fn secrets(&self) -> BTreeMap<String, SecretEntry> {
         let secret = |(name, written): (&String, &file::SecretEntry)| {
             let (store, entry) = self.place(&written.store, &written.entry);
-            Some((name.clone(), SecretEntry { store: store?, entry: entry?, at: written.at }))
+            self.check_watch(name, written);
+            let watch = or(&written.watch, WATCH);
+            let entry = SecretEntry { store: store?, entry: entry?, watch, at: written.at };
+            Some((name.clone(), entry))
         };
         self.file.secrets.iter().filter_map(secret).collect()
+    }
+
+    /// Reports `watch` where nothing can be watched, or nobody would notice a change.
+    fn check_watch(&self, name: &str, written: &file::SecretEntry) {
+        let Some(Written { value: true, at }) = written.watch.get() else {
+            return;
+        };
+        let store = written.store.value().and_then(|store| self.file.stores.get(store));
+        if store.and_then(|store| store.kind.value()) == Some(&StoreKind::Env) {
+            let what = "watch is for entries of file stores, and a variable never changes";
+            self.report.add(*at, what, "remove it, or keep the entry in a store of kind \"file\"");
+        }
+        if self.file.access.tokens.value().is_some_and(|tokens| tokens == name) {
+            let what = "watch does nothing for access.tokens, which are read at a reload";
+            self.report.add(*at, what, "remove it, and send SIGHUP after changing the tokens");
+        }
     }
 
     fn place(

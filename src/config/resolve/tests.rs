@@ -76,7 +76,7 @@ fn good_files_resolve() {
             panic!("{errors}");
         }
     }
-    assert_eq!(files.len(), 7);
+    assert_eq!(files.len(), 8);
 }
 
 #[test]
@@ -128,6 +128,13 @@ fn upstreams_and_hosts_are_what_is_written() {
     assert_eq!(config.routes["hostless"].host, None);
     assert_eq!(config.routes["hostless"].upstream.as_deref(), Some("plain"));
     assert_eq!(config.keys["unused"].public.as_ref().map(Vec::len), Some(33));
+}
+
+#[test]
+fn secrets_are_watched_where_it_is_written() {
+    let secrets = good("watched.toml").secrets;
+    assert_eq!((secrets["jwt"].watch, secrets["still"].watch), (true, false));
+    assert!(!good("token.toml").secrets["jwt"].watch);
 }
 
 #[test]
