@@ -36,7 +36,12 @@ fn lines(entry: &Entry) -> Vec<(String, String)> {
             [] => String::new(),
             values => format!(" One of {}.", values.join(", ")),
         };
-        let text = format!("{} Default {}.{values}", param.doc, param.default);
+        let default = match (param.required, param.default) {
+            (true, _) => " It must be written.".to_owned(),
+            (false, "") => String::new(),
+            (false, default) => format!(" Default {default}."),
+        };
+        let text = format!("{}{default}{values}", param.doc);
         lines.push((format!("params.{}", param.name), text));
     }
     lines

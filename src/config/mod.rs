@@ -255,6 +255,8 @@ pub struct Route {
     pub secrets: BTreeMap<String, String>,
     /// Every parameter of the scheme as text, defaults filled in.
     pub params: BTreeMap<String, String>,
+    /// The path of each file that a parameter names.
+    pub files: BTreeMap<String, PathBuf>,
     /// A name in [`Config::upstreams`]; without one, requests go to `https://` and the host.
     pub upstream: Option<String>,
     /// Where the table is written, and each of its fields, for errors found while binding:

@@ -130,12 +130,26 @@ pub struct SecretSlot {
 pub struct ParamDoc {
     /// The name inside `params`.
     pub name: &'static str,
-    /// What it is when it is left out.
+    /// Whether the route is wrong without it.
+    pub required: bool,
+    /// What its text says.
+    pub kind: ParamKind,
+    /// What it is when it is left out; may be empty.
     pub default: &'static str,
     /// The values it can have; empty when it is free text.
     pub values: &'static [&'static str],
     /// One sentence.
     pub doc: &'static str,
+}
+
+/// What the text of a setting says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum ParamKind {
+    /// What it is.
+    Text,
+    /// The path of a file, from the configuration's directory, whose content the scheme wants.
+    /// An empty text names no file.
+    File,
 }
 
 /// A public key as a provider's console takes it.
@@ -167,6 +181,8 @@ pub struct Binding {
     pub secrets: BTreeMap<String, SecretCell>,
     /// Each parameter as text.
     pub params: BTreeMap<String, String>,
+    /// The content of each file that a parameter names.
+    pub files: BTreeMap<String, Vec<u8>>,
 }
 
 impl Binding {

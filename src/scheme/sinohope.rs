@@ -10,8 +10,8 @@ use http::{HeaderName, Method};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, ParamDoc, Preimage,
-    Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable, Signatures,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, ParamDoc, ParamKind,
+    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable, Signatures,
 };
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -29,6 +29,8 @@ pub(super) const ENTRY: Entry = Entry {
     secrets: &[],
     params: &[ParamDoc {
         name: "remove",
+        required: false,
+        kind: ParamKind::Text,
         default: "space_lf",
         values: &["none", "space", "space_lf", "ascii_whitespace"],
         doc: "What is left out of a body before it is signed; the provider's SDKs disagree.",

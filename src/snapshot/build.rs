@@ -3,7 +3,9 @@
 mod intercept;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -65,6 +67,9 @@ pub(super) async fn problems(config: &Config) -> Vec<ConfigError> {
     let secrets = builder.secrets(&stores).await;
     builder.upstreams();
     builder.leaves(&secrets);
+    for (name, route) in &config.routes {
+        builder.files(name, route);
+    }
     builder.errors
 }
 
@@ -188,7 +193,7 @@ impl<'a> Builder<'a> {
     fn pool(
         &mut self,
         idle_connections: usize,
-        ca: Option<&std::path::Path>,
+        ca: Option<&Path>,
         server_name: Option<String>,
         named: Option<(&str, Location)>,
     ) -> Option<Arc<Upstream>> {
@@ -209,7 +214,7 @@ impl<'a> Builder<'a> {
     fn try_pool(
         &mut self,
         idle_connections: usize,
-        ca: Option<&std::path::Path>,
+        ca: Option<&Path>,
         server_name: Option<String>,
     ) -> Result<Arc<Upstream>, String> {
         let timeouts = &self.config.timeouts;
@@ -261,12 +266,14 @@ impl<'a> Builder<'a> {
                 Some(upstream) => upstreams.get(upstream).map(|(p, o)| (p, Some(o.clone()))),
                 None => direct.map(|pool| (pool, None)),
             };
-            // A key, secret or upstream that is not there has had its own error.
-            let (Some((upstream, origin)), Some(bound), Some(binding)) =
-                (target, self.bound(route, keys), binding(route, keys, secrets))
+            let files = self.files(name, route);
+            // A key, secret, file or upstream that is not there has had its own error.
+            let (Some((upstream, origin)), Some(bound), Some(binding), Some(files)) =
+                (target, self.bound(route, keys), binding(route, keys, secrets), files)
             else {
                 continue;
             };
+            let binding = Binding { files, ..binding };
             match route.scheme.bind(&binding) {
                 Ok(scheme) => routes.push(Arc::new(Route {
                     name: name.as_str().into(),
@@ -286,6 +293,25 @@ impl<'a> Builder<'a> {
             }
         }
         routes
+    }
+
+    /// The content of the files that the route's parameters name; `None` when one cannot be read.
+    fn files(&mut self, name: &str, route: &config::Route) -> Option<BTreeMap<String, Vec<u8>>> {
+        let mut files = BTreeMap::new();
+        for (param, path) in &route.files {
+            match read_file(path) {
+                Ok(bytes) => {
+                    files.insert(param.clone(), bytes);
+                }
+                Err(error) => {
+                    let field = format!("params.{param}");
+                    let at = route.fields.get(&field).copied().unwrap_or(route.at);
+                    let what = format!("routes.{name}: {field}: {}: {error}", path.display());
+                    self.error(at, what, "name a file that exists and that you may read");
+                }
+            }
+        }
+        (files.len() == route.files.len()).then_some(files)
     }
 
     /// The route's keys, each of a kind its slot takes.
@@ -349,6 +375,16 @@ fn binding(route: &config::Route, keys: &Keys, secrets: &Secrets) -> Option<Bind
     Some(binding)
 }
 
+/// Reads a file of a parameter, which no scheme wants longer than this.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!("is longer than {} KiB", MAX_FILE_BYTES / 1024)));
+    }
+    Ok(bytes)
+}
+
 /// Opens a key, compares its public half, and has it sign: a key that cannot is found now, not
 /// by the first request.
 async fn tested(
@@ -378,3 +414,5 @@ fn is_public_key(key: &PublicKey, encoded: &[u8]) -> bool {
     let read = PublicKey::from_spki(encoded);
     read.or_else(|| PublicKey::from_sec1(key.algorithm(), encoded)).as_ref() == Some(key)
 }
+
+const MAX_FILE_BYTES: u64 = 64 * 1024;

@@ -1,12 +1,13 @@
 //! Routes: what they match, what they bind, and that no two match alike.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::{ROUTE_PATH, Resolver, or};
 use crate::config::error::{choose, quoted};
 use crate::config::file::{self, Field, Named, Pair, Written};
 use crate::config::{Location, Route};
-use crate::scheme::{Entry, ParamDoc};
+use crate::scheme::{Entry, ParamDoc, ParamKind};
 
 impl Resolver<'_> {
     pub(super) fn routes(&self) -> BTreeMap<String, Route> {
@@ -32,6 +33,7 @@ impl Resolver<'_> {
         if let Some(host) = written.host.get() {
             fields.insert("host".to_owned(), host.at);
         }
+        let params = self.bind_params(&scope, &written.params, &mut fields);
         Some(Route {
             host: written.host.value().cloned(),
             path: or(&written.path, ROUTE_PATH.into()),
@@ -39,7 +41,8 @@ impl Resolver<'_> {
             scheme,
             keys: self.bind_keys(&scope, &written.keys, &mut fields),
             secrets: self.bind_secrets(&scope, &written.secrets, &mut fields),
-            params: self.bind_params(&scope, &written.params, &mut fields),
+            files: self.files(scheme, &params),
+            params,
             upstream: written.upstream.value().cloned(),
             at: written.at,
             fields,
@@ -102,11 +105,23 @@ impl Resolver<'_> {
             let what = format!("the scheme {scheme} has no {table}.{}", pair.name.escape_debug());
             self.report.add(pair.name_at, what, choose(&pair.name, &names));
         }
+        self.check_missing(scope, table, written, slots.iter().copied());
+    }
+
+    /// Reports what the scheme needs and the route does not have.
+    fn check_missing(
+        &self,
+        scope: &Scope<'_>,
+        table: &str,
+        written: &Pairs,
+        slots: impl Iterator<Item = Slot>,
+    ) {
         if matches!(written, Field::Unreadable) {
             return;
         }
-        for (slot, _) in slots.iter().filter(|(_, required)| *required) {
-            if pairs(written).iter().any(|pair| pair.name == *slot) {
+        let scheme = scope.scheme.name;
+        for (slot, _) in slots.filter(|(_, required)| *required) {
+            if pairs(written).iter().any(|pair| pair.name == slot) {
                 continue;
             }
             let at = written.get().map_or(scope.at, |written| written.at);
@@ -176,10 +191,26 @@ impl Resolver<'_> {
                 let what = format!("params.{} is {}, which it cannot be", doc.name, quoted(value));
                 self.report.add(*at, what, choose(value, doc.values));
             }
+            if doc.required && value.is_empty() {
+                let what = format!("params.{} is empty, and must not be", doc.name);
+                self.report.add(*at, what, format!("write {} = \"…\"", doc.name));
+            }
             fields.insert(format!("params.{}", doc.name), *at);
             params.insert(doc.name.to_owned(), value.clone());
         }
+        let required = docs.iter().filter(|doc| doc.required).map(|doc| (doc.name, true));
+        self.check_missing(scope, "params", written, required);
         params
+    }
+
+    /// The files that parameters name; relative paths start at the configuration file.
+    fn files(&self, scheme: &Entry, params: &Texts) -> BTreeMap<String, PathBuf> {
+        let named = scheme.params.iter().filter(|doc| doc.kind == ParamKind::File);
+        let file = |doc: &ParamDoc| {
+            let path = params.get(doc.name).filter(|path| !path.is_empty())?;
+            Some((doc.name.to_owned(), self.directory.join(path)))
+        };
+        named.filter_map(file).collect()
     }
 
     /// Reports every route that matches requests of an earlier one without being more or less
