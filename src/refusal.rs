@@ -99,9 +99,11 @@ impl From<SchemeError> for Refusal {
                 Self::new(Code::BodyUnsignable, detail).remedy(remedy)
             }
             SchemeError::Reply(_) => Self::new(Code::ReplyUntrusted, detail),
-            SchemeError::Credential { dated, remedy, .. } => {
+            SchemeError::Credential { dated, fix, .. } => {
                 let code = if dated { Code::CredentialExpired } else { Code::CredentialUnusable };
-                Self::new(code, detail).remedy(remedy)
+                Self::new(code, detail).remedy(format!(
+                    "Nothing was sent. To mend it, {fix}; without watch = true, reload then."
+                ))
             }
             SchemeError::Claim { .. } | SchemeError::Broken(_) => Self::new(Code::Internal, detail),
         }

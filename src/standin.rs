@@ -23,7 +23,7 @@ use tokio::net::TcpListener;
 
 use crate::keys::PublicKey;
 use crate::moment::{Moment, Nonce};
-use crate::scheme::{BodyNeed, Entry, Head, Scheme, Signable};
+use crate::scheme::{BodyNeed, Entry, Head, ProviderRefusal, Scheme, Signable};
 use crate::verification::verify;
 
 /// One provider's stand-in.
@@ -130,7 +130,7 @@ impl StandIn {
     }
 
     fn refusal(&self, reason: &str) -> (StatusCode, String) {
-        let refusal = self.entry.refusal;
+        let refusal = self.entry.refusal.unwrap_or(PLAIN_REFUSAL);
         // As the inside of a JSON string, which is what the body's `{reason}` stands in.
         let quoted = json!(reason).to_string();
         let body = refusal.body.replace("{reason}", &quoted[1..quoted.len() - 1]);
@@ -139,6 +139,9 @@ impl StandIn {
     }
 }
 
+/// Where nobody knows how the provider says it.
+const PLAIN_REFUSAL: ProviderRefusal =
+    ProviderRefusal { status: 401, body: r#"{"error":"{reason}"}"# };
 const WINDOW_MS: u64 = 5 * 60 * 1000;
 const MAX_BODY: usize = 1 << 20;
 /// Nonces remembered; a stand-in forgets them all rather than grow without bound.

@@ -17,17 +17,17 @@ fn usage() {
 
 #[test]
 fn check() {
-    assert_cases("check", 5);
+    assert_cases("check", 6);
 }
 
 #[test]
 fn init() {
-    assert_cases("init", 3);
+    assert_cases("init", 4);
 }
 
 #[test]
 fn explain() {
-    assert_cases("explain", 11);
+    assert_cases("explain", 12);
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod documents;
 mod framing;
 mod gateway;
 mod image;
+mod infras;
 mod intercept;
 mod layering;
 mod lifecycle;

@@ -12,15 +12,15 @@ use serde_json::Value;
 use crate::support::client::Client;
 use crate::support::config;
 use crate::support::proxy::{Proxy, countersign};
-use crate::support::vectors::{cases, load};
+use crate::support::vectors::load;
 
 #[test]
 fn every_scheme_has_vectors_a_second_opinion_and_sentences() {
-    assert!(REGISTRY.len() >= 2, "the walk must see something");
+    assert!(REGISTRY.len() >= 3, "the walk must see something");
     for entry in REGISTRY {
         let name = entry.name;
         let vectors = load(name);
-        assert!(cases(&vectors, "sign").len() >= 3, "{name}: three requests to sign");
+        assert!(accepted(&vectors) >= 3, "{name}: three requests to sign");
         assert!(refusals(&vectors) >= 3, "{name}: three that are refused or do not verify");
         let verifier = file(&format!("tests/support/verify/{name}.rs"));
         assert!(verifier.is_file(), "{name}: {} is missing", verifier.display());
@@ -32,9 +32,14 @@ fn every_scheme_has_vectors_a_second_opinion_and_sentences() {
         }
         assert!(entry.summary.len() > 10 && !entry.summary.ends_with('.'), "{name}: summary");
         assert!(entry.host.contains('.'), "{name}: host");
-        assert!(!entry.public_form.name.is_empty(), "{name}: public form");
-        assert!(entry.refusal.status >= 400, "{name}: refusal status");
-        let refusal: Value = serde_json::from_str(entry.refusal.body).expect("a refusal is JSON");
+        assert!(["http", "ws"].contains(&entry.protocol), "{name}: protocol");
+        assert_eq!(entry.public_form.is_none(), entry.keys.is_empty(), "{name}: public form");
+        assert!(entry.public_form.is_none_or(|form| !form.name.is_empty()), "{name}: its name");
+        let Some(refusal) = entry.refusal else {
+            continue;
+        };
+        assert!(refusal.status >= 400, "{name}: refusal status");
+        let refusal: Value = serde_json::from_str(refusal.body).expect("a refusal is JSON");
         assert!(refusal.to_string().contains("{reason}"), "{name}: {refusal}");
     }
 }
@@ -147,13 +152,25 @@ fn what_is_not_http_is_answered_as_the_document_of_refusals_says() {
     }
 }
 
+/// Requests that are signed, and handshakes that are sent.
+fn accepted(vectors: &Value) -> usize {
+    let sent = list(vectors, "handshake").filter(|case| !case["expect"]["refused"].is_string());
+    list(vectors, "sign").count() + sent.count()
+}
+
 /// Cases that must be refused, and signatures that must not verify.
 fn refusals(vectors: &Value) -> usize {
-    let invalid = cases(vectors, "verify").iter().filter(|case| case["valid"] == false);
-    let negative = vectors["negative"].as_array().into_iter().flatten();
-    let refused = negative
+    let invalid = list(vectors, "verify").filter(|case| case["valid"] == false);
+    let handshakes =
+        list(vectors, "handshake").filter(|case| case["expect"]["refused"].is_string());
+    let refused = list(vectors, "negative")
         .filter(|case| case["expect"].as_str().is_some_and(|expect| expect.starts_with("refused")));
-    invalid.count() + refused.count()
+    invalid.count() + handshakes.count() + refused.count()
+}
+
+/// The cases under `name`, where there are any.
+fn list<'a>(vectors: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+    vectors[name].as_array().into_iter().flatten()
 }
 
 /// The doc strings of a scheme, by the slot they belong to.

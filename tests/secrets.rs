@@ -12,7 +12,9 @@ use countersign::config::Config;
 use countersign::keys::{Algorithm, LocalSigner, PrivateKey};
 use countersign::secret::Secret;
 use countersign::snapshot::{Snapshot, Surroundings};
-use flows::{BEARER, CLIENT, FLOWS, Listener, METRICS, MINE, PASSWORD, QUERY, WRONG};
+use flows::{
+    BEARER, CLIENT, FLOWS, HANDSHAKE, Listener, METRICS, MINE, OUTDATED, PASSWORD, QUERY, WRONG,
+};
 use mistakes::BAD_FILES;
 use search::Canary;
 use sha2::{Digest as _, Sha256};
@@ -44,7 +46,7 @@ fn no_secret_leaves_the_running_proxy() {
         requests += usize::from(flow.recorded);
         answers.push((flow.name.to_owned(), whole(&reply)));
     }
-    assert_eq!(answers.len(), 31);
+    assert_eq!(answers.len(), 34);
     stage.reload(&proxy, &mut answers);
     let written = proxy.finish(DEADLINE);
 
@@ -95,17 +97,20 @@ fn no_secret_is_in_what_debugging_prints() {
     let snapshot = runtime.block_on(Snapshot::build(&config, &Surroundings::default(), None));
     let snapshot = snapshot.unwrap_or_else(|errors| panic!("{errors}"));
     let mut shown = vec![debug("Config", &config), debug("Snapshot", &snapshot)];
-    let route = snapshot.routes.named("token").expect("the route of the token");
-    shown.push(debug("Route", route));
     let arrived = Arrived { method: "GET".into(), target: "/".into(), ..Arrived::default() };
     let request = Outgoing::new(&arrived);
-    let scheme = route.scheme.signing().expect("the scheme signs requests");
-    let edits = scheme.assemble(
-        request.signable(scheme.as_ref()),
-        &countersign::moment::Moments::new(config.replica).next(),
-        &countersign::scheme::Signatures::default(),
-    );
-    shown.push(debug("Edits", &edits.expect("a token needs no signature")));
+    for (name, expired) in [("token", false), ("handshake", false), ("outdated", true)] {
+        let route = snapshot.routes.named(name).expect("the route of the token");
+        shown.push(debug("Route", route));
+        let scheme = route.scheme.signing().expect("the scheme signs requests");
+        let edits = scheme.assemble(
+            request.signable(scheme.as_ref()),
+            &countersign::moment::Moments::new(config.replica).next(),
+            &countersign::scheme::Signatures::default(),
+        );
+        assert_eq!(edits.is_err(), expired, "{name}");
+        shown.push(debug("Edits", &edits));
+    }
     for (hex, algorithm) in [
         (scalar("metasv", "/keys/test-a/private_key_hex"), Algorithm::EcdsaSecp256k1),
         (scalar("sinohope", "/keys/test-p256/private_scalar_hex"), Algorithm::EcdsaP256),
@@ -116,7 +121,7 @@ fn no_secret_is_in_what_debugging_prints() {
         shown.push(debug("LocalSigner", &LocalSigner::new(&key).expect("it signs")));
         shown.push(debug("PrivateKey", &key));
     }
-    assert_eq!(shown.len(), 10);
+    assert_eq!(shown.len(), 14);
     assert!(shown.iter().all(|(_, text)| text.len() >= 8), "{shown:?}");
     assert_clean(&shown);
 }
@@ -202,6 +207,29 @@ scheme = "metasv"
 keys = {{ signer = "metasv" }}
 upstream = "down"
 
+[secrets.handshake]
+store = "files"
+entry = "handshake.jwt"
+watch = true
+
+[routes.handshake]
+host = "handshake.example.com"
+scheme = "infras"
+secrets = {{ token = "handshake" }}
+params = {{ src = "0" }}
+upstream = "down"
+
+[secrets.outdated]
+store = "files"
+entry = "outdated.jwt"
+
+[routes.outdated]
+host = "outdated.example.com"
+scheme = "infras"
+secrets = {{ token = "outdated" }}
+params = {{ src = "0", token_member = "token" }}
+upstream = "down"
+
 [upstreams.down]
 url = "http://127.0.0.1:1"
 "#
@@ -218,6 +246,8 @@ url = "http://127.0.0.1:1"
         let hash = base16ct::lower::encode_string(&Sha256::digest(CLIENT));
         home.write("keys/clients", &format!("app:{hash}\n"));
         home.write("keys/bearer.jwt", &format!("{BEARER}\n"));
+        home.write("keys/handshake.jwt", &format!("{HANDSHAKE}\n"));
+        home.write("keys/outdated.jwt", OUTDATED);
         home
     }
 
@@ -257,7 +287,7 @@ fn await_metric(proxy: &Proxy, wanted: &str) -> (String, Vec<u8>) {
 /// None of the secrets is in any of the texts.
 fn assert_clean(texts: &[(String, Vec<u8>)]) {
     let secrets = secrets();
-    assert_eq!(secrets.len(), 11);
+    assert_eq!(secrets.len(), 15);
     for (name, text) in texts {
         for secret in &secrets {
             if let Some(found) = secret.find(text) {
@@ -281,12 +311,21 @@ fn secrets() -> Vec<Canary> {
         Canary::new("the file of sinohope's key", sinohope.as_bytes()),
         Canary::new("a key in PEM", b"PRIVATE KEY-----"),
         Canary::new("the bearer token", BEARER.as_bytes()),
+        Canary::new("the handshake's token", HANDSHAKE.as_bytes()),
+        Canary::new("what the handshake's token says", part(HANDSHAKE).as_bytes()),
+        Canary::new("an outdated token", OUTDATED.as_bytes()),
+        Canary::new("what an outdated token says", part(OUTDATED).as_bytes()),
         Canary::new("a client's token", CLIENT.as_bytes()),
         Canary::new("a mistaken token", WRONG.as_bytes()),
         Canary::new("a password", PASSWORD.as_bytes()),
         Canary::new("an application's own authorization", MINE.as_bytes()),
         Canary::new("a query", QUERY.as_bytes()),
     ]
+}
+
+/// The payload of a token, as it is encoded.
+fn part(token: &str) -> &str {
+    token.split('.').nth(1).expect("a token has parts")
 }
 
 /// The number of a private key in hex.

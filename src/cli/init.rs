@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use super::keys::create_private;
 use super::{CliError, Exit};
 use crate::keys::{Algorithm, PrivateKey};
-use crate::scheme::{self, Entry, KeySlot, REGISTRY};
+use crate::scheme::{self, Entry, KeySlot, ParamDoc, REGISTRY, SecretSlot};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InitArgs {
@@ -68,8 +68,10 @@ fn make_key(
     let (public, form) = (key.public_key(), entry.public_form);
     writeln!(out, "made {} ({}, mode 0600; back it up)", path.display(), public.algorithm())?;
     writeln!(out, "  fingerprint  {}", public.fingerprint())?;
-    writeln!(out, "  register this public key with {} ({}):", entry.name, form.name)?;
-    writeln!(out, "  {}", (form.write)(&public))?;
+    if let Some(form) = form {
+        writeln!(out, "  register this public key with {} ({}):", entry.name, form.name)?;
+        writeln!(out, "  {}", (form.write)(&public))?;
+    }
     Ok(writeln!(out)?)
 }
 
@@ -94,25 +96,57 @@ fn configuration(providers: &[&Entry]) -> String {
             );
         }
     }
-    text.push_str(ROUTES);
     for entry in providers {
-        let keys: Vec<_> = entry
-            .keys
-            .iter()
-            .map(|slot| format!("{} = \"{}\"", slot.name, key_name(entry, slot)))
-            .collect();
-        let (name, host, keys) = (entry.name, entry.host, keys.join(", "));
-        let _infallible = writeln!(
-            text,
-            "\n# {}\n[routes.{name}]\nhost = \"{host}\"\nscheme = \"{name}\"\nkeys = {{ {keys} }}",
-            entry.summary
-        );
-        for param in entry.params {
-            let (param, default) = (param.name, param.default);
-            let _infallible = writeln!(text, "#params = {{ {param} = \"{default}\" }}");
+        for slot in required_secrets(entry) {
+            let (name, file) = (secret_name(entry, slot), slot.file);
+            let _infallible = writeln!(
+                text,
+                "[secrets.{name}]\nstore = \"files\"\nentry = \"{file}\"\nwatch = true\n"
+            );
         }
     }
+    text.push_str(ROUTES);
+    for entry in providers {
+        route(entry, &mut text);
+    }
     text
+}
+
+/// The route of a provider, with all that must be there and what else there could be.
+fn route(entry: &Entry, text: &mut String) {
+    let (name, host, summary) = (entry.name, entry.host, entry.summary);
+    let _infallible =
+        writeln!(text, "\n# {summary}\n[routes.{name}]\nhost = \"{host}\"\nscheme = \"{name}\"");
+    let keys = entry.keys.iter().map(|slot| (slot.name, key_name(entry, slot)));
+    let secrets = required_secrets(entry).map(|slot| (slot.name, secret_name(entry, slot)));
+    for (table, slots) in [("keys", slots(keys)), ("secrets", slots(secrets))] {
+        if !slots.is_empty() {
+            let _infallible = writeln!(text, "{table} = {{ {slots} }}");
+        }
+    }
+    // Empty where only the reader knows: `check` says so, and no guess goes unnoticed.
+    for param in entry.params.iter().filter(|param| param.required || !param.default.is_empty()) {
+        let (mark, name, default) =
+            (if param.required { "" } else { "#" }, param.name, param.default);
+        let _infallible = writeln!(text, "{mark}params.{name} = \"{default}\"");
+    }
+}
+
+fn slots(pairs: impl Iterator<Item = (&'static str, String)>) -> String {
+    pairs.map(|(slot, name)| format!("{slot} = \"{name}\"")).collect::<Vec<_>>().join(", ")
+}
+
+/// The secrets a provider's route is wrong without. Others are a choice that is not made here.
+fn required_secrets(entry: &Entry) -> impl Iterator<Item = &'static SecretSlot> {
+    entry.secrets.iter().filter(|slot| slot.required)
+}
+
+fn required_params(entry: &Entry) -> impl Iterator<Item = &'static ParamDoc> {
+    entry.params.iter().filter(|param| param.required)
+}
+
+fn secret_name(entry: &Entry, slot: &SecretSlot) -> String {
+    format!("{}_{}", entry.name, slot.name)
 }
 
 const HEAD: &str = "\
@@ -138,10 +172,31 @@ const ROUTES: &str = "\
 ";
 
 fn next_steps(config: &Path, providers: &[&Entry], out: &mut dyn Write) -> Result<(), CliError> {
+    let keys = config.with_file_name("keys");
     let config = config.display();
-    writeln!(out, "\nnext:\n  countersign check {config}\n  countersign run {config}")?;
+    writeln!(out, "\nnext:")?;
+    for entry in providers {
+        for slot in required_secrets(entry) {
+            let path = keys.join(slot.file);
+            writeln!(
+                out,
+                "  put the {} for {} into {}, mode 0600",
+                slot.name,
+                entry.name,
+                path.display()
+            )?;
+        }
+        for param in required_params(entry) {
+            writeln!(out, "  write {} in [routes.{}]: {}", param.name, entry.name, param.doc)?;
+        }
+    }
+    writeln!(out, "  countersign check {config}\n  countersign run {config}")?;
     for entry in providers {
         let (name, host) = (entry.name, entry.host);
+        if entry.protocol == "ws" {
+            writeln!(out, "  your-program   # calls ws://127.0.0.1:8081/{name}/…")?;
+            continue;
+        }
         writeln!(out, "  http_proxy=http://127.0.0.1:8080 your-program   # calls http://{host}/…")?;
         writeln!(out, "  curl http://127.0.0.1:8081/{name}/…")?;
     }

@@ -54,8 +54,8 @@ pub enum SchemeError {
         dated: bool,
         /// What is wrong with it; never contains secret bytes.
         what: &'static str,
-        /// What to put in its place.
-        remedy: &'static str,
+        /// What to do about it.
+        fix: &'static str,
     },
     /// A signed request lacks something or carries something unreadable.
     #[error("{part} {what}")]

@@ -23,6 +23,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "metasv",
     summary: "MetaSV-* headers: ECDSA, DER in base64, over path, time stamp and nonce; or a token",
     host: "apiv2.metasv.com",
+    protocol: "http",
     keys: &[KeySlot {
         name: "signer",
         algorithms: &[Algorithm::EcdsaSecp256k1],
@@ -32,14 +33,15 @@ pub(super) const ENTRY: Entry = Entry {
     secrets: &[SecretSlot {
         name: "token",
         required: false,
+        file: "metasv.jwt",
         doc: "A JWT sent as a bearer token. Bind this or keys.signer.",
     }],
     params: &[],
-    public_form: PublicForm { name: "compressed point in hex", write: public_hex },
-    refusal: ProviderRefusal {
+    public_form: Some(PublicForm { name: "compressed point in hex", write: public_hex }),
+    refusal: Some(ProviderRefusal {
         status: 401,
         body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#,
-    },
+    }),
     build: Build::Scheme(build),
 };
 
@@ -205,11 +207,11 @@ impl Scheme for Bearer {
     }
 
     fn assemble(&self, _: Signable<'_>, _: &Moment, _: &Signatures) -> Result<Edits, SchemeError> {
-        let value = self.value().map_err(|(what, _)| SchemeError::Credential {
+        let value = self.value().map_err(|(what, fix)| SchemeError::Credential {
             slot: "token",
             dated: false,
             what,
-            remedy: "Store the token alone in its entry; nothing was sent.",
+            fix,
         })?;
         Edits::default().set_secret(header::AUTHORIZATION, &value)
     }

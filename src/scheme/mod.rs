@@ -11,6 +11,8 @@
 
 mod envelope;
 mod error;
+mod infras;
+mod jwt;
 mod metasv;
 mod sinohope;
 
@@ -29,7 +31,7 @@ use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
 
 /// Every scheme there is, in alphabetical order.
-pub const REGISTRY: &[Entry] = &[metasv::ENTRY, sinohope::ENTRY];
+pub const REGISTRY: &[Entry] = &[infras::ENTRY, metasv::ENTRY, sinohope::ENTRY];
 
 /// The scheme called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
@@ -45,16 +47,19 @@ pub struct Entry {
     pub summary: &'static str,
     /// Where its provider is usually found; `init` starts a route with it.
     pub host: &'static str,
+    /// `http`, or `ws` where only WebSocket handshakes make sense: how programs write its URLs.
+    pub protocol: &'static str,
     /// Private keys it needs signatures from.
     pub keys: &'static [KeySlot],
     /// Bytes it inserts into requests.
     pub secrets: &'static [SecretSlot],
     /// Settings.
     pub params: &'static [ParamDoc],
-    /// How the provider's console wants a public key.
-    pub public_form: PublicForm,
-    /// The lines of a provider's own refusal of a bad signature, for stand-ins.
-    pub refusal: ProviderRefusal,
+    /// How the provider's console wants a public key; none where there are no keys.
+    pub public_form: Option<PublicForm>,
+    /// The lines of a provider's own refusal of a bad signature, for stand-ins; none where it
+    /// is not known.
+    pub refusal: Option<ProviderRefusal>,
     /// Builds the scheme for one route.
     pub build: Build,
 }
@@ -121,6 +126,8 @@ pub struct SecretSlot {
     pub name: &'static str,
     /// Whether the route is wrong without it.
     pub required: bool,
+    /// What `init` calls the file for it.
+    pub file: &'static str,
     /// One sentence.
     pub doc: &'static str,
 }

@@ -20,6 +20,7 @@ pub(super) const ENTRY: Entry = Entry {
     name: "sinohope",
     summary: "BIZ-API-* headers: ECDSA, DER in hex, over data, path, time stamp and public key",
     host: "api.sinohope.com",
+    protocol: "http",
     keys: &[KeySlot {
         name: "signer",
         algorithms: &[Algorithm::EcdsaP256, Algorithm::EcdsaSecp256k1],
@@ -35,11 +36,11 @@ pub(super) const ENTRY: Entry = Entry {
         values: &["none", "space", "space_lf", "ascii_whitespace"],
         doc: "What is left out of a body before it is signed; the provider's SDKs disagree.",
     }],
-    public_form: PublicForm { name: "SPKI in hex", write: public_hex },
-    refusal: ProviderRefusal {
+    public_form: Some(PublicForm { name: "SPKI in hex", write: public_hex }),
+    refusal: Some(ProviderRefusal {
         status: 401,
         body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#,
-    },
+    }),
     build: Build::Scheme(build),
 };
 

@@ -64,7 +64,7 @@ pub(super) async fn problems(config: &Config) -> Vec<ConfigError> {
     let mut builder = Builder::new(config, surroundings, None);
     let stores = builder.stores();
     builder.keys(&stores).await;
-    let secrets = builder.secrets(&stores).await;
+    let (secrets, _) = builder.secrets(&stores).await;
     builder.upstreams();
     builder.leaves(&secrets);
     for (name, route) in &config.routes {

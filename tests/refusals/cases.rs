@@ -39,7 +39,11 @@ impl Scene {
             route("closed", "", &format!("http://127.0.0.2:{port}")),
             route("strange", "", &strange.url()),
             route("own", "", stage.proxy.forward_url()),
+            handshake("expired", ""),
+            handshake("renewed", "watch = true"),
         ];
+        stage.proxy.home().write("keys/expired.jwt", EXPIRED);
+        stage.proxy.home().write("keys/renewed.jwt", GOOD);
         stage.proxy.reload(&stage.configuration(&tables.concat()), true);
         Self { stage, _strange: strange, _quiet: quiet }
     }
@@ -53,6 +57,13 @@ impl Scene {
         let host = url.trim_start_matches("http://");
         let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}\r\n");
         Client::connect(url).exchange(request)
+    }
+
+    /// Asks for a WebSocket.
+    fn upgrade(&self, url: &str) -> Reply {
+        let asked = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        self.stage.exchange(format!("GET {url} HTTP/1.1\r\nHost: ignored\r\n{asked}\r\n"))
     }
 
     /// A POST to Sinohope with these headers and what stands behind them.
@@ -71,6 +82,20 @@ fn route(name: &str, more: &str, url: &str) -> String {
          [upstreams.{name}]\nurl = \"{url}\"\n"
     )
 }
+
+/// A route for `<name>.test` that puts the token of `keys/<name>.jwt` into handshakes, and leads
+/// to nobody.
+fn handshake(name: &str, more: &str) -> String {
+    format!(
+        "[routes.{name}]\nhost = \"{name}.test\"\nscheme = \"infras\"\n\
+         secrets = {{ token = \"{name}\" }}\nparams = {{ src = \"0\" }}\nupstream = \"closed\"\n\
+         [secrets.{name}]\nstore = \"files\"\nentry = \"{name}.jwt\"\n{more}\n"
+    )
+}
+
+/// Tokens that nobody signed: until the year 2100, and until 2023.
+const GOOD: &str = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDB9.AAAA";
+const EXPIRED: &str = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.AAAA";
 
 pub(super) const PROVOKED: &[Case] = &[
     case("bad_target", 400, None, |scene| scene.get("/x")),
@@ -119,6 +144,7 @@ pub(super) const PROVOKED: &[Case] = &[
         client.send(b"\xff");
         client.reply()
     }),
+    case("not_an_upgrade", 426, Some("expired"), |scene| scene.get("http://expired.test/x")),
     case("upstream_unreachable", 502, Some("closed"), |scene| scene.get("http://closed.test/x")),
     case("upstream_tls", 502, Some("strange"), |scene| scene.get("http://strange.test/x")),
     case("upstream_closed", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/drop"))),
@@ -133,6 +159,22 @@ pub(super) const PROVOKED: &[Case] = &[
         first.send(&connect);
         assert_eq!(first.bare_reply().status, 200);
         Client::connect(proxy.forward_url()).exchange(connect)
+    }),
+    case("credential_expired", 503, Some("expired"), |scene| {
+        scene.upgrade("http://expired.test/mpc/sign")
+    }),
+    case("credential_unusable", 503, Some("renewed"), |scene| {
+        // While the token is good, it is the upstream that fails.
+        scene.stage.proxy.home().write("keys/renewed.jwt", &format!("Bearer {GOOD}"));
+        let mut last = None;
+        eventually("the new token is read", || {
+            let reply = scene.upgrade("http://renewed.test/mpc/sign");
+            let refused = reply.status == 503;
+            assert!(refused || reply.status == 502, "{}", reply.json());
+            last = Some(reply);
+            refused
+        });
+        last.expect("there was an answer")
     }),
     case("draining", 503, None, |scene| {
         let proxy = Proxy::start(&scene.stage.configuration(""));
@@ -163,10 +205,7 @@ const fn case(
 /// Codes that no client and no provider can bring about, and why.
 pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("internal", "a broken invariant of the program"),
-    ("credential_expired", "no scheme looks at a token's time"),
-    ("credential_unusable", "what a secret must be is checked when it is read"),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
     ("reply_untrusted", "no provider here signs its answers"),
-    ("not_an_upgrade", "no scheme here takes handshakes only"),
     ("signer_timeout", "a key in memory signs before any deadline is looked at"),
 ];

@@ -6,6 +6,9 @@ use base64::engine::general_purpose::STANDARD;
 /// The token that the proxy puts into requests.
 pub(super) const BEARER: &str =
     "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmVk-Ynktbm9i_b2R5";
+/// Those it puts into handshakes: one that is good for long, one that is no longer.
+pub(super) const HANDSHAKE: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnktb2YtaW5mcmFzLTVkODEiLCJleHAiOjQxMDI0NDQ4MDB9.Y2FuYXJ5LXNpZ25hdHVyZS1vZi1hLXRva2Vu";
+pub(super) const OUTDATED: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJjYW5hcnktbG9uZy1nb25lLWMzZTciLCJleHAiOjE3MDAwMDAwMDB9.Y2FuYXJ5LXNpZ25hdHVyZS1vZi1hLXRva2Vu";
 /// What a client shows, and what one shows by mistake.
 pub(super) const CLIENT: &str = "canary-client-token-77aa";
 pub(super) const WRONG: &str = "canary-mistaken-token-91bc";
@@ -113,6 +116,12 @@ const fn admin(name: &'static str, line: &'static str, status: u16) -> Flow {
 /// A look at the counters.
 pub(super) const METRICS: Flow = admin("metrics", "GET /metrics", 200);
 
+const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+const UPGRADE_WITH_TOKEN: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Infras-Token: {mine}\r\n";
+
 const BODY: &[u8] = b"{\n  \"vaultId\": \"1\"\n}";
 const CREATE: &str = "POST http://api.sinohope.com/v1/test";
 
@@ -148,6 +157,10 @@ pub(super) const FLOWS: &[Flow] = &[
         .with("Host: rebound.example.com\r\n"),
     forward("body that is no text", CREATE, 422).carries(b"\xff\xfe\xfd"),
     forward("provider that does not answer", "GET http://down.example.com/down", 502),
+    forward("handshake", "GET http://handshake.example.com/mpc/sign?q={query}", 502).with(UPGRADE),
+    gateway("handshake, own token replaced", "GET /handshake/mpc/sign", 502)
+        .with(UPGRADE_WITH_TOKEN),
+    forward("handshake with a token of old", "GET http://outdated.example.com/", 503).with(UPGRADE),
     Flow { recorded: false, ..forward("not HTTP", "nonsense", 400) },
     METRICS,
     admin("metrics without a token", "GET /metrics", 407).shows(Token::Missing),

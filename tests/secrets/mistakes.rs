@@ -1,6 +1,6 @@
 //! Files that are wrong in a way that puts a secret where a message could repeat it.
 
-use super::flows::{BEARER, CLIENT};
+use super::flows::{BEARER, CLIENT, HANDSHAKE};
 
 /// A mistake, the file it is in, and what is in that file; of the good configuration and the
 /// number of a key.
@@ -33,5 +33,11 @@ pub(super) const BAD_FILES: &[BadFile] = &[
     ("a key that is too long", "keys/metasv.hex", |_, key| format!("{key}00")),
     ("a token for its hash", "keys/clients", |_, _| format!("app:{CLIENT}\n")),
     ("a token with the word before it", "keys/bearer.jwt", |_, _| format!("Bearer {BEARER}\n")),
+    ("a handshake's token with the word before it", "keys/handshake.jwt", |_, _| {
+        format!("Bearer {HANDSHAKE}\n")
+    }),
+    ("a handshake's token without its signature", "keys/handshake.jwt", |_, _| {
+        HANDSHAKE.rsplit_once('.').expect("it has parts").0.to_owned()
+    }),
     ("a token in two lines", "keys/bearer.jwt", |_, _| format!("{BEARER}\n{BEARER}\n")),
 ];

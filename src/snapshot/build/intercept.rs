@@ -15,8 +15,8 @@ impl Builder<'_> {
         self.check_hosts(intercept, &certificate);
         self.warn_of_reach(intercept, &certificate);
         // A secret that is not there has had its own error.
-        let key = secrets.get(&intercept.ca_key)?;
-        let authority = match Authority::new(certificate, key) {
+        let key = secrets.get(&intercept.ca_key)?.current();
+        let authority = match Authority::new(certificate, &key) {
             Ok(authority) => authority,
             Err(error) => {
                 let what = format!("intercept.ca_key: the secret \"{}\" {error}", intercept.ca_key);

@@ -4,12 +4,14 @@
 //!
 //! They are naive on purpose: no tables, no cleverness, strict about every format.
 
+pub(crate) mod infras;
 pub(crate) mod metasv;
 pub(crate) mod sinohope;
 
 use std::time::SystemTime;
 
 use aws_lc_rs::signature::{ECDSA_P256K1_SHA256_ASN1, UnparsedPublicKey};
+pub(crate) use infras::Infras;
 pub(crate) use metasv::MetaSv;
 use p256::ecdsa::signature::Verifier;
 pub(crate) use sinohope::Sinohope;
