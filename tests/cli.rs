@@ -32,7 +32,7 @@ fn explain() {
 
 #[test]
 fn verify() {
-    assert_cases("verify", 11);
+    assert_cases("verify", 12);
 }
 
 #[test]
