@@ -26,7 +26,7 @@ impl Proxy {
         let home = tempfile::tempdir()?;
         let keys = [("p256.pem", Algorithm::EcdsaP256), ("k256.pem", Algorithm::EcdsaSecp256k1)];
         for (name, algorithm) in keys {
-            let pem = PrivateKey::generate(algorithm).to_pkcs8_pem();
+            let pem = PrivateKey::generate(algorithm).to_text();
             private(&home.path().join(name), pem.as_bytes())?;
         }
         fs::write(home.path().join("proxy.toml"), configuration(origin, log))?;

@@ -64,7 +64,7 @@ fn make_key(
 ) -> Result<(), CliError> {
     let path = dir.join(format!("{}.pem", key_name(entry, slot)));
     let key = PrivateKey::generate(first(slot));
-    create_private(&path, key.to_pkcs8_pem().as_bytes())?;
+    create_private(&path, key.to_text().as_bytes())?;
     let (public, form) = (key.public_key(), entry.public_form);
     writeln!(out, "made {} ({}, mode 0600; back it up)", path.display(), public.algorithm())?;
     writeln!(out, "  fingerprint  {}", public.fingerprint())?;

@@ -134,7 +134,7 @@ impl Session<'_> {
     fn write_new(&mut self, key: &PrivateKey, output: &Output) -> Result<(), CliError> {
         let pem = match output.encrypt {
             true => key.to_encrypted_pem(&self.passphrases(&output.passphrase).new_one()?)?,
-            false => key.to_pkcs8_pem(),
+            false => key.to_text(),
         };
         create_private(&output.out, pem.as_bytes())?;
         writeln!(self.out, "private key  {}", output.out.display())?;

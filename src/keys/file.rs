@@ -231,7 +231,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let key = PrivateKey::generate(Algorithm::EcdsaP256);
         fs::create_dir(dir.path().join("sub")).unwrap();
-        write(&dir, "sub/a.pem", key.to_pkcs8_pem().as_bytes(), 0o400);
+        write(&dir, "sub/a.pem", key.to_text().as_bytes(), 0o400);
         symlink("sub/a.pem", dir.path().join("link.pem")).unwrap();
         for entry in ["sub/a.pem", "./sub/a.pem", "link.pem"] {
             let signer = store(&dir, None).open(&spec(entry)).await.unwrap();

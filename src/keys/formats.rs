@@ -4,16 +4,17 @@
 //! bare number in hex, a wallet's WIF. What is written is always PKCS#8 in PEM.
 
 mod der;
+mod number;
 mod pem;
 mod text;
 
 use std::fmt;
 
 use aws_lc_rs::rand;
-use pkcs8::{EncodePrivateKey as _, LineEnding, SecretDocument};
+use pkcs8::{EncodePrivateKey as _, LineEnding};
 use zeroize::Zeroizing;
 
-use super::{Algorithm, PublicKey};
+use super::{Algorithm, PublicKey, babyjub};
 use crate::secret::Secret;
 
 /// A private key in memory, on its way into a signer or a file.
@@ -22,6 +23,8 @@ pub enum PrivateKey {
     EcdsaP256(p256::SecretKey),
     /// On secp256k1.
     EcdsaSecp256k1(k256::SecretKey),
+    /// On Baby Jubjub.
+    EddsaBabyJub(babyjub::PrivateKey),
 }
 
 /// Why bytes are not a usable private key. Never contains any of them.
@@ -96,6 +99,7 @@ impl PrivateKey {
         match self {
             Self::EcdsaP256(_) => Algorithm::EcdsaP256,
             Self::EcdsaSecp256k1(_) => Algorithm::EcdsaSecp256k1,
+            Self::EddsaBabyJub(_) => Algorithm::EddsaBabyJub,
         }
     }
 
@@ -104,14 +108,17 @@ impl PrivateKey {
         match self {
             Self::EcdsaP256(key) => PublicKey::EcdsaP256(key.public_key()),
             Self::EcdsaSecp256k1(key) => PublicKey::EcdsaSecp256k1(key.public_key()),
+            Self::EddsaBabyJub(key) => PublicKey::EddsaBabyJub(key.public_key()),
         }
     }
 
-    /// PKCS#8 in PEM, readable by whoever has it.
-    pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
+    /// The form that files are written in, readable by whoever has it: PKCS#8 in PEM. PKCS#8 has
+    /// no name for Baby Jubjub; there it is a line with the number in hex.
+    pub fn to_text(&self) -> Zeroizing<String> {
         match self {
             Self::EcdsaP256(key) => key.to_pkcs8_pem(LineEnding::LF),
             Self::EcdsaSecp256k1(key) => key.to_pkcs8_pem(LineEnding::LF),
+            Self::EddsaBabyJub(key) => return number::write(key),
         }
         .expect("a key on the curve has an encoding")
     }
@@ -120,24 +127,16 @@ impl PrivateKey {
     ///
     /// # Errors
     ///
-    /// When the system has no random numbers for the salt.
+    /// When the system has no random numbers for the salt, and for Baby Jubjub.
     pub fn to_encrypted_pem(&self, passphrase: &Secret) -> Result<Zeroizing<String>, FormatError> {
         match self {
             Self::EcdsaP256(key) => key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF),
             Self::EcdsaSecp256k1(key) => {
                 key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF)
             }
+            Self::EddsaBabyJub(_) => return Err(number::not_encrypted()),
         }
         .map_err(|_| FormatError::new("could not be encrypted", "try again"))
-    }
-
-    /// PKCS#8 in DER, for the library that signs.
-    pub(super) fn to_pkcs8_der(&self) -> SecretDocument {
-        match self {
-            Self::EcdsaP256(key) => key.to_pkcs8_der(),
-            Self::EcdsaSecp256k1(key) => key.to_pkcs8_der(),
-        }
-        .expect("a key on the curve has an encoding")
     }
 
     /// The key that is this number, big-endian; old writers drop leading zeros.
@@ -147,6 +146,11 @@ impl PrivateKey {
             Algorithm::EcdsaSecp256k1 => {
                 k256::SecretKey::from_slice(number).ok().map(Self::EcdsaSecp256k1)
             }
+            Algorithm::EddsaBabyJub => number
+                .try_into()
+                .ok()
+                .and_then(babyjub::PrivateKey::from_be_bytes)
+                .map(Self::EddsaBabyJub),
         }
         .ok_or_else(|| {
             FormatError::new(

@@ -6,6 +6,7 @@
 //!
 //! Stores are opened when a snapshot is built, never while a request waits.
 
+pub mod babyjub;
 mod env;
 mod error;
 mod file;
@@ -42,17 +43,20 @@ pub enum Algorithm {
     EcdsaP256,
     /// ECDSA over secp256k1 (`ecdsa_secp256k1`).
     EcdsaSecp256k1,
+    /// Loopring's EdDSA over Baby Jubjub (`eddsa_babyjub`).
+    EddsaBabyJub,
 }
 
 impl Algorithm {
     /// Every algorithm, in the order of the documentation.
-    pub const ALL: &[Self] = &[Self::EcdsaP256, Self::EcdsaSecp256k1];
+    pub const ALL: &[Self] = &[Self::EcdsaP256, Self::EcdsaSecp256k1, Self::EddsaBabyJub];
 
     /// The name in configuration files.
     pub fn name(self) -> &'static str {
         match self {
             Self::EcdsaP256 => "ecdsa_p256",
             Self::EcdsaSecp256k1 => "ecdsa_secp256k1",
+            Self::EddsaBabyJub => "eddsa_babyjub",
         }
     }
 }
@@ -73,10 +77,11 @@ impl FromStr for Algorithm {
 
 /// The name is not one of [`Algorithm::ALL`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("is not an algorithm: use ecdsa_p256 or ecdsa_secp256k1")]
+#[error("is not an algorithm: use ecdsa_p256, ecdsa_secp256k1 or eddsa_babyjub")]
 pub struct UnknownAlgorithm;
 
-/// What is signed: the 32 bytes a scheme has hashed its canonical text to.
+/// What is signed: the 32 bytes a scheme has hashed its canonical text to. For Baby Jubjub they
+/// are an element of its field, big-endian, and the scheme has reduced its hash to one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Digest(pub [u8; 32]);
 
@@ -97,7 +102,8 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// The public half, known since the key was opened.
     fn public_key(&self) -> &PublicKey;
 
-    /// Signs a digest. secp256k1 signatures are deterministic (RFC 6979) and low-S.
+    /// Signs a digest. secp256k1 signatures are deterministic (RFC 6979) and low-S; those of Baby
+    /// Jubjub are deterministic.
     fn sign<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Signature, SignError>>;
 }
 

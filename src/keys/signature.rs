@@ -16,23 +16,36 @@ pub enum Signature {
         /// The proof.
         s: [u8; 32],
     },
+    /// EdDSA over Baby Jubjub: three big-endian elements of the curve's field.
+    BabyJub {
+        /// The first coordinate of the nonce's point.
+        rx: [u8; 32],
+        /// The second coordinate.
+        ry: [u8; 32],
+        /// The proof: as large as the field, not reduced to the order of the group.
+        s: [u8; 32],
+    },
 }
 
 impl Signature {
     /// Reads an ASN.1 DER `SEQUENCE { r INTEGER, s INTEGER }`, strictly: exact lengths, shortest
-    /// integers, both between 1 and the group order of `algorithm`'s curve.
+    /// integers, both between 1 and the group order of `algorithm`'s curve. ECDSA only.
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
         match algorithm {
             Algorithm::EcdsaP256 => P256Signature::from_der(der).ok().map(|s| Self::from(&s)),
             Algorithm::EcdsaSecp256k1 => {
                 Secp256k1Signature::from_der(der).ok().map(|s| Self::from(&s))
             }
+            Algorithm::EddsaBabyJub => None,
         }
     }
 
-    /// The ASN.1 DER form, at most 72 bytes.
-    pub fn to_der(&self) -> Vec<u8> {
-        let Self::Ecdsa { r, s } = self;
+    /// The ASN.1 DER form, at most 72 bytes. ECDSA alone has one.
+    pub fn to_der(&self) -> Option<Vec<u8>> {
+        let (r, s) = match self {
+            Self::Ecdsa { r, s } => (r, s),
+            Self::BabyJub { .. } => return None,
+        };
         let integer = |bytes: &[u8; 32]| {
             let first = bytes.iter().position(|b| *b != 0).unwrap_or(31);
             let mut out = vec![0x02, 0];
@@ -47,7 +60,7 @@ impl Signature {
         let mut der = vec![0x30, short_length(r.len() + s.len())];
         der.extend_from_slice(&r);
         der.extend_from_slice(&s);
-        der
+        Some(der)
     }
 }
 
@@ -81,7 +94,7 @@ mod tests {
         fn der_is_what_the_curve_library_writes(r in any::<[u8; 32]>(), s in any::<[u8; 32]>()) {
             let Ok(theirs) = Secp256k1Signature::from_scalars(r, s) else { return Ok(()) };
             let ours = Signature::Ecdsa { r, s };
-            let der = ours.to_der();
+            let der = ours.to_der().expect("it is ECDSA");
             let theirs = theirs.to_der();
             prop_assert_eq!(theirs.as_bytes(), der.as_slice());
             prop_assert_eq!(Signature::from_der(Algorithm::EcdsaSecp256k1, &der), Some(ours));
@@ -91,7 +104,7 @@ mod tests {
         fn short_numbers_are_written_short(lead in 1_usize..31, byte in 1_u8..) {
             let mut number = [0; 32];
             number[lead] = byte;
-            let ours = Signature::Ecdsa { r: number, s: number }.to_der();
+            let ours = Signature::Ecdsa { r: number, s: number }.to_der().expect("it is ECDSA");
             let theirs = P256Signature::from_scalars(number, number).expect("in range").to_der();
             prop_assert_eq!(theirs.as_bytes(), ours.as_slice());
         }
@@ -99,7 +112,7 @@ mod tests {
 
     #[test]
     fn bytes_after_the_signature_are_refused() {
-        let mut der = Signature::Ecdsa { r: [1; 32], s: [2; 32] }.to_der();
+        let mut der = Signature::Ecdsa { r: [1; 32], s: [2; 32] }.to_der().unwrap();
         der.push(0);
         assert_eq!(Signature::from_der(Algorithm::EcdsaP256, &der), None);
     }

@@ -119,7 +119,7 @@ impl Scheme for ClientSignature {
         moment: &Moment,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
-        let signature = STANDARD.encode(signatures.get(SLOT)?.to_der());
+        let signature = STANDARD.encode(signatures.ecdsa_der(SLOT)?);
         Edits::default()
             .set(TIMESTAMP, moment.unix_ms.to_string().as_bytes())?
             .set(PUBKEY, self.public_hex.as_bytes())?

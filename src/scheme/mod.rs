@@ -355,6 +355,15 @@ impl Signatures {
         let found = self.0.iter().find(|(name, _)| *name == slot);
         found.map(|(_, signature)| signature).ok_or(SchemeError::Broken("a signature is missing"))
     }
+
+    /// The signature of a slot's key in ASN.1 DER.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Broken`] also when the slot's key is not an ECDSA key.
+    pub fn ecdsa_der(&self, slot: &'static str) -> Result<Vec<u8>, SchemeError> {
+        self.get(slot)?.to_der().ok_or(SchemeError::Broken("a signature is not ECDSA"))
+    }
 }
 
 /// What a signed request says of itself.

@@ -137,7 +137,7 @@ impl Scheme for Sinohope {
         moment: &Moment,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
-        let signature = base16ct::lower::encode_string(&signatures.get(SLOT)?.to_der());
+        let signature = base16ct::lower::encode_string(&signatures.ecdsa_der(SLOT)?);
         Edits::default()
             .set(API_KEY, self.public_hex.as_bytes())?
             .set(API_NONCE, moment.unix_ms.to_string().as_bytes())?

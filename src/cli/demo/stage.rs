@@ -43,7 +43,7 @@ impl Stage {
             [("sinohope.pem", Algorithm::EcdsaP256), ("metasv.pem", Algorithm::EcdsaSecp256k1)];
         for (name, algorithm) in keys {
             let key = PrivateKey::generate(algorithm);
-            create_private(&directory.0.join(name), key.to_pkcs8_pem().as_bytes())?;
+            create_private(&directory.0.join(name), key.to_text().as_bytes())?;
         }
         create_private(&directory.0.join("token.jwt"), b"throw-away-demo-token")?;
         let config = directory.0.join("proxy.toml");
