@@ -6,6 +6,8 @@ mod curve;
 mod field;
 mod key;
 mod poseidon;
+mod scalar;
+mod sparse;
 
 pub use field::Element;
 pub(super) use key::Proof;

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use k256::elliptic_curve::bigint::{NonZero, U256, U512};
-use sha2::{Digest as _, Sha512};
+use k256::elliptic_curve::bigint::U256;
 use zeroize::Zeroizing;
 
 use super::base::{self, Blinds, point_of, times_base};
 use super::curve::{Extended, Point};
 use super::field::Element;
 use super::poseidon::{poseidon, warm};
+use super::scalar::{self, ORDER};
 
 /// A private key: a number from 1 to below the group's order. Wiped when dropped.
 #[derive(Clone)]
@@ -64,28 +64,11 @@ impl PrivateKey {
     /// Signs. The same message gets the same signature; `None` if there were no random numbers
     /// to hide the nonce behind.
     pub(in crate::keys) fn sign(&self, message: Element) -> Option<Proof> {
-        let nonce = self.nonce(message);
+        let nonce = scalar::nonce(&self.scalar, message);
         let point = point_of(&nonce, &Blinds::draw().ok()?);
         let challenge = challenge(&point, &self.public, message);
-        // Below 2⁵⁰⁵ and 2²⁵¹: neither the product nor the sum overflows.
-        let product: U512 = self.scalar.concatenating_mul(&challenge);
-        let sum = Zeroizing::new(product.wrapping_add(&U512::from(&*nonce)));
-        let proof = sum.rem_vartime(&WHOLE_ORDER);
-        // The curve has a few more points than the field has elements.
-        let s = Element::from_be_bytes_reduced(&proof.to_be_bytes().into());
+        let s = scalar::proof(&self.scalar, &nonce, &challenge);
         Some(Proof { x: point.x, y: point.y, s })
-    }
-
-    /// The secret that is never used for two messages: a hash of the key and the message.
-    fn nonce(&self, message: Element) -> Zeroizing<U256> {
-        let mut hash = Sha512::new();
-        let key = Zeroizing::new(<[u8; 32]>::from(self.scalar.to_le_bytes()));
-        hash.update(key.as_slice());
-        hash.update(message.to_integer().to_le_bytes());
-        let hash = Zeroizing::new(<[u8; 64]>::from(hash.finalize()));
-        let wide = Zeroizing::new(U512::from_le_slice(&hash[..]));
-        // "Variable time" in the divisor only, which is the group's order.
-        Zeroizing::new(wide.rem_vartime(&ORDER))
     }
 }
 
@@ -138,12 +121,4 @@ fn challenge(point: &Point, key: &PublicKey, message: Element) -> U256 {
     poseidon(CHALLENGE_WIDTH, &inputs).to_integer()
 }
 
-/// The order of the generator.
-const ORDER: NonZero<U256> = NonZero::<U256>::new_unwrap(U256::from_be_hex(
-    "060c89ce5c263405370a08b6d0302b0bab3eedb83920ee0a677297dc392126f1",
-));
-/// The number of points of the curve: eight times that.
-const WHOLE_ORDER: NonZero<U256> = NonZero::<U256>::new_unwrap(U256::from_be_hex(
-    "30644e72e131a029b85045b68181585d59f76dc1c90770533b94bee1c9093788",
-));
 const CHALLENGE_WIDTH: usize = 6;

@@ -4,6 +4,7 @@
 //! and a Cauchy matrix. Neither the constants nor the shape are those of later Poseidons: one
 //! constant a round is added to every lane, and the first lane holds the first input.
 
+use std::iter::zip;
 use std::sync::OnceLock;
 
 use ark_ff::{Field as _, PrimeField as _, Zero as _};
@@ -11,6 +12,7 @@ use blake2::digest::consts::U32;
 use blake2::{Blake2b, Digest as _};
 
 use super::field::{Element, Field};
+use super::sparse::{MAX_WIDTH, Matrix, PartialRounds, fifth_power};
 
 /// The hash of `inputs` with a state of `width` lanes. Inputs that are left out are zeros, so a
 /// caller always hands over the full list.
@@ -19,7 +21,15 @@ use super::field::{Element, Field};
 ///
 /// For a width that is not one of [`WIDTHS`], and for no inputs or as many as there are lanes.
 pub fn poseidon(width: usize, inputs: &[Element]) -> Element {
-    poseidon_dense(width, inputs)
+    let Constants { rounds, matrix, partial } = constants(width);
+    let mut lanes = [Field::zero(); MAX_WIDTH];
+    let state = &mut lanes[..width];
+    fill(state, inputs);
+    let (before, after) = (&rounds[..HALF], &rounds[rounds.len() - HALF..]);
+    before.iter().for_each(|constant| full_round(state, *constant, matrix));
+    partial.apply(state);
+    after.iter().for_each(|constant| full_round(state, *constant, matrix));
+    Element(state[0])
 }
 
 /// Derives the constants of a width, so that no request has to wait for it.
@@ -34,47 +44,44 @@ pub fn warm(width: usize) {
 /// The widths that are used: signatures have 6, messages the others.
 pub const WIDTHS: &[usize] = &[6, 9, 10, 12, 13, 14];
 
-/// [`poseidon`] as it is defined, for tests and to compare with.
+/// [`poseidon`] as it is defined, word for word: for tests, and to compare with.
 #[doc(hidden)]
 pub fn poseidon_dense(width: usize, inputs: &[Element]) -> Element {
-    let constants = constants(width);
-    let mut state = state(width, inputs);
-    for (round, constant) in constants.rounds.iter().enumerate() {
-        for lane in &mut state {
+    let Constants { rounds, matrix, .. } = constants(width);
+    let mut state = vec![Field::zero(); width];
+    fill(&mut state, inputs);
+    for (index, constant) in rounds.iter().enumerate() {
+        let full = index < HALF || index >= rounds.len() - HALF;
+        for (at, lane) in state.iter_mut().enumerate() {
             *lane += constant;
+            if full || at == 0 {
+                *lane = fifth_power(*lane);
+            }
         }
-        let partial = (HALF..constants.rounds.len() - HALF).contains(&round);
-        for lane in &mut state[..if partial { 1 } else { width }] {
-            *lane = fifth_power(*lane);
-        }
-        state = times(&constants.matrix, &state);
+        let lane = |row: &[Field]| zip(row, &state).map(|(a, b)| *a * b).sum();
+        state = matrix.rows().map(lane).collect();
     }
     Element(state[0])
 }
 
-fn state(width: usize, inputs: &[Element]) -> Vec<Field> {
-    assert!((1..width).contains(&inputs.len()), "1 to {} inputs, not {}", width - 1, inputs.len());
-    let mut state: Vec<_> = inputs.iter().map(|input| input.0).collect();
-    state.resize(width, Field::zero());
-    state
+fn fill(state: &mut [Field], inputs: &[Element]) {
+    assert!(!inputs.is_empty() && inputs.len() < state.len(), "{} inputs", inputs.len());
+    zip(state, inputs).for_each(|(lane, input)| *lane = input.0);
 }
 
-fn times(matrix: &[Vec<Field>], vector: &[Field]) -> Vec<Field> {
-    let row = |row: &Vec<Field>| row.iter().zip(vector).map(|(a, b)| *a * b).sum();
-    matrix.iter().map(row).collect()
+fn full_round(state: &mut [Field], constant: Field, matrix: &Matrix) {
+    state.iter_mut().for_each(|lane| *lane = fifth_power(*lane + constant));
+    matrix.apply(state);
 }
 
-fn fifth_power(x: Field) -> Field {
-    x.square().square() * x
+/// What the definition says, a number a round and a matrix; and what is made of them.
+pub(super) struct Constants {
+    pub(super) rounds: Vec<Field>,
+    pub(super) matrix: Matrix,
+    partial: PartialRounds,
 }
 
-/// What the definition says: a number a round, and a matrix.
-struct Constants {
-    rounds: Vec<Field>,
-    matrix: Vec<Vec<Field>>,
-}
-
-fn constants(width: usize) -> &'static Constants {
+pub(super) fn constants(width: usize) -> &'static Constants {
     static KNOWN: [OnceLock<Constants>; MAX_WIDTH + 1] = [const { OnceLock::new() }; MAX_WIDTH + 1];
     assert!(WIDTHS.contains(&width), "no Poseidon of width {width} is defined here");
     KNOWN[width].get_or_init(|| Constants::derive(width))
@@ -83,14 +90,14 @@ fn constants(width: usize) -> &'static Constants {
 impl Constants {
     fn derive(width: usize) -> Self {
         let partial = if width <= 6 { 52 } else { 53 };
+        let rounds = chain("poseidon_constants", 2 * HALF + partial);
         let points = chain("poseidon_matrix_0000", 2 * width);
         let (rows, columns) = points.split_at(width);
         let inverse = |x: Field| x.inverse().expect("the points of the matrix differ");
         let row = |row: &Field| columns.iter().map(|column| inverse(*row - column)).collect();
-        Self {
-            rounds: chain("poseidon_constants", 2 * HALF + partial),
-            matrix: rows.iter().map(row).collect(),
-        }
+        let matrix = Matrix(rows.iter().map(row).collect());
+        let partial = PartialRounds::derive(&rounds[HALF..HALF + partial], &matrix);
+        Self { rounds, matrix, partial }
     }
 }
 
@@ -107,4 +114,3 @@ fn chain(label: &str, length: usize) -> Vec<Field> {
 
 /// Full rounds before the partial ones, and after them.
 const HALF: usize = 3;
-const MAX_WIDTH: usize = 14;
