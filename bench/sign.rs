@@ -1,15 +1,21 @@
 //! What a signature costs, and what is done once so that it costs no more: the library's call,
 //! the same behind the boxed future of a signer, reading a key, placing a nonce, verifying.
 
+#[path = "sign/naive.rs"]
+#[expect(unexpected_cfgs, reason = "what the derive writes asks for a feature of its own crate")]
+mod naive;
+
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use aws_lc_rs::digest::{Digest as Sha256Digest, SHA256};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use countersign::keys::babyjub::{Element, WIDTHS, poseidon, poseidon_dense, warm};
 use countersign::keys::{Algorithm, Digest, LocalSigner, PrivateKey, Signature, Signer};
 use countersign::moment::{Moments, NONCES, Nonce, Permutation, Replica};
 use divan::{Bencher, black_box};
 use k256::ecdsa::signature::hazmat::PrehashSigner as _;
+use naive::NaiveKey;
 
 fn main() {
     divan::main();
@@ -43,6 +49,54 @@ fn raw_ecdsa_secp256k1(bencher: Bencher<'_, '_>) {
             key.sign_prehash(black_box(&DIGEST.0)).expect("the key signs every digest");
         signature
     });
+}
+
+/// A Loopring request, once its text is hashed.
+#[divan::bench]
+fn loopring_request(bencher: Bencher<'_, '_>) {
+    let signer = babyjub();
+    bencher.bench_local(|| block_on(signer.sign(black_box(&DIGEST))).expect("it signs elements"));
+}
+
+/// The same with nothing precomputed, and not in constant time.
+#[divan::bench]
+fn loopring_request_naive(bencher: Bencher<'_, '_>) {
+    let key = NaiveKey::new(BABYJUB);
+    let message = Element::from_be_bytes(&DIGEST.0).expect("it is below the prime");
+    bencher.bench_local(|| key.sign(black_box(message)));
+}
+
+/// A Loopring order: its thirteen fields are hashed, and the hash is signed.
+#[divan::bench]
+fn loopring_order(bencher: Bencher<'_, '_>) {
+    let signer = babyjub();
+    warm(14);
+    bencher.bench_local(|| {
+        let digest = Digest(poseidon(14, black_box(&fields(14))).to_be_bytes());
+        block_on(signer.sign(&digest)).expect("it signs elements")
+    });
+}
+
+/// The same with nothing precomputed.
+#[divan::bench]
+fn loopring_order_naive(bencher: Bencher<'_, '_>) {
+    let key = NaiveKey::new(BABYJUB);
+    warm(14);
+    bencher.bench_local(|| key.sign(poseidon_dense(14, black_box(&fields(14)))));
+}
+
+/// The hash alone.
+#[divan::bench(args = WIDTHS)]
+fn poseidon_of_width(bencher: Bencher<'_, '_>, width: usize) {
+    warm(width);
+    bencher.bench_local(|| poseidon(width, black_box(&fields(width))));
+}
+
+/// The hash alone, as it is defined.
+#[divan::bench(args = WIDTHS)]
+fn poseidon_of_width_naive(bencher: Bencher<'_, '_>, width: usize) {
+    warm(width);
+    bencher.bench_local(|| poseidon_dense(width, black_box(&fields(width))));
 }
 
 /// The future alone: a box made, polled once and freed, around an answer that is there.
@@ -102,6 +156,21 @@ fn signer(algorithm: Algorithm) -> LocalSigner {
     LocalSigner::new(&PrivateKey::generate(algorithm)).expect("a key on the curve")
 }
 
+/// A signer whose naive twin signs the same.
+fn babyjub() -> LocalSigner {
+    let key = PrivateKey::parse(BABYJUB.as_bytes(), Some(Algorithm::EddsaBabyJub), None);
+    let signer = LocalSigner::new(&key.expect("it is a key")).expect("it signs");
+    let message = Element::from_be_bytes(&DIGEST.0).expect("it is below the prime");
+    let [rx, ry, s] = NaiveKey::new(BABYJUB).sign(message).map(Element::to_be_bytes);
+    let signed = block_on(signer.sign(&DIGEST)).expect("it signs elements");
+    assert_eq!(signed, Signature::BabyJub { rx, ry, s }, "both do the same work");
+    signer
+}
+
+fn fields(width: usize) -> Vec<Element> {
+    (1..width as u64).map(Element::from).collect()
+}
+
 /// Runs a future that never waits: a key in memory signs on the caller's thread.
 fn block_on<F: Future>(future: F) -> F::Output {
     match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
@@ -109,6 +178,10 @@ fn block_on<F: Future>(future: F) -> F::Output {
         Poll::Pending => unreachable!("a key in memory signs at once"),
     }
 }
+
+/// A key of Baby Jubjub that protects nothing.
+const BABYJUB: &str =
+    "1242957328515765470505817310060337585626176314364086438653683782645761561015";
 
 /// An element of Baby Jubjub's field, as its keys want digests to be.
 const DIGEST: Digest = Digest([0x2c; 32]);
