@@ -37,7 +37,7 @@ fn verify() {
 
 #[test]
 fn keys() {
-    assert_cases("keys", 5);
+    assert_cases("keys", 6);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn make_key(
     slot: &KeySlot,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
-    let path = dir.join(format!("{}.pem", key_name(entry, slot)));
+    let path = dir.join(file_name(entry, slot));
     let key = PrivateKey::generate(first(slot));
     create_private(&path, key.to_text().as_bytes())?;
     let (public, form) = (key.public_key(), entry.public_form);
@@ -84,15 +84,20 @@ fn first(slot: &KeySlot) -> Algorithm {
     *slot.algorithms.first().expect("a slot takes some algorithm")
 }
 
+fn file_name(entry: &Entry, slot: &KeySlot) -> String {
+    format!("{}.{}", key_name(entry, slot), first(slot).file_extension())
+}
+
 /// The file. It holds what is needed and says where the rest is described.
 fn configuration(providers: &[&Entry]) -> String {
     let mut text = String::from(HEAD);
     for entry in providers {
         for slot in entry.keys {
             let (name, algorithm) = (key_name(entry, slot), first(slot));
+            let file = file_name(entry, slot);
             let _infallible = writeln!(
                 text,
-                "[keys.{name}]\nstore = \"files\"\nentry = \"{name}.pem\"\nalgorithm = \"{algorithm}\"\n"
+                "[keys.{name}]\nstore = \"files\"\nentry = \"{file}\"\nalgorithm = \"{algorithm}\"\n"
             );
         }
     }

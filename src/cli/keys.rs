@@ -1,6 +1,7 @@
 //! `countersign keys`: making, importing, encrypting and showing keys.
 //!
-//! Whatever form a key comes in, it is written as PKCS#8 in PEM, in a new file of mode 0600.
+//! Whatever form a key comes in, it is written as PKCS#8 in PEM, in a new file of mode 0600. Baby
+//! Jubjub alone is written as an account in JSON: it has no PKCS#8.
 
 mod forms;
 mod passphrase;
@@ -32,18 +33,19 @@ pub(crate) struct KeysArgs {
 enum KeysCommand {
     /// Make a new key and show its public half.
     New {
-        /// ecdsa_p256 or ecdsa_secp256k1.
+        /// ecdsa_p256, ecdsa_secp256k1 or eddsa_babyjub.
         #[arg(long)]
         algorithm: Algorithm,
         #[command(flatten)]
         output: Output,
     },
-    /// Read a key in any form (PEM, DER, hex, WIF) and write it as PKCS#8 in PEM.
+    /// Read a key in any form (PEM, DER, hex, WIF, Loopring's account in JSON) and write it as
+    /// PKCS#8 in PEM, or for eddsa_babyjub as JSON.
     Import {
         /// The file to read, or - for standard input.
         #[arg(long = "in", value_name = "FILE")]
         input: PathBuf,
-        /// The key's algorithm, where the form does not say it: a bare number in hex.
+        /// The key's algorithm, where the form does not say it: a bare number.
         #[arg(long)]
         algorithm: Option<Algorithm>,
         #[command(flatten)]
@@ -63,7 +65,7 @@ enum KeysCommand {
     Show {
         /// The file of the private key, or - for standard input.
         file: PathBuf,
-        /// The key's algorithm, where the form does not say it: a bare number in hex.
+        /// The key's algorithm, where the form does not say it: a bare number.
         #[arg(long)]
         algorithm: Option<Algorithm>,
         /// One JSON object instead of text.
@@ -132,11 +134,11 @@ impl Session<'_> {
     }
 
     fn write_new(&mut self, key: &PrivateKey, output: &Output) -> Result<(), CliError> {
-        let pem = match output.encrypt {
-            true => key.to_encrypted_pem(&self.passphrases(&output.passphrase).new_one()?)?,
+        let text = match output.encrypt {
+            true => self.encrypted(key, &output.out, &output.passphrase)?,
             false => key.to_text(),
         };
-        create_private(&output.out, pem.as_bytes())?;
+        create_private(&output.out, text.as_bytes())?;
         writeln!(self.out, "private key  {}", output.out.display())?;
         write_public_forms(&key.public_key(), self.out)
     }
@@ -157,7 +159,7 @@ impl Session<'_> {
                 PassphraseFault::None | PassphraseFault::Wrong => in_file(file, error),
             }
         })?;
-        let pem = key.to_encrypted_pem(&self.passphrases(passphrase).new_one()?)?;
+        let pem = self.encrypted(&key, file, passphrase)?;
         let target = out.unwrap_or(file);
         match out {
             Some(new) => create_private(new, pem.as_bytes())?,
@@ -165,6 +167,17 @@ impl Session<'_> {
         }
         writeln!(self.out, "{} is encrypted", target.display())?;
         Ok(())
+    }
+
+    fn encrypted(
+        &self,
+        key: &PrivateKey,
+        file: &Path,
+        passphrase: &PassphraseEnv,
+    ) -> Result<Zeroizing<String>, CliError> {
+        // Said before anybody has thought of a passphrase.
+        key.check_encryptable().map_err(|error| in_file(file, error))?;
+        Ok(key.to_encrypted_pem(&self.passphrases(passphrase).new_one()?)?)
     }
 
     fn read_key(

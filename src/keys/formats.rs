@@ -1,7 +1,8 @@
 //! Private keys in the forms people have them, and the one form this program writes.
 //!
 //! The form is found by looking at the bytes, never at a file's name: PEM, DER, DER in hex, a
-//! bare number in hex, a wallet's WIF. What is written is always PKCS#8 in PEM.
+//! bare number in hex, a wallet's WIF; for Baby Jubjub decimal, hex and exported accounts. What is
+//! written is always PKCS#8 in PEM, and for Baby Jubjub an account.
 
 mod der;
 mod number;
@@ -64,19 +65,23 @@ impl PrivateKey {
         wanted: Option<Algorithm>,
         passphrase: Option<&Secret>,
     ) -> Result<Self, FormatError> {
-        match find(bytes)? {
+        match find(bytes, wanted)? {
             Found::Der(bytes) => der::read(&bytes, wanted, passphrase),
             Found::Number(number) => match wanted {
                 Some(algorithm) => Self::from_scalar(algorithm, &number[..]),
                 None => Err(FormatError::new(
                     "is a bare number, which does not say its curve",
-                    "name it: algorithm = \"ecdsa_p256\" or \"ecdsa_secp256k1\" beside the key \
-                     in the configuration, --algorithm on the command line",
+                    "name it: algorithm = \"ecdsa_p256\", \"ecdsa_secp256k1\" or \"eddsa_babyjub\" \
+                     beside the key in the configuration, --algorithm on the command line",
                 )),
             },
             Found::Wif(number) => {
                 agree(Algorithm::EcdsaSecp256k1, wanted)?;
                 Self::from_scalar(Algorithm::EcdsaSecp256k1, &number[..])
+            }
+            Found::BabyJub(key) => {
+                agree(Algorithm::EddsaBabyJub, wanted)?;
+                Ok(Self::EddsaBabyJub(key))
             }
         }
     }
@@ -113,7 +118,8 @@ impl PrivateKey {
     }
 
     /// The form that files are written in, readable by whoever has it: PKCS#8 in PEM. PKCS#8 has
-    /// no name for Baby Jubjub; there it is a line with the number in hex.
+    /// no name for Baby Jubjub; there it is an account's JSON, with the private key and the public
+    /// one in hex.
     pub fn to_text(&self) -> Zeroizing<String> {
         match self {
             Self::EcdsaP256(key) => key.to_pkcs8_pem(LineEnding::LF),
@@ -123,11 +129,23 @@ impl PrivateKey {
         .expect("a key on the curve has an encoding")
     }
 
+    /// Whether there is a form for this key under a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// For Baby Jubjub, which PKCS#8 has no name for.
+    pub fn check_encryptable(&self) -> Result<(), FormatError> {
+        match self {
+            Self::EcdsaP256(_) | Self::EcdsaSecp256k1(_) => Ok(()),
+            Self::EddsaBabyJub(_) => Err(number::not_encrypted()),
+        }
+    }
+
     /// PKCS#8 in PEM under a passphrase: PBES2 with scrypt and AES-256-CBC, which OpenSSL reads.
     ///
     /// # Errors
     ///
-    /// When the system has no random numbers for the salt, and for Baby Jubjub.
+    /// When the system has no random numbers for the salt, and as [`Self::check_encryptable`].
     pub fn to_encrypted_pem(&self, passphrase: &Secret) -> Result<Zeroizing<String>, FormatError> {
         match self {
             Self::EcdsaP256(key) => key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF),
@@ -183,9 +201,11 @@ enum Found {
     Number(Zeroizing<[u8; 32]>),
     /// A WIF, whose checksum was right.
     Wif(Zeroizing<[u8; 32]>),
+    /// An account in JSON; or a number, where that is what is wanted.
+    BabyJub(babyjub::PrivateKey),
 }
 
-fn find(bytes: &[u8]) -> Result<Found, FormatError> {
+fn find(bytes: &[u8], wanted: Option<Algorithm>) -> Result<Found, FormatError> {
     if bytes.len() > MAX_BYTES {
         return Err(FormatError::new(
             format!("is {} bytes, far too long for a private key", bytes.len()),
@@ -201,8 +221,15 @@ fn find(bytes: &[u8]) -> Result<Found, FormatError> {
     if let Some(block) = pem::find(bytes)? {
         return Ok(Found::Der(block));
     }
+    let trimmed = bytes.trim_ascii();
+    if trimmed.starts_with(b"{") {
+        return number::read_account(trimmed).map(Found::BabyJub);
+    }
     if bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
-        return text::read(bytes.trim_ascii());
+        return match wanted {
+            Some(Algorithm::EddsaBabyJub) => number::read(trimmed).map(Found::BabyJub),
+            _ => text::read(trimmed),
+        };
     }
     // Trimmed by its own length: the last byte of DER may well look like white space.
     match der::first(bytes) {
@@ -228,7 +255,8 @@ fn agree(found: Algorithm, wanted: Option<Algorithm>) -> Result<(), FormatError>
 fn unknown() -> FormatError {
     FormatError::new(
         "is not a private key in any form known here",
-        "give PKCS#8 or SEC 1 in PEM, DER or hex, the number in 64 hex digits, or a WIF",
+        "give PKCS#8 or SEC 1 in PEM, DER or hex, the number in 64 hex digits, a WIF, or an \
+         account exported as JSON",
     )
 }
 

@@ -59,6 +59,14 @@ impl Algorithm {
             Self::EddsaBabyJub => "eddsa_babyjub",
         }
     }
+
+    /// How names of files with such a key end: those of [`PrivateKey::to_text`].
+    pub fn file_extension(self) -> &'static str {
+        match self {
+            Self::EcdsaP256 | Self::EcdsaSecp256k1 => "pem",
+            Self::EddsaBabyJub => "json",
+        }
+    }
 }
 
 impl fmt::Display for Algorithm {

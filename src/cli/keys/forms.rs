@@ -13,6 +13,20 @@ use crate::keys::{Algorithm, PublicKey};
 pub(super) fn write_public_forms(key: &PublicKey, out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "algorithm    {}", key.algorithm())?;
     writeln!(out, "fingerprint  {}", key.fingerprint())?;
+    match key {
+        PublicKey::EddsaBabyJub(key) => {
+            let (x, y) = (key.x(), key.y());
+            writeln!(
+                out,
+                "\npublicKeyX and publicKeyY, which Loopring wants in decimal:\n{}\n{}",
+                x.to_decimal(),
+                y.to_decimal()
+            )?;
+            writeln!(out, "\nand in hex (version 3):\n{}\n{}", x.to_hex(), y.to_hex())?;
+            return Ok(());
+        }
+        PublicKey::EcdsaP256(_) | PublicKey::EcdsaSecp256k1(_) => {}
+    }
     writeln!(out, "\nSPKI in hex, which Sinohope's console wants:\n{}", hex(&key.spki()))?;
     if key.algorithm() == Algorithm::EcdsaSecp256k1 {
         let point = hex(&key.compressed());
@@ -25,15 +39,25 @@ pub(super) fn write_public_forms(key: &PublicKey, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-/// Writes the forms for programs: one JSON object, with the same members for every algorithm.
+/// Writes the forms for programs: one JSON object, with the same members for every ECDSA key.
 pub(super) fn write_json(key: &PublicKey, out: &mut dyn Write) -> Result<(), CliError> {
-    let forms = json!({
+    let mut forms = json!({
         "algorithm": key.algorithm().name(),
         "fingerprint": key.fingerprint(),
-        "spki_hex": hex(&key.spki()),
-        "compressed_hex": hex(&key.compressed()),
-        "spki_pem": pem(key),
     });
+    match key {
+        PublicKey::EddsaBabyJub(key) => {
+            forms["x"] = key.x().to_decimal().into();
+            forms["y"] = key.y().to_decimal().into();
+            forms["x_hex"] = key.x().to_hex().into();
+            forms["y_hex"] = key.y().to_hex().into();
+        }
+        PublicKey::EcdsaP256(_) | PublicKey::EcdsaSecp256k1(_) => {
+            forms["spki_hex"] = hex(&key.spki()).into();
+            forms["compressed_hex"] = hex(&key.compressed()).into();
+            forms["spki_pem"] = pem(key).into();
+        }
+    }
     writeln!(out, "{forms:#}")?;
     Ok(())
 }

@@ -212,6 +212,8 @@ fn what_is_no_key_gets_its_own_sentence_without_its_bytes() {
         (cut.as_bytes(), "begins like PEM and does not end like it"),
         (odd.as_bytes(), "is 63 hex digits, an odd number"),
         (short.as_bytes(), "begins like no key"),
+        (BABYJUB_NUMBER.as_bytes(), "is a number in decimal"),
+        (b"0x1e240", "is 5 hex digits, an odd number"),
         (b"correct horse", "is not a private key in any form"),
         (&[0x30, 0x82, 0x01], "is not a private key in any form"),
         (&[0xff; 32], "is not a private key in any form"),
@@ -225,10 +227,88 @@ fn what_is_no_key_gets_its_own_sentence_without_its_bytes() {
 }
 
 #[test]
+fn baby_jubjub_keys_are_numbers() {
+    let wanted = Some(Algorithm::EddsaBabyJub);
+    let expected = PrivateKey::parse(BABYJUB_NUMBER.as_bytes(), wanted, None).unwrap();
+    let PublicKey::EddsaBabyJub(public) = expected.public_key() else { panic!() };
+    assert_eq!(public.x().to_decimal(), BABYJUB_X);
+    let hex = "0x2bf7d29ae0293dd8b7538681341934a26ec5c98bd2f8c58e4d67bbede05d1b7";
+    for text in [
+        format!("{BABYJUB_NUMBER}\n"),
+        format!(" 000{BABYJUB_NUMBER}\r\n"),
+        hex.to_owned(),
+        hex.to_uppercase(),
+        format!("0x000{}", &hex[2..]),
+    ] {
+        let key = PrivateKey::parse(text.as_bytes(), wanted, None).unwrap();
+        assert_eq!(key.public_key(), expected.public_key(), "{text}");
+    }
+    for (number, what) in [
+        ("0", "not from 1 to below"),
+        ("0x0", "not from 1 to below"),
+        (BABYJUB_ORDER, "not from 1 to below 2736030358979909402780800718157159386076813972158567"),
+        (&"9".repeat(100), "not from 1 to below"),
+        (&format!("0x{}", "f".repeat(64)), "not from 1 to below"),
+        ("-5", "is no number"),
+        ("+5", "is no number"),
+        ("1 2", "is no number"),
+        ("1_000", "is no number"),
+        ("1e240", "is no number"),
+        ("0x", "is no number"),
+        ("0x-5", "is no number"),
+        ("0x1 2", "is no number"),
+        (WIF, "is no number"),
+    ] {
+        let error = PrivateKey::parse(number.as_bytes(), wanted, None).unwrap_err();
+        assert!(error.what.contains(what), "{number}: {error}");
+    }
+    let error = PrivateKey::parse(PKCS8_PEM.as_bytes(), wanted, None).unwrap_err();
+    assert_eq!(error.what, "is an ecdsa_secp256k1 key where an eddsa_babyjub key is asked for");
+}
+
+#[test]
+fn exported_accounts_say_what_they_are() {
+    let public = parse(account(BABYJUB_NUMBER, BABYJUB_X, BABYJUB_Y)).unwrap().public_key();
+    let PublicKey::EddsaBabyJub(key) = &public else { panic!() };
+    assert_eq!(key.y().to_decimal(), BABYJUB_Y);
+    let (x, y) = (key.x().to_hex(), key.y().to_hex());
+    let bare = format!("{{\"privateKey\": \"{BABYJUB_NUMBER}\"}}");
+    for text in [account(BABYJUB_NUMBER, &x, &y), bare] {
+        assert_eq!(parse(&text).unwrap().public_key(), public, "{text}");
+    }
+    let lone = format!("{{\"privateKey\": \"{BABYJUB_NUMBER}\", \"publicKeyX\": \"{BABYJUB_X}\"}}");
+    for (text, what) in [
+        (account("5", BABYJUB_X, BABYJUB_Y), "public key that does not belong"),
+        (account(BABYJUB_NUMBER, BABYJUB_Y, BABYJUB_X), "public key that does not belong"),
+        (account(BABYJUB_NUMBER, "x", BABYJUB_Y), "public key that does not belong"),
+        (lone, "public key that does not belong"),
+        (account(" 5", BABYJUB_X, BABYJUB_Y), "is no number"),
+        (account(BABYJUB_ORDER, BABYJUB_X, BABYJUB_Y), "not from 1 to below"),
+        ("{\"privateKey\": 5}".into(), "is JSON without a text privateKey"),
+        ("{\"privateKey\": \"5\"".into(), "looks like JSON and is damaged"),
+    ] {
+        let error = parse(&text).unwrap_err();
+        assert!(error.what.contains(what), "{text}: {error}");
+        assert!(!format!("{error:?}").contains(&BABYJUB_NUMBER[..12]), "{error:?}");
+    }
+    let good = account(BABYJUB_NUMBER, BABYJUB_X, BABYJUB_Y);
+    let error = PrivateKey::parse(good.as_bytes(), Some(EcdsaP256), None).unwrap_err();
+    assert_eq!(error.what, "is an eddsa_babyjub key where an ecdsa_p256 key is asked for");
+}
+
+/// As Loopring's web page exports it.
+fn account(private: &str, x: &str, y: &str) -> String {
+    format!(
+        "{{\"exchangeId\": 2, \"accountId\": 12345, \"apiKey\": \"secret\", \"publicKeyX\": \
+         \"{x}\", \"publicKeyY\": \"{y}\", \"privateKey\": \"{private}\"}}"
+    )
+}
+
+#[test]
 fn what_is_written_is_read_again() {
     for algorithm in Algorithm::ALL {
         let key = PrivateKey::generate(*algorithm);
-        let plain = PrivateKey::parse(key.to_text().as_bytes(), Some(*algorithm), None).unwrap();
+        let plain = parse(key.to_text().as_bytes()).unwrap();
         assert_eq!(plain.public_key(), key.public_key());
         if *algorithm == Algorithm::EddsaBabyJub {
             let error = key.to_encrypted_pem(&sesame()).unwrap_err();

@@ -26,10 +26,8 @@ pub(super) fn read(text: &[u8]) -> Result<Found, FormatError> {
 fn hex(digits: &[u8]) -> Result<Found, FormatError> {
     let mut bytes = Zeroizing::new(vec![0; digits.len() / 2]);
     if base16ct::mixed::decode(digits, &mut bytes).is_err() {
-        return Err(FormatError::new(
-            format!("is {} hex digits, an odd number: one is missing", digits.len()),
-            "copy the key again",
-        ));
+        let what = format!("is {} hex digits, an odd number: one is missing", digits.len());
+        return Err(no_hex(digits, what, "copy the key again"));
     }
     if let Ok(number) = <[u8; 32]>::try_from(&bytes[..]) {
         return Ok(Found::Number(Zeroizing::new(number)));
@@ -39,10 +37,20 @@ fn hex(digits: &[u8]) -> Result<Found, FormatError> {
         (0x02 | 0x03, 33) | (0x04, 65) => {
             Err(FormatError::new("is a public key, in hex", "give the private key it belongs to"))
         }
-        _ => Err(FormatError::new(
-            format!("is {} hex digits and begins like no key", digits.len()),
-            "a bare number has 64 digits; PKCS#8 in hex begins with 30",
-        )),
+        _ => {
+            let what = format!("is {} hex digits and begins like no key", digits.len());
+            let fix = "a bare number has 64 digits; PKCS#8 in hex begins with 30";
+            Err(no_hex(digits, what, fix))
+        }
+    }
+}
+
+/// The error for digits that are no key in hex, and may be Baby Jubjub's: in decimal, or in hex
+/// without leading zeros.
+fn no_hex(digits: &[u8], what: String, fix: &str) -> FormatError {
+    match digits.iter().all(u8::is_ascii_digit) {
+        true => FormatError::new("is a number in decimal", BABYJUB),
+        false => FormatError::new(what, format!("{fix}; or {BABYJUB}")),
     }
 }
 
@@ -77,9 +85,11 @@ fn fixed(number: &[u8]) -> Zeroizing<[u8; 32]> {
     out
 }
 
+const BABYJUB: &str = "say that it is Loopring's: algorithm = \"eddsa_babyjub\" beside the key in \
+                       the configuration, --algorithm on the command line";
+
 /// How some texts begin that are kept where keys are kept, and what they are.
 const NOT_KEYS: &[(&[u8], &str)] = &[
-    (b"{", "is JSON, and keys in JSON (JWK, wallet files) are not read"),
     (b"ssh-", "is an OpenSSH public key"),
     (b"ecdsa-sha2-", "is an OpenSSH public key"),
     (b"xprv", "is an extended (BIP 32) key, of which many keys are derived"),
