@@ -15,11 +15,12 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::env::{Lookup, variable};
-use super::formats::{FormatError, PassphraseFault};
+use super::formats::{FormatError, PassphraseFault, members};
 use super::{BoxFuture, KeyError, KeySpec, KeyStore, LocalSigner, PrivateKey, Signer};
 use crate::secret::Secret;
 
-/// Entry `X` is the file `X` in the store's directory.
+/// Entry `X` is the file `X` in the store's directory. For secrets, entry `X#member` is the text of
+/// that member of the JSON object in the file `X`: providers export tokens beside keys.
 pub struct FileStore {
     dir: PathBuf,
     passphrase_env: Option<String>,
@@ -94,6 +95,29 @@ impl FileStore {
         }
     }
 
+    fn read_member(&self, file: &str, member: &str) -> Result<Secret, KeyError> {
+        let (path, json) = self.read_now(file, MAX_SECRET_BYTES)?;
+        let failed = |what: String, fix: &str| KeyError {
+            place: path.display().to_string(),
+            what,
+            fix: fix.into(),
+        };
+        let members = members(json.expose())
+            .ok_or_else(|| failed("is not a JSON object".into(), "name a file of JSON before #"))?;
+        let text = members.into_iter().find_map(|(name, text)| (name == member).then_some(text));
+        let mut text = text.ok_or_else(|| {
+            let what = format!("has no member {member:?} that is text");
+            failed(what, "name one of the JSON object's own members after #")
+        })?;
+        if text.is_empty() {
+            return Err(failed(
+                format!("has an empty member {member:?}"),
+                "put the secret into it",
+            ));
+        }
+        Ok(Secret::new(std::mem::take(&mut *text).into_bytes()))
+    }
+
     /// The absolute path of an entry, which is inside the directory.
     fn path(&self, entry: &str) -> Result<PathBuf, KeyError> {
         let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
@@ -115,7 +139,10 @@ impl KeyStore for FileStore {
     }
 
     fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>> {
-        Box::pin(ready(self.read_now(entry, MAX_SECRET_BYTES).map(|(_, secret)| secret)))
+        Box::pin(ready(match entry.rsplit_once('#') {
+            Some((file, member)) => self.read_member(file, member),
+            None => self.read_now(entry, MAX_SECRET_BYTES).map(|(_, secret)| secret),
+        }))
     }
 }
 
@@ -247,6 +274,32 @@ mod tests {
             write(&dir, "token", content, 0o600);
             let read = store(&dir, None).read("token").await.unwrap();
             assert!(read.expose() == content);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_member_of_a_json_object_is_a_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let account = br#"{"accountId": 5, "apiKey": "t0k\u0065n", "empty": "", "a#b": "c"}"#;
+        write(&dir, "account.json", account, 0o600);
+        write(&dir, "list.json", b"[\"t0ken\"]", 0o600);
+        write(&dir, "open.json", account, 0o644);
+        let read = store(&dir, None).read("account.json#apiKey").await.unwrap();
+        assert_eq!(read.expose(), b"t0ken");
+        for (entry, what) in [
+            ("account.json#accountId", "has no member \"accountId\" that is text"),
+            ("account.json#none", "has no member \"none\" that is text"),
+            ("account.json#", "has no member \"\" that is text"),
+            ("account.json#empty", "has an empty member \"empty\""),
+            ("account.json#a#b", "does not exist"),
+            ("list.json#apiKey", "is not a JSON object"),
+            ("open.json#apiKey", "is open to its group or to others (mode 0644)"),
+            ("none.json#apiKey", "does not exist"),
+            ("../account.json#apiKey", "is not the name of a file in"),
+        ] {
+            let error = store(&dir, None).read(entry).await.unwrap_err();
+            assert!(error.what.contains(what), "{entry}: {error}");
+            assert!(!format!("{error:?}").contains("t0k"), "{error:?}");
         }
     }
 

@@ -9,6 +9,8 @@ mod number;
 mod pem;
 mod text;
 
+pub(super) use number::members;
+
 use std::fmt;
 
 use aws_lc_rs::rand;
