@@ -114,6 +114,7 @@ fn no_secret_is_in_what_debugging_prints() {
     for (hex, algorithm) in [
         (scalar("metasv", "/keys/test-a/private_key_hex"), Algorithm::EcdsaSecp256k1),
         (scalar("sinohope", "/keys/test-p256/private_scalar_hex"), Algorithm::EcdsaP256),
+        (BABYJUB.to_owned(), Algorithm::EddsaBabyJub),
     ] {
         shown.push(debug("Secret", &Secret::new(hex.clone().into_bytes())));
         let key = PrivateKey::parse(hex.as_bytes(), Some(algorithm), None);
@@ -121,7 +122,7 @@ fn no_secret_is_in_what_debugging_prints() {
         shown.push(debug("LocalSigner", &LocalSigner::new(&key).expect("it signs")));
         shown.push(debug("PrivateKey", &key));
     }
-    assert_eq!(shown.len(), 14);
+    assert_eq!(shown.len(), 16);
     assert!(shown.iter().all(|(_, text)| text.len() >= 8), "{shown:?}");
     assert_clean(&shown);
 }
@@ -133,10 +134,14 @@ fn no_secret_is_in_what_a_panic_prints() {
     let signer = LocalSigner::new(&parse().expect("the vectors have keys")).expect("it signs");
     let secret = || Secret::new(BEARER.as_bytes().to_vec());
     let key = parse().expect("the vectors have keys");
+    let account = || PrivateKey::parse(ACCOUNT.as_bytes(), None, None).expect("it is an account");
+    let babyjub = LocalSigner::new(&account()).expect("it signs");
     let printed = [
         panicked("Secret", secret()),
         panicked("LocalSigner", signer),
         panicked("PrivateKey", key),
+        panicked("LocalSigner of Baby Jubjub", babyjub),
+        panicked("PrivateKey of Baby Jubjub", account()),
     ];
     assert!(printed.iter().all(|(_, text)| text.starts_with(b"it holds: ")), "{printed:?}");
     assert_clean(&printed);
@@ -186,6 +191,14 @@ kind = "env"
 [secrets.clients]
 store = "files"
 entry = "clients"
+
+[keys.loopring]
+store = "files"
+entry = "loopring.json"
+
+[secrets.api_key]
+store = "files"
+entry = "loopring.json#apiKey"
 
 [secrets.bearer]
 store = "files"
@@ -245,6 +258,7 @@ url = "http://127.0.0.1:1"
         let home = Home::new(&self.config());
         let hash = base16ct::lower::encode_string(&Sha256::digest(CLIENT));
         home.write("keys/clients", &format!("app:{hash}\n"));
+        home.write("keys/loopring.json", ACCOUNT);
         home.write("keys/bearer.jwt", &format!("{BEARER}\n"));
         home.write("keys/handshake.jwt", &format!("{HANDSHAKE}\n"));
         home.write("keys/outdated.jwt", OUTDATED);
@@ -287,7 +301,7 @@ fn await_metric(proxy: &Proxy, wanted: &str) -> (String, Vec<u8>) {
 /// None of the secrets is in any of the texts.
 fn assert_clean(texts: &[(String, Vec<u8>)]) {
     let secrets = secrets();
-    assert_eq!(secrets.len(), 15);
+    assert_eq!(secrets.len(), 18);
     for (name, text) in texts {
         for secret in &secrets {
             if let Some(found) = secret.find(text) {
@@ -309,6 +323,9 @@ fn secrets() -> Vec<Canary> {
         Canary::new("the file of metasv's key", metasv.as_bytes()),
         Canary::new("the key of sinohope", &bytes(&sinohope)),
         Canary::new("the file of sinohope's key", sinohope.as_bytes()),
+        Canary::new("the key of loopring", &bytes(BABYJUB_HEX)),
+        Canary::new("the number in loopring's file", BABYJUB.as_bytes()),
+        Canary::new("the API key in loopring's file", API_KEY.as_bytes()),
         Canary::new("a key in PEM", b"PRIVATE KEY-----"),
         Canary::new("the bearer token", BEARER.as_bytes()),
         Canary::new("the handshake's token", HANDSHAKE.as_bytes()),
@@ -344,4 +361,19 @@ fn debug(name: &str, value: &dyn Debug) -> (String, Vec<u8>) {
     (name.to_owned(), format!("{value:?} {value:#?}").into_bytes())
 }
 
+/// A test key of Loopring's vectors, and the same in hex.
+const BABYJUB: &str =
+    "1242957328515765470505817310060337585626176314364086438653683782645761561015";
+const BABYJUB_HEX: &str = "02bf7d29ae0293dd8b7538681341934a26ec5c98bd2f8c58e4d67bbede05d1b7";
+const API_KEY: &str = "HlkcGxbqBeaF76j4rvPaOasyfPwnkQ6B6DQ6THZWbvrAGxzEdulXQvOKLrRW";
+/// As its web page exports it.
+const ACCOUNT: &str = r#"{
+  "exchangeId": 2,
+  "accountId": 12345,
+  "apiKey": "HlkcGxbqBeaF76j4rvPaOasyfPwnkQ6B6DQ6THZWbvrAGxzEdulXQvOKLrRW",
+  "publicKeyX": "18809985953149777588036990576122270034377496742551640392370617631832472343320",
+  "publicKeyY": "2999735071096943496651189069661668040008838034157950555146435784533131768027",
+  "privateKey": "1242957328515765470505817310060337585626176314364086438653683782645761561015"
+}
+"#;
 const DEADLINE: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! Files that are wrong in a way that puts a secret where a message could repeat it.
 
 use super::flows::{BEARER, CLIENT, HANDSHAKE};
+use super::{ACCOUNT, BABYJUB};
 
 /// A mistake, the file it is in, and what is in that file; of the good configuration and the
 /// number of a key.
@@ -31,6 +32,16 @@ pub(super) const BAD_FILES: &[BadFile] = &[
         config.replace("[keys.metasv]\n", &format!("[keys.metasv]\nnumber = {key}\n"))
     }),
     ("a key that is too long", "keys/metasv.hex", |_, key| format!("{key}00")),
+    ("an account with another public key", "keys/loopring.json", |_, _| {
+        ACCOUNT.replace("\"publicKeyX\": \"1", "\"publicKeyX\": \"2")
+    }),
+    ("an account that is cut off", "keys/loopring.json", |_, _| ACCOUNT.replace('}', "")),
+    ("an account whose key is too large", "keys/loopring.json", |_, _| {
+        ACCOUNT.replace(BABYJUB, &format!("{BABYJUB}0"))
+    }),
+    ("an account's key with its sign", "keys/loopring.json", |_, _| {
+        ACCOUNT.replace(BABYJUB, &format!("+{BABYJUB}"))
+    }),
     ("a token for its hash", "keys/clients", |_, _| format!("app:{CLIENT}\n")),
     ("a token with the word before it", "keys/bearer.jwt", |_, _| format!("Bearer {BEARER}\n")),
     ("a handshake's token with the word before it", "keys/handshake.jwt", |_, _| {
