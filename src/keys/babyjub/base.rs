@@ -1,10 +1,14 @@
 //! Multiples of the generator, in a time that says nothing of the multiplier.
 //!
-//! A table holds every multiple of every sixteenth power; a multiplication adds one entry of each
-//! row. Which entry is a secret: all sixteen are read, and masks select. The sum begins with a
-//! random scale, so that the coordinates on the way are random, whatever the multiplier is. That
-//! is needed because the field library subtracts the prime where a product needs it, and that is
-//! a branch.
+//! A row of the table holds a power of sixteen, and its multiples up to the sixteenth; a
+//! multiplication adds one entry of each row. Which entry is a secret: all sixteen are read, and
+//! masks select.
+//!
+//! The sum begins with a random scale, so that the coordinates on the way are random, whatever
+//! the multiplier is. That is needed because the field library subtracts the prime where a
+//! product needs it, and that is a branch. A scale does not hide a zero. So digits count from one
+//! and no entry is the neutral point: otherwise, the zeros at the end of a multiplier would be
+//! seen as zeros on the way.
 
 use std::hint::black_box;
 use std::sync::OnceLock;
@@ -13,9 +17,11 @@ use ark_ff::{BigInt, One as _, Zero as _};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand;
 use k256::elliptic_curve::bigint::U256;
+use zeroize::Zeroizing;
 
 use super::curve::{Addend, Extended, Point};
 use super::field::{Element, Field};
+use super::scalar::ORDER;
 
 /// Random numbers for one multiplication.
 pub(super) struct Blinds {
@@ -42,9 +48,9 @@ impl Blinds {
     }
 }
 
-/// The generator times `scalar`, which is below 2²⁵².
+/// The generator times `scalar`, which is below its order.
 pub(super) fn times_base(scalar: &U256, blinds: &Blinds) -> Extended {
-    let bytes = scalar.to_le_bytes();
+    let bytes = Zeroizing::new(<[u8; 32]>::from(scalar.sub_mod(&ONES, &ORDER).to_le_bytes()));
     let mut sum = Extended::neutral(blinds.start);
     for (index, row) in table().iter().enumerate() {
         let digit = (bytes[index / 2] >> (4 * (index % 2))) & 0xf;
@@ -91,8 +97,8 @@ fn table() -> &'static [[Words; 16]; ROWS] {
         for row in table.iter_mut() {
             let mut multiple = Extended::neutral(Field::one());
             for entry in row {
-                *entry = words(&Addend::from(&multiple.to_point(Field::one())));
                 multiple = multiple.add(&power);
+                *entry = words(&Addend::from(&multiple.to_point(Field::one())));
             }
             power = multiple;
         }
@@ -112,3 +118,8 @@ fn words(addend: &Addend) -> Words {
 
 /// Four bits each: 252, and the group's order has 251.
 const ROWS: usize = 63;
+
+/// What digits that count from one add to a number: a one in each row.
+const ONES: U256 =
+    U256::from_be_hex("0111111111111111111111111111111111111111111111111111111111111111");
+const _: () = assert!(ONES.cmp_vartime(ORDER.as_ref()).is_lt(), "a subtraction is enough");

@@ -11,7 +11,9 @@ use super::base::{Blinds, point_of};
 use super::curve::{Extended, Point};
 use super::field::Field;
 use super::*;
-use crate::keys::{Digest, LocalSigner, PublicKey as AnyPublicKey, Signature, Signer as _};
+use crate::keys::{
+    Algorithm, Digest, LocalSigner, PublicKey as AnyPublicKey, Signature, Signer as _,
+};
 
 fn section(name: &str) -> Vec<Value> {
     let vectors = include_str!("../../../tests/vectors/loopring.json");
@@ -120,6 +122,21 @@ async fn signers_sign_elements_and_refuse_other_digests() {
 }
 
 #[test]
+fn public_keys_are_written_as_their_coordinates() {
+    let public = private_key(&"123456".into()).public_key();
+    let bytes = [public.x().to_be_bytes(), public.y().to_be_bytes()].concat();
+    let read = |bytes: &[u8]| AnyPublicKey::from_sec1(Algorithm::EddsaBabyJub, bytes);
+    let key = read(&bytes).unwrap();
+    assert_eq!(key, AnyPublicKey::EddsaBabyJub(public));
+    assert_eq!((key.spki(), AnyPublicKey::from_spki(&bytes)), (bytes.clone(), None));
+    let swapped = [&bytes[32..], &bytes[..32]].concat();
+    let longer = [&bytes[..], &[0]].concat();
+    for other in [&bytes[..63], &longer, &swapped, &bytes.repeat(2), &[0xff; 64], &[]] {
+        assert_eq!(read(other), None, "{} bytes", other.len());
+    }
+}
+
+#[test]
 fn points_that_are_no_keys_are_refused() {
     let (zero, one) = (Element::from(0), Element::from(1));
     let minus_one = Element(-Field::one());
@@ -150,6 +167,20 @@ fn only_keys_below_the_order_are_keys() {
         (U256::MAX, false),
     ] {
         assert_eq!(PrivateKey::from_integer(number.into()).is_some(), good, "{number}");
+    }
+}
+
+#[test]
+fn multiples_at_the_edges_are_right() {
+    let order = U256::from_be_slice(&to_32(big(ORDER)));
+    let one = U256::ONE;
+    for (number, expected) in [
+        (U256::ZERO, NEUTRAL),
+        (one, Point::BASE),
+        (order.wrapping_sub(&one), negative(Point::BASE)),
+        (U256::from(16_u32), sixteenfold(Point::BASE)),
+    ] {
+        assert_eq!(point_of(&number, &Blinds::draw().unwrap()), expected, "{number}");
     }
 }
 
@@ -270,6 +301,10 @@ fn sum_by_definition(a: Point, b: Point) -> Point {
     let x = (x1 * y2 + y1 * x2) * inverse(one + product);
     let y = (y1 * y2 - Field::from(168_700) * x1 * x2) * inverse(one - product);
     Point { x: Element(x), y: Element(y) }
+}
+
+fn sixteenfold(point: Point) -> Point {
+    (0..4).fold(point, |point, _| sum_by_definition(point, point))
 }
 
 fn negative(point: Point) -> Point {
