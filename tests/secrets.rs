@@ -122,7 +122,7 @@ fn no_secret_is_in_what_debugging_prints() {
         shown.push(debug("LocalSigner", &LocalSigner::new(&key).expect("it signs")));
         shown.push(debug("PrivateKey", &key));
     }
-    assert_eq!(shown.len(), 16);
+    assert_eq!(shown.len(), 17);
     assert!(shown.iter().all(|(_, text)| text.len() >= 8), "{shown:?}");
     assert_clean(&shown);
 }

@@ -112,7 +112,9 @@ impl IssuerKey {
                 None if PublicEncryptingKey::from_der(der).is_ok() => {
                     (&RSA_PKCS1_2048_8192_SHA256, "RS256")
                 }
-                Some(PublicKey::EcdsaSecp256k1(_)) | None => return Err(IssuerKeyFault::Kind),
+                Some(PublicKey::EcdsaSecp256k1(_) | PublicKey::EddsaBabyJub(_)) | None => {
+                    return Err(IssuerKeyFault::Kind);
+                }
             };
         let key = ParsedPublicKey::new(kind, der).map_err(|_| IssuerKeyFault::Kind)?;
         Ok(Self { key, algorithm })
@@ -390,7 +392,7 @@ mod tests {
         for (text, expected) in [
             (String::new(), IssuerKeyFault::NotPem),
             (public.replace("PUBLIC KEY", "CERTIFICATE"), IssuerKeyFault::NotPem),
-            (p256.to_pkcs8_pem().to_string(), IssuerKeyFault::Private),
+            (p256.to_text().to_string(), IssuerKeyFault::Private),
             (pem(&k256.public_key().spki()), IssuerKeyFault::Kind),
             (SMALL_RSA.into(), IssuerKeyFault::Kind),
         ] {
