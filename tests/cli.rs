@@ -16,6 +16,11 @@ fn usage() {
 }
 
 #[test]
+fn ca() {
+    assert_cases("ca", 5);
+}
+
+#[test]
 fn check() {
     assert_cases("check", 6);
 }
@@ -52,7 +57,7 @@ fn every_file_of_cases_is_run() {
     let names: BTreeSet<String> = names
         .filter_map(|name| name.to_string_lossy().strip_suffix(".toml").map(str::to_owned))
         .collect();
-    let expected = ["check", "demo", "explain", "init", "keys", "usage", "verify"];
+    let expected = ["ca", "check", "demo", "explain", "init", "keys", "usage", "verify"];
     assert_eq!(names, expected.map(str::to_owned).into());
 }
 

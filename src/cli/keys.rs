@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use forms::write_public_forms;
 use passphrase::Passphrases;
-pub(crate) use private_file::create_private;
 use private_file::replace_private;
+pub(crate) use private_file::{create_private, create_public};
 
 use super::error::CliError;
 use crate::keys::{Algorithm, FormatError, PassphraseFault, PrivateKey, variable};

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration (sysexits.h).
 
+mod ca;
 mod check;
 mod demo;
 mod error;
@@ -53,6 +54,8 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Make, import, encrypt and show keys
     Keys(keys::KeysArgs),
+    /// Make, show and export the certificate authority for HTTPS
+    Ca(ca::CaArgs),
     /// List every scheme with its keys, secrets and params
     Schemes(schemes::SchemesArgs),
     /// See the whole thing work: stand-in providers that verify, throw-away keys, real requests
@@ -96,6 +99,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Explain(args) => explain::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
         Command::Keys(args) => keys::run(args, out),
+        Command::Ca(args) => ca::run(&args, out),
         Command::Schemes(args) => schemes::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
     }

@@ -11,8 +11,17 @@ use crate::cli::error::CliError;
 /// Creates a file of mode 0600 that is on the disk when this returns. An existing file is an
 /// error: it may be the only copy of a key.
 pub(crate) fn create_private(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    create_new(path, bytes, 0o600)
+}
+
+/// The same with mode 0644, for what others may read.
+pub(crate) fn create_public(path: &Path, bytes: &[u8]) -> Result<(), CliError> {
+    create_new(path, bytes, 0o644)
+}
+
+fn create_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), CliError> {
     let shown = path.display();
-    create(path, bytes).map_err(|error| {
+    create(path, bytes, mode).map_err(|error| {
         if error.kind() == io::ErrorKind::AlreadyExists {
             let fix = "choose another name, or move the old file away: keys are never overwritten";
             return CliError::failed(format!("{shown} exists already"), fix);
@@ -37,7 +46,7 @@ pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), CliError>
     };
     let target = fs::canonicalize(path).map_err(failed)?;
     let temporary = beside(&target);
-    create(&temporary, bytes).map_err(failed)?;
+    create(&temporary, bytes, 0o600).map_err(failed)?;
     if let Err(error) = fs::rename(&temporary, &target) {
         // Nothing can be done if the removal fails too; the first error says more.
         let _ = fs::remove_file(&temporary);
@@ -46,11 +55,11 @@ pub(super) fn replace_private(path: &Path, bytes: &[u8]) -> Result<(), CliError>
     sync_dir(&target).map_err(failed)
 }
 
-fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn create(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, mode);
     let mut file = options.open(path)?;
     let written = file.write_all(bytes).and_then(|()| file.sync_all());
     if written.is_err() {

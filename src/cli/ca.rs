@@ -1,0 +1,151 @@
+//! `countersign ca`: the certificate authority that ends HTTPS for clients who trust it.
+
+mod new;
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use pkcs8::{Document, LineEnding};
+
+pub(super) use new::NewCa;
+
+use super::{CliError, Exit};
+use crate::config::Config;
+use crate::moment::unix_ms;
+use crate::tls::CaCertificate;
+
+/// Make, show and export the certificate authority for HTTPS.
+#[derive(Debug, clap::Args)]
+pub(super) struct CaArgs {
+    #[command(subcommand)]
+    command: CaCommand,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum CaCommand {
+    /// Make a CA that may vouch for the hosts of the routes, and for nothing else
+    New(new::NewArgs),
+    /// Show a CA's certificate: whose it is, how long, and which hosts it may vouch for
+    Show {
+        /// The configuration whose CA it is, and whose hosts are looked at
+        #[arg(default_value = "proxy.toml")]
+        config: PathBuf,
+        /// A certificate in PEM, whatever a configuration says
+        #[arg(long, value_name = "FILE", conflicts_with = "config")]
+        cert: Option<PathBuf>,
+    },
+    /// Write the certificate that clients have to trust to standard output
+    #[command(after_help = TRUST)]
+    Export {
+        /// The configuration whose CA it is
+        #[arg(default_value = "proxy.toml")]
+        config: PathBuf,
+        /// The form
+        #[arg(long, default_value = "pem")]
+        format: Format,
+    },
+}
+
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Format {
+    Pem,
+    Der,
+}
+
+const TRUST: &str = "\
+Who trusts ca.pem, and how:
+  curl              curl --cacert ca.pem, or CURL_CA_BUNDLE=ca.pem
+  OpenSSL, Go, Ruby, Python's ssl and httpx
+                    SSL_CERT_FILE=ca.pem
+  Python's requests REQUESTS_CA_BUNDLE=ca.pem
+  Node              NODE_EXTRA_CA_CERTS=ca.pem
+  Java              keytool -importcert -noprompt -alias countersign -file ca.pem \\
+                      -keystore trust.p12 -storepass changeit
+                    java -Djavax.net.ssl.trustStore=trust.p12 …
+  Debian, Ubuntu    cp ca.pem /usr/local/share/ca-certificates/countersign.crt
+                    update-ca-certificates
+All but Node's and the last take the place of the system's roots: for a program that also speaks
+to other hosts over TLS, give it a file with both, cat /etc/ssl/certs/ca-certificates.crt ca.pem";
+
+pub(super) fn run(args: &CaArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    match &args.command {
+        CaCommand::New(args) => new::run(args, out),
+        CaCommand::Show { cert: Some(file), .. } => show(file, &[], out),
+        CaCommand::Show { config, cert: None } => {
+            let config = Config::load(config)?;
+            show(certificate_of(&config)?, &hosts_of(&config), out)
+        }
+        CaCommand::Export { config, format } => {
+            export(certificate_of(&Config::load(config)?)?, *format, out)
+        }
+    }
+}
+
+/// The hosts of the routes as certificates have them, each once.
+fn hosts_of(config: &Config) -> Vec<String> {
+    let hosts = config.routes.values().filter_map(|route| route.host.as_ref());
+    let mut hosts: Vec<String> = hosts.map(|host| host.name()).collect();
+    hosts.sort();
+    hosts.dedup();
+    hosts
+}
+
+fn certificate_of(config: &Config) -> Result<&Path, CliError> {
+    let intercept = config.intercept.as_ref().ok_or_else(|| {
+        let what = format!("{} has no [intercept], which names a CA", config.path.display());
+        CliError::new(Exit::Config, what).fix("make one: countersign ca new")
+    })?;
+    Ok(&intercept.ca_cert)
+}
+
+fn read(file: &Path) -> Result<CaCertificate, CliError> {
+    let pem = fs::read(file).map_err(|error| CliError::at(file, &error))?;
+    CaCertificate::read(&pem)
+        .map_err(|error| CliError::failed(format!("{} {error}", file.display()), error.fix))
+}
+
+fn show(file: &Path, hosts: &[String], out: &mut dyn Write) -> Result<(), CliError> {
+    let ca = read(file)?;
+    let (from, to) = ca.validity();
+    writeln!(out, "certificate  {}", file.display())?;
+    writeln!(out, "subject      {}", ca.subject())?;
+    writeln!(out, "fingerprint  SHA-256 {}", ca.fingerprint())?;
+    writeln!(out, "valid        {from} to {to}")?;
+    if let Err(error) = ca.check_time(unix_ms()) {
+        writeln!(out, "             it {error}")?;
+    }
+    write_reach(&ca, out)?;
+    for host in hosts {
+        let place = if ca.permits(host) { "inside" } else { "outside: clients would refuse it" };
+        writeln!(out, "route        {host}, {place}")?;
+    }
+    Ok(())
+}
+
+/// What it may vouch for, a line for each constraint.
+fn write_reach(ca: &CaCertificate, out: &mut dyn Write) -> Result<(), CliError> {
+    for (permitted, names) in ca.constraints() {
+        let word = if permitted { "permitted" } else { "excluded" };
+        writeln!(out, "{word:<12} {names}")?;
+    }
+    if let Some(all) = ca.unlimited() {
+        writeln!(out, "unlimited    it may vouch for {all}")?;
+    }
+    Ok(())
+}
+
+/// Encodes anew what was read, so that nothing else of the file gets out.
+fn export(file: &Path, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
+    let ca = read(file)?;
+    let der = ca.trust_anchor();
+    match format {
+        Format::Der => out.write_all(der)?,
+        Format::Pem => {
+            let document = Document::try_from(der).expect("a certificate that was read is DER");
+            let pem = document.to_pem("CERTIFICATE", LineEnding::LF);
+            out.write_all(pem.expect("DER has a form in PEM").as_bytes())?;
+        }
+    }
+    Ok(())
+}
