@@ -1,5 +1,5 @@
-//! `init`: a commented proxy.toml for the providers named, and a key for each. It asks nothing
-//! and overwrites nothing.
+//! `init`: a commented proxy.toml for the providers named, a key for each, and a CA for their
+//! hosts. It asks nothing and overwrites nothing.
 
 use std::fmt::Write as _;
 use std::fs::DirBuilder;
@@ -7,6 +7,7 @@ use std::io::Write;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use super::ca::NewCa;
 use super::keys::create_private;
 use super::{CliError, Exit};
 use crate::keys::{Algorithm, PrivateKey};
@@ -34,9 +35,12 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
     // "./proxy.toml" is a longer way to say the same.
     let dir = args.dir.strip_prefix(".").unwrap_or(&args.dir);
     let config = dir.join("proxy.toml");
-    if config.exists() {
-        let what = format!("{} exists already", config.display());
-        return Err(CliError::new(Exit::Failed, what).fix("write elsewhere with --dir"));
+    let ca = dir.join("ca.pem");
+    for file in [&config, &ca] {
+        if file.exists() {
+            let what = format!("{} exists already", file.display());
+            return Err(CliError::new(Exit::Failed, what).fix("write elsewhere with --dir"));
+        }
     }
     let keys = dir.join("keys");
     // A mode cannot be set on a directory that is there already: its files' modes guard the keys.
@@ -49,11 +53,15 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
             make_key(&keys, entry, slot, &mut said)?;
         }
     }
+    let hosts: Vec<String> = providers.iter().map(|entry| entry.host.to_owned()).collect();
+    let key = keys.join("ca-key.pem");
+    said.extend(NewCa { certificate: &ca, key: Some(&key), hosts: &hosts }.make()?);
+    said.push(b'\n');
     std::fs::write(&config, configuration(&providers))
         .map_err(|error| CliError::at(&config, &error))?;
     out.write_all(&said)?;
     writeln!(out, "wrote {}", config.display())?;
-    next_steps(&config, &providers, out)
+    next_steps(&config, &ca, &providers, out)
 }
 
 fn make_key(
@@ -169,6 +177,16 @@ admin = \"127.0.0.1:8089\"     # /healthz, /readyz, /metrics
 kind = \"file\"
 dir = \"keys\"                 # beside this file; readable by you alone
 
+# Programs that call https:// are shown a certificate of this CA, which they have to
+# trust: countersign ca export --help. It can vouch for the hosts below and no others.
+[intercept]
+ca_cert = \"ca.pem\"
+ca_key = \"intercept_ca\"
+
+[secrets.intercept_ca]
+store = \"files\"
+entry = \"ca-key.pem\"
+
 ";
 
 const ROUTES: &str = "\
@@ -176,9 +194,14 @@ const ROUTES: &str = "\
 # leaves over TLS, signed. Point it elsewhere (a sandbox) with an [upstreams] table.
 ";
 
-fn next_steps(config: &Path, providers: &[&Entry], out: &mut dyn Write) -> Result<(), CliError> {
+fn next_steps(
+    config: &Path,
+    ca: &Path,
+    providers: &[&Entry],
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let keys = config.with_file_name("keys");
-    let config = config.display();
+    let (config, ca) = (config.display(), ca.display());
     writeln!(out, "\nnext:")?;
     for entry in providers {
         for slot in required_secrets(entry) {
@@ -204,6 +227,7 @@ fn next_steps(config: &Path, providers: &[&Entry], out: &mut dyn Write) -> Resul
         }
         writeln!(out, "  http_proxy=http://127.0.0.1:8080 your-program   # calls http://{host}/…")?;
         writeln!(out, "  curl http://127.0.0.1:8081/{name}/…")?;
+        writeln!(out, "  curl --cacert {ca} --proxy http://127.0.0.1:8080 https://{host}/…")?;
     }
     Ok(())
 }
