@@ -1,0 +1,120 @@
+//! What ending TLS for a host costs: making its certificate, finding the one that is there, and
+//! many tasks that want one which is not there yet.
+
+use std::sync::Arc;
+
+use aws_lc_rs::encoding::AsDer as _;
+use countersign::keys::{Algorithm, PrivateKey};
+use countersign::moment::unix_ms;
+use countersign::secret::Secret;
+use countersign::tls::{Authority, CaCertificate, LeafSettings, Leaves, NewAuthority};
+use divan::{Bencher, black_box};
+use prometheus_client::metrics::counter::Counter;
+use tokio::runtime::{Builder, Runtime};
+
+fn main() {
+    divan::main();
+}
+
+/// A certificate and the TLS settings around it, for a host that nobody asked for before.
+#[divan::bench(args = ["P-256", "RSA-2048"])]
+fn mint(bencher: Bencher<'_, '_>, ca: &str) {
+    let (runtime, leaves, mut number) = (runtime(1), leaves(ca), 0);
+    bencher.with_inputs(|| fresh(&mut number)).bench_local_refs(|host| {
+        runtime.block_on(leaves.config_for(black_box(host))).expect("a leaf")
+    });
+}
+
+/// The same once the cache is full, so that each also pushes one out.
+#[divan::bench]
+fn mint_into_a_full_cache(bencher: Bencher<'_, '_>) {
+    let (runtime, leaves, mut number) = (runtime(1), leaves("P-256"), 0);
+    for _ in 0..CACHE {
+        runtime.block_on(leaves.config_for(&fresh(&mut number))).expect("a leaf");
+    }
+    bencher.with_inputs(|| fresh(&mut number)).bench_local_refs(|host| {
+        runtime.block_on(leaves.config_for(black_box(host))).expect("a leaf")
+    });
+}
+
+/// A host whose leaf is there, among as many as are kept.
+#[divan::bench]
+fn hit(bencher: Bencher<'_, '_>) {
+    let (runtime, leaves, mut number) = (runtime(1), leaves("P-256"), 0);
+    for _ in 0..CACHE {
+        runtime.block_on(leaves.config_for(&fresh(&mut number))).expect("a leaf");
+    }
+    let host = fresh(&mut 7);
+    let once = || runtime.block_on(leaves.config_for(black_box(&host))).expect("a leaf");
+    bencher.bench_local(once);
+}
+
+/// Sixty-four tasks that all want one host: one makes its certificate.
+#[divan::bench]
+fn herd(bencher: Bencher<'_, '_>) {
+    let (runtime, leaves, mut number) = (runtime(2), Arc::new(leaves("P-256")), 0);
+    bencher.with_inputs(|| fresh(&mut number)).bench_local_refs(|host| {
+        runtime.block_on(async {
+            let ask = |_| {
+                let (leaves, host) = (Arc::clone(&leaves), host.clone());
+                tokio::spawn(async move { leaves.config_for(&host).await.expect("a leaf") })
+            };
+            let tasks: Vec<_> = (0..64).map(ask).collect();
+            for task in tasks {
+                black_box(task.await.expect("it does not panic"));
+            }
+        });
+    });
+}
+
+/// What tasks cost that want nothing, to be taken off the herd.
+#[divan::bench]
+fn herd_of_idlers(bencher: Bencher<'_, '_>) {
+    let runtime = runtime(2);
+    bencher.bench_local(|| {
+        runtime.block_on(async {
+            let tasks: Vec<_> = (0..64).map(|n| tokio::spawn(async move { n })).collect();
+            for task in tasks {
+                black_box(task.await.expect("it does not panic"));
+            }
+        });
+    });
+}
+
+const CACHE: usize = 1024;
+
+fn fresh(number: &mut u64) -> String {
+    *number += 1;
+    format!("host{number}.example.com")
+}
+
+fn runtime(workers: usize) -> Runtime {
+    let made = match workers {
+        1 => Builder::new_current_thread().build(),
+        workers => Builder::new_multi_thread().worker_threads(workers).build(),
+    };
+    made.expect("a runtime can be made")
+}
+
+fn leaves(ca: &str) -> Leaves {
+    let key = match ca {
+        "P-256" => PrivateKey::generate(Algorithm::EcdsaP256).to_pkcs8_pem().to_string(),
+        _ => rsa(),
+    };
+    let key = Secret::new(key.into_bytes());
+    let hosts = ["example.com".to_owned()];
+    let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 30 };
+    let pem = new.certificate(&key).expect("the key can sign");
+    let certificate = CaCertificate::read(pem.as_bytes()).expect("it is a CA");
+    let authority = Authority::new(certificate, &key).expect("it is its key");
+    let lifetime = std::time::Duration::from_secs(7 * 86_400);
+    let settings = LeafSettings { lifetime, cache: CACHE };
+    Leaves::new(authority, settings, unix_ms, Counter::default()).expect("a key can be made")
+}
+
+fn rsa() -> String {
+    let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048);
+    let der = key.expect("a key can be made").as_der().expect("it has a form in DER");
+    let document = pkcs8::Document::try_from(der.as_ref()).expect("it is DER");
+    document.to_pem("PRIVATE KEY", pkcs8::LineEnding::LF).expect("it has a form in PEM")
+}
