@@ -98,7 +98,7 @@ fn runtime(workers: usize) -> Runtime {
 
 fn leaves(ca: &str) -> Leaves {
     let key = match ca {
-        "P-256" => PrivateKey::generate(Algorithm::EcdsaP256).to_pkcs8_pem().to_string(),
+        "P-256" => PrivateKey::generate(Algorithm::EcdsaP256).to_text().to_string(),
         _ => rsa(),
     };
     let key = Secret::new(key.into_bytes());

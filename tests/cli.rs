@@ -103,7 +103,7 @@ fn assert_cases(name: &str, count: usize) {
     let path = directory().join(format!("{name}.toml"));
     let text = fs::read_to_string(&path).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
     let cases = Case::read(&text).unwrap_or_else(|why| panic!("{}: {why}", path.display()));
-    assert_eq!(cases.len(), count, "{}", path.display());
+    assert!(cases.len() >= count, "{}: only {} cases", path.display(), cases.len());
     let problems: Vec<String> = cases.iter().flat_map(Case::problems).collect();
     assert!(problems.is_empty(), "{}:\n{}", path.display(), problems.join("\n"));
 }

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use countersign::config::Config;
 use countersign::keys::{Algorithm, LocalSigner, PrivateKey};
+use countersign::moment::unix_ms;
 use countersign::secret::Secret;
 use countersign::snapshot::{Snapshot, Surroundings};
+use countersign::tls::NewAuthority;
 use flows::{
     BEARER, CLIENT, FLOWS, HANDSHAKE, Listener, METRICS, MINE, OUTDATED, PASSWORD, QUERY, WRONG,
 };
@@ -185,6 +187,14 @@ level = "trace"
 [access]
 tokens = "clients"
 
+[intercept]
+ca_cert = "ca.pem"
+ca_key = "ca"
+
+[secrets.ca]
+store = "files"
+entry = "sinohope.pem"
+
 [stores.variables]
 kind = "env"
 
@@ -262,6 +272,7 @@ url = "http://127.0.0.1:1"
         home.write("keys/bearer.jwt", &format!("{BEARER}\n"));
         home.write("keys/handshake.jwt", &format!("{HANDSHAKE}\n"));
         home.write("keys/outdated.jwt", OUTDATED);
+        home.write("ca.pem", &authority(&home));
         home
     }
 
@@ -280,6 +291,14 @@ url = "http://127.0.0.1:1"
             proxy.home().write(file, &good);
         }
     }
+}
+
+/// A CA whose key is one of the secrets already: Sinohope's.
+fn authority(home: &Home) -> String {
+    let key = std::fs::read(home.path("keys/sinohope.pem")).expect("the key is there");
+    let hosts = ["sinohope.com", "metasv.com", "example.com"].map(str::to_owned);
+    let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };
+    new.certificate(&Secret::new(key)).expect("the key can sign")
 }
 
 /// Asks for the metrics until they say so.

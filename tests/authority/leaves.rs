@@ -189,33 +189,32 @@ fn a_session_is_resumed_with_its_own_host_and_no_other() {
 /// Its names, as text.
 fn names(leaf: &X509Certificate<'_>) -> Vec<String> {
     let names = leaf.subject_alternative_name().expect("once").expect("it is there").value;
-    let text = |name: &GeneralName<'_>| match name {
-        GeneralName::DNSName(name) => (*name).to_owned(),
-        GeneralName::IPAddress(bytes) => match <[u8; 4]>::try_from(*bytes) {
-            Ok(v4) => std::net::IpAddr::from(v4).to_string(),
-            Err(_) => {
-                let v6 = <[u8; 16]>::try_from(*bytes).expect("an address");
-                std::net::IpAddr::from(v6).to_string()
-            }
-        },
-        other => panic!("{other:?}"),
+    let text = |name: &GeneralName<'_>| {
+        if let GeneralName::DNSName(name) = name {
+            return (*name).to_owned();
+        }
+        let GeneralName::IPAddress(bytes) = name else { panic!("{name:?}") };
+        let v6 = || <[u8; 16]>::try_from(*bytes).expect("an address").into();
+        let address: std::net::IpAddr =
+            <[u8; 4]>::try_from(*bytes).map_or_else(|_| v6(), Into::into);
+        address.to_string()
     };
     names.general_names.iter().map(text).collect()
 }
 
 fn authority_key(leaf: &X509Certificate<'_>) -> Option<Vec<u8>> {
-    leaf.iter_extensions().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::AuthorityKeyIdentifier(aki) => {
-            aki.key_identifier.as_ref().map(|id| id.0.to_vec())
-        }
-        _ => None,
+    leaf.iter_extensions().find_map(|extension| {
+        let parsed = extension.parsed_extension();
+        let ParsedExtension::AuthorityKeyIdentifier(aki) = parsed else { return None };
+        aki.key_identifier.as_ref().map(|id| id.0.to_vec())
     })
 }
 
 fn subject_key(ca: &X509Certificate<'_>) -> Option<Vec<u8>> {
-    ca.iter_extensions().find_map(|extension| match extension.parsed_extension() {
-        ParsedExtension::SubjectKeyIdentifier(id) => Some(id.0.to_vec()),
-        _ => None,
+    ca.iter_extensions().find_map(|extension| {
+        let parsed = extension.parsed_extension();
+        let ParsedExtension::SubjectKeyIdentifier(id) = parsed else { return None };
+        Some(id.0.to_vec())
     })
 }
 

@@ -141,8 +141,8 @@ pub(super) const FLOWS: &[Flow] = &[
     forward("password in the URL", "GET http://me:{password}@api.sinohope.com/v1/test", 400),
     forward("host without a route", "GET http://nobody.example.com/?q={query}", 403),
     forward("path without a route", "GET http://down.example.com/else?q={query}", 403),
-    forward("CONNECT to a routed host", "CONNECT api.sinohope.com:443", 403)
-        .with("Host: api.sinohope.com:443\r\n"),
+    forward("CONNECT to a routed host's other port", "CONNECT api.sinohope.com:8443", 403)
+        .with("Host: api.sinohope.com:8443\r\n"),
     gateway("page of another origin", "GET /sinohope/v1/test", 403)
         .with("Origin: https://evil.example.com\r\n"),
     gateway("gateway without such a route", "GET /nobody/x?q={query}", 404),

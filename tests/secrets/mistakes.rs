@@ -42,6 +42,19 @@ pub(super) const BAD_FILES: &[BadFile] = &[
     ("an account's key with its sign", "keys/loopring.json", |_, _| {
         ACCOUNT.replace(BABYJUB, &format!("+{BABYJUB}"))
     }),
+    ("a key for the CA's certificate", "ca.pem", |_, key| key.to_owned()),
+    ("a key for the CA's certificate, in PEM", "ca.pem", |_, key| {
+        format!("-----BEGIN CERTIFICATE-----\n{key}\n-----END CERTIFICATE-----\n")
+    }),
+    ("a key that is not the CA's", "proxy.toml", |config, _| {
+        config.replace(
+            "[secrets.ca]\nstore = \"files\"\nentry = \"sinohope.pem\"",
+            "[secrets.ca]\nstore = \"files\"\nentry = \"sinohope-k256.pem\"",
+        )
+    }),
+    ("a key for the name of the CA's", "proxy.toml", |config, key| {
+        config.replace("ca_key = \"ca\"", &format!("ca_key = \"{key}\""))
+    }),
     ("a token for its hash", "keys/clients", |_, _| format!("app:{CLIENT}\n")),
     ("a token with the word before it", "keys/bearer.jwt", |_, _| format!("Bearer {BEARER}\n")),
     ("a handshake's token with the word before it", "keys/handshake.jwt", |_, _| {
