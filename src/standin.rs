@@ -12,7 +12,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_TYPE, HOST};
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -98,13 +98,15 @@ impl StandIn {
     ) -> Result<String, String> {
         let http::request::Parts { method, uri, headers, .. } = parts;
         let target = uri.path_and_query().cloned().ok_or("the target has no path")?;
-        let head = Head { method, host: String::new(), target, headers };
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.unwrap_or_default().to_owned();
+        let head = Head { method, host, target, headers };
         let needed = self.scheme.body_need(&head) == BodyNeed::Whole;
         let signable = Signable { head: &head, body: needed.then_some(body) };
         let key_of = |slot: &str| self.keys.get(slot);
         let verified = verify(self.scheme.as_ref(), key_of, signable).map_err(|f| f.to_string())?;
-        if !verified.preimages.is_empty() {
-            self.fresh(verified.moment, now_ms)?;
+        if let Some(moment) = verified.moment {
+            self.fresh(moment, now_ms)?;
         }
         let canonical: Vec<_> =
             verified.preimages.iter().map(|p| String::from_utf8_lossy(&p.text)).collect();

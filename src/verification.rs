@@ -4,14 +4,14 @@
 use std::fmt;
 
 use crate::keys::{Digest, PublicKey};
-use crate::moment::Moment;
+use crate::moment::{Moment, Nonce};
 use crate::scheme::{Preimage, Scheme, SchemeError, Signable};
 
 /// A request whose every signature holds.
 #[derive(Clone, Debug)]
 pub struct Verified {
-    /// When it says it was signed.
-    pub moment: Moment,
+    /// When it says it was signed; none where the dialect has no time stamp.
+    pub moment: Option<Moment>,
     /// The texts that were signed; empty for a scheme that only inserts a secret.
     pub preimages: Vec<Preimage>,
 }
@@ -63,10 +63,12 @@ pub fn verify<'k>(
     request: Signable<'_>,
 ) -> Result<Verified, Flaw> {
     let claim = scheme.claim(request).map_err(Flaw::Unreadable)?;
-    let preimages = scheme.canonicalise(request, &claim.moment).map_err(Flaw::Unreadable)?;
-    for preimage in &preimages {
+    // A dialect without a time stamp does not look at it.
+    let moment = claim.moment.unwrap_or(Moment { unix_ms: 0, nonce: Nonce::Given(0) });
+    let preimages = scheme.canonicalise(request, &moment).map_err(Flaw::Unreadable)?;
+    for (index, preimage) in preimages.iter().enumerate() {
         let unproven = Flaw::Unreadable(SchemeError::Broken("a signature is missing"));
-        let proof = claim.proofs.iter().find(|proof| proof.slot == preimage.slot);
+        let proof = claim.proofs.get(index).filter(|proof| proof.slot == preimage.slot);
         let proof = proof.ok_or(unproven)?;
         let expected = key_of(preimage.slot);
         if expected.is_some_and(|key| *key != proof.public_key) {

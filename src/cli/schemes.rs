@@ -77,6 +77,9 @@ fn markdown() -> String {
         for (slot, doc) in lines(entry) {
             let _infallible = writeln!(text, "| `{slot}` | {doc} |");
         }
+        for note in entry.notes {
+            let _infallible = writeln!(text, "\n{note}");
+        }
     }
     text
 }

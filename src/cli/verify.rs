@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use http::header::HOST;
 use serde_json::json;
 
 use super::explain::{shown, signing};
@@ -39,14 +40,16 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let snapshot = runtime()?.block_on(Snapshot::build(&config, &surroundings, None))?;
     let route = find(args, &snapshot, &request)?;
     let RawRequest { method, target, headers, body, .. } = request;
-    let head = Head { method, host: String::new(), target, headers };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let host = host.unwrap_or_default().to_owned();
+    let head = Head { method, host, target, headers };
     let scheme = signing(&route)?;
     let needed = scheme.body_need(&head) == BodyNeed::Whole;
     let signable = Signable { head: &head, body: needed.then_some(&body) };
     let verdict = verify(scheme.as_ref(), |slot| route.public_key(slot), signable);
     let now = Moments::new(config.replica).next().unix_ms;
-    let claim = scheme.claim(signable).ok().filter(|claim| !claim.proofs.is_empty());
-    let age = claim.map(|claim| i128::from(now) - i128::from(claim.moment.unix_ms));
+    let moment = scheme.claim(signable).ok().and_then(|claim| claim.moment);
+    let age = moment.map(|moment| i128::from(now) - i128::from(moment.unix_ms));
     let flaw = verdict.err();
     match report(args.json, &route, flaw.as_ref(), age, out) {
         // The exit code is the answer, also to those who have stopped reading.

@@ -17,7 +17,7 @@ use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, ParamDoc, ParamKind, Preimage,
     Scheme, SchemeError, SecretSlot, Signable, Signatures,
 };
-use crate::moment::{Moment, Nonce};
+use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -64,6 +64,8 @@ pub(super) const ENTRY: Entry = Entry {
     ],
     public_form: None,
     refusal: None,
+    notes: &[],
+    advise: super::nothing_doubtful,
     build: Build::Scheme(build),
 };
 
@@ -404,7 +406,6 @@ impl Scheme for Infras {
         verify_slices_are_equal(token.expose(), self.token.current().expose())
             .map_err(|_| NO_TOKEN)?;
         // The handshake says nothing of time.
-        let moment = Moment { unix_ms: 0, nonce: Nonce::Given(0) };
-        Ok(Claim { moment, proofs: Vec::new() })
+        Ok(Claim { moment: None, proofs: Vec::new() })
     }
 }

@@ -42,6 +42,8 @@ pub(super) const ENTRY: Entry = Entry {
         status: 401,
         body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#,
     }),
+    notes: &[],
+    advise: super::nothing_doubtful,
     build: Build::Scheme(build),
 };
 
@@ -154,7 +156,10 @@ impl Scheme for ClientSignature {
                 bad("MetaSV-Signature", "is not an ECDSA signature in DER and base64, once")
             })?;
         let moment = Moment { unix_ms, nonce: Nonce::Given(nonce) };
-        Ok(Claim { moment, proofs: vec![Proof { slot: SLOT, public_key, signature }] })
+        Ok(Claim {
+            moment: Some(moment),
+            proofs: vec![Proof { slot: SLOT, public_key, signature }],
+        })
     }
 }
 
@@ -229,7 +234,6 @@ impl Scheme for Bearer {
                 what: "is not the configured bearer token, exactly once",
             });
         }
-        let moment = Moment { unix_ms: 0, nonce: Nonce::Given(0) };
-        Ok(Claim { moment, proofs: Vec::new() })
+        Ok(Claim { moment: None, proofs: Vec::new() })
     }
 }

@@ -60,6 +60,10 @@ pub struct Entry {
     /// The lines of a provider's own refusal of a bad signature, for stand-ins; none where it
     /// is not known.
     pub refusal: Option<ProviderRefusal>,
+    /// Paragraphs of Markdown on what a slot's sentence has no room for.
+    pub notes: &'static [&'static str],
+    /// What is doubtful about a binding that builds, at the host it is for; a sentence each.
+    pub advise: fn(&Binding, Option<&str>) -> Vec<String>,
     /// Builds the scheme for one route.
     pub build: Build,
 }
@@ -104,6 +108,11 @@ impl Bound {
             Self::Envelope(_) => None,
         }
     }
+}
+
+/// The `advise` of a scheme whose every binding that builds makes sense.
+fn nothing_doubtful(_: &Binding, _: Option<&str>) -> Vec<String> {
+    Vec::new()
 }
 
 /// A place for a key: `keys = { signer = "…" }`.
@@ -336,7 +345,7 @@ pub struct Preimage {
     pub digest: Digest,
 }
 
-/// The signatures over a request's preimages, by slot.
+/// The signatures over a request's preimages, in their order.
 #[derive(Clone, Debug, Default)]
 pub struct Signatures(Vec<(&'static str, Signature)>);
 
@@ -346,14 +355,18 @@ impl Signatures {
         self.0.push((slot, signature));
     }
 
-    /// The signature of a slot's key.
+    /// Every signature of a slot's key, in the order of its preimages.
+    pub fn all(&self, slot: &'static str) -> impl Iterator<Item = &Signature> {
+        self.0.iter().filter(move |(name, _)| *name == slot).map(|(_, signature)| signature)
+    }
+
+    /// The first signature of a slot's key.
     ///
     /// # Errors
     ///
     /// [`SchemeError::Broken`] when the pipeline did not ask that slot.
     pub fn get(&self, slot: &'static str) -> Result<&Signature, SchemeError> {
-        let found = self.0.iter().find(|(name, _)| *name == slot);
-        found.map(|(_, signature)| signature).ok_or(SchemeError::Broken("a signature is missing"))
+        self.all(slot).next().ok_or(SchemeError::Broken("a signature is missing"))
     }
 
     /// The signature of a slot's key in ASN.1 DER.
@@ -369,9 +382,9 @@ impl Signatures {
 /// What a signed request says of itself.
 #[derive(Clone, Debug)]
 pub struct Claim {
-    /// When it says it was signed.
-    pub moment: Moment,
-    /// One for each slot that signs; empty when the scheme only inserts a secret.
+    /// When it says it was signed; none where the dialect has no time stamp.
+    pub moment: Option<Moment>,
+    /// One for each preimage, in their order; empty when the scheme only inserts a secret.
     pub proofs: Vec<Proof>,
 }
 
@@ -380,7 +393,8 @@ pub struct Claim {
 pub struct Proof {
     /// The slot it belongs to.
     pub slot: &'static str,
-    /// The public key, as the request presents it.
+    /// The public key, as the request presents it; the bound one where the dialect has it known
+    /// by other means.
     pub public_key: PublicKey,
     /// The signature itself.
     pub signature: Signature,

@@ -41,6 +41,8 @@ pub(super) const ENTRY: Entry = Entry {
         status: 401,
         body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#,
     }),
+    notes: &[],
+    advise: super::nothing_doubtful,
     build: Build::Scheme(build),
 };
 
@@ -161,7 +163,10 @@ impl Scheme for Sinohope {
                 what: "is not an ECDSA signature in DER",
             })?;
         let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
-        Ok(Claim { moment, proofs: vec![Proof { slot: SLOT, public_key, signature }] })
+        Ok(Claim {
+            moment: Some(moment),
+            proofs: vec![Proof { slot: SLOT, public_key, signature }],
+        })
     }
 }
 
