@@ -105,6 +105,9 @@ impl From<SchemeError> for Refusal {
                     "Nothing was sent. To mend it, {fix}; without watch = true, reload then."
                 ))
             }
+            SchemeError::Query { remedy, .. } => {
+                Self::new(Code::QueryUnsignable, detail).remedy(remedy)
+            }
             SchemeError::Claim { .. } | SchemeError::Broken(_) => Self::new(Code::Internal, detail),
         }
     }

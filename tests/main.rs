@@ -16,6 +16,7 @@ mod infras;
 mod intercept;
 mod layering;
 mod lifecycle;
+mod loopring;
 mod metrics;
 mod origin;
 mod passing;

@@ -30,6 +30,9 @@ fn every_scheme_has_vectors_a_second_opinion_and_sentences() {
             let ends = sentence.ends_with(['.', '?']);
             assert!(ends && sentence.len() > 10, "{name}, {what}: {sentence:?} is no sentence");
         }
+        for note in entry.notes {
+            assert!(note.ends_with('.') && note.len() > 40, "{name}: {note:?} is no paragraph");
+        }
         assert!(entry.summary.len() > 10 && !entry.summary.ends_with('.'), "{name}: summary");
         assert!(entry.host.contains('.'), "{name}: host");
         assert!(["http", "ws"].contains(&entry.protocol), "{name}: protocol");
@@ -76,6 +79,9 @@ fn the_document_of_schemes_is_what_the_program_writes() {
     assert!(kept == written, "run: countersign schemes --markdown > docs/schemes.md");
     for entry in REGISTRY {
         assert!(kept.contains(&format!("\n## {}\n", entry.name)), "{}", entry.name);
+        for note in entry.notes {
+            assert!(kept.contains(&format!("\n{note}\n")), "{}: {note}", entry.name);
+        }
         for (what, sentence) in sentences(entry) {
             assert!(kept.contains(&format!("| `{what}` | {sentence}")), "{}: {what}", entry.name);
         }
@@ -152,10 +158,11 @@ fn what_is_not_http_is_answered_as_the_document_of_refusals_says() {
     }
 }
 
-/// Requests that are signed, and handshakes that are sent.
+/// Requests that are signed, and handshakes that are sent, in sections of any of these names.
 fn accepted(vectors: &Value) -> usize {
     let sent = list(vectors, "handshake").filter(|case| !case["expect"]["refused"].is_string());
-    list(vectors, "sign").count() + sent.count()
+    let sections = ["sign", "api_requests", "v2_base_string", "v3_url_sign", "orders"];
+    sections.iter().map(|name| list(vectors, name).count()).sum::<usize>() + sent.count()
 }
 
 /// Cases that must be refused, and signatures that must not verify.
@@ -165,7 +172,11 @@ fn refusals(vectors: &Value) -> usize {
         list(vectors, "handshake").filter(|case| case["expect"]["refused"].is_string());
     let refused = list(vectors, "negative")
         .filter(|case| case["expect"].as_str().is_some_and(|expect| expect.starts_with("refused")));
-    invalid.count() + handshakes.count() + refused.count()
+    let sections = vectors.as_object().expect("the vectors are an object").iter();
+    let sections = sections.filter(|(name, _)| name.ends_with("_refused"));
+    let cases = sections.filter_map(|(_, cases)| cases.as_array()).flatten();
+    let in_sections = cases.filter(|case| case["expect"] == "refuse");
+    invalid.count() + handshakes.count() + refused.count() + in_sections.count()
 }
 
 /// The cases under `name`, where there are any.

@@ -36,6 +36,8 @@ pub enum Code {
     WrongAuthority,
     /// The body is not what the scheme signs.
     BodyUnsignable,
+    /// The query is not what the scheme signs.
+    QueryUnsignable,
     /// The route takes WebSocket handshakes only.
     NotAnUpgrade,
     /// The client's body ended early.
@@ -104,6 +106,7 @@ impl Code {
         Self::BodyEncoded,
         Self::WrongAuthority,
         Self::BodyUnsignable,
+        Self::QueryUnsignable,
         Self::NotAnUpgrade,
         Self::Internal,
         Self::UpstreamUnreachable,
@@ -256,6 +259,13 @@ impl Code {
                 "http_request_denied",
                 "The body cannot be signed",
                 "Send the body in the form the provider documents.",
+            ),
+            Self::QueryUnsignable => (
+                "query_unsignable",
+                422,
+                "http_request_denied",
+                "The query cannot be signed",
+                "Write each name once, and percent-encode names and values as UTF-8.",
             ),
             Self::NotAnUpgrade => (
                 "not_an_upgrade",

@@ -57,6 +57,14 @@ pub enum SchemeError {
         /// What to do about it.
         fix: &'static str,
     },
+    /// The query is not what the canonical text needs.
+    #[error("the query {what}")]
+    Query {
+        /// What is wrong with it; never the values in it.
+        what: String,
+        /// What would be right.
+        remedy: &'static str,
+    },
     /// A signed request lacks something or carries something unreadable.
     #[error("{part} {what}")]
     Claim {

@@ -12,8 +12,11 @@
 mod envelope;
 mod error;
 mod infras;
+mod json;
 mod jwt;
+mod loopring;
 mod metasv;
+mod percent;
 mod sinohope;
 
 use std::collections::BTreeMap;
@@ -31,7 +34,7 @@ use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
 
 /// Every scheme there is, in alphabetical order.
-pub const REGISTRY: &[Entry] = &[infras::ENTRY, metasv::ENTRY, sinohope::ENTRY];
+pub const REGISTRY: &[Entry] = &[infras::ENTRY, loopring::ENTRY, metasv::ENTRY, sinohope::ENTRY];
 
 /// The scheme called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {

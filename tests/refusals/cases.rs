@@ -41,6 +41,10 @@ impl Scene {
             route("own", "", stage.proxy.forward_url()),
             handshake("expired", ""),
             handshake("renewed", "watch = true"),
+            config::loopring(
+                &stage.origin.url(),
+                &[("loopring", "loopring.test", "keys = { eddsa = \"loopring\" }")],
+            ),
         ];
         stage.proxy.home().write("keys/expired.jwt", EXPIRED);
         stage.proxy.home().write("keys/renewed.jwt", GOOD);
@@ -145,6 +149,9 @@ pub(super) const PROVOKED: &[Case] = &[
         client.reply()
     }),
     case("not_an_upgrade", 426, Some("expired"), |scene| scene.get("http://expired.test/x")),
+    case("query_unsignable", 422, Some("loopring"), |scene| {
+        scene.get("http://loopring.test/x?a=1&a=2")
+    }),
     case("upstream_unreachable", 502, Some("closed"), |scene| scene.get("http://closed.test/x")),
     case("upstream_tls", 502, Some("strange"), |scene| scene.get("http://strange.test/x")),
     case("upstream_closed", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/drop"))),

@@ -76,6 +76,33 @@ pub(crate) const CA_FILE: &str = "ca.pem";
 /// Where its key is.
 pub(crate) const CA_KEY_FILE: &str = "keys/ca-key.pem";
 
+/// Signs for the hosts of Loopring with [`super::home::Home`]'s key and sends to `origin`: a route
+/// for each endpoint, with these lines beside host, scheme and upstream.
+pub(crate) fn loopring(origin: &str, routes: &[(&str, &str, &str)]) -> String {
+    let mut text = format!(
+        r#"
+[keys.loopring]
+store = "files"
+entry = "loopring.txt"
+algorithm = "eddsa_babyjub"
+
+[secrets.loopring_api_key]
+store = "files"
+entry = "loopring.api_key"
+
+[upstreams.loopring_origin]
+url = "{origin}"
+"#
+    );
+    for (name, host, lines) in routes {
+        text.push_str(&format!(
+            "\n[routes.{name}]\nhost = \"{host}\"\nscheme = \"loopring\"\n\
+             upstream = \"loopring_origin\"\n{lines}\n"
+        ));
+    }
+    text
+}
+
 /// Asks clients for the tokens of [`client_tokens`], once [`TOKENS_FILE`] has them.
 pub(crate) const TOKENS: &str = r#"
 [access]

@@ -14,7 +14,7 @@ use tokio::runtime::Runtime;
 
 use super::verify::Arrived;
 
-/// What a scheme's `signer` slot is called, in every scheme there is.
+/// What most schemes call the slot of their only key.
 pub(crate) const SLOT: &str = "signer";
 
 /// A scheme that is bound to a key.
@@ -35,12 +35,20 @@ pub(crate) struct Outgoing {
 impl Dialect {
     /// The scheme of this name with its parameters as they are when left out.
     pub(crate) fn new(name: &str, key: &PrivateKey) -> Self {
+        Self::with(name, key, &[])
+    }
+
+    /// The same with these parameters as they are given.
+    pub(crate) fn with(name: &str, key: &PrivateKey, params: &[(&str, &str)]) -> Self {
         let entry = entry(name);
         let signer = LocalSigner::new(key).expect("every key on a curve signs");
         let public = signer.public_key().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.expect("a runtime without drivers needs nothing");
-        Self { scheme: build(entry, &public), public, signer, runtime }
+        let binding = binding(entry, &public, params);
+        let bound = entry.bind(&binding).expect("the parameters make a scheme");
+        let scheme = Arc::clone(bound.signing().expect("the scheme signs requests"));
+        Self { scheme, public, signer, runtime }
     }
 
     /// The texts to sign.
@@ -87,8 +95,7 @@ impl Dialect {
 
     /// Whether a request is signed with this key, as `countersign verify` sees it.
     pub(crate) fn verify(&self, request: &Outgoing) -> Result<Verified, Flaw> {
-        let key_of = |slot: &str| (slot == SLOT).then_some(&self.public);
-        verify(self.scheme.as_ref(), key_of, request.signable(self.scheme.as_ref()))
+        verify(self.scheme.as_ref(), |_| Some(&self.public), request.signable(self.scheme.as_ref()))
     }
 }
 
@@ -136,11 +143,19 @@ pub(crate) fn entry(name: &str) -> &'static Entry {
 
 /// The scheme for whoever has this public key, with its parameters as they are when left out.
 pub(crate) fn build(entry: &Entry, public: &PublicKey) -> Arc<dyn Scheme> {
-    let mut binding = Binding::default();
-    binding.keys.insert(SLOT.to_owned(), public.clone());
-    for param in entry.params {
-        binding.params.insert(param.name.to_owned(), param.default.to_owned());
-    }
-    let bound = entry.bind(&binding).expect("the key is of a kind that the slot takes");
+    let bound = entry.bind(&binding(entry, public, &[]));
+    let bound = bound.expect("the key is of a kind that the slot takes");
     Arc::clone(bound.signing().expect("the scheme signs requests"))
+}
+
+/// This key in the scheme's only slot, and each parameter as it is given or else left out.
+pub(crate) fn binding(entry: &Entry, public: &PublicKey, params: &[(&str, &str)]) -> Binding {
+    let mut binding = Binding::default();
+    let [slot] = entry.keys else { panic!("{} has not one slot", entry.name) };
+    binding.keys.insert(slot.name.to_owned(), public.clone());
+    let defaults = entry.params.iter().map(|param| (param.name, param.default));
+    for (name, value) in defaults.chain(params.iter().copied()) {
+        binding.params.insert(name.to_owned(), value.to_owned());
+    }
+    binding
 }

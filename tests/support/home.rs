@@ -16,7 +16,7 @@ use super::verify::lower_hex;
 ///
 /// In `keys/` are Sinohope's test keys as `sinohope.pem` (P-256), `sinohope-k256.pem` and
 /// `sinohope.hex` (P-256, as the provider's SDKs keep it), MetaSV's as `metasv.hex` (test-a) and
-/// `metasv.wif` (test-b).
+/// `metasv.wif` (test-b), and Loopring's as `loopring.txt` (123456, in decimal).
 #[derive(Debug)]
 pub(crate) struct Home(TempDir);
 
@@ -34,6 +34,8 @@ impl Home {
         home.write("keys/sinohope.hex", p256);
         home.write("keys/metasv.hex", text(&metasv, "/keys/test-a/private_key_hex"));
         home.write("keys/metasv.wif", text(&metasv, "/keys/test-b/private_key_wif"));
+        home.write("keys/loopring.txt", "123456\n");
+        home.write("keys/loopring.api_key", "test-api-key\n");
         home
     }
 

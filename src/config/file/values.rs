@@ -251,7 +251,7 @@ mod tests {
         let fault = scheme("sinohop").expect_err("a scheme mistyped");
         assert_eq!(
             (fault.value.as_deref(), fault.note.as_str()),
-            (Some("sinohope"), "or \"infras\", \"metasv\"")
+            (Some("sinohope"), "or \"infras\", \"loopring\", \"metasv\"")
         );
         let fault = algorithm("rsa").expect_err("no algorithm");
         assert_eq!(fault.value.as_deref(), Some("ecdsa_p256"));

@@ -4,7 +4,9 @@
 //!
 //! They are naive on purpose: no tables, no cleverness, strict about every format.
 
+pub(crate) mod babyjub;
 pub(crate) mod infras;
+pub(crate) mod loopring;
 pub(crate) mod metasv;
 pub(crate) mod sinohope;
 
@@ -12,6 +14,7 @@ use std::time::SystemTime;
 
 use aws_lc_rs::signature::{ECDSA_P256K1_SHA256_ASN1, UnparsedPublicKey};
 pub(crate) use infras::Infras;
+pub(crate) use loopring::Loopring;
 pub(crate) use metasv::MetaSv;
 use p256::ecdsa::signature::Verifier;
 pub(crate) use sinohope::Sinohope;

@@ -1,0 +1,305 @@
+//! The bodies that carry their own signature: which fields are hashed, in which order, and where
+//! hash and signature go.
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::super::json::{self, Object, Splice};
+use super::super::{Preimage, SchemeError};
+use super::SLOT;
+use super::field::{Field, Kind};
+use super::written;
+use crate::keys::babyjub::poseidon;
+use crate::keys::{Digest, Signature};
+
+/// A kind of message.
+#[derive(Debug)]
+pub(super) struct Message {
+    /// The value of `params.body`.
+    pub(super) name: &'static str,
+    /// The protocol it belongs to.
+    pub(super) protocol: Protocol,
+    /// The width of the permutation that hashes it.
+    pub(super) width: usize,
+    fields: &'static [Field],
+}
+
+/// A version of the provider's protocol.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Protocol {
+    /// `hash`, `signatureRx`, `signatureRy` and `signatureS`, decimal.
+    V311,
+    /// `eddsaSignature`, hex.
+    V36,
+}
+
+impl Protocol {
+    /// The value of `params.protocol`.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::V311 => "3.1.1",
+            Self::V36 => "3.6",
+        }
+    }
+}
+
+/// Every message there is.
+pub(super) const MESSAGES: &[Message] = &[
+    message("order", Protocol::V311, 14, ORDER_311),
+    message("offchain_withdrawal", Protocol::V311, 9, OFFCHAIN_WITHDRAWAL),
+    message("internal_transfer", Protocol::V311, 10, INTERNAL_TRANSFER),
+    message("order", Protocol::V36, 12, ORDER_36),
+    message("withdrawal", Protocol::V36, 10, WITHDRAWAL),
+    message("transfer", Protocol::V36, 13, TRANSFER),
+    message("account_update", Protocol::V36, 9, ACCOUNT_UPDATE),
+];
+
+const fn message(
+    name: &'static str,
+    protocol: Protocol,
+    width: usize,
+    fields: &'static [Field],
+) -> Message {
+    Message { name, protocol, width, fields }
+}
+
+const ORDER_311: &[Field] = &[
+    bits("exchangeId", 32),
+    bits("orderId", 20),
+    bits("accountId", 20),
+    bits("tokenSId", 8),
+    bits("tokenBId", 8),
+    bits("amountS", 96),
+    bits("amountB", 96),
+    field("allOrNone", Kind::BoolText),
+    bits("validSince", 32),
+    bits("validUntil", 32),
+    bits("maxFeeBips", 6),
+    field("buy", Kind::BoolText),
+    field("label", Kind::Element),
+];
+
+const OFFCHAIN_WITHDRAWAL: &[Field] = &[
+    bits("exchangeId", 32),
+    bits("accountId", 20),
+    bits("tokenId", 8),
+    bits("amount", 96),
+    bits("feeTokenId", 8),
+    bits("amountFee", 96),
+    field("label", Kind::Element),
+    bits("nonce", 32),
+];
+
+const INTERNAL_TRANSFER: &[Field] = &[
+    bits("exchangeId", 32),
+    bits("sender", 20),
+    bits("receiver", 20),
+    bits("tokenId", 8),
+    bits("amount", 96),
+    bits("feeTokenId", 8),
+    bits("amountFee", 96),
+    field("label", Kind::Element),
+    bits("nonce", 32),
+];
+
+const ORDER_36: &[Field] = &[
+    field("exchange", Kind::Address),
+    bits("storageId", 32),
+    bits("accountId", 32),
+    bits("sellToken.tokenId", 16),
+    bits("buyToken.tokenId", 16),
+    bits("sellToken.volume", 96),
+    bits("buyToken.volume", 96),
+    bits("validUntil", 32),
+    bits("maxFeeBips", 6),
+    field("fillAmountBOrS", Kind::Bool),
+    field("taker", Kind::AddressOrZero),
+];
+
+const WITHDRAWAL: &[Field] = &[
+    field("exchange", Kind::Address),
+    bits("accountId", 32),
+    bits("token.tokenId", 16),
+    bits("token.volume", 96),
+    bits("maxFee.tokenId", 16),
+    bits("maxFee.volume", 96),
+    field("onChainDataHash", Kind::OnChainDataHash),
+    bits("validUntil", 32),
+    bits("storageId", 32),
+];
+
+const TRANSFER: &[Field] = &[
+    field("exchange", Kind::Address),
+    bits("payerId", 32),
+    bits("payeeId", 32),
+    bits("token.tokenId", 16),
+    bits("token.volume", 96),
+    bits("maxFee.tokenId", 16),
+    bits("maxFee.volume", 96),
+    field("payeeAddr", Kind::Address),
+    field("(dual author x)", Kind::Constant(0)),
+    field("(dual author y)", Kind::Constant(0)),
+    bits("validUntil", 32),
+    bits("storageId", 32),
+];
+
+const ACCOUNT_UPDATE: &[Field] = &[
+    field("exchange", Kind::Address),
+    bits("accountId", 32),
+    bits("maxFee.tokenId", 16),
+    bits("maxFee.volume", 96),
+    field("publicKey.x", Kind::HexElement),
+    field("publicKey.y", Kind::HexElement),
+    bits("validUntil", 32),
+    bits("nonce", 32),
+];
+
+const fn field(path: &'static str, kind: Kind) -> Field {
+    Field { path, kind }
+}
+
+const fn bits(path: &'static str, bits: u32) -> Field {
+    field(path, Kind::Bits(bits))
+}
+
+impl Message {
+    /// What is signed: one preimage, or one for each order of a batch. Hash and signature that
+    /// stand there already are not looked at.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Body`] that names the field at fault.
+    pub(super) fn preimages(&self, body: &Bytes) -> Result<Vec<Preimage>, SchemeError> {
+        let document = json::document(body)?;
+        let signed = self.signed(document)?;
+        signed.iter().map(|object| self.preimage(document, object)).collect()
+    }
+
+    fn preimage(&self, document: &str, object: &Object<'_>) -> Result<Preimage, SchemeError> {
+        let mut text = String::new();
+        let mut inputs = Vec::with_capacity(self.fields.len());
+        for field in self.fields {
+            let number = field.read(document, object)?;
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text.push_str(&format!("{}={}", field.path, number.to_decimal()));
+            inputs.push(number);
+        }
+        let digest = Digest(poseidon(self.width, &inputs).to_be_bytes());
+        Ok(Preimage { slot: SLOT, text: text.into_bytes(), digest })
+    }
+
+    /// The body with a signature for each preimage, every other byte as it was.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::preimages`].
+    pub(super) fn seal(
+        &self,
+        body: &Bytes,
+        signatures: &[&Signature],
+    ) -> Result<String, SchemeError> {
+        let document = json::document(body)?;
+        let objects = self.signed(document)?;
+        if signatures.len() != objects.len() {
+            return Err(SchemeError::Broken("there is not one signature for each preimage"));
+        }
+        let mut splice = Splice::default();
+        for (object, signature) in objects.iter().zip(signatures) {
+            match self.protocol {
+                Protocol::V311 => {
+                    let hash = self.preimage(document, object)?.digest;
+                    let [rx, ry, s] = written::decimals(signature)?;
+                    splice.set(object, "hash", &quoted(&written::decimal(&hash.0)?));
+                    splice.set(object, "signatureRx", &quoted(&rx));
+                    splice.set(object, "signatureRy", &quoted(&ry));
+                    splice.set(object, "signatureS", &quoted(&s));
+                }
+                Protocol::V36 => {
+                    splice.set(object, "eddsaSignature", &quoted(&written::hex(signature)?));
+                }
+            }
+        }
+        Ok(splice.apply(document))
+    }
+
+    /// The signatures that stand in a body, in the order of its preimages.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Claim`] that names the field at fault.
+    pub(super) fn claims(&self, body: &Bytes) -> Result<Vec<Signature>, SchemeError> {
+        let document = json::document(body)?;
+        let objects = self.signed(document)?;
+        objects.iter().map(|object| self.claim(document, object)).collect()
+    }
+
+    fn claim(&self, document: &str, object: &Object<'_>) -> Result<Signature, SchemeError> {
+        let text = |part| {
+            let member = object.get(part).and_then(|member| json::string(member.value));
+            member.ok_or(SchemeError::Claim { part, what: "is not in the body, as a string" })
+        };
+        if self.protocol == Protocol::V36 {
+            let bad = SchemeError::Claim {
+                part: "eddsaSignature",
+                what: "is not 0x and three times 64 lower-case hex digits",
+            };
+            return written::from_hex(&text("eddsaSignature")?).ok_or(bad);
+        }
+        let element = |part| {
+            let bad = SchemeError::Claim { part, what: "is not a decimal number below the prime" };
+            written::from_decimal(&text(part)?).ok_or(bad)
+        };
+        if element("hash")? != self.preimage(document, object)?.digest.0 {
+            return Err(SchemeError::Claim { part: "hash", what: "is not the hash of the fields" });
+        }
+        let (rx, ry) = (element("signatureRx")?, element("signatureRy")?);
+        Ok(Signature::BabyJub { rx, ry, s: element("signatureS")? })
+    }
+
+    /// The objects that are signed: the whole body, or each of a batch's orders.
+    fn signed<'a>(&self, document: &'a str) -> Result<Vec<Object<'a>>, SchemeError> {
+        let whole = Object::whole(document)?;
+        let Some(places) = self.batch(document, &whole) else {
+            return Ok(vec![unambiguous(whole)?]);
+        };
+        // A batch is judged whole, so that the provider never sees half of one.
+        let count = places.len();
+        if count == 0 || count > MAX_BATCH {
+            return Err(SchemeError::Body {
+                what: format!("has {count} orders"),
+                remedy: "Put between 1 and 128 orders into a batch.",
+            });
+        }
+        unambiguous(whole)?;
+        places.into_iter().map(|at| unambiguous(Object::at(document, at)?)).collect()
+    }
+
+    fn batch(&self, document: &str, whole: &Object<'_>) -> Option<Vec<Range<usize>>> {
+        if self.name != "order" || self.protocol != Protocol::V311 {
+            return None;
+        }
+        json::elements(document, whole.get("orders")?.at.clone())
+    }
+}
+
+/// An object that says everything once: who reads it otherwise than we do must not find another
+/// message in it.
+fn unambiguous(object: Object<'_>) -> Result<Object<'_>, SchemeError> {
+    match object.repeated() {
+        None => Ok(object),
+        Some(name) => Err(SchemeError::Body {
+            what: format!("has the member {name:?} more than once"),
+            remedy: "Write each name once: which value counts is for the provider to guess.",
+        }),
+    }
+}
+
+fn quoted(text: &str) -> String {
+    format!("\"{text}\"")
+}
+
+/// More would keep a thread from other requests: each takes two hashes and a signature.
+const MAX_BATCH: usize = 128;

@@ -1,0 +1,403 @@
+//! Loopring: Poseidon EdDSA on Baby Jubjub, over a request or over the fields of its body.
+//!
+//! A route signs one of two things. With `canonical`, a text made of the request goes through
+//! SHA-256, and the signature goes into `X-API-SIG`. With `body`, the fields of an order or of
+//! another message go through Poseidon, and the signature goes into the body, which else stays
+//! as it is to the byte. The provider knows the public key by the account: no request carries it.
+//! There is no time stamp and no nonce either; equal requests have equal signatures.
+
+mod advice;
+mod canonical;
+mod field;
+mod message;
+mod written;
+
+use std::sync::Arc;
+
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use http::{HeaderName, Uri};
+use sha2::{Digest as _, Sha256};
+
+use self::canonical::{Canonical, Duplicates, Public};
+use self::message::{MESSAGES, Message};
+use super::{
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, ParamDoc, ParamKind,
+    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
+    Signatures,
+};
+use crate::keys::babyjub::{self, Element};
+use crate::keys::{Algorithm, Digest, PublicKey};
+use crate::moment::Moment;
+use crate::secret::{Secret, SecretCell};
+
+pub(super) const ENTRY: Entry = Entry {
+    name: "loopring",
+    summary: "X-API-SIG or signed bodies: Poseidon EdDSA on Baby Jubjub; and X-API-KEY",
+    host: "api.loopring.io",
+    protocol: "http",
+    keys: &[KeySlot {
+        name: SLOT,
+        algorithms: &[Algorithm::EddsaBabyJub],
+        required: false,
+        doc: "The account's key. Needed unless canonical and body are both none.",
+    }],
+    secrets: &[SecretSlot {
+        name: "api_key",
+        file: "loopring.api_key",
+        required: false,
+        doc: "Sent as X-API-KEY. The request that fetches it goes without.",
+    }],
+    params: &[
+        ParamDoc {
+            name: "canonical",
+            required: false,
+            kind: ParamKind::Text,
+            default: "kv_objects",
+            values: &["kv_objects", "kv_pairs", "v2", "v3", "none"],
+            doc: "The text that X-API-SIG signs: v2 and v3 are what servers of these versions \
+                  take, the kv forms are those of drafts.",
+        },
+        ParamDoc {
+            name: "body",
+            required: false,
+            kind: ParamKind::Text,
+            default: "none",
+            values: &[
+                "none",
+                "order",
+                "offchain_withdrawal",
+                "internal_transfer",
+                "withdrawal",
+                "transfer",
+                "account_update",
+            ],
+            doc: "The message a body is; its signature goes into it. Needs canonical none.",
+        },
+        ParamDoc {
+            name: "protocol",
+            required: false,
+            kind: ParamKind::Text,
+            default: "3.1.1",
+            values: &["3.1.1", "3.6"],
+            doc: "The protocol of that message: API v2 has 3.1.1, API v3 has 3.6.",
+        },
+        ParamDoc {
+            name: "duplicates",
+            required: false,
+            kind: ParamKind::Text,
+            default: "refuse",
+            values: &["refuse", "keep_both"],
+            doc: "What a kv form does with a name that is in the query and in the body.",
+        },
+        ParamDoc {
+            name: "base",
+            required: false,
+            kind: ParamKind::Text,
+            default: "host",
+            values: &[],
+            doc: "What v2 and v3 sign in front of the path: host is https:// and the request's \
+                  own, else a URL without a path.",
+        },
+    ],
+    public_form: Some(PublicForm {
+        name: "publicKeyX and publicKeyY, decimal",
+        write: public_decimal,
+    }),
+    refusal: Some(ProviderRefusal {
+        status: 401,
+        body: r#"{"resultInfo":{"code":100000,"message":"invalid signature: {reason}"}}"#,
+    }),
+    notes: NOTES,
+    advise: advice::advise,
+    build: Build::Scheme(build),
+};
+
+const NOTES: &[&str] = &[
+    "The signature is made here, not by a library. The nonce's point is a sum of table entries, of \
+     which every one is read and masks select; nonce and S are integers of fixed length. The field \
+     library does not always take the same time, so what goes through it is blinded with random \
+     numbers. That is an argument, not a proof: do not let people you distrust measure how long \
+     signing takes. Hashing and verification work on what is public.",
+    "One route signs one thing: give `/api/v2/order` and its like routes of their own, with \
+     `canonical = \"none\"` and `body`. With `body = \"order\"`, a body with an array `orders` is a \
+     batch, and each of its orders is signed.",
+    "Requests that the Ethereum key signs (API v3 transfers, withdrawals and account updates, \
+     beside the signature in the body; API v2 transfers) keep the `X-API-SIG` their program made: \
+     it is only replaced where `canonical` is not none.",
+    "The same request has the same signature at any time, so whoever sees one can repeat it. That \
+     is the provider's design; TLS is what keeps it from being seen.",
+];
+
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+const API_SIG: HeaderName = HeaderName::from_static("x-api-sig");
+static BOTH: [HeaderName; 2] = [API_KEY, API_SIG];
+
+const SLOT: &str = "eddsa";
+
+/// What the header's signature is hashed with; see [`Signing::widths`].
+const SIGNATURE_WIDTH: usize = 6;
+
+fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
+    let signing = signing(binding)?;
+    let api_key = binding.secrets.get("api_key").cloned();
+    if api_key.as_ref().is_some_and(|key| usable(key).is_none()) {
+        let (what, fix) = (UNUSABLE.into(), FIX.into());
+        return Err(BindError { field: "secrets.api_key".into(), what, fix });
+    }
+    let key = match &signing {
+        Signing::Nothing if api_key.is_none() => {
+            return Err(BindError {
+                field: "params.canonical".into(),
+                what: "is \"none\", and so is body, and no secrets.api_key is bound: the route \
+                       does nothing"
+                    .into(),
+                fix: "choose what to sign, or write secrets = { api_key = \"…\" }".into(),
+            });
+        }
+        Signing::Nothing => None,
+        Signing::Header { .. } | Signing::Body(_) => Some(binding.key(SLOT)?.clone()),
+    };
+    for width in signing.widths() {
+        babyjub::warm(width);
+    }
+    Ok(Arc::new(Loopring { signing, key, api_key }))
+}
+
+fn signing(binding: &Binding) -> Result<Signing, BindError> {
+    let canonical = canonical(binding)?;
+    let (body, protocol) = (binding.param("body"), binding.param("protocol"));
+    if !["3.1.1", "3.6"].contains(&protocol) {
+        return Err(BindError::param("protocol", protocol, ENTRY.params[2].values));
+    }
+    if body == "none" {
+        return Ok(
+            canonical.map_or(Signing::Nothing, |(text, form)| Signing::Header { text, form })
+        );
+    }
+    let of_name: Vec<_> = MESSAGES.iter().filter(|message| message.name == body).collect();
+    let Some(other) = of_name.first() else {
+        return Err(BindError::param("body", body, ENTRY.params[1].values));
+    };
+    if canonical.is_some() {
+        return Err(BindError {
+            field: "params.body".into(),
+            what: format!(
+                "is \"{body}\" while canonical is \"{}\": one of the two signatures would have \
+                 to sign the other",
+                binding.param("canonical")
+            ),
+            fix: "write canonical = \"none\" beside it".into(),
+        });
+    }
+    let message = of_name.iter().find(|message| message.protocol.name() == protocol);
+    let message = message.ok_or_else(|| BindError {
+        field: "params.body".into(),
+        what: format!("is \"{body}\", which protocol {protocol} does not have"),
+        fix: format!("write protocol = \"{}\" beside it", other.protocol.name()),
+    })?;
+    Ok(Signing::Body(message))
+}
+
+fn canonical(binding: &Binding) -> Result<Option<(Canonical, Form)>, BindError> {
+    let duplicates = match binding.param("duplicates") {
+        "refuse" => Duplicates::Refuse,
+        "keep_both" => Duplicates::KeepBoth,
+        other => return Err(BindError::param("duplicates", other, ENTRY.params[3].values)),
+    };
+    let base = base(binding.param("base"))?;
+    match binding.param("canonical") {
+        "kv_objects" => Ok(Some((Canonical::Objects(duplicates), Form::Decimal))),
+        "kv_pairs" => Ok(Some((Canonical::Pairs(duplicates), Form::Decimal))),
+        "v2" => Ok(Some((Canonical::Base(base), Form::Decimal))),
+        "v3" => Ok(Some((Canonical::Base(base), Form::Hex))),
+        "none" => Ok(None),
+        other => Err(BindError::param("canonical", other, ENTRY.params[0].values)),
+    }
+}
+
+fn base(text: &str) -> Result<Public, BindError> {
+    if text == "host" {
+        return Ok(Public::Host);
+    }
+    let url: Option<Uri> = text.parse().ok();
+    let plain = url.filter(|url| {
+        let web = matches!(url.scheme_str(), Some("https" | "http"));
+        let host = url.authority().is_some_and(|authority| !authority.as_str().contains('@'));
+        web && host && url.path() == "/" && url.query().is_none() && !text.contains('#')
+    });
+    match plain {
+        Some(_) => Ok(Public::Base(text.trim_end_matches('/').to_ascii_lowercase())),
+        None => Err(BindError {
+            field: "params.base".into(),
+            what: format!("is \"{text}\", which is no URL of a host"),
+            fix: "write it as https://api3.loopring.io, or leave it out".into(),
+        }),
+    }
+}
+
+/// The API key of this moment, if it can be a header's value.
+fn usable(key: &SecretCell) -> Option<Arc<Secret>> {
+    let key = key.current();
+    let bytes = key.expose();
+    (!bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic)).then_some(key)
+}
+
+const UNUSABLE: &str = "is empty, or has white space or bytes outside ASCII in it";
+const FIX: &str = "store the API key alone, as the provider shows it";
+
+fn public_decimal(key: &PublicKey) -> String {
+    match key {
+        PublicKey::EddsaBabyJub(key) => {
+            format!("{},{}", key.x().to_decimal(), key.y().to_decimal())
+        }
+        // The slot takes no other.
+        PublicKey::EcdsaP256(_) | PublicKey::EcdsaSecp256k1(_) => String::new(),
+    }
+}
+
+#[derive(Debug)]
+struct Loopring {
+    signing: Signing,
+    /// There is one where something is signed.
+    key: Option<PublicKey>,
+    api_key: Option<SecretCell>,
+}
+
+/// What a route signs, and where the signature goes.
+#[derive(Debug)]
+enum Signing {
+    /// A text made of the request; into `X-API-SIG`.
+    Header { text: Canonical, form: Form },
+    /// The fields of the body; into the body.
+    Body(&'static Message),
+    /// Only the API key goes with the request.
+    Nothing,
+}
+
+/// How `X-API-SIG` is written.
+#[derive(Clone, Copy, Debug)]
+enum Form {
+    Decimal,
+    Hex,
+}
+
+impl Signing {
+    /// The permutations it needs, the signature's own among them.
+    fn widths(&self) -> Vec<usize> {
+        match self {
+            Self::Header { .. } => vec![SIGNATURE_WIDTH],
+            Self::Body(message) => vec![SIGNATURE_WIDTH, message.width],
+            Self::Nothing => Vec::new(),
+        }
+    }
+}
+
+impl Scheme for Loopring {
+    fn owned_headers(&self) -> &[HeaderName] {
+        // What this route does not set is the program's own to set.
+        let signs = matches!(self.signing, Signing::Header { .. });
+        match (self.api_key.is_some(), signs) {
+            (true, true) => &BOTH,
+            (true, false) => &BOTH[..1],
+            (false, true) => &BOTH[1..],
+            (false, false) => &[],
+        }
+    }
+
+    fn body_need(&self, head: &Head) -> BodyNeed {
+        let whole = match &self.signing {
+            Signing::Header { text, .. } => text.reads_body(&head.method),
+            Signing::Body(_) => true,
+            Signing::Nothing => false,
+        };
+        if whole { BodyNeed::Whole } else { BodyNeed::Nothing }
+    }
+
+    fn canonicalise(
+        &self,
+        request: Signable<'_>,
+        _: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError> {
+        match &self.signing {
+            Signing::Header { text, .. } => {
+                let text = text.text(request)?.into_bytes();
+                let hash: [u8; 32] = Sha256::digest(&text).into();
+                // The provider reads the hash as a number of the field.
+                let digest = Digest(Element::from_be_bytes_reduced(&hash).to_be_bytes());
+                Ok(vec![Preimage { slot: SLOT, text, digest }])
+            }
+            Signing::Body(message) => message.preimages(body(request)?),
+            Signing::Nothing => Ok(Vec::new()),
+        }
+    }
+
+    fn assemble(
+        &self,
+        request: Signable<'_>,
+        _: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        let mut edits = Edits::default();
+        if let Some(key) = &self.api_key {
+            let unusable =
+                SchemeError::Credential { slot: "api_key", dated: false, what: UNUSABLE, fix: FIX };
+            edits = edits.set_secret(API_KEY, &*usable(key).ok_or(unusable)?)?;
+        }
+        match &self.signing {
+            Signing::Header { form, .. } => {
+                let signature = signatures.get(SLOT)?;
+                let value = match form {
+                    Form::Decimal => written::commas(signature)?,
+                    Form::Hex => written::hex(signature)?,
+                };
+                edits.set(API_SIG, value.as_bytes())
+            }
+            Signing::Body(message) => {
+                let signatures: Vec<_> = signatures.all(SLOT).collect();
+                Ok(edits.body(message.seal(body(request)?, &signatures)?))
+            }
+            Signing::Nothing => Ok(edits),
+        }
+    }
+
+    fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
+        if let Some(key) = &self.api_key {
+            let mut values = request.head.headers.get_all(API_KEY).iter();
+            let (value, second) = (values.next(), values.next());
+            let key = key.current();
+            let right =
+                value.is_some_and(|v| verify_slices_are_equal(v.as_bytes(), key.expose()).is_ok());
+            if !right || second.is_some() {
+                let what = "is not the configured API key, exactly once";
+                return Err(SchemeError::Claim { part: "X-API-KEY", what });
+            }
+        }
+        let found = match &self.signing {
+            Signing::Header { form, .. } => {
+                let value = request.head.single("X-API-SIG");
+                let (signature, what) = match form {
+                    Form::Decimal => (
+                        value.and_then(written::from_commas),
+                        "is not there exactly once as three decimal numbers with commas",
+                    ),
+                    Form::Hex => (
+                        value.and_then(written::from_hex),
+                        "is not there exactly once as 0x and 192 lower-case hex digits",
+                    ),
+                };
+                vec![signature.ok_or(SchemeError::Claim { part: "X-API-SIG", what })?]
+            }
+            Signing::Body(message) => message.claims(body(request)?)?,
+            Signing::Nothing => Vec::new(),
+        };
+        let proofs = found.into_iter().filter_map(|signature| {
+            let public_key = self.key.clone()?;
+            Some(Proof { slot: SLOT, public_key, signature })
+        });
+        Ok(Claim { moment: None, proofs: proofs.collect() })
+    }
+}
+
+fn body<'a>(request: Signable<'a>) -> Result<&'a bytes::Bytes, SchemeError> {
+    request.body.ok_or(SchemeError::Broken("the body was not collected"))
+}
