@@ -31,11 +31,11 @@ async fn play(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let stage = Stage::set().await?;
     writeln!(out, "Stand-in providers that verify, and countersign in front of them:")?;
     for (name, address) in &stage.providers {
-        writeln!(out, "  {name:<10} http://{address}")?;
+        writeln!(out, "  {name:<14} http://{address}")?;
     }
-    writeln!(out, "  forward    {}", stage.forward)?;
-    writeln!(out, "  gateway    {}", stage.gateway)?;
-    writeln!(out, "  config     {}\n", stage.config.display())?;
+    writeln!(out, "  forward        {}", stage.forward)?;
+    writeln!(out, "  gateway        {}", stage.gateway)?;
+    writeln!(out, "  config         {}\n", stage.config.display())?;
     let mut failed = 0;
     for act in ACTS {
         failed += u32::from(!perform(act, &stage, out).await?);
@@ -94,6 +94,13 @@ const QUERY: &str = "/v1/test?value=2&key=1";
 const BODY: &str = "{\n  \"vaultId\": \"1\",\n  \"walletName\": \"my first wallet\"\n}";
 const BLOCK: &str = "/block/000000000000000007dded8e2a733c654a006520409cdb0d6cdf642a1328c330";
 
+const CANCEL: &str = "/api/v2/orders?orderHash=111%2C222&accountId=1234";
+const ORDER: &str = r#"{
+  "exchangeId": 2, "orderId": 5, "accountId": 1234, "tokenSId": 2, "tokenBId": 3,
+  "amountS": "5000000000000000000", "amountB": "15000000", "allOrNone": "false", "buy": "false",
+  "validSince": 1582094327, "validUntil": 1587278341, "maxFeeBips": 50, "label": 211
+}"#;
+
 const ACTS: &[Act] = &[
     act("Sinohope GET, through HTTP_PROXY", Way::Forward("sinohope"), Method::GET, QUERY, "", true),
     act(
@@ -137,6 +144,22 @@ const ACTS: &[Act] = &[
         true,
     ),
     act(
+        "Loopring query, signed in the header, through HTTP_PROXY",
+        Way::Forward("loopring"),
+        Method::DELETE,
+        CANCEL,
+        "",
+        true,
+    ),
+    act(
+        "Loopring order, signed in its body, through HTTP_PROXY",
+        Way::Forward("loopring_order"),
+        Method::POST,
+        "/api/v2/order",
+        ORDER,
+        true,
+    ),
+    act(
         "Sinohope, past the proxy: nobody signs",
         Way::Around("sinohope"),
         Method::GET,
@@ -150,6 +173,14 @@ const ACTS: &[Act] = &[
         Method::GET,
         BLOCK,
         "",
+        false,
+    ),
+    act(
+        "Loopring order, past the proxy: nobody signs",
+        Way::Around("loopring_order"),
+        Method::POST,
+        "/api/v2/order",
+        ORDER,
         false,
     ),
 ];
@@ -200,9 +231,11 @@ fn print(answer: &Answer, right: bool, out: &mut dyn Write) -> Result<(), CliErr
 fn by_hand(stage: &Stage) -> Vec<String> {
     let (forward, gateway, config) = (&stage.forward, &stage.gateway, stage.config.display());
     let (sinohope, metasv) = (stage.host("sinohope"), stage.host("metasv"));
+    let loopring = stage.host("loopring");
     vec![
         format!("curl -x {forward} 'http://{sinohope}{QUERY}'"),
         format!("curl -x {forward} http://{sinohope}/v1/test --json '{{\"vaultId\": \"1\"}}'"),
+        format!("curl -x {forward} 'http://{loopring}/api/v2/x?b=2&a=1'"),
         format!("curl -x {forward} http://{metasv}/xpubs"),
         format!("curl {gateway}/sinohope/v1/test?key=1"),
         format!("curl {gateway}/metasv_token/xpubs"),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::raw::RawRequest;
 use super::{CliError, Exit, runtime};
@@ -144,7 +145,8 @@ impl Explained {
         writeln!(out, "moment     {} ms", self.moment.unix_ms)?;
         for preimage in &self.preimages {
             writeln!(out, "canonical  {}", shown(&preimage.text))?;
-            writeln!(out, "sha-256    {}", base16ct::lower::encode_string(&preimage.digest.0))?;
+            let digest = base16ct::lower::encode_string(&preimage.digest.0);
+            writeln!(out, "{:<10} {digest}", hash_name(preimage))?;
             if let Some(key) = self.route.public_key(preimage.slot) {
                 writeln!(out, "key        {} {}", key.algorithm(), key.fingerprint())?;
             }
@@ -154,6 +156,9 @@ impl Explained {
         }
         for (name, value) in self.headers() {
             writeln!(out, "sets       {name}: {value}")?;
+        }
+        if let Some(body) = self.edits.new_body() {
+            writeln!(out, "body       {}", shown(body))?;
         }
         Ok(())
     }
@@ -169,7 +174,8 @@ impl Explained {
                     "slot": preimage.slot,
                     "canonical": String::from_utf8_lossy(&preimage.text),
                     "canonical_hex": base16ct::lower::encode_string(&preimage.text),
-                    "sha256": base16ct::lower::encode_string(&preimage.digest.0),
+                    "sha256": base16ct::lower::encode_string(&sha256(&preimage.text)),
+                    "digest": base16ct::lower::encode_string(&preimage.digest.0),
                     "key": self.route.public_key(preimage.slot).map(|key| key.fingerprint()),
                 })
             })
@@ -186,9 +192,19 @@ impl Explained {
             "unix_ms": self.moment.unix_ms,
             "preimages": preimages,
             "headers": headers,
+            "body": self.edits.new_body().map(|body| String::from_utf8_lossy(body)),
         });
         Ok(writeln!(out, "{explained:#}")?)
     }
+}
+
+/// What the digest is called: not every scheme signs the SHA-256 of its text as it is.
+fn hash_name(preimage: &Preimage) -> &'static str {
+    if preimage.digest.0 == sha256(&preimage.text) { "sha-256" } else { "digest" }
+}
+
+fn sha256(text: &[u8]) -> [u8; 32] {
+    Sha256::digest(text).into()
 }
 
 /// A canonical text on one line, with anything that is not text escaped.

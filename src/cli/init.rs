@@ -137,6 +137,12 @@ fn route(entry: &Entry, text: &mut String) {
             let _infallible = writeln!(text, "{table} = {{ {slots} }}");
         }
     }
+    if required_secrets(entry).next().is_none() {
+        for slot in entry.secrets {
+            let (secret, doc) = (secret_name(entry, slot), slot.doc);
+            let _infallible = writeln!(text, "# secrets.{} = \"{secret}\"   # {doc}", slot.name);
+        }
+    }
     // Empty where only the reader knows: `check` says so, and no guess goes unnoticed.
     for param in entry.params.iter().filter(|param| param.required || !param.default.is_empty()) {
         let (mark, name, default) =

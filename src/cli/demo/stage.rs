@@ -39,13 +39,17 @@ impl Stage {
     /// them.
     pub(super) async fn set() -> Result<Self, CliError> {
         let directory = Directory::make()?;
-        let keys =
-            [("sinohope.pem", Algorithm::EcdsaP256), ("metasv.pem", Algorithm::EcdsaSecp256k1)];
+        let keys = [
+            ("loopring.pem", Algorithm::EddsaBabyJub),
+            ("metasv.pem", Algorithm::EcdsaSecp256k1),
+            ("sinohope.pem", Algorithm::EcdsaP256),
+        ];
         for (name, algorithm) in keys {
             let key = PrivateKey::generate(algorithm);
             create_private(&directory.0.join(name), key.to_text().as_bytes())?;
         }
         create_private(&directory.0.join("token.jwt"), b"throw-away-demo-token")?;
+        create_private(&directory.0.join("api_key"), b"throw-away-demo-api-key")?;
         let config = directory.0.join("proxy.toml");
         // Bound to nothing yet: only to have the schemes with their keys.
         let draft = Config::parse(&configuration(&BTreeMap::new()), &config)?;
@@ -105,7 +109,7 @@ fn stand_in(route: &Route) -> StandIn {
 /// The demo's configuration. Without `providers` the routes lead nowhere yet.
 fn configuration(providers: &BTreeMap<String, SocketAddr>) -> String {
     let mut text = String::from(CONFIGURATION);
-    for name in ["metasv", "metasv_token", "sinohope"] {
+    for name in ["loopring", "loopring_order", "metasv", "metasv_token", "sinohope"] {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         let address = providers.get(name).unwrap_or(&nowhere);
         text.push_str(&format!("\n[upstreams.{name}]\nurl = \"http://{address}\"\n"));
@@ -129,6 +133,15 @@ entry = "sinohope.pem"
 store = "files"
 entry = "metasv.pem"
 
+[keys.loopring]
+store = "files"
+entry = "loopring.pem"
+algorithm = "eddsa_babyjub"
+
+[secrets.loopring_api_key]
+store = "files"
+entry = "api_key"
+
 [secrets.metasv_token]
 store = "files"
 entry = "token.jwt"
@@ -144,6 +157,23 @@ host = "apiv2.metasv.com"
 scheme = "metasv"
 keys = { signer = "metasv" }
 upstream = "metasv"
+
+[routes.loopring]
+host = "api.loopring.io"
+scheme = "loopring"
+keys = { eddsa = "loopring" }
+secrets = { api_key = "loopring_api_key" }
+upstream = "loopring"
+
+[routes.loopring_order]
+host = "api.loopring.io"
+path = "/api/v2/order"
+methods = ["POST"]
+scheme = "loopring"
+keys = { eddsa = "loopring" }
+secrets = { api_key = "loopring_api_key" }
+params = { canonical = "none", body = "order" }
+upstream = "loopring_order"
 
 [routes.metasv_token]
 scheme = "metasv"

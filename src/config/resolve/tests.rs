@@ -10,8 +10,9 @@ use crate::config::{Config, Endpoint, Limits, Location, LogFormat, Store, Timeou
 fn the_example_resolves_to_what_it_shows() {
     let config = resolve(&example());
     let names = |routes: Vec<&String>| routes.into_iter().cloned().collect::<Vec<_>>().join(" ");
-    assert_eq!(names(config.routes.keys().collect()), "infras metasv sinohope");
-    assert_eq!(names(config.keys.keys().collect()), "metasv sinohope");
+    let routes = names(config.routes.keys().collect());
+    assert_eq!(routes, "infras loopring loopring_order metasv sinohope");
+    assert_eq!(names(config.keys.keys().collect()), "loopring metasv sinohope");
     let gateway = "127.0.0.1:8081".parse().expect("an address");
     assert_eq!(config.listen.gateway, Some(Endpoint::Tcp(gateway)));
     // Relative to the file, not to the working directory.
@@ -61,7 +62,7 @@ fn the_examples_in_the_example_resolve() {
         .collect();
     assert!(tables >= 5 && pairs >= 19, "only {tables} tables and {pairs} pairs were seen");
     let config = resolve(&uncommented.join("\n"));
-    assert_eq!(config.routes.len(), 5);
+    assert_eq!(config.routes.len(), 8);
     assert_eq!(config.access.tokens.as_deref(), Some("client_tokens"));
     let intercept = config.intercept.expect("[intercept]");
     assert_eq!(intercept.ca_cert, Path::new("/etc/countersign/ca.pem"));
