@@ -44,6 +44,26 @@ fn metasv(bencher: Bencher<'_, '_>) {
     canonicalise(bencher, &bound("metasv", Algorithm::EcdsaSecp256k1), &head, &Bytes::new());
 }
 
+/// Query and body as one sorted array, and the hash reduced to the field.
+#[divan::bench(args = [0, 1 << 10, 64 << 10, 1 << 20])]
+fn loopring_kv(bencher: Bencher<'_, '_>, length: usize) {
+    let head = head(Method::POST, &format!("/api/v2/x?{}", query(4)));
+    let scheme = bound("loopring", Algorithm::EddsaBabyJub);
+    let bencher = bencher.counter(BytesCount::new(length));
+    let text = String::from_utf8(body(length).to_vec()).expect("the entries are text");
+    let body = if length == 0 { String::new() } else { format!("{{\"text\": {text:?}}}") };
+    canonicalise(bencher, &scheme, &head, &Bytes::from(body));
+}
+
+/// Thirteen fields, and Poseidon of width 14, which is most of it.
+#[divan::bench]
+fn loopring_order(bencher: Bencher<'_, '_>) {
+    let head = head(Method::POST, "/api/v2/order");
+    let params = [("canonical", "none"), ("body", "order")];
+    let scheme = bound_with("loopring", Algorithm::EddsaBabyJub, &params);
+    canonicalise(bencher, &scheme, &head, &Bytes::from_static(ORDER));
+}
+
 /// DER in hex, and three headers.
 #[divan::bench]
 fn sinohope_assemble(bencher: Bencher<'_, '_>) {
@@ -79,11 +99,17 @@ fn assemble(bencher: Bencher<'_, '_>, scheme: &Arc<dyn Scheme>, head: &Head) {
 
 /// A scheme with a new key and the default of each parameter.
 fn bound(name: &str, algorithm: Algorithm) -> Arc<dyn Scheme> {
+    bound_with(name, algorithm, &[])
+}
+
+fn bound_with(name: &str, algorithm: Algorithm, params: &[(&str, &str)]) -> Arc<dyn Scheme> {
     let entry = scheme::find(name).expect("the scheme is in the registry");
     let mut binding = Binding::default();
-    binding.keys.insert("signer".into(), PrivateKey::generate(algorithm).public_key());
-    for param in entry.params {
-        binding.params.insert(param.name.into(), param.default.into());
+    let slot = entry.keys.first().expect("the scheme has a key");
+    binding.keys.insert(slot.name.into(), PrivateKey::generate(algorithm).public_key());
+    let defaults = entry.params.iter().map(|param| (param.name, param.default));
+    for (name, value) in defaults.chain(params.iter().copied()) {
+        binding.params.insert(name.into(), value.into());
     }
     let bound = entry.bind(&binding).expect("the binding is complete");
     Arc::clone(bound.signing().expect("the scheme signs requests"))
@@ -109,5 +135,10 @@ fn body(length: usize) -> Bytes {
 }
 
 const BLOCK: &str = "/block/000000000000000007dded8e2a733c654a006520409cdb0d6cdf642a1328c330";
+
+const ORDER: &[u8] = b"{\"exchangeId\":2,\"orderId\":5,\"accountId\":1234,\"tokenSId\":2,\
+    \"tokenBId\":3,\"amountS\":\"5000000000000000000\",\"amountB\":\"15000000\",\
+    \"allOrNone\":\"false\",\"buy\":\"false\",\"validSince\":1582094327,\
+    \"validUntil\":1587278341,\"maxFeeBips\":50,\"label\":211}";
 
 const MOMENT: Moment = Moment { unix_ms: 1_700_000_000_000, nonce: Nonce::Placed(1_234_567_890) };
