@@ -3,6 +3,8 @@
 //! No body is ever cut quietly. One that grows past its limit, stands still or breaks off ends in
 //! an error, which closes the connection it was being written to.
 
+mod progress;
+
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -14,6 +16,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+pub use progress::Progress;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
@@ -117,10 +120,20 @@ impl Upload {
     /// A body streamed from the client, with the two ends that watch it.
     pub fn stream(body: Incoming, idle: Duration) -> (Self, Watch) {
         let (sent, when_sent) = oneshot::channel();
-        let (keep, answered) = oneshot::channel();
-        let stream =
-            Stream { body, idle: Idle::new(idle), answered: Some(answered), sent: Some(sent) };
-        (Self::Stream(Box::new(stream)), Watch { sent: when_sent, keep: Keep(keep) })
+        let (end, answered) = oneshot::channel();
+        let progress = Progress::new();
+        let keep = Keep { progress: progress.clone(), _end: end };
+        let idle = Idle::new(idle);
+        let stream = Stream { body, idle, answered: Some(answered), sent: Some(sent), progress };
+        (Self::Stream(Box::new(stream)), Watch { sent: when_sent, keep })
+    }
+
+    /// How far a streamed body is.
+    pub fn progress(&self) -> Option<Progress> {
+        match self {
+            Self::Whole(_) => None,
+            Self::Stream(stream) => Some(stream.progress.clone()),
+        }
     }
 }
 
@@ -136,7 +149,17 @@ pub struct Watch {
 /// Keeps an upload going; dropped with the response. An upstream that answered in full may never
 /// read the rest, and the client would wait for ever to send it.
 #[derive(Debug)]
-pub struct Keep(#[expect(dead_code, reason = "its drop is its message")] oneshot::Sender<()>);
+pub struct Keep {
+    progress: Progress,
+    /// Its drop is its message.
+    _end: oneshot::Sender<()>,
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        self.progress.answered();
+    }
+}
 
 /// A client's body with an idle limit, that stops when its request is answered.
 #[derive(Debug)]
@@ -145,6 +168,14 @@ pub struct Stream {
     idle: Idle,
     answered: Option<oneshot::Receiver<()>>,
     sent: Option<oneshot::Sender<()>>,
+    progress: Progress,
+}
+
+/// Whoever sent it on may give it up at any point.
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.progress.over();
+    }
 }
 
 impl Stream {
@@ -154,6 +185,7 @@ impl Stream {
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
         if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
             self.idle.reset();
+            self.progress.taken();
             if frame.is_none() || self.body.is_end_stream() {
                 self.over();
             }
@@ -168,6 +200,7 @@ impl Stream {
             self.over();
             return Poll::Ready(Some(Err(error)));
         }
+        self.progress.asked();
         Poll::Pending
     }
 
