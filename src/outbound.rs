@@ -126,7 +126,7 @@ impl Outbound {
         if upgrade {
             switch(&mut head.headers);
         }
-        let uri = join(&origin, &head.target).map_err(|_| DressError::Target)?;
+        let uri = join(&origin.scheme, &head.host, &head.target).map_err(|_| DressError::Target)?;
         let (body, watch) = match payload {
             Payload::Empty => (Upload::whole(Bytes::new()), None),
             Payload::Whole(body) => (Upload::whole(body), None),
@@ -292,9 +292,9 @@ mod tests {
     #[test]
     fn targets_are_kept_to_the_byte_and_prefixed() {
         for (base, target, sent) in [
-            ("", "/a//b/../c?x=%7e&&y", "https://up.example:8443/a//b/../c?x=%7e&&y"),
-            ("/base", "/v1?q", "https://up.example:8443/base/v1?q"),
-            ("/base", "/", "https://up.example:8443/base/"),
+            ("", "/a//b/../c?x=%7e&&y", "https://api.x/a//b/../c?x=%7e&&y"),
+            ("/base", "/v1?q", "https://api.x/base/v1?q"),
+            ("/base", "/", "https://api.x/base/"),
         ] {
             let (request, _) = dressed(base, target, &[])
                 .apply(Edits::default(), std::time::Duration::from_secs(1))

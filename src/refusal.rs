@@ -6,6 +6,7 @@
 //! tells our 502 from the provider's. `docs/refusals.md` is compared with this file by a test.
 
 mod code;
+mod forward;
 
 use bytes::Bytes;
 pub use code::{Code, Facts};
@@ -16,7 +17,6 @@ use serde_json::json;
 use crate::keys::SignError;
 use crate::outbound::DressError;
 use crate::scheme::SchemeError;
-use crate::upstream::{ForwardError, Phase};
 
 /// A refusal on its way to the client.
 #[derive(Clone, Debug)]
@@ -122,30 +122,6 @@ impl From<SignError> for Refusal {
 impl From<DressError> for Refusal {
     fn from(error: DressError) -> Self {
         Self::new(Code::BadTarget, error.to_string())
-    }
-}
-
-impl From<ForwardError> for Refusal {
-    fn from(error: ForwardError) -> Self {
-        let code = match error.phase {
-            Phase::Resolve | Phase::Connect => Code::UpstreamUnreachable,
-            Phase::Tls => Code::UpstreamTls,
-            Phase::Exchange => Code::UpstreamClosed,
-            Phase::Protocol => Code::UpstreamProtocol,
-            Phase::ConnectTimeout | Phase::ResponseTimeout | Phase::Stalled => {
-                Code::UpstreamTimeout
-            }
-            Phase::RequestStalled => Code::BodyTooSlow,
-            Phase::RequestBroken => Code::BodyIncomplete,
-            Phase::Loop => Code::Loop,
-        };
-        let refusal = Self::new(code, error.to_string());
-        if error.phase == Phase::ConnectTimeout {
-            // Nothing was sent, so the code's own warning would be wrong.
-            return refusal
-                .remedy("Nothing was sent. Check the network, or raise timeouts.connect.");
-        }
-        refusal
     }
 }
 

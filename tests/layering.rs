@@ -177,7 +177,11 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "upstream",
-        &[only("body", &["StreamError", "Upload"]), only("tls", &["provider"])],
+        &[
+            only("body", &["Progress", "StreamError", "Upload"]),
+            all("secret"),
+            only("tls", &["provider"]),
+        ],
         "sends what it is given and knows nothing of signatures",
     ),
     layer(
@@ -195,7 +199,7 @@ const LAYERS: &[Layer] = &[
             only("keys", &["SignError"]),
             only("outbound", &["DressError"]),
             only("scheme", &["SchemeError"]),
-            only("upstream", &["ForwardError", "Phase"]),
+            only("upstream", &["Fault", "ForwardError", "Phase"]),
         ],
         "every error of the layers below, and nothing else of them",
     ),

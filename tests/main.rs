@@ -28,5 +28,6 @@ mod running;
 mod secrets;
 mod streaming;
 mod support;
+mod upstreams;
 mod vectors;
 mod websocket;

@@ -303,21 +303,31 @@ fn route(table: &mut Table<'_>, at: Location) -> Route {
 pub(super) struct Upstream {
     pub(super) at: Location,
     pub(super) url: Field<UpstreamUrl>,
+    pub(super) via: Field<UpstreamUrl>,
+    pub(super) via_credentials: Field<String>,
     pub(super) server_name: Field<String>,
     pub(super) ca: Field<String>,
+    pub(super) client_cert: Field<String>,
+    pub(super) client_key: Field<String>,
     pub(super) allow_plaintext: Field<bool>,
     pub(super) idle_connections: Field<u64>,
 }
 
 fn upstream(table: &mut Table<'_>, at: Location) -> Upstream {
     let url = Key::string("url", "\"https://api.example.com\"");
-    let found = table.parsed(url, UpstreamUrl::parse);
+    let via = Key::string("via", "\"http://proxy.internal:3128\"");
+    let via_credentials = Key::string("via_credentials", "\"proxy_password\"");
     let server_name = Key::string("server_name", "\"api.example.com\"");
+    let client_key = Key::string("client_key", "\"client_key\"");
     Upstream {
         at,
-        url: table.require(url, found),
+        url: table.parsed(url, UpstreamUrl::parse),
+        via: table.parsed(via, units::via),
+        via_credentials: table.parsed(via_credentials, values::text),
         server_name: table.parsed(server_name, values::server_name),
         ca: table.parsed(Key::string("ca", "\"ca.pem\""), values::text),
+        client_cert: table.parsed(Key::string("client_cert", "\"client.pem\""), values::text),
+        client_key: table.parsed(client_key, values::text),
         allow_plaintext: table.flag(Key::flag("allow_plaintext", "true")),
         idle_connections: table.count(Key::count("idle_connections", "32")),
     }

@@ -222,19 +222,36 @@ pub struct SecretEntry {
     pub at: Location,
 }
 
-/// Where a route's requests are sent, and whom to trust there.
+/// How a route's requests are sent: where to, through what, whom to trust there and who to be.
 #[derive(Clone, Debug)]
 pub struct Upstream {
-    /// Scheme, address, port, base path.
-    pub url: UpstreamUrl,
-    /// The name the upstream's certificate must have, where it is not the url's host.
+    /// Scheme, address, port, base path; without one, requests go to `https://` and the host they
+    /// were matched by.
+    pub url: Option<UpstreamUrl>,
+    /// An HTTP proxy that every connection goes through, by CONNECT; never `https`, and without a
+    /// path.
+    pub via: Option<UpstreamUrl>,
+    /// A name in [`Config::secrets`]: `user:password` for `via`.
+    pub via_credentials: Option<String>,
+    /// The name the upstream's certificate must have, where it is not the host that is dialled.
     pub server_name: Option<String>,
     /// A PEM file with the authorities to trust in place of the system's.
     pub ca: Option<PathBuf>,
+    /// What is shown to an upstream that asks for a certificate.
+    pub client: Option<Client>,
     /// How many unused connections are kept.
     pub idle_connections: usize,
     /// Where the table is written.
     pub at: Location,
+}
+
+/// A client certificate and its key.
+#[derive(Clone, Debug)]
+pub struct Client {
+    /// A PEM file with the chain, the own certificate first.
+    pub cert: PathBuf,
+    /// A name in [`Config::secrets`]: the private key in PEM.
+    pub key: String,
 }
 
 /// Which requests are signed, how, and with what.

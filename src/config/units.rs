@@ -14,7 +14,7 @@ pub(super) use endpoint::socket_address;
 pub use host::HostPattern;
 pub(super) use host::host_name;
 pub use url::UpstreamUrl;
-pub(super) use url::origin;
+pub(super) use url::{origin, via};
 
 use super::error::{Fault, quoted};
 

@@ -54,6 +54,8 @@ pub enum Code {
     SignerTimeout,
     /// The upstream's name or address does not answer.
     UpstreamUnreachable,
+    /// The proxy between this one and the upstream failed or refused.
+    UpstreamProxy,
     /// The upstream's certificate or handshake is not acceptable.
     UpstreamTls,
     /// The upstream closed the connection without an answer.
@@ -110,6 +112,7 @@ impl Code {
         Self::NotAnUpgrade,
         Self::Internal,
         Self::UpstreamUnreachable,
+        Self::UpstreamProxy,
         Self::UpstreamTls,
         Self::UpstreamClosed,
         Self::UpstreamProtocol,
@@ -287,6 +290,13 @@ impl Code {
                 "destination_unavailable",
                 "The upstream cannot be reached",
                 "Check the host name, the port and the network from where the proxy runs.",
+            ),
+            Self::UpstreamProxy => (
+                "upstream_proxy",
+                502,
+                "destination_unavailable",
+                "The proxy on the way to the upstream did not connect",
+                "Nothing was sent. Check via in [upstreams.NAME], and the network from here to that proxy.",
             ),
             Self::UpstreamTls => (
                 "upstream_tls",

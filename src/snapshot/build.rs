@@ -1,6 +1,7 @@
 //! Config → Snapshot. Collects every problem before it gives up.
 
 mod intercept;
+mod pools;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -8,7 +9,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::ClientConfig;
+use rustls::RootCertStore;
 use sha2::{Digest as _, Sha256};
 
 use super::watching::{self, Stamp, Watched, Watching};
@@ -16,11 +17,10 @@ use super::{LiveKey, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
 use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
 use crate::keys::{Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer};
-use crate::outbound::origin_of;
 use crate::route::{BoundKey, Route, Routes};
 use crate::scheme::Binding;
 use crate::secret::SecretCell;
-use crate::upstream::{Origin, Settings, Upstream, trust_only, trust_public};
+use crate::upstream::{Origin, Upstream};
 
 pub(super) async fn build(
     config: &Config,
@@ -31,8 +31,8 @@ pub(super) async fn build(
     let stores = builder.stores();
     let keys = builder.keys(&stores).await;
     let (secrets, watched) = builder.secrets(&stores).await;
-    let upstreams = builder.upstreams();
-    let passing = builder.pool(config::DIRECT_IDLE_CONNECTIONS, None, None, None);
+    let upstreams = builder.upstreams(&secrets);
+    let passing = builder.passing();
     let routes = builder.routes(&keys, &secrets, &upstreams, passing.as_ref());
     let access = builder.access(&secrets);
     let leaves = builder.leaves(&secrets);
@@ -65,7 +65,7 @@ pub(super) async fn problems(config: &Config) -> Vec<ConfigError> {
     let stores = builder.stores();
     builder.keys(&stores).await;
     let (secrets, _) = builder.secrets(&stores).await;
-    builder.upstreams();
+    builder.upstreams(&secrets);
     builder.leaves(&secrets);
     for (name, route) in &config.routes {
         builder.files(name, route);
@@ -79,14 +79,16 @@ struct Builder<'a> {
     previous: Option<&'a Snapshot>,
     errors: Vec<ConfigError>,
     warnings: Vec<ConfigError>,
-    /// Trust in the public roots: read once, when something needs it.
-    public: Option<Arc<ClientConfig>>,
+    /// The public roots: read once, when something needs them.
+    public: Option<Arc<RootCertStore>>,
 }
 
 type Stores = BTreeMap<String, Arc<dyn KeyStore>>;
 type Keys = BTreeMap<String, Arc<dyn Signer>>;
 type Secrets = BTreeMap<String, SecretCell>;
-type Upstreams = BTreeMap<String, (Arc<Upstream>, Origin)>;
+type Upstreams = BTreeMap<String, Reached>;
+/// A pool, and where it leads; nowhere of its own without a `url`.
+type Reached = (Arc<Upstream>, Option<Origin>);
 
 impl<'a> Builder<'a> {
     fn new(
@@ -166,93 +168,6 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn upstreams(&mut self) -> Upstreams {
-        let mut upstreams = Upstreams::new();
-        for (name, upstream) in &self.config.upstreams {
-            let origin = match origin_of(&upstream.url.authority(), upstream.url.https) {
-                Ok(origin) => Origin { base_path: upstream.url.base_path.clone(), ..origin },
-                Err(error) => {
-                    self.error(upstream.at, format!("upstreams.{name}: {error}"), "correct url");
-                    continue;
-                }
-            };
-            let pool = self.pool(
-                upstream.idle_connections,
-                upstream.ca.as_deref(),
-                upstream.server_name.clone(),
-                Some((name, upstream.at)),
-            );
-            if let Some(pool) = pool {
-                upstreams.insert(name.clone(), (pool, origin));
-            }
-        }
-        upstreams
-    }
-
-    /// A pool with these settings: the previous snapshot's, where it had one.
-    fn pool(
-        &mut self,
-        idle_connections: usize,
-        ca: Option<&Path>,
-        server_name: Option<String>,
-        named: Option<(&str, Location)>,
-    ) -> Option<Arc<Upstream>> {
-        let made = self.try_pool(idle_connections, ca, server_name);
-        let error = match made {
-            Ok(pool) => return Some(pool),
-            Err(error) => error,
-        };
-        let (what, at) = match named {
-            Some((name, at)) => (format!("upstreams.{name}: {error}"), Some(at)),
-            None => (error, None),
-        };
-        let fix = "name a readable PEM file of certificates with ca = \"…\"".into();
-        self.errors.push(ConfigError { at, what, fix });
-        None
-    }
-
-    fn try_pool(
-        &mut self,
-        idle_connections: usize,
-        ca: Option<&Path>,
-        server_name: Option<String>,
-    ) -> Result<Arc<Upstream>, String> {
-        let timeouts = &self.config.timeouts;
-        let pem = match ca {
-            Some(path) => {
-                Some(std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?)
-            }
-            None => None,
-        };
-        let settings = Settings {
-            ca: pem,
-            server_name,
-            idle_connections,
-            connect: timeouts.connect,
-            response_head: timeouts.response_head,
-            stall: timeouts.body_idle,
-            idle: timeouts.idle,
-        };
-        let known = self.previous.iter().flat_map(|previous| &previous.upstreams);
-        if let Some(pool) = known.into_iter().find(|pool| pool.settings == settings) {
-            return Ok(Arc::clone(pool));
-        }
-        let tls = match (ca, &settings.ca) {
-            (Some(path), Some(pem)) => trust_only(path, pem)?,
-            _ => self.public_trust()?,
-        };
-        Upstream::new(settings, tls, self.surroundings.own.clone()).map(Arc::new)
-    }
-
-    fn public_trust(&mut self) -> Result<Arc<ClientConfig>, String> {
-        if let Some(known) = &self.public {
-            return Ok(Arc::clone(known));
-        }
-        let trust = trust_public()?;
-        self.public = Some(Arc::clone(&trust));
-        Ok(trust)
-    }
-
     fn routes(
         &mut self,
         keys: &Keys,
@@ -263,7 +178,7 @@ impl<'a> Builder<'a> {
         let mut routes = Vec::new();
         for (name, route) in &self.config.routes {
             let target = match &route.upstream {
-                Some(upstream) => upstreams.get(upstream).map(|(p, o)| (p, Some(o.clone()))),
+                Some(upstream) => upstreams.get(upstream).map(|(p, o)| (p, o.clone())),
                 None => direct.map(|pool| (pool, None)),
             };
             let files = self.files(name, route);

@@ -1,126 +1,105 @@
-//! Makes connections: name, TCP, loop check, TLS, all under one deadline.
+//! Makes connections: name, TCP, loop check, the proxy in between, TLS, all under one deadline.
 
 use std::future::Future;
-use std::io;
-use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use http::Uri;
-use hyper_util::client::legacy::connect::{Connected, Connection};
-use hyper_util::rt::TokioIo;
+use http::{HeaderValue, Uri};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
 
+use super::certificate;
+use super::dial::{OwnAddresses, dial};
 use super::error::{ConnectFailure, Phase};
-
-/// The proxy's own listening addresses, known once they are bound. A connection to one of them
-/// would be a loop.
-#[derive(Clone, Debug, Default)]
-pub struct OwnAddresses(Arc<OnceLock<Vec<SocketAddr>>>);
-
-impl OwnAddresses {
-    /// Told once, after binding.
-    pub fn set(&self, addresses: Vec<SocketAddr>) {
-        let _already_told = self.0.set(addresses);
-    }
-
-    /// Whether a connection that came about between these two addresses ends at ourselves.
-    fn include(&self, local: IpAddr, peer: SocketAddr) -> bool {
-        let (local, place) = (local.to_canonical(), peer.ip().to_canonical());
-        // A listener on every address is reached by any address of this machine. A connection to
-        // one's own address comes from that address, or else both are loopback.
-        let own_machine = local == place || place.is_loopback();
-        self.0.get().is_some_and(|own| {
-            own.iter().any(|own| {
-                own.port() == peer.port()
-                    && (own.ip().to_canonical() == place
-                        || own.ip().is_unspecified() && own_machine)
-            })
-        })
-    }
-}
+use super::settings::Place;
+use super::stream::{Refusal, Stream};
+use super::via;
 
 /// How connections are made.
 #[derive(Clone, Debug)]
 pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
-    /// The certificate's name, where it is not the URL's host.
+    /// Where to, where it is not the request's own host.
+    pub(super) place: Option<Place>,
+    /// Through which proxy, and what it wants to hear.
+    pub(super) via: Option<(Place, Option<HeaderValue>)>,
+    /// The certificate's name, where it is not the host that is dialled.
     pub(super) server_name: Option<ServerName<'static>>,
     pub(super) connect: Duration,
     /// A write that makes no progress for this long ends the connection.
     pub(super) stall: Duration,
     pub(super) own: OwnAddresses,
+    /// What connections note when they are refused late.
+    pub(super) refusal: Refusal,
 }
 
 impl Connector {
-    /// A connection to the scheme, host and port of `target`.
-    pub(super) async fn open(self, target: Uri) -> Result<Stream, ConnectFailure> {
+    /// Where a request for `uri` is sent.
+    pub(super) fn place(&self, uri: &Uri) -> Place {
+        if let Some(place) = &self.place {
+            return place.clone();
+        }
+        let host = uri.host().unwrap_or_default();
+        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+        let own = if is_https(uri) { 443 } else { 80 };
+        Place { host: host.to_owned(), port: uri.port_u16().unwrap_or(own) }
+    }
+
+    async fn open(self, uri: Uri) -> Result<Stream, ConnectFailure> {
         let limit = self.connect;
         let timeout =
             |_| ConnectFailure { phase: Phase::ConnectTimeout, reason: format!("{limit:?}") };
-        tokio::time::timeout(limit, self.steps(target)).await.map_err(timeout)?
+        tokio::time::timeout(limit, self.steps(uri)).await.map_err(timeout)?
     }
 
-    async fn steps(self, target: Uri) -> Result<Stream, ConnectFailure> {
-        let https = target.scheme_str() == Some("https");
-        let host = target.host().unwrap_or_default();
-        let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
-        let port = target.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let tcp = dial(host, port, &self.own).await?;
+    async fn steps(self, uri: Uri) -> Result<Stream, ConnectFailure> {
+        let place = self.place(&uri);
+        let tcp = match &self.via {
+            None => dial(&place.host, place.port, &self.own).await?,
+            Some((via, authorization)) => {
+                let dialled = dial(&via.host, via.port, &self.own).await;
+                let mut tcp = dialled.map_err(of_the_proxy)?;
+                via::tunnel(&mut tcp, &place, authorization.as_ref()).await?;
+                tcp
+            }
+        };
         let mut tcp = TimeoutWriter::new(tcp);
         tcp.set_timeout(Some(self.stall));
         let tcp = Box::pin(tcp);
-        if !https {
-            return Ok(Stream::Plain(TokioIo::new(tcp)));
+        if !is_https(&uri) {
+            return Ok(Stream::plain(tcp, self.refusal));
         }
-        let failed = |reason: String| ConnectFailure { phase: Phase::Tls, reason };
         let name = match self.server_name {
             Some(name) => name,
-            None => ServerName::try_from(host.to_owned())
-                .map_err(|_| failed(format!("{host} cannot be a certificate's name")))?,
+            None => ServerName::try_from(place.host.clone()).map_err(|_| ConnectFailure {
+                phase: Phase::Tls,
+                reason: format!("{} cannot be a certificate's name", place.host),
+            })?,
         };
         let tls = TlsConnector::from(self.tls).connect(name, tcp).await;
-        let tls = tls.map_err(|error| failed(error.to_string()))?;
-        Ok(Stream::Tls(TokioIo::new(Box::new(tls))))
+        let tls = tls.map_err(|error| certificate::failure(&error))?;
+        Ok(Stream::tls(Box::new(tls), self.refusal))
     }
 }
 
-/// A TCP connection to the first address that answers, unless it is ourselves.
-pub(crate) async fn dial(
-    host: &str,
-    port: u16,
-    own: &OwnAddresses,
-) -> Result<TcpStream, ConnectFailure> {
-    let unresolved =
-        |error: io::Error| ConnectFailure { phase: Phase::Resolve, reason: error.to_string() };
-    let failed =
-        |error: io::Error| ConnectFailure { phase: Phase::Connect, reason: error.to_string() };
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in tokio::net::lookup_host((host, port)).await.map_err(unresolved)? {
-        let stream = match TcpStream::connect(address).await {
-            Ok(stream) => stream,
-            Err(error) => {
-                last = error;
-                continue;
-            }
-        };
-        let local = stream.local_addr().map_err(failed)?;
-        // Not the address that was asked for: 0.0.0.0 is one that a connection never has.
-        let peer = stream.peer_addr().map_err(failed)?;
-        if own.include(local.ip(), peer) {
-            return Err(ConnectFailure { phase: Phase::Loop, reason: address.to_string() });
-        }
-        stream.set_nodelay(true).map_err(failed)?;
-        return Ok(stream);
-    }
-    Err(failed(last))
+/// A proxy that cannot be reached is not the upstream that cannot.
+fn of_the_proxy(failure: ConnectFailure) -> ConnectFailure {
+    let what = if failure.phase == Phase::Resolve {
+        "its name does not resolve"
+    } else if failure.phase == Phase::Connect {
+        "connecting to it failed"
+    } else {
+        return failure;
+    };
+    ConnectFailure { phase: Phase::Via(None), reason: format!("{what}: {}", failure.reason) }
+}
+
+fn is_https(uri: &Uri) -> bool {
+    uri.scheme_str() == Some("https")
 }
 
 impl tower_service::Service<Uri> for Connector {
@@ -132,79 +111,7 @@ impl tower_service::Service<Uri> for Connector {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, target: Uri) -> Self::Future {
-        Box::pin(self.clone().open(target))
-    }
-}
-
-type Tcp = Pin<Box<TimeoutWriter<TcpStream>>>;
-
-/// A connection, with TLS or without.
-pub(super) enum Stream {
-    Plain(TokioIo<Tcp>),
-    Tls(TokioIo<Box<TlsStream<Tcp>>>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        Connected::new()
-    }
-}
-
-impl hyper::rt::Read for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: hyper::rt::ReadBufCursor<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_read(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_read(cx, buf),
-        }
-    }
-}
-
-impl hyper::rt::Write for Stream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_write(cx, buf),
-            Self::Tls(io) => Pin::new(io).poll_write(cx, buf),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_flush(cx),
-            Self::Tls(io) => Pin::new(io).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_shutdown(cx),
-            Self::Tls(io) => Pin::new(io).poll_shutdown(cx),
-        }
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        match self {
-            Self::Plain(io) => io.is_write_vectored(),
-            Self::Tls(io) => io.is_write_vectored(),
-        }
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-            Self::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-        }
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        Box::pin(self.clone().open(uri))
     }
 }

@@ -2,11 +2,18 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
+
+use hyper_util::client::legacy;
+use rustls::AlertDescription;
+
+use super::certificate::{self, Fault};
+use crate::body::StreamError;
 
 /// A request that was dressed and signed but got no answer.
 #[derive(Clone, Debug)]
 pub struct ForwardError {
-    /// Where it was going: scheme, host and port.
+    /// Where it was going: scheme, host and port that were dialled, and the proxy in between.
     pub upstream: String,
     /// How far it came.
     pub phase: Phase,
@@ -21,13 +28,20 @@ pub enum Phase {
     Resolve,
     /// The TCP connection failed.
     Connect,
+    /// The proxy in between failed or refused, with this status where it answered. Nothing was
+    /// sent to the upstream.
+    Via(Option<u16>),
     /// Name, TCP and TLS together took too long. Nothing was sent.
     ConnectTimeout,
-    /// The handshake or the certificate failed.
+    /// The handshake failed.
     Tls,
+    /// The upstream's certificate was refused. Nothing was sent.
+    Certificate(Fault),
+    /// The upstream refused our certificate, or wants one. It looked at no request.
+    ClientCertificate,
     /// The connection ended before a response head.
     Exchange,
-    /// What came back is not HTTP.
+    /// What came back is not HTTP, or not an answer to what was asked.
     Protocol,
     /// No response head in time.
     ResponseTimeout,
@@ -47,8 +61,14 @@ impl fmt::Display for ForwardError {
         match self.phase {
             Phase::Resolve => write!(f, "the name in {upstream} does not resolve: {reason}"),
             Phase::Connect => write!(f, "connecting to {upstream} failed: {reason}"),
+            Phase::Via(_) => write!(f, "the proxy on the way failed {upstream}: {reason}"),
             Phase::ConnectTimeout => write!(f, "connecting to {upstream} took more than {reason}"),
-            Phase::Tls => write!(f, "TLS with {upstream} failed: {reason}"),
+            Phase::Tls | Phase::Certificate(_) => {
+                write!(f, "TLS with {upstream} failed: {reason}")
+            }
+            Phase::ClientCertificate => {
+                write!(f, "{upstream} does not accept this proxy's certificate: {reason}")
+            }
             Phase::Exchange => write!(f, "{upstream} ended the connection: {reason}"),
             Phase::Protocol => write!(f, "{upstream} answered with something else: {reason}"),
             Phase::ResponseTimeout => {
@@ -86,8 +106,50 @@ impl fmt::Display for ConnectFailure {
 
 impl Error for ConnectFailure {}
 
+/// What the HTTP client's error means; `refusal` is what the upstream last said of TLS.
+pub(super) fn explain(error: &legacy::Error, refusal: Option<AlertDescription>) -> (Phase, String) {
+    if let Some(failure) = cause::<ConnectFailure>(error) {
+        return (failure.phase, failure.reason.clone());
+    }
+    if let Some(stream) = cause::<StreamError>(error) {
+        return match stream {
+            StreamError::Idle(limit) => (Phase::RequestStalled, format!("{limit:?}")),
+            StreamError::Broken(reason) => (Phase::RequestBroken, reason.clone()),
+            StreamError::Answered => (Phase::Exchange, stream.to_string()),
+        };
+    }
+    if let Some(alert) = refusal {
+        return certificate::alerted(alert);
+    }
+    let reason = error.source().map_or_else(|| error.to_string(), root);
+    let parse = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
+    let late = cause::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::TimedOut);
+    let phase = match (parse || is_violation(&reason), late) {
+        (true, _) => Phase::Protocol,
+        (false, true) => Phase::Stalled,
+        (false, false) if is_unsent(error) => Phase::Connect,
+        (false, false) => Phase::Exchange,
+    };
+    (phase, reason)
+}
+
+/// Whether the connection ended before the request was given to it: while it was being made, or
+/// with the request still in its queue, from where it came back.
+fn is_unsent(error: &legacy::Error) -> bool {
+    let came_back = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled);
+    came_back || error.connect_info().is_none()
+}
+
+/// Whether these are the HTTP/2 library's words for frames that it could not accept, as against
+/// a reset that it was sent.
+fn is_violation(reason: &str) -> bool {
+    ["connection error detected", "stream error detected"]
+        .iter()
+        .any(|words| reason.starts_with(words))
+}
+
 /// The first error of type `E` in a chain of sources.
-pub(super) fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
+fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a E> {
     let mut next = Some(error);
     while let Some(error) = next {
         if let Some(found) = error.downcast_ref::<E>() {
@@ -99,7 +161,7 @@ pub(super) fn cause<'a, E: Error + 'static>(error: &'a (dyn Error + 'static)) ->
 }
 
 /// The innermost error's words.
-pub(super) fn root(error: &(dyn Error + 'static)) -> String {
+fn root(error: &(dyn Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;

@@ -1,76 +1,78 @@
-//! Where requests go: one pooled HTTP/1.1 client for each distinct set of connection settings.
+//! Where requests go: HTTP/2 or HTTP/1.1, whichever the upstream chooses, over a pool of
+//! connections for each distinct set of connection settings.
 //!
-//! Nothing is ever repeated. The client's own retry covers only a request of which not one byte
-//! was written, on a connection that had died in the pool; a signed request is otherwise not
-//! ours to send twice.
+//! **What is dialled is the upstream's, what is named is the request's.** The authority of a
+//! request's URI is its `Host`, which is what HTTP/2 sends as `:authority` and what schemes sign;
+//! an upstream with a `url` dials that, whatever the URI says. So the pool has a place for each
+//! host that is named. The `Host` field stays beside an equal `:authority`, as RFC 9113 (section
+//! 8.3.1) lets whoever translates: the client does not say which version it is going to speak.
+//!
+//! **Nothing is ever repeated** once any of it could have been processed. The client's own retry
+//! covers a request that never left the queue of a pooled connection which had closed meanwhile:
+//! hyper hands such a request back whole, over HTTP/1.1 and HTTP/2 alike, and only such. One that
+//! was given to the HTTP/2 library is never handed back, not even when the upstream says that it
+//! did not process it (`REFUSED_STREAM`, or a GOAWAY below its stream): that could be sent again
+//! by the letter of RFC 9113, section 8.7, but is left to the program, with the upstream's words.
+//! The first request on a new connection is never retried, and an upgrade's connection is always
+//! new.
+//!
+//! **Nothing waits for ever.** Connecting has a deadline, the response head has one that counts
+//! from the end of the upload, and an upload that the upstream does not take has one of its own:
+//! an HTTP/2 stream without window does not stop the connection, so no write shows it. When the
+//! answer has begun already, the stream cannot be ended alone, for the client library waits for
+//! its window and listens to nobody. The whole connection is ended then, and what else is under
+//! way on it with it.
+//!
+//! Before the first connection has shown that the upstream speaks HTTP/2, every request opens one;
+//! all but one of them are closed again as soon as that is known.
 
+mod certificate;
 mod connector;
+mod dial;
 mod error;
+mod settings;
+mod stream;
 mod trust;
+mod via;
 
-use std::error::Error as _;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use connector::OwnAddresses;
-pub(crate) use connector::dial;
+pub use certificate::Fault;
+pub use dial::OwnAddresses;
+pub(crate) use dial::dial;
 pub use error::{ForwardError, Phase};
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{Request, Response, Uri};
+use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::{Builder, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Settings, Via};
 use tokio::sync::oneshot;
-pub(crate) use trust::{only as trust_only, public as trust_public};
+pub(crate) use trust::{Identity, config as tls, only as trust_only, public as trust_public};
+pub(crate) use via::authorization;
 
 use self::connector::Connector;
-use self::error::{ConnectFailure, cause, root};
-use crate::body::{StreamError, Upload};
-
-/// Scheme, host and port of an upstream, with the path its targets begin with.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Origin {
-    /// `https` or `http`.
-    pub scheme: Scheme,
-    /// Host, and port where it is not the scheme's own.
-    pub authority: Authority,
-    /// Put before every path; no slash at its end.
-    pub base_path: String,
-}
-
-/// What makes one upstream's connections different from another's. Two with equal settings may
-/// share connections; a reload keeps the pools of those that did not change.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Settings {
-    /// The PEM text of the authorities to trust; none for the public ones.
-    pub ca: Option<Vec<u8>>,
-    /// The certificate's name, where it is not the URL's host.
-    pub server_name: Option<String>,
-    /// How many unused connections are kept for each host.
-    pub idle_connections: usize,
-    /// Name, TCP and TLS together.
-    pub connect: Duration,
-    /// From the last byte of the request to the response head.
-    pub response_head: Duration,
-    /// A write without progress.
-    pub stall: Duration,
-    /// An unused connection is closed after this.
-    pub idle: Duration,
-}
+use self::stream::{Line, Refusal};
+use crate::body::{Progress, Upload};
 
 /// A pool of connections.
 #[derive(Debug)]
 pub struct Upstream {
     /// What it was made from.
     pub settings: Settings,
+    connector: Connector,
     client: Client<Connector, Upload>,
+    /// For what only HTTP/1.1 can do. It keeps no connections.
+    upgrading: Client<Connector, Upload>,
 }
 
 impl Upstream {
     /// A pool without connections yet.
+    ///
+    /// `authorization` is what the proxy of `settings.via` wants to hear.
     ///
     /// # Errors
     ///
@@ -78,20 +80,26 @@ impl Upstream {
     pub fn new(
         settings: Settings,
         tls: Arc<ClientConfig>,
+        authorization: Option<HeaderValue>,
         own: OwnAddresses,
     ) -> Result<Self, String> {
         let server_name = settings.server_name.clone().map(ServerName::try_from).transpose();
         let server_name = server_name.map_err(|_| "cannot be a certificate's name".to_owned())?;
-        let connector =
-            Connector { tls, server_name, connect: settings.connect, stall: settings.stall, own };
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(settings.idle)
-            .pool_max_idle_per_host(settings.idle_connections)
-            .http1_max_buf_size(BUFFER)
-            .set_host(false)
-            .build(connector);
-        Ok(Self { settings, client })
+        let via = settings.via.as_ref().map(|via| (via.place.clone(), authorization));
+        let connector = Connector {
+            tls,
+            place: settings.dial.clone(),
+            via,
+            server_name,
+            connect: settings.connect,
+            stall: settings.stall,
+            own,
+            refusal: Refusal::default(),
+        };
+        let client = builder(&settings).build(connector.clone());
+        let http_1_1 = Connector { tls: trust::only_http_1_1(&connector.tls), ..connector.clone() };
+        let upgrading = builder(&settings).pool_max_idle_per_host(0).build(http_1_1);
+        Ok(Self { settings, connector, client, upgrading })
     }
 
     /// Sends a request and waits for the response head.
@@ -100,13 +108,50 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// By phase; after [`Phase::ConnectTimeout`] and before, nothing was sent.
+    /// By phase; after [`Phase::ConnectTimeout`] and before, nothing was sent. An answer that
+    /// switches protocols, which nobody asked for, is [`Phase::Protocol`].
     pub async fn send(
         &self,
         request: Request<Upload>,
         uploaded: Option<oneshot::Receiver<()>>,
     ) -> Result<Response<Incoming>, ForwardError> {
-        let upstream = place(request.uri());
+        let upstream = self.describe(request.uri());
+        let progress = request.body().progress();
+        let mut answer = self.exchange(&self.client, request, uploaded).await?;
+        if answer.status().as_u16() == SWITCHING_PROTOCOLS {
+            let reason = "it switches protocols, which it was not asked to".to_owned();
+            return Err(ForwardError { upstream, phase: Phase::Protocol, reason });
+        }
+        let line = answer.extensions_mut().remove::<Line>().filter(Line::is_h2);
+        if let (Some(line), Some(progress)) = (line, progress.filter(|p| !p.is_over())) {
+            tokio::spawn(watch(progress, line, self.settings.stall));
+        }
+        Ok(answer)
+    }
+
+    /// Sends the handshake of an upgrade, on a connection of its own that speaks HTTP/1.1, and
+    /// waits for the response head. After 101, `hyper::upgrade::on` has the connection.
+    ///
+    /// # Errors
+    ///
+    /// By phase, as in [`Self::send`].
+    pub async fn send_upgrade(
+        &self,
+        request: Request<Upload>,
+    ) -> Result<Response<Incoming>, ForwardError> {
+        let mut answer = self.exchange(&self.upgrading, request, None).await?;
+        answer.extensions_mut().remove::<Line>();
+        Ok(answer)
+    }
+
+    async fn exchange(
+        &self,
+        client: &Client<Connector, Upload>,
+        request: Request<Upload>,
+        uploaded: Option<oneshot::Receiver<()>>,
+    ) -> Result<Response<Incoming>, ForwardError> {
+        let upstream = self.describe(request.uri());
+        let progress = request.body().progress();
         let limit = self.settings.response_head;
         let late = async {
             if let Some(uploaded) = uploaded {
@@ -115,73 +160,110 @@ impl Upstream {
             }
             tokio::time::sleep(limit).await;
         };
+        // Before the connection is there, nothing can be taken.
+        let patience = self.settings.stall.max(self.settings.connect);
+        let stuck = async {
+            match &progress {
+                Some(progress) => progress.stuck(patience).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
-            answer = self.client.request(request) => {
-                answer.map_err(|error| explain(&error, upstream))
+            answer = client.request(request) => {
+                let refusal = &self.connector.refusal;
+                match answer {
+                    Ok(answer) => {
+                        refusal.forget();
+                        Ok(answer)
+                    }
+                    Err(error) => {
+                        let (phase, reason) = error::explain(&error, refusal.get());
+                        Err(ForwardError { upstream, phase, reason })
+                    }
+                }
             }
             () = late => {
                 let reason = format!("{limit:?}");
                 Err(ForwardError { upstream, phase: Phase::ResponseTimeout, reason })
             }
+            () = stuck => {
+                let reason = format!("nothing for {patience:?}");
+                Err(ForwardError { upstream, phase: Phase::Stalled, reason })
+            }
+        }
+    }
+
+    /// What is dialled, for messages.
+    fn describe(&self, uri: &Uri) -> String {
+        let place = self.connector.place(uri).url(uri.scheme_str().unwrap_or("http"));
+        match &self.settings.via {
+            None => place,
+            Some(via) => format!("{place} through {}", via.place.url("http")),
         }
     }
 }
 
-impl Upstream {
-    /// Sends a WebSocket handshake and waits for the answer's head.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::send`].
-    pub async fn send_upgrade(
-        &self,
-        request: Request<Upload>,
-    ) -> Result<Response<Incoming>, ForwardError> {
-        self.send(request, None).await
+/// Ends the connection of an upload that is neither taken nor refused.
+async fn watch(progress: Progress, line: Line, stall: Duration) {
+    tokio::select! {
+        () = progress.ended() => {}
+        () = progress.stuck(stall) => line.end(),
     }
+}
+
+/// How both clients are built.
+///
+/// Windows are fixed: one client that does not read its answer must not stop the others on the
+/// same connection, so a connection's window is that of many streams, and what a connection may
+/// hold in memory is bounded by it.
+fn builder(settings: &Settings) -> Builder {
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(settings.idle)
+        .pool_max_idle_per_host(settings.idle_connections)
+        .set_host(false)
+        .http1_max_buf_size(BUFFER)
+        .http2_initial_stream_window_size(STREAM_WINDOW)
+        .http2_initial_connection_window_size(STREAM_WINDOW * UNREAD_STREAMS)
+        .http2_max_header_list_size(HEADER_LIST)
+        .http2_max_send_buf_size(SEND_BUFFER)
+        .http2_max_concurrent_reset_streams(RESET_STREAMS)
+        .http2_keep_alive_interval(PING)
+        .http2_keep_alive_timeout(PONG)
+        .http2_keep_alive_while_idle(false);
+    builder
 }
 
 /// What a connection may buffer, a response head included.
 const BUFFER: usize = 64 * 1024;
+/// The same for HTTP/2, where it is counted unpacked.
+const HEADER_LIST: u32 = 64 * 1024;
+/// What may be on its way to one client that does not read, in bytes.
+const STREAM_WINDOW: u32 = 512 * 1024;
+/// So many clients may not read before the others on their connection wait.
+const UNREAD_STREAMS: u32 = 32;
+/// What an upload may be ahead of the network, in bytes.
+const SEND_BUFFER: usize = 256 * 1024;
+/// Cancelled requests whose last frames are still expected.
+const RESET_STREAMS: usize = 64;
+/// A connection in use that is silent for this long is asked whether it lives…
+const PING: Duration = Duration::from_secs(20);
+/// …and has this long to say so.
+const PONG: Duration = Duration::from_secs(10);
+const SWITCHING_PROTOCOLS: u16 = 101;
 
-/// The absolute URI of a target at an origin. The target is kept to the byte.
+/// The absolute URI of a target: what is sent as `Host` is its authority. The target is kept to
+/// the byte.
 ///
 /// # Errors
 ///
-/// When the two do not make a URI, which their types already rule out.
-pub fn join(origin: &Origin, target: &PathAndQuery) -> Result<Uri, http::uri::InvalidUriParts> {
+/// When the parts do not make a URI.
+pub fn join(scheme: &Scheme, host: &str, target: &PathAndQuery) -> Result<Uri, http::Error> {
     let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(origin.scheme.clone());
-    parts.authority = Some(origin.authority.clone());
+    parts.scheme = Some(scheme.clone());
+    parts.authority = Some(host.parse::<Authority>()?);
     parts.path_and_query = Some(target.clone());
-    Uri::from_parts(parts)
-}
-
-/// Scheme, host and port, for messages.
-fn place(uri: &Uri) -> String {
-    let scheme = uri.scheme_str().unwrap_or("http");
-    format!("{scheme}://{}", uri.authority().map_or("", Authority::as_str))
-}
-
-fn explain(error: &hyper_util::client::legacy::Error, upstream: String) -> ForwardError {
-    if let Some(failure) = cause::<ConnectFailure>(error) {
-        let ConnectFailure { phase, reason } = failure;
-        return ForwardError { upstream, phase: *phase, reason: reason.clone() };
-    }
-    if let Some(stream) = cause::<StreamError>(error) {
-        let (phase, reason) = match stream {
-            StreamError::Idle(limit) => (Phase::RequestStalled, format!("{limit:?}")),
-            StreamError::Broken(reason) => (Phase::RequestBroken, reason.clone()),
-            StreamError::Answered => (Phase::Exchange, stream.to_string()),
-        };
-        return ForwardError { upstream, phase, reason };
-    }
-    let parse = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
-    let late = cause::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::TimedOut);
-    let phase = match (parse, late) {
-        (true, _) => Phase::Protocol,
-        (false, true) => Phase::Stalled,
-        (false, false) => Phase::Exchange,
-    };
-    ForwardError { upstream, phase, reason: error.source().map_or_else(|| error.to_string(), root) }
+    Ok(Uri::from_parts(parts)?)
 }

@@ -1,54 +1,113 @@
-//! Whom to believe: TLS client settings from a CA file, the system's roots, or bundled ones.
+//! Whom to believe, and who to be: TLS client settings from a CA file, the system's roots or
+//! bundled ones, and the certificate that is shown to those who ask for one.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::pki_types::CertificateDer;
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
+
+use super::certificate::Named;
+use crate::secret::Secret;
 
 use crate::tls::provider;
 
-/// Trust in the certificates of a PEM file, in place of all others.
+/// The certificates of a PEM file, in place of all others.
 ///
 /// # Errors
 ///
 /// A sentence that begins with the file's name.
-pub(crate) fn only(path: &Path, pem: &[u8]) -> Result<Arc<ClientConfig>, String> {
+pub(crate) fn only(path: &Path, pem: &[u8]) -> Result<Arc<RootCertStore>, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(pem) {
-        let added = certificate.map_err(|error| error.to_string());
-        let added = added.and_then(|c| roots.add(c).map_err(|error| error.to_string()));
+    for certificate in certificates(path, pem)? {
+        let added = roots.add(certificate);
         added.map_err(|error| format!("{} holds a bad certificate: {error}", path.display()))?;
     }
-    if roots.is_empty() {
-        return Err(format!("{} holds no CERTIFICATE block in PEM", path.display()));
-    }
-    config(roots)
+    Ok(Arc::new(roots))
 }
 
-/// Trust in the system's roots, or in the bundled Mozilla roots where the system has none, as in
-/// an empty container image.
-///
-/// # Errors
-///
-/// What the TLS library says.
-pub(crate) fn public() -> Result<Arc<ClientConfig>, String> {
+/// The system's roots, or the bundled Mozilla roots where the system has none, as in an empty
+/// container image.
+pub(crate) fn public() -> Arc<RootCertStore> {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    config(roots)
+    Arc::new(roots)
 }
 
-fn config(roots: RootCertStore) -> Result<Arc<ClientConfig>, String> {
+/// A certificate to show, with its key.
+#[derive(Debug)]
+pub(crate) struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Reads a chain in PEM, and a key in PEM: PKCS#8, SEC 1 or PKCS#1, not encrypted.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that begins with the key's or the file's name; nothing of the key.
+    pub(crate) fn read(path: &Path, pem: &[u8], key: &Secret) -> Result<Self, String> {
+        let chain = certificates(path, pem)?;
+        let key = PrivateKeyDer::from_pem_slice(key.expose()).map_err(
+            |_| "client_key holds no private key in PEM: PKCS#8, SEC 1 or PKCS#1, not encrypted",
+        )?;
+        Ok(Self { chain, key })
+    }
+}
+
+fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+    let read =
+        read.map_err(|error| format!("{} holds a bad certificate: {error}", path.display()))?;
+    if read.is_empty() {
+        return Err(format!("{} holds no CERTIFICATE block in PEM", path.display()));
+    }
+    Ok(read)
+}
+
+/// Settings that believe `roots` and offer HTTP/2 and HTTP/1.1.
+///
+/// # Errors
+///
+/// When the identity's key is not its certificate's, or what the TLS library says.
+pub(crate) fn config(
+    roots: Arc<RootCertStore>,
+    identity: Option<Identity>,
+) -> Result<Arc<ClientConfig>, String> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider());
+    let verifier = verifier.build().map_err(|error| error.to_string())?;
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    // The pipeline speaks HTTP/1.1; saying so keeps an upstream from choosing otherwise.
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        .map_err(|error| error.to_string())?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Named(verifier)));
+    let mut config = match identity {
+        None => builder.with_no_client_auth(),
+        Some(Identity { chain, key }) => {
+            builder.with_client_auth_cert(chain, key).map_err(|error| {
+                if error == InconsistentKeys::KeyMismatch.into() {
+                    return "client_key is not the key of client_cert".to_owned();
+                }
+                format!("client_cert and client_key cannot be used: {error}")
+            })?
+        }
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), HTTP_1_1.to_vec()];
     Ok(Arc::new(config))
 }
+
+/// The same settings for what only HTTP/1.1 can do.
+pub(super) fn only_http_1_1(config: &ClientConfig) -> Arc<ClientConfig> {
+    let mut config = config.clone();
+    config.alpn_protocols = vec![HTTP_1_1.to_vec()];
+    Arc::new(config)
+}
+
+const HTTP_1_1: &[u8] = b"http/1.1";

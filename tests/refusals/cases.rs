@@ -45,6 +45,8 @@ impl Scene {
                 &stage.origin.url(),
                 &[("loopring", "loopring.test", "keys = { eddsa = \"loopring\" }")],
             ),
+            route("proxied", "", "https://x.test"),
+            format!("via = \"http://127.0.0.2:{port}\"\n"),
         ];
         stage.proxy.home().write("keys/expired.jwt", EXPIRED);
         stage.proxy.home().write("keys/renewed.jwt", GOOD);
@@ -153,6 +155,7 @@ pub(super) const PROVOKED: &[Case] = &[
         scene.get("http://loopring.test/x?a=1&a=2")
     }),
     case("upstream_unreachable", 502, Some("closed"), |scene| scene.get("http://closed.test/x")),
+    case("upstream_proxy", 502, Some("proxied"), |scene| scene.get("http://proxied.test/x")),
     case("upstream_tls", 502, Some("strange"), |scene| scene.get("http://strange.test/x")),
     case("upstream_closed", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/drop"))),
     case("upstream_protocol", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/garbage"))),

@@ -5,6 +5,8 @@ pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod dialect;
+pub(crate) mod forwarder;
+pub(crate) mod h2_origin;
 pub(crate) mod home;
 pub(crate) mod origin;
 pub(crate) mod process;

@@ -69,6 +69,21 @@ impl Resolver<'_> {
             let fix = "write gateway = \"127.0.0.1:8081\" below [listen], or give the route a host";
             self.report.add(written.at, what, fix);
         }
+        self.check_hostless(name, written);
+    }
+
+    /// A route without a host goes to its upstream's, so that must have one.
+    fn check_hostless(&self, name: &str, written: &file::Route) {
+        let Some(Written { value, at }) = written.upstream.get() else { return };
+        let upstream = self.file.upstreams.get(value);
+        if upstream.is_some_and(|upstream| upstream.url.is_absent()) {
+            let what = format!(
+                "[routes.{name}] has no host and [upstreams.{value}] no url, so its requests would \
+                 go nowhere"
+            );
+            let fix = format!("write host in [routes.{name}], or url in [upstreams.{value}]");
+            self.report.add(*at, what, fix);
+        }
     }
 
     fn check_methods(&self, written: &file::Route) {

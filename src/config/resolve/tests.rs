@@ -69,6 +69,7 @@ fn the_examples_in_the_example_resolve() {
     assert_eq!(intercept.ca_key, "intercept_ca");
     let ca = config.upstreams["staging"].ca.as_deref();
     assert_eq!(ca, Some(Path::new("/etc/countersign/staging-ca.pem")));
+    assert!(config.upstreams["office"].url.is_none() && config.upstreams["office"].via.is_some());
 }
 
 #[test]
@@ -122,10 +123,17 @@ fn access_is_what_is_written() {
 fn upstreams_and_hosts_are_what_is_written() {
     let config = good("upstreams.toml");
     let tls = &config.upstreams["tls"];
-    assert_eq!(tls.url.to_string(), "https://10.0.0.7:8443");
+    let url = tls.url.as_ref().map(ToString::to_string);
+    assert_eq!(url.as_deref(), Some("https://10.0.0.7:8443"));
     assert_eq!(tls.server_name.as_deref(), Some("api.example.com"));
     assert_eq!(tls.ca.as_deref(), Some(Path::new("ca.pem")));
     assert_eq!((tls.idle_connections, config.upstreams["plain"].idle_connections), (0, 32));
+    let direct = &config.upstreams["direct"];
+    let via = direct.via.as_ref().map(ToString::to_string);
+    assert_eq!((&direct.url, via.as_deref()), (&None, Some("http://proxy.internal:3128")));
+    assert_eq!(direct.via_credentials.as_deref(), Some("proxy_password"));
+    let client = direct.client.as_ref().expect("a certificate");
+    assert_eq!((client.cert.as_path(), client.key.as_str()), (Path::new("client.pem"), "key"));
     let host = config.routes["wildcard"].host.as_ref().expect("a host");
     assert!(host.is_wildcard() && host.matches("api.example.com", None));
     assert_eq!(config.routes["hostless"].host, None);

@@ -1,10 +1,10 @@
-//! Where requests leave to.
+//! Where requests leave to, through what, whom they believe and who they are.
 
 use std::collections::BTreeMap;
 
 use super::{IDLE_CONNECTIONS, Resolver, or, whole};
 use crate::config::file::{self, Field, Written};
-use crate::config::{Location, Upstream, UpstreamUrl};
+use crate::config::{Client, Location, Upstream, UpstreamUrl};
 
 impl Resolver<'_> {
     pub(super) fn upstreams(&self) -> BTreeMap<String, Upstream> {
@@ -15,35 +15,53 @@ impl Resolver<'_> {
     }
 
     fn upstream(&self, written: &file::Upstream) -> Option<Upstream> {
-        let Written { value: url, at } = written.url.get()?;
-        if url.https {
-            self.refuse_plaintext_on_tls(&written.allow_plaintext);
-        } else {
-            self.check_plaintext(url, *at, &written.allow_plaintext);
-            self.refuse_without_tls("ca", &written.ca);
-            self.refuse_without_tls("server_name", &written.server_name);
+        // An unreadable url is reported, and what depends on it needs not be.
+        if matches!(written.url, Field::Unreadable) {
+            return None;
         }
+        match written.url.get() {
+            Some(Written { value: url, at }) if !url.https => {
+                self.check_plaintext(url, *at, written);
+                self.refuse_without_tls("ca", &written.ca);
+                self.refuse_without_tls("server_name", &written.server_name);
+                self.refuse_without_tls("client_cert", &written.client_cert);
+                self.refuse_without_tls("client_key", &written.client_key);
+            }
+            url => self.refuse_plaintext_on_tls(url.is_some(), &written.allow_plaintext),
+        }
+        self.check_credentials(written);
         Some(Upstream {
-            url: url.clone(),
+            url: written.url.value().cloned(),
+            via: written.via.value().cloned(),
+            via_credentials: written.via_credentials.value().cloned(),
             server_name: written.server_name.value().cloned(),
             ca: written.ca.value().map(|ca| self.directory.join(ca)),
+            client: self.client(written),
             idle_connections: whole(or(&written.idle_connections, IDLE_CONNECTIONS)),
             at: written.at,
         })
     }
 
-    fn check_plaintext(&self, url: &UpstreamUrl, at: Location, allowed: &Field<bool>) {
+    /// Plain HTTP stays on this machine, or is allowed in so many words.
+    fn check_plaintext(&self, url: &UpstreamUrl, at: Location, written: &file::Upstream) {
+        let allowed = &written.allow_plaintext;
         let refused = allowed.is_absent() || allowed.value() == Some(&false);
-        if refused && !url.is_loopback() {
+        // What goes through a proxy ends at the proxy's loopback, not at this machine's.
+        let proxied = written.via.value().is_some_and(|via| !via.is_loopback());
+        if refused && (proxied || !url.is_loopback()) {
             let what = "url is plain http to another machine: signed requests could be read there";
             let fix = "write https://, or allow_plaintext = true below it";
             self.report.add(at, what, fix);
         }
     }
 
-    fn refuse_plaintext_on_tls(&self, allowed: &Field<bool>) {
+    fn refuse_plaintext_on_tls(&self, has_url: bool, allowed: &Field<bool>) {
         if let Some(Written { value: true, at }) = allowed.get() {
-            let what = "allow_plaintext is true, and url is https";
+            let what = if has_url {
+                "allow_plaintext is true, and url is https"
+            } else {
+                "allow_plaintext is true, and without a url requests leave over https"
+            };
             self.report.add(*at, what, "remove allow_plaintext, or write http:// in url");
         }
     }
@@ -52,6 +70,44 @@ impl Resolver<'_> {
         if let Some(Written { at, .. }) = field.get() {
             let what = format!("{key} is about certificates, and url is plain http");
             self.report.add(*at, what, format!("remove {key}, or write https:// in url"));
+        }
+    }
+
+    fn check_credentials(&self, written: &file::Upstream) {
+        let Some(credentials) = written.via_credentials.get() else { return };
+        self.check_reference("via_credentials", credentials, "secrets", &self.file.secrets);
+        if written.via.is_absent() {
+            let fix = "write via = \"http://proxy.internal:3128\", or remove via_credentials";
+            self.report.add(
+                credentials.at,
+                "via_credentials is for a proxy, and there is no via",
+                fix,
+            );
+        }
+    }
+
+    /// A certificate and a key, or neither.
+    fn client(&self, written: &file::Upstream) -> Option<Client> {
+        let (cert, key) = (&written.client_cert, &written.client_key);
+        if let Some(key) = key.get() {
+            self.check_reference("client_key", key, "secrets", &self.file.secrets);
+        }
+        match (cert.get(), key.get()) {
+            (Some(cert), Some(key)) => {
+                let cert = self.directory.join(&cert.value);
+                Some(Client { cert, key: key.value.clone() })
+            }
+            (Some(cert), None) if key.is_absent() => {
+                let fix = "write client_key = \"…\", a [secrets] entry with its private key in PEM";
+                self.report.add(cert.at, "client_cert has no client_key", fix);
+                None
+            }
+            (None, Some(key)) if cert.is_absent() => {
+                let fix = "write client_cert = \"client.pem\", the file with its certificate";
+                self.report.add(key.at, "client_key has no client_cert", fix);
+                None
+            }
+            _ => None,
         }
     }
 }

@@ -40,9 +40,14 @@ impl Origin {
     /// Speaks TLS, with a certificate for these names from an authority of its own.
     pub(crate) fn start_tls(names: &[&str], handler: Handler) -> Self {
         let authority = Authority::new();
+        Self::start_tls_with(authority.server(names), &authority.pem(), handler)
+    }
+
+    /// Speaks TLS in a way of its own; what is in `trusted` is for those who are to trust it.
+    pub(crate) fn start_tls_with(tls: Arc<ServerConfig>, trusted: &str, handler: Handler) -> Self {
         let mut file = NamedTempFile::new().expect("a file can be made");
-        file.write_all(authority.pem().as_bytes()).expect("the file can be written");
-        Self::listen(handler, Some(authority.server(names)), Some(file))
+        file.write_all(trusted.as_bytes()).expect("the file can be written");
+        Self::listen(handler, Some(tls), Some(file))
     }
 
     fn listen(

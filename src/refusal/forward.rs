@@ -1,0 +1,121 @@
+//! A request that got no answer from its upstream, as a refusal: which code, and what to do about
+//! what was found.
+
+use super::{Code, Refusal};
+use crate::upstream::{Fault, ForwardError, Phase};
+
+impl From<ForwardError> for Refusal {
+    fn from(error: ForwardError) -> Self {
+        let refusal = Self::new(code(error.phase), error.to_string());
+        match remedy(error.phase) {
+            Some(remedy) => refusal.remedy(remedy),
+            None => refusal,
+        }
+    }
+}
+
+fn code(phase: Phase) -> Code {
+    match phase {
+        Phase::Resolve | Phase::Connect => Code::UpstreamUnreachable,
+        Phase::Via(_) => Code::UpstreamProxy,
+        Phase::Tls | Phase::Certificate(_) | Phase::ClientCertificate => Code::UpstreamTls,
+        Phase::Exchange => Code::UpstreamClosed,
+        Phase::Protocol => Code::UpstreamProtocol,
+        Phase::ConnectTimeout | Phase::ResponseTimeout | Phase::Stalled => Code::UpstreamTimeout,
+        Phase::RequestStalled => Code::BodyTooSlow,
+        Phase::RequestBroken => Code::BodyIncomplete,
+        Phase::Loop => Code::Loop,
+    }
+}
+
+/// What fits better than the code's own advice.
+fn remedy(phase: Phase) -> Option<&'static str> {
+    match phase {
+        // Nothing was sent, so the code's own warning would be wrong.
+        Phase::ConnectTimeout => {
+            Some("Nothing was sent. Check the network, or raise timeouts.connect.")
+        }
+        Phase::Certificate(fault) => Some(mend(fault)),
+        Phase::ClientCertificate => Some(
+            "Nothing was carried out. Set client_cert and client_key in [upstreams.NAME] to a certificate that the upstream accepts.",
+        ),
+        Phase::Via(Some(407)) => Some(
+            "Nothing was sent. The proxy wants other credentials: set via_credentials in [upstreams.NAME], or correct the secret it names.",
+        ),
+        Phase::Via(Some(403 | 405)) => Some(
+            "Nothing was sent. The proxy does not let connections through to this host and port: ask those who run it.",
+        ),
+        Phase::Via(Some(500..)) => Some(
+            "Nothing was sent. The proxy could not reach the upstream: check the host's name and port, or ask those who run the proxy.",
+        ),
+        Phase::Tls
+        | Phase::Via(_)
+        | Phase::Resolve
+        | Phase::Connect
+        | Phase::Exchange
+        | Phase::Protocol
+        | Phase::ResponseTimeout
+        | Phase::Stalled
+        | Phase::RequestStalled
+        | Phase::RequestBroken
+        | Phase::Loop => None,
+    }
+}
+
+fn mend(fault: Fault) -> &'static str {
+    match fault {
+        Fault::Expired => {
+            "Nothing was sent. Have those who run the upstream renew its certificate, and see that this machine's clock is right."
+        }
+        Fault::NotYetValid => {
+            "Nothing was sent. See that this machine's clock is right: the upstream's certificate lies ahead of it."
+        }
+        Fault::WrongName => {
+            "Nothing was sent. Check the host; if this is the right server, write one of the names it has as server_name in [upstreams.NAME]."
+        }
+        Fault::SelfSigned => {
+            "Nothing was sent. If this is the right server, get its certificate from those who run it and name the file with ca in [upstreams.NAME]."
+        }
+        Fault::Untrusted => {
+            "Nothing was sent. If this is the right server, name a file with its authority's certificate with ca in [upstreams.NAME]; a company's proxy that opens TLS has an authority of its own."
+        }
+        Fault::Revoked => {
+            "Nothing was sent. Ask those who run the upstream: its certificate must be replaced."
+        }
+        Fault::Unfit => {
+            "Nothing was sent. Have those who run the upstream replace its certificate: it is not one for a server."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remedy_fits_what_was_found() {
+        let table = [
+            (Phase::Certificate(Fault::Untrusted), "upstream_tls", "ca in [upstreams.NAME]"),
+            (Phase::Certificate(Fault::SelfSigned), "upstream_tls", "ca in [upstreams.NAME]"),
+            (Phase::Certificate(Fault::WrongName), "upstream_tls", "server_name"),
+            (Phase::Certificate(Fault::Expired), "upstream_tls", "renew"),
+            (Phase::Certificate(Fault::NotYetValid), "upstream_tls", "clock"),
+            (Phase::Certificate(Fault::Revoked), "upstream_tls", "replaced"),
+            (Phase::Certificate(Fault::Unfit), "upstream_tls", "replace"),
+            (Phase::ClientCertificate, "upstream_tls", "client_cert"),
+            (Phase::Via(Some(407)), "upstream_proxy", "via_credentials"),
+            (Phase::Via(Some(403)), "upstream_proxy", "does not let"),
+            (Phase::Via(Some(502)), "upstream_proxy", "could not reach"),
+            (Phase::Via(None), "upstream_proxy", "via in [upstreams.NAME]"),
+            (Phase::ConnectTimeout, "upstream_timeout", "Nothing was sent"),
+            (Phase::Exchange, "upstream_closed", "may have been carried out"),
+        ];
+        for (phase, code, words) in table {
+            let (upstream, reason) = ("https://x".into(), "why".into());
+            let refusal = Refusal::from(ForwardError { upstream, phase, reason });
+            assert_eq!(refusal.code.name(), code, "{phase:?}");
+            assert!(refusal.advice().contains(words), "{phase:?}: {}", refusal.advice());
+            assert!(refusal.detail.contains("https://x"), "{}", refusal.detail);
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! What is wrong with an upstream's certificate, in words a person can act on.
+//!
+//! The checks are the TLS library's own. [`Named`] only adds a name to one of its answers: a
+//! certificate that nobody known has issued may have been issued by itself.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use pkcs8::der::asn1::AnyRef;
+use pkcs8::der::{Decode as _, SliceReader, Tagged as _};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{
+    AlertDescription, CertificateError, DigitallySignedStruct, OtherError, SignatureScheme,
+};
+
+use super::error::{ConnectFailure, Phase};
+
+/// What is wrong with a certificate.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// Its time is over.
+    Expired,
+    /// Its time has not begun.
+    NotYetValid,
+    /// It is for other names.
+    WrongName,
+    /// It vouches for itself, and is not trusted.
+    SelfSigned,
+    /// Its authority is not trusted.
+    Untrusted,
+    /// Its authority took it back.
+    Revoked,
+    /// It is broken, or not for servers.
+    Unfit,
+}
+
+/// The TLS library's verifier, which tells certificates that vouch for themselves from others.
+#[derive(Debug)]
+pub(super) struct Named(pub(super) Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for Named {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified =
+            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        verified.map_err(|error| {
+            // The second is how one that calls itself an authority is refused.
+            let anonymous = matches!(
+                error,
+                rustls::Error::InvalidCertificate(
+                    CertificateError::UnknownIssuer | CertificateError::Other(_)
+                )
+            );
+            if !anonymous || !vouches_for_itself(end_entity).unwrap_or(false) {
+                return error;
+            }
+            CertificateError::Other(OtherError(Arc::new(SelfSigned))).into()
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// A refused certificate's issuer is its own subject.
+#[derive(Debug)]
+struct SelfSigned;
+
+impl fmt::Display for SelfSigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the certificate is self-signed")
+    }
+}
+
+impl Error for SelfSigned {}
+
+/// Whether issuer and subject are the same (RFC 5280, section 4.1).
+fn vouches_for_itself(certificate: &[u8]) -> pkcs8::der::Result<bool> {
+    let mut outer = SliceReader::new(AnyRef::from_der(certificate)?.value())?;
+    let mut fields = SliceReader::new(AnyRef::decode(&mut outer)?.value())?;
+    // The version may be left out; then the serial number comes first.
+    if AnyRef::decode(&mut fields)?.tag().is_context_specific() {
+        AnyRef::decode(&mut fields)?;
+    }
+    let _algorithm = AnyRef::decode(&mut fields)?;
+    let issuer = AnyRef::decode(&mut fields)?;
+    let _validity = AnyRef::decode(&mut fields)?;
+    Ok(issuer == AnyRef::decode(&mut fields)?)
+}
+
+/// Why a handshake failed.
+pub(super) fn failure(error: &io::Error) -> ConnectFailure {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let (phase, reason) = match inner {
+        Some(rustls::Error::InvalidCertificate(error)) => {
+            let (fault, reason) = describe(error);
+            (Phase::Certificate(fault), reason)
+        }
+        Some(rustls::Error::AlertReceived(alert)) => alerted(*alert),
+        // The first bytes of something else.
+        Some(rustls::Error::InvalidMessage(_)) => {
+            (Phase::Tls, "what it answers is not TLS".to_owned())
+        }
+        _ => (Phase::Tls, error.to_string()),
+    };
+    ConnectFailure { phase, reason }
+}
+
+/// What the other end meant when it broke off.
+pub(super) fn alerted(alert: AlertDescription) -> (Phase, String) {
+    let about_ours = [
+        AlertDescription::BadCertificate,
+        AlertDescription::UnsupportedCertificate,
+        AlertDescription::CertificateRevoked,
+        AlertDescription::CertificateExpired,
+        AlertDescription::CertificateUnknown,
+        AlertDescription::UnknownCA,
+        AlertDescription::AccessDenied,
+        // It is from another authority of the name that the other end trusts.
+        AlertDescription::DecryptError,
+        AlertDescription::CertificateRequired,
+    ];
+    let phase = if about_ours.contains(&alert) { Phase::ClientCertificate } else { Phase::Tls };
+    (phase, format!("it said {alert:?}"))
+}
+
+fn describe(error: &CertificateError) -> (Fault, String) {
+    if let CertificateError::ExpiredContext { time, not_after } = error {
+        let ago = duration(time.as_secs().saturating_sub(not_after.as_secs()));
+        return (Fault::Expired, format!("its certificate expired {ago} ago"));
+    }
+    if let CertificateError::NotValidYetContext { time, not_before } = error {
+        let away = duration(not_before.as_secs().saturating_sub(time.as_secs()));
+        return (Fault::NotYetValid, format!("its certificate is not valid yet, but in {away}"));
+    }
+    if let CertificateError::NotValidForNameContext { expected, presented } = error {
+        let (names, expected) = (names(presented), expected.to_str());
+        let reason = format!("its certificate is for {names}, and not for {expected}");
+        return (Fault::WrongName, reason);
+    }
+    if let CertificateError::Other(OtherError(other)) = error
+        && other.is::<SelfSigned>()
+    {
+        let reason = "its certificate is self-signed, and not trusted here";
+        return (Fault::SelfSigned, reason.to_owned());
+    }
+    let known = [
+        (CertificateError::Expired, Fault::Expired, "has expired"),
+        (CertificateError::NotValidYet, Fault::NotYetValid, "is not valid yet"),
+        (CertificateError::NotValidForName, Fault::WrongName, "is for another name"),
+        (CertificateError::Revoked, Fault::Revoked, "has been revoked by its authority"),
+        (
+            CertificateError::UnknownIssuer,
+            Fault::Untrusted,
+            "is from an authority that is not trusted here",
+        ),
+        (
+            CertificateError::BadSignature,
+            Fault::Untrusted,
+            "is from another authority of a trusted one's name",
+        ),
+    ];
+    match known.into_iter().find(|(kind, ..)| kind == error) {
+        Some((_, fault, words)) => (fault, format!("its certificate {words}")),
+        None => (Fault::Unfit, format!("its certificate is unfit: {error}")),
+    }
+}
+
+/// The names of a certificate, which is not ours: no more than a line of them.
+fn names(presented: &[String]) -> String {
+    // The library writes `DnsName("a.b")` and `IpAddress(127.0.0.1)`.
+    let bare = |name: &String| {
+        let inner = name.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+        let bare = inner.unwrap_or(name).trim_matches('"');
+        bare.chars().take(LONGEST_NAME).flat_map(char::escape_debug).collect::<String>()
+    };
+    let mut names: Vec<String> = presented.iter().take(MOST_NAMES).map(bare).collect();
+    if presented.len() > MOST_NAMES {
+        names.push(format!("{} more", presented.len() - MOST_NAMES));
+    }
+    if names.is_empty() { "no name at all".to_owned() } else { names.join(", ") }
+}
+
+fn duration(seconds: u64) -> String {
+    let (number, unit) = match seconds {
+        0..=119 => (seconds, "seconds"),
+        120..=7_199 => (seconds / 60, "minutes"),
+        7_200..=172_799 => (seconds / 3_600, "hours"),
+        _ => (seconds / 86_400, "days"),
+    };
+    format!("{number} {unit}")
+}
+
+const MOST_NAMES: usize = 8;
+const LONGEST_NAME: usize = 80;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_refusal_has_words() {
+        let at = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let day = 86_400;
+        let many: Vec<String> = (0..10).map(|n| format!("DnsName(\"{n}.x\")")).collect();
+        let name = || ServerName::try_from("a.b").expect("a name").to_owned();
+        let named = |presented: &[String]| CertificateError::NotValidForNameContext {
+            expected: name(),
+            presented: presented.to_vec(),
+        };
+        let table = [
+            (
+                CertificateError::ExpiredContext { time: at(9 * day), not_after: at(day) },
+                Fault::Expired,
+                "its certificate expired 8 days ago",
+            ),
+            (
+                CertificateError::NotValidYetContext { time: at(0), not_before: at(7_200) },
+                Fault::NotYetValid,
+                "its certificate is not valid yet, but in 2 hours",
+            ),
+            (
+                named(&["DnsName(\"c.d\")".into(), "IpAddress(127.0.0.1)".into()]),
+                Fault::WrongName,
+                "its certificate is for c.d, 127.0.0.1, and not for a.b",
+            ),
+            (
+                named(&[]),
+                Fault::WrongName,
+                "its certificate is for no name at all, and not for a.b",
+            ),
+            (
+                named(&many),
+                Fault::WrongName,
+                "its certificate is for 0.x, 1.x, 2.x, 3.x, 4.x, 5.x, 6.x, 7.x, 2 more, and not for a.b",
+            ),
+            (
+                CertificateError::Revoked,
+                Fault::Revoked,
+                "its certificate has been revoked by its authority",
+            ),
+            (CertificateError::BadEncoding, Fault::Unfit, "its certificate is unfit: BadEncoding"),
+        ];
+        for (error, fault, words) in table {
+            assert_eq!(describe(&error), (fault, words.to_owned()));
+        }
+    }
+
+    #[test]
+    fn alerts_about_certificates_are_about_ours() {
+        let table = [
+            (AlertDescription::CertificateRequired, Phase::ClientCertificate),
+            (AlertDescription::UnknownCA, Phase::ClientCertificate),
+            (AlertDescription::HandshakeFailure, Phase::Tls),
+            (AlertDescription::ProtocolVersion, Phase::Tls),
+        ];
+        for (alert, phase) in table {
+            assert_eq!(alerted(alert).0, phase, "{alert:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_certificate_vouches_for_nobody() {
+        for bytes in [&b""[..], b"\x30\x00", b"\x30\x02\x30\x00", b"nonsense"] {
+            assert!(vouches_for_itself(bytes).is_err(), "{bytes:?}");
+        }
+    }
+}

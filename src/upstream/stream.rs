@@ -1,0 +1,230 @@
+//! A connection as the HTTP client has it: TLS or plain, with a handle for those who watch it.
+
+use std::fmt;
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::TokioIo;
+use rustls::AlertDescription;
+use tokio::io::{AsyncRead as _, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutWriter;
+use tokio_rustls::client::TlsStream;
+
+pub(super) type Tcp = Pin<Box<TimeoutWriter<TcpStream>>>;
+
+/// A connection to an upstream.
+pub(super) struct Stream {
+    io: Io,
+    line: Line,
+}
+
+enum Io {
+    Plain(TokioIo<Tcp>),
+    Tls(TokioIo<Box<TlsStream<Tcp>>>),
+}
+
+impl Stream {
+    pub(super) fn plain(tcp: Tcp, refusal: Refusal) -> Self {
+        Self { io: Io::Plain(TokioIo::new(tcp)), line: Line::new(false, refusal) }
+    }
+
+    pub(super) fn tls(tls: Box<TlsStream<Tcp>>, refusal: Refusal) -> Self {
+        let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
+        Self { io: Io::Tls(TokioIo::new(tls)), line: Line::new(h2, refusal) }
+    }
+}
+
+/// The last word of an upstream that broke off TLS, which the HTTP client forgets: in TLS 1.3 a
+/// server refuses a client's certificate after the handshake. It is the pool's, not the
+/// connection's: of one that ends before it was used nothing is left to ask.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Refusal(Arc<Mutex<Option<AlertDescription>>>);
+
+impl Refusal {
+    pub(super) fn get(&self) -> Option<AlertDescription> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Another connection was accepted.
+    pub(super) fn forget(&self) {
+        self.set(None);
+    }
+
+    fn set(&self, alert: Option<AlertDescription>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = alert;
+    }
+}
+
+/// Ends a connection from outside.
+#[derive(Clone)]
+pub(super) struct Line(Arc<LineState>);
+
+struct LineState {
+    /// Whether requests share it.
+    h2: bool,
+    ended: AtomicBool,
+    reader: Mutex<Option<Waker>>,
+    refusal: Refusal,
+}
+
+impl Line {
+    fn new(h2: bool, refusal: Refusal) -> Self {
+        let (ended, reader) = (AtomicBool::new(false), Mutex::default());
+        Self(Arc::new(LineState { h2, ended, reader, refusal }))
+    }
+
+    /// Whether HTTP/2 is spoken.
+    pub(super) fn is_h2(&self) -> bool {
+        self.0.h2
+    }
+
+    /// Ends the connection with all that is under way on it.
+    pub(super) fn end(&self) {
+        self.0.ended.store(true, Ordering::Release);
+        if let Some(reader) = self.reader().take() {
+            reader.wake();
+        }
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.0.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes who waits for bytes; an error once the line has been ended.
+    fn waits(&self, cx: &Context<'_>) -> io::Result<()> {
+        // An HTTP/2 connection alone is watched.
+        if !self.0.h2 {
+            return Ok(());
+        }
+        let mut reader = self.reader();
+        if !reader.as_ref().is_some_and(|reader| reader.will_wake(cx.waker())) {
+            *reader = Some(cx.waker().clone());
+        }
+        drop(reader);
+        if self.0.ended.load(Ordering::Acquire) {
+            let what = "a request's upload stood still, and the connection was given up";
+            return Err(io::Error::new(io::ErrorKind::TimedOut, what));
+        }
+        Ok(())
+    }
+
+    fn note(&self, error: &io::Error) {
+        let said = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(rustls::Error::AlertReceived(alert)) = said {
+            self.0.refusal.set(Some(*alert));
+        }
+    }
+}
+
+impl fmt::Debug for Line {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Line").field("h2", &self.0.h2).finish_non_exhaustive()
+    }
+}
+
+impl Stream {
+    /// A write failed, or nothing did: before it is said, what the other end had to say is heard,
+    /// for nobody reads from a connection that cannot be written to.
+    fn heard<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let Poll::Ready(Err(error)) = polled else { return polled };
+        let gone = [io::ErrorKind::BrokenPipe, io::ErrorKind::ConnectionReset];
+        let (Io::Tls(io), true) = (&mut self.io, gone.contains(&error.kind())) else {
+            return Poll::Ready(Err(error));
+        };
+        let mut scratch = [0; 1024];
+        let mut buffer = ReadBuf::new(&mut scratch);
+        match Pin::new(io.inner_mut()).poll_read(cx, &mut buffer) {
+            // A socket that is closed at the other end will say so: this is no wait.
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(last)) => self.line.note(&last),
+        }
+        Poll::Ready(Err(error))
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        let connected = Connected::new().extra(self.line.clone());
+        if self.line.is_h2() { connected.negotiated_h2() } else { connected }
+    }
+}
+
+impl hyper::rt::Read for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: hyper::rt::ReadBufCursor<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        this.line.waits(cx)?;
+        let polled = match &mut this.io {
+            Io::Plain(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
+        };
+        if let Poll::Ready(Err(error)) = &polled {
+            this.line.note(error);
+        }
+        polled
+    }
+}
+
+impl hyper::rt::Write for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = match &mut this.io {
+            Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
+        };
+        this.heard(cx, polled)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = match &mut this.io {
+            Io::Plain(io) => Pin::new(io).poll_flush(cx),
+            Io::Tls(io) => Pin::new(io).poll_flush(cx),
+        };
+        this.heard(cx, polled)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.get_mut().io {
+            Io::Plain(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Tls(io) => Pin::new(io).poll_shutdown(cx),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.io {
+            Io::Plain(io) => io.is_write_vectored(),
+            Io::Tls(io) => io.is_write_vectored(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = match &mut this.io {
+            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        };
+        this.heard(cx, polled)
+    }
+}
