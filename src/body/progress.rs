@@ -77,7 +77,7 @@ impl Progress {
         self.0.turn.notify_waiters();
     }
 
-    /// Waits until the reader has moved nothing for `limit`, or for [`AFTER_ANSWER`] where the
+    /// Waits until the reader has moved nothing for `limit`, or for five seconds where the
     /// request is answered already. Never returns for an upload that is over.
     pub async fn stuck(&self, limit: Duration) {
         loop {
