@@ -8,6 +8,7 @@ use hyper_util::client::legacy;
 use rustls::AlertDescription;
 
 use super::certificate::{self, Fault};
+use super::stream::Line;
 use crate::body::StreamError;
 
 /// A request that was dressed and signed but got no answer.
@@ -118,7 +119,10 @@ pub(super) fn explain(error: &legacy::Error, refusal: Option<AlertDescription>) 
             StreamError::Answered => (Phase::Exchange, stream.to_string()),
         };
     }
-    if let Some(alert) = refusal {
+    // What another connection was told counts only where this request was given to none: of one
+    // that was sent nobody may say that nothing was carried out.
+    let own = line(error).and_then(|line| line.refusal());
+    if let Some(alert) = own.or_else(|| refusal.filter(|_| is_unsent(error))) {
         return certificate::alerted(alert);
     }
     let reason = error.source().map_or_else(|| error.to_string(), root);
@@ -146,6 +150,12 @@ fn is_violation(reason: &str) -> bool {
     ["connection error detected", "stream error detected"]
         .iter()
         .any(|words| reason.starts_with(words))
+}
+
+fn line(error: &legacy::Error) -> Option<Line> {
+    let mut extras = http::Extensions::new();
+    error.connect_info()?.get_extras(&mut extras);
+    extras.remove()
 }
 
 /// The first error of type `E` in a chain of sources.

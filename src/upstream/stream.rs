@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use hyper_util::client::legacy::connect::{Connected, Connection};
@@ -40,8 +40,8 @@ impl Stream {
 }
 
 /// The last word of an upstream that broke off TLS, which the HTTP client forgets: in TLS 1.3 a
-/// server refuses a client's certificate after the handshake. It is the pool's, not the
-/// connection's: of one that ends before it was used nothing is left to ask.
+/// server refuses a client's certificate after the handshake. This is the pool's copy, for a
+/// connection that ends before it was used leaves nothing to ask.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Refusal(Arc<Mutex<Option<AlertDescription>>>);
 
@@ -69,13 +69,27 @@ struct LineState {
     h2: bool,
     ended: AtomicBool,
     reader: Mutex<Option<Waker>>,
-    refusal: Refusal,
+    /// Whether anything was said over it: who speaks has accepted our certificate.
+    accepted: AtomicBool,
+    refusal: OnceLock<AlertDescription>,
+    pool: Refusal,
 }
 
 impl Line {
-    fn new(h2: bool, refusal: Refusal) -> Self {
-        let (ended, reader) = (AtomicBool::new(false), Mutex::default());
-        Self(Arc::new(LineState { h2, ended, reader, refusal }))
+    fn new(h2: bool, pool: Refusal) -> Self {
+        Self(Arc::new(LineState {
+            h2,
+            ended: AtomicBool::new(false),
+            reader: Mutex::default(),
+            accepted: AtomicBool::new(false),
+            refusal: OnceLock::new(),
+            pool,
+        }))
+    }
+
+    /// What the other end said when it broke off instead of saying anything else.
+    pub(super) fn refusal(&self) -> Option<AlertDescription> {
+        self.0.refusal.get().copied()
     }
 
     /// Whether HTTP/2 is spoken.
@@ -114,9 +128,13 @@ impl Line {
     }
 
     fn note(&self, error: &io::Error) {
+        if self.0.accepted.load(Ordering::Relaxed) {
+            return;
+        }
         let said = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         if let Some(rustls::Error::AlertReceived(alert)) = said {
-            self.0.refusal.set(Some(*alert));
+            let _first_counts = self.0.refusal.set(*alert);
+            self.0.pool.set(Some(*alert));
         }
     }
 }
@@ -171,8 +189,10 @@ impl hyper::rt::Read for Stream {
             Io::Plain(io) => Pin::new(io).poll_read(cx, buf),
             Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
         };
-        if let Poll::Ready(Err(error)) = &polled {
-            this.line.note(error);
+        match &polled {
+            Poll::Ready(Ok(())) => this.line.0.accepted.store(true, Ordering::Relaxed),
+            Poll::Ready(Err(error)) => this.line.note(error),
+            Poll::Pending => {}
         }
         polled
     }
