@@ -17,13 +17,15 @@
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
 //! Beside the road: [`config`] is what was written and what will run, [`snapshot`] what it
-//! becomes, [`secret`] what must not be seen, and [`cli`] what a person meets.
+//! becomes, [`decide`] rules that answer without asking, [`secret`] what must not be seen, and
+//! [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
 pub mod body;
 pub mod cli;
 pub mod config;
+pub mod decide;
 pub mod destination;
 pub mod keys;
 pub mod metrics;
