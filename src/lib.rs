@@ -17,11 +17,12 @@
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
 //! Beside the road: [`config`] is what was written and what will run, [`snapshot`] what it
-//! becomes, [`decide`] rules that answer without asking, [`secret`] what must not be seen, and
-//! [`cli`] what a person meets.
+//! becomes, [`decide`] rules that answer without asking and [`audit`] the file of what was
+//! decided, [`secret`] what must not be seen, and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
+pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod config;

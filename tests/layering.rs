@@ -148,6 +148,7 @@ const LAYERS: &[Layer] = &[
         &[all("keys"), all("moment"), all("secret")],
         "pure: no network, configuration, refusal or runtime",
     ),
+    layer("audit", &[only("moment", &["unix_ms"])], "writes down what it is told, and only that"),
     layer("decide", &[], "a verdict follows from the rules and the request, and from nothing else"),
     layer(
         "config",

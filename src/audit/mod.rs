@@ -1,0 +1,208 @@
+//! What was decided, in a file that shows when it was changed.
+//!
+//! Each decision is a line of JSON that carries the hash of the line before. A line that is
+//! altered, added or removed later breaks the chain at that place, unless everything after it
+//! is made anew; who keeps the last hash elsewhere sees that too.
+//!
+//! An approval must not leave before its line is on the disk, so [`Audit::append`] returns only
+//! then. A thread of its own writes; lines that wait together share one fdatasync.
+//!
+//! **Rotation.** Move the file away and reload: the thread goes on in the moved file until
+//! [`Audit::reopen`], then in a new one at the path, whose first line follows the last of the old.
+//! Or stop, move, start: the new file begins a chain. Copying and emptying the file is refused.
+
+mod chain;
+mod file;
+mod line;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+
+pub use chain::{After, Chain, ChainError, follow};
+use file::{AuditFile, write_once};
+pub use line::LineHash;
+use tokio::sync::{mpsc, oneshot};
+
+/// A decision, as it is written down.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Entry {
+    /// The route's name.
+    pub route: String,
+    /// The request's own id; empty for a ping without one.
+    pub request_id: String,
+    /// The request's type.
+    pub request_type: u64,
+    /// The rule that decided; in [`Mode::Service`] there is none, and this is empty.
+    pub rule: String,
+    /// What the rules said, and in [`Mode::Service`] what was answered.
+    pub approved: bool,
+    /// Whose word counted.
+    pub mode: Mode,
+    /// What the service said, where one was asked: `APPROVE`, `REJECT`, or why it said nothing.
+    pub service: Option<String>,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// Whose word counted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Mode {
+    /// The rules answered.
+    Enforce,
+    /// The service answered, and the rules were only written down.
+    Shadow,
+    /// The service answered, and there were no rules.
+    Service,
+}
+
+impl Mode {
+    /// As it stands in a line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Enforce => "enforce",
+            Self::Shadow => "shadow",
+            Self::Service => "service",
+        }
+    }
+}
+
+/// Why a decision is not on the disk.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{what}")]
+pub struct AuditError {
+    /// What is wrong, with the file's name.
+    pub what: String,
+    /// How to mend it.
+    pub fix: String,
+}
+
+impl AuditError {
+    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.into(), fix: fix.into() }
+    }
+
+    fn stopped(path: &Path) -> Self {
+        Self::new(format!("{}: its writer has stopped", path.display()), "restart the proxy")
+    }
+}
+
+/// An open file. Its clones write to the same one; when the last is dropped, it is closed.
+#[derive(Clone, Debug)]
+pub struct Audit {
+    path: Arc<Path>,
+    queue: mpsc::Sender<Job>,
+}
+
+/// What the thread is asked to do, and where it says how that went.
+#[derive(Debug)]
+enum Job {
+    Append(Entry, Reply),
+    Reopen(Reply),
+}
+
+type Reply = oneshot::Sender<Result<(), AuditError>>;
+
+impl Audit {
+    /// Opens a file, or makes one of mode 0600, for this process alone. Reads all of it, so it
+    /// blocks. A torn last line, which a crash leaves, is moved to a file beside it.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be used, another writer has it, or its chain is broken.
+    pub fn open(path: &Path) -> Result<Self, AuditError> {
+        Self::start(path, AuditFile::open(path)?)
+    }
+
+    fn start(path: &Path, file: AuditFile) -> Result<Self, AuditError> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let thread = thread::Builder::new().name("audit".into());
+        thread.spawn(move || run(file, jobs)).map_err(|error| {
+            let what = format!("{}: no thread to write it: {error}", path.display());
+            AuditError::new(what, "allow this process more threads")
+        })?;
+        Ok(Self { path: path.into(), queue })
+    }
+
+    /// The file, as it was opened.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Appends a decision and returns when its line is on the disk. Waits where too many wait
+    /// already. Dropped while it waits, the line may still be written.
+    ///
+    /// # Errors
+    ///
+    /// When the line is not on the disk; then nothing may be approved.
+    pub async fn append(&self, entry: Entry) -> Result<(), AuditError> {
+        self.ask(|reply| Job::Append(entry, reply)).await
+    }
+
+    /// Goes on in a new file where the old one was moved away or deleted, and tries again after
+    /// a fault. For every reload.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`]; what was open stays so.
+    pub async fn reopen(&self) -> Result<(), AuditError> {
+        self.ask(Job::Reopen).await
+    }
+
+    async fn ask(&self, job: impl FnOnce(Reply) -> Job) -> Result<(), AuditError> {
+        let (reply, answer) = oneshot::channel();
+        let stopped = || AuditError::stopped(&self.path);
+        self.queue.send(job(reply)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+/// The thread: takes what waits, up to a batch, and answers when it is on the disk.
+fn run(mut file: AuditFile, mut jobs: mpsc::Receiver<Job>) {
+    let mut batch = Vec::new();
+    loop {
+        let mut next = if batch.is_empty() { jobs.blocking_recv() } else { jobs.try_recv().ok() };
+        if let Some(Job::Append(entry, reply)) = next {
+            batch.push((entry, reply));
+            if batch.len() < BATCH {
+                continue;
+            }
+            next = None;
+        }
+        let idle = batch.is_empty();
+        append(&mut file, &mut batch);
+        match next {
+            // Whoever asked may have left; the file is in order all the same.
+            Some(Job::Reopen(reply)) => drop(reply.send(file.reopen())),
+            None if idle => return,
+            _ => {}
+        }
+    }
+}
+
+/// Writes a batch with one fdatasync, and says to each how it went.
+fn append(file: &mut AuditFile, batch: &mut Vec<(Entry, Reply)>) {
+    if batch.is_empty() {
+        return;
+    }
+    let before = file.end();
+    let checked = file.check();
+    let mut put = Vec::with_capacity(batch.len());
+    for (entry, reply) in batch.drain(..) {
+        let done = checked.clone().and_then(|()| file.put(&entry, write_once));
+        put.push((done, reply));
+    }
+    let synced = if file.end() == before { Ok(()) } else { file.sync(before) };
+    for (done, reply) in put {
+        // Whoever asked may have left; the line stays.
+        drop(reply.send(done.and_then(|()| synced.clone())));
+    }
+}
+
+/// Entries that may wait before those who bring more have to.
+const QUEUE: usize = 1024;
+
+/// Lines that share one fdatasync at most.
+const BATCH: usize = 256;
