@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration (sysexits.h).
 
+mod audit;
 mod ca;
 mod check;
 mod demo;
@@ -56,6 +57,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Make, show and export the certificate authority for HTTPS
     Ca(ca::CaArgs),
+    /// Check a file of decisions: is every line as it was written?
+    Audit(audit::AuditArgs),
     /// List every scheme with its keys, secrets and params
     Schemes(schemes::SchemesArgs),
     /// See the whole thing work: stand-in providers that verify, throw-away keys, real requests
@@ -100,6 +103,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Verify(args) => verify::run(&args, out),
         Command::Keys(args) => keys::run(args, out),
         Command::Ca(args) => ca::run(&args, out),
+        Command::Audit(args) => audit::run(&args, out),
         Command::Schemes(args) => schemes::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
     }
