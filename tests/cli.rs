@@ -62,8 +62,7 @@ fn every_file_of_cases_is_run() {
     let names: BTreeSet<String> = names
         .filter_map(|name| name.to_string_lossy().strip_suffix(".toml").map(str::to_owned))
         .collect();
-    let expected =
-        ["audit", "ca", "check", "demo", "explain", "init", "keys", "usage", "verify"];
+    let expected = ["audit", "ca", "check", "demo", "explain", "init", "keys", "usage", "verify"];
     assert_eq!(names, expected.map(str::to_owned).into());
 }
 

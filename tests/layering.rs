@@ -152,7 +152,12 @@ const LAYERS: &[Layer] = &[
     layer("decide", &[], "a verdict follows from the rules and the request, and from nothing else"),
     layer(
         "config",
-        &[only("keys", &["Algorithm", "PublicKey"]), only("moment", &["Replica"]), all("scheme")],
+        &[
+            all("decide"),
+            only("keys", &["Algorithm", "PublicKey"]),
+            only("moment", &["Replica"]),
+            all("scheme"),
+        ],
         "what is written names kinds of keys and schemes; it opens nothing",
     ),
     layer(

@@ -3,6 +3,7 @@
 //! Reading checks what a value says by itself: its type, its form, the keys a table may have.
 //! Whether values fit together, and what holds where nothing is written, is for `resolve`.
 
+mod decide;
 mod field;
 mod reader;
 mod report;
@@ -11,6 +12,7 @@ mod values;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+pub(super) use decide::{Decide, KeySign, Limits as SignLimits};
 use field::Key;
 pub(super) use field::{Field, Named, Pair, Written};
 use http::{HeaderValue, Method};
@@ -280,6 +282,7 @@ pub(super) struct Route {
     pub(super) secrets: Field<Vec<Pair>>,
     pub(super) params: Field<Vec<Pair>>,
     pub(super) upstream: Field<String>,
+    pub(super) decide: Option<Decide>,
 }
 
 fn route(table: &mut Table<'_>, at: Location) -> Route {
@@ -295,6 +298,7 @@ fn route(table: &mut Table<'_>, at: Location) -> Route {
         secrets: table.pairs(Key::table("secrets", "{ slot = \"name\" }"), false),
         params: table.pairs(Key::table("params", "{ name = \"value\" }"), true),
         upstream: table.parsed(Key::string("upstream", "\"name\""), values::text),
+        decide: table.inner("decide", decide::decide),
     }
 }
 

@@ -19,6 +19,7 @@ use http::{HeaderValue, Method};
 use ipnet::IpNet;
 pub use units::{Endpoint, HostPattern, UpstreamUrl};
 
+use crate::decide::Rules;
 use crate::keys::Algorithm;
 use crate::moment::Replica;
 use crate::scheme::Entry;
@@ -276,11 +277,37 @@ pub struct Route {
     pub files: BTreeMap<String, PathBuf>,
     /// A name in [`Config::upstreams`]; without one, requests go to `https://` and the host.
     pub upstream: Option<String>,
+    /// Rules that say whether a request is approved, where the scheme answers requests.
+    pub decide: Option<Decide>,
     /// Where the table is written, and each of its fields, for errors found while binding:
     /// `host`, `keys.signer`, `params.remove`.
     pub at: Location,
     /// Where each field is written.
     pub fields: BTreeMap<String, Location>,
+}
+
+/// `[routes.NAME.decide]`: rules that answer in place of a service, or beside it. Routes may
+/// share a file of decisions.
+#[derive(Clone, Debug)]
+pub struct Decide {
+    /// Who answers.
+    pub mode: DecideMode,
+    /// The file of decisions, absolute or relative to the working directory.
+    pub audit: PathBuf,
+    /// What is approved. The reader of a file makes the rules themselves, so that an amount or an
+    /// address in it is read by the code that reads those of requests.
+    pub rules: Rules,
+    /// Where the table is written.
+    pub at: Location,
+}
+
+/// Who answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum DecideMode {
+    /// The rules; there is no service.
+    Enforce,
+    /// The service; what the rules would have said is written down.
+    Shadow,
 }
 
 /// What is written down.

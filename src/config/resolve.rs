@@ -4,6 +4,7 @@
 //! Every check reports and goes on, so that a file is mended in one go. The result of a file
 //! with problems is thrown away; it only has to exist, not to be right.
 
+mod decide;
 mod intercept;
 mod listen;
 mod routes;

@@ -85,6 +85,13 @@ impl Entry {
     }
 }
 
+impl Entry {
+    /// Whether its requests are questions that rules can answer: `[routes.NAME.decide]`.
+    pub fn decides(&self) -> bool {
+        matches!(self.build, Build::Envelope(_))
+    }
+}
+
 /// Which of the two kinds a scheme is, and what makes one.
 #[derive(Clone, Copy, Debug)]
 pub enum Build {

@@ -36,6 +36,15 @@ impl<T> Field<T> {
         self.get().map(|written| &written.value)
     }
 
+    /// Another value in the same place.
+    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
+        match self {
+            Self::Absent => Field::Absent,
+            Self::Unreadable => Field::Unreadable,
+            Self::Is(Written { value, at }) => Field::Is(Written { value: change(value), at }),
+        }
+    }
+
     pub(in crate::config) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
@@ -81,6 +90,10 @@ impl Key {
 
     pub(super) const fn list(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "a list of strings", example)
+    }
+
+    pub(super) const fn word_or_table(name: &'static str, example: &'static str) -> Self {
+        Self::new(name, "\"allow\", \"refuse\" or, for keysign, a table", example)
     }
 
     pub(super) const fn table(name: &'static str, example: &'static str) -> Self {

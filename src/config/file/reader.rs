@@ -87,6 +87,39 @@ impl<'d> Table<'d> {
         Self { report: self.report, title, prefix, at, entries, asked: vec![] }.read(read)
     }
 
+    /// Reads the table `name` inside one that has a name of the user's choice; `None` when it is
+    /// not there.
+    pub(super) fn inner<R>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Self, Location) -> R,
+    ) -> Option<R> {
+        let value = self.find::<()>(name).ok()?;
+        let full = format!("{}.{name}", self.title.trim_matches(['[', ']']));
+        let (entries, at) = (self.entries_of(&full, value), self.place(value));
+        let (title, prefix) = (format!("[{full}]"), format!("{}{name}.", self.prefix));
+        let table =
+            Self { report: self.report, title, prefix, at: Some(at), entries, asked: vec![] };
+        Some(table.read(|table| read(table, at)))
+    }
+
+    /// Whether there is a string under `name`, where a list may be as well.
+    pub(super) fn has_text(&self, name: &str) -> bool {
+        self.peek(name).is_some_and(|value| value.get_ref().is_str())
+    }
+
+    /// Whether there is a table under `name`, where a string may be as well.
+    pub(super) fn has_table(&self, name: &str) -> bool {
+        self.peek(name).is_some_and(|value| value.get_ref().is_table())
+    }
+
+    fn peek(&self, name: &str) -> Option<&'d Value<'d>> {
+        match self.entries {
+            Entries::Here(table) => table.get(name),
+            Entries::Missing | Entries::Unreadable => None,
+        }
+    }
+
     /// Reads every table under `name`, each with a name of the user's choice.
     pub(super) fn tables<R>(
         &mut self,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::decide::asks;
 use super::{ROUTE_PATH, Resolver, or};
 use crate::config::error::{choose, quoted};
 use crate::config::file::{self, Field, Named, Pair, Written};
@@ -44,6 +45,7 @@ impl Resolver<'_> {
             files: self.files(scheme, &params),
             params,
             upstream: written.upstream.value().cloned(),
+            decide: self.decide(name, written),
             at: written.at,
             fields,
         })
@@ -57,7 +59,9 @@ impl Resolver<'_> {
         if !written.host.is_absent() {
             return;
         }
-        if written.upstream.is_absent() {
+        // Rules that answer need nowhere to send a request.
+        let answers = written.decide.as_ref().is_some_and(|decide| !asks(decide));
+        if written.upstream.is_absent() && !answers {
             let what = format!("[routes.{name}] has neither host nor upstream");
             let host = written.scheme.value().map_or("api.example.com", |scheme| scheme.host);
             self.report.add(written.at, what, format!("write host = \"{host}\" below it"));
