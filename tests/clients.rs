@@ -124,12 +124,12 @@ impl Stage {
 }
 
 /// The source of a client program.
-fn program(name: &str) -> PathBuf {
+pub(crate) fn program(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients").join(name)
 }
 
 /// Something that `scripts/setup-tests` puts beside the build.
-fn installed(name: &str) -> PathBuf {
+pub(crate) fn installed(name: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     let path = target.expect("the build directory has a name").join("test-clients").join(name);
     assert!(path.exists(), "{} is missing: run scripts/setup-tests", path.display());

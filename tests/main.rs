@@ -9,6 +9,7 @@ mod cli;
 mod clients;
 mod dialects;
 mod documents;
+mod exec;
 mod framing;
 mod gateway;
 mod image;

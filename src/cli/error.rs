@@ -25,19 +25,25 @@ pub(crate) struct CliError {
 
 /// Exit codes, those of sysexits.h where it has one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[repr(u8)]
 pub(crate) enum Exit {
     /// It was understood and did not work.
-    Failed = 1,
+    Failed,
     /// The command line is wrong.
-    Usage = 64,
+    Usage,
     /// The configuration, or a key it names, is wrong.
-    Config = 78,
+    Config,
+    /// What a program that was run ended with, or what a shell says of it.
+    Program(u8),
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        Self::from(exit as u8)
+        Self::from(match exit {
+            Exit::Failed => 1,
+            Exit::Usage => 64,
+            Exit::Config => 78,
+            Exit::Program(code) => code,
+        })
     }
 }
 

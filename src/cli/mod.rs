@@ -1,13 +1,18 @@
 //! What a person meets: commands, their help, and how an error ends.
 //!
-//! Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration (sysexits.h).
+//! Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration (sysexits.h). `exec` ends
+//! with its program's, or as a shell says what became of it: 126 it cannot be run, 127 it is not
+//! there, 128 and the signal's number when a signal ended it.
 
 mod audit;
 mod ca;
 mod check;
 mod demo;
+mod directory;
 mod error;
+mod exec;
 mod explain;
+mod in_process;
 mod init;
 mod keys;
 mod log;
@@ -34,6 +39,7 @@ pub(crate) use error::{CliError, Exit};
 Start here:
   countersign demo                       see it work, nothing to set up
   countersign init --provider sinohope   write proxy.toml and make a key
+  countersign exec -- your-program       run it with its requests signed
   countersign run                        serve; then http_proxy=http://127.0.0.1:8080 your-program"
 )]
 struct Arguments {
@@ -45,6 +51,8 @@ struct Arguments {
 enum Command {
     /// Serve: sign what routes name and send it on
     Run(ConfigFile),
+    /// Run a program whose requests are signed: its environment is set, a proxy started if none runs
+    Exec(exec::ExecArgs),
     /// Read a configuration, open every key, and print every problem; start nothing
     Check(ConfigFile),
     /// Write a commented proxy.toml for the providers you name, and make their keys
@@ -97,6 +105,7 @@ pub fn main() -> ExitCode {
 fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
     match command {
         Command::Run(file) => run::run(&file.config, out),
+        Command::Exec(args) => exec::run(&args),
         Command::Check(file) => check::run(&file.config, out),
         Command::Init(args) => init::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),

@@ -1,22 +1,20 @@
 //! The demo's scene: keys, configuration, stand-ins, proxy, all in a directory that goes away.
 
 use std::collections::BTreeMap;
-use std::fs::DirBuilder;
 use std::net::SocketAddr;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::cli::CliError;
+use crate::cli::directory::Directory;
+use crate::cli::in_process::InProcess;
 use crate::cli::keys::create_private;
-use crate::cli::run::bind;
 use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
-use crate::moment::{Moments, unix_ms};
-use crate::pipeline::Pipeline;
+use crate::moment::unix_ms;
 use crate::route::Route;
-use crate::server::{Listener, Role, Server};
-use crate::snapshot::{Snapshot, Snapshots, Surroundings};
+use crate::server::Role;
+use crate::snapshot::{Snapshot, Surroundings};
 use crate::standin::StandIn;
 
 /// Everything that runs.
@@ -31,6 +29,7 @@ pub(super) struct Stage {
     pub(super) config: PathBuf,
     hosts: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
+    _proxy: InProcess,
     _directory: Directory,
 }
 
@@ -38,19 +37,19 @@ impl Stage {
     /// Makes the keys, starts the stand-ins, then the proxy with a configuration that leads to
     /// them.
     pub(super) async fn set() -> Result<Self, CliError> {
-        let directory = Directory::make()?;
+        let directory = Directory::make("demo")?;
         let keys = [
-            ("loopring.pem", Algorithm::EddsaBabyJub),
+            ("loopring.json", Algorithm::EddsaBabyJub),
             ("metasv.pem", Algorithm::EcdsaSecp256k1),
             ("sinohope.pem", Algorithm::EcdsaP256),
         ];
         for (name, algorithm) in keys {
             let key = PrivateKey::generate(algorithm);
-            create_private(&directory.0.join(name), key.to_text().as_bytes())?;
+            create_private(&directory.join(name), key.to_text().as_bytes())?;
         }
-        create_private(&directory.0.join("token.jwt"), b"throw-away-demo-token")?;
-        create_private(&directory.0.join("api_key"), b"throw-away-demo-api-key")?;
-        let config = directory.0.join("proxy.toml");
+        create_private(&directory.join("token.jwt"), b"throw-away-demo-token")?;
+        create_private(&directory.join("api_key"), b"throw-away-demo-api-key")?;
+        let config = directory.join("proxy.toml");
         // Bound to nothing yet: only to have the schemes with their keys.
         let draft = Config::parse(&configuration(&BTreeMap::new()), &config)?;
         let draft = Snapshot::build(&draft, &Surroundings::default(), None).await?;
@@ -64,11 +63,21 @@ impl Stage {
         }
         let text = configuration(&providers);
         std::fs::write(&config, &text).map_err(|error| CliError::at(&config, &error))?;
-        let listeners = serve(&Config::parse(&text, &config)?).await?;
-        let [forward, gateway] = listeners;
+        let proxy = InProcess::start(&Config::parse(&text, &config)?).await?;
+        let url = |role| proxy.address(role).map(|at| format!("http://{at}")).unwrap_or_default();
+        let (forward, gateway) = (url(Role::Forward), url(Role::Gateway));
         let urls =
             providers.iter().map(|(name, at)| (name.clone(), format!("http://{at}"))).collect();
-        Ok(Self { providers, forward, gateway, config, hosts, urls, _directory: directory })
+        Ok(Self {
+            providers,
+            forward,
+            gateway,
+            config,
+            hosts,
+            urls,
+            _proxy: proxy,
+            _directory: directory,
+        })
     }
 
     /// The host a route is for.
@@ -80,24 +89,6 @@ impl Stage {
     pub(super) fn provider(&self, route: &str) -> &String {
         self.urls.get(route).unwrap_or(&self.forward)
     }
-}
-
-/// Starts the proxy; returns the forward and the gateway listener's URLs.
-async fn serve(config: &Config) -> Result<[String; 2], CliError> {
-    let surroundings = Surroundings::default();
-    let snapshot = Snapshot::build(config, &surroundings, None).await?;
-    let listeners = bind(config).await?;
-    let url = |role: Role| {
-        let found = listeners.iter().find(|listener| listener.role() == role);
-        let address = found.and_then(|listener: &Listener| listener.bound().tcp());
-        address.map_or_else(String::new, |address| format!("http://{address}"))
-    };
-    let urls = [url(Role::Forward), url(Role::Gateway)];
-    let metrics = Arc::clone(&surroundings.metrics);
-    let pipeline = Pipeline::new(Snapshots::new(snapshot), Moments::new(config.replica), metrics);
-    let server = Server::new(listeners, pipeline, surroundings);
-    tokio::spawn(server.serve(std::future::pending(), std::future::pending()));
-    Ok(urls)
 }
 
 fn stand_in(route: &Route) -> StandIn {
@@ -135,7 +126,7 @@ entry = "metasv.pem"
 
 [keys.loopring]
 store = "files"
-entry = "loopring.pem"
+entry = "loopring.json"
 algorithm = "eddsa_babyjub"
 
 [secrets.loopring_api_key]
@@ -180,22 +171,3 @@ scheme = "metasv"
 secrets = { token = "metasv_token" }
 upstream = "metasv_token"
 "#;
-
-/// A directory of our own that is removed at the end, with the keys in it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn make() -> Result<Self, CliError> {
-        let name = format!("countersign-demo-{}-{:x}", std::process::id(), unix_ms());
-        let path = std::env::temp_dir().join(name);
-        let made = DirBuilder::new().mode(0o700).create(&path);
-        made.map_err(|error| CliError::at(&path, &error))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _kept = std::fs::remove_dir_all(&self.0);
-    }
-}

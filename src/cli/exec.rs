@@ -1,0 +1,186 @@
+//! `exec`: runs a program with everything around it that has its requests signed, and nothing
+//! left of it afterwards.
+//!
+//! The proxy is the one that runs with this configuration, or one inside this process. The program
+//! finds it, and whom to trust, in its environment; standard input and output are its own.
+
+mod credentials;
+mod environment;
+mod java;
+mod no_proxy;
+mod program;
+mod proxy;
+mod running;
+mod signals;
+mod trust;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use self::credentials::{Credentials, Typed};
+use self::environment::{Variables, Way};
+use self::java::Java;
+use self::no_proxy::NoProxy;
+use self::proxy::Proxy;
+use self::running::Running;
+use self::signals::Signals;
+use super::directory::Directory;
+use super::{CliError, Exit, log, runtime};
+use crate::config::{Config, Log};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct ExecArgs {
+    /// The configuration
+    #[arg(long, value_name = "FILE", default_value = "proxy.toml")]
+    config: PathBuf,
+    /// Start a proxy for the program alone, also where one runs
+    #[arg(long)]
+    own: bool,
+    /// Who the program is, where access.tokens asks; others see it here, not in COUNTERSIGN_TOKEN
+    #[arg(long, value_name = "NAME:TOKEN")]
+    token: Option<Typed>,
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+    /// The program and its arguments
+    #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    command: Vec<OsString>,
+}
+
+pub(super) fn run(args: &ExecArgs) -> Result<(), CliError> {
+    let config = Config::load(&args.config)?;
+    let credentials = Credentials::find(args.token.as_ref(), &config)?;
+    let _lines = log::start(&quieter(&config.log));
+    runtime()?.block_on(execute(args, &config, credentials.as_ref()))
+}
+
+/// The log between a program's own lines: without one for each request, unless more than the usual
+/// is wanted.
+fn quieter(log: &Log) -> Log {
+    let level = if log.level == "info" { "warn" } else { &log.level };
+    Log { level: level.to_owned(), format: log.format }
+}
+
+async fn execute(
+    args: &ExecArgs,
+    config: &Config,
+    credentials: Option<&Credentials>,
+) -> Result<(), CliError> {
+    // First, so that whatever is made from here on is removed.
+    let mut signals = Signals::take()?;
+    let scene = tokio::select! {
+        scene = Scene::set(args.own, config, credentials) => scene?,
+        signal = signals.ending() => {
+            let code = u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX);
+            return Err(CliError::silent(Exit::Program(code)));
+        }
+    };
+    let Scene { proxy, variables, past, directory } = scene;
+    if !args.quiet {
+        say(&proxy.announcement(config));
+        if !past.left_out.is_empty() {
+            let entries = past.left_out.join(", ");
+            say(&format!("left out of NO_PROXY, as hosts with a route are in it: {entries}"));
+        }
+    }
+    let ended = program::run(&args.command, variables, &mut signals).await;
+    let refusals = proxy.finish(&mut signals).await;
+    if !args.quiet {
+        refusals.iter().for_each(|line| say(line));
+    }
+    drop(directory);
+    match ended? {
+        0 => Ok(()),
+        code => Err(CliError::silent(Exit::Program(code))),
+    }
+}
+
+/// A line for the person at the terminal. Nobody may be reading, which is no reason to fail.
+fn say(line: &str) {
+    let _unheard = writeln!(io::stderr(), "countersign: {line}");
+}
+
+/// Everything the program needs.
+struct Scene {
+    proxy: Proxy,
+    variables: Variables,
+    past: NoProxy,
+    /// What was made; removed when dropped.
+    directory: Directory,
+}
+
+impl Scene {
+    async fn set(
+        own: bool,
+        config: &Config,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, CliError> {
+        let caller: Variables = std::env::vars_os().collect();
+        let directory = Directory::make("exec")?;
+        let (ca, found) = (authority(config)?, caller.clone());
+        // Java takes its time to make a trust store; the proxy starts meanwhile.
+        let trusting = tokio::task::spawn_blocking(move || Trust::make(ca, &found, directory));
+        let proxy = Proxy::find_or_start(own, config, credentials).await?;
+        let trust = trusting.await.map_err(|error| {
+            CliError::new(Exit::Failed, format!("the trust files were not made: {error}"))
+        })?;
+        let Trust { files, java, directory } = trust?;
+        let past = environment::past(&caller, config);
+        let mut variables = caller;
+        environment::without_keys(&mut variables, config);
+        let given = environment::text(&variables, java::VARIABLE);
+        let Running { forward, gateway } = proxy.running();
+        let java =
+            java.map(|store| java::options(given.as_deref(), forward, &past, store.as_deref()));
+        let way = Way { forward, gateway, credentials, past: &past, trust: files, java };
+        way.put_into(&mut variables);
+        Ok(Self { proxy, variables, past, directory })
+    }
+}
+
+/// The certificate that programs have to trust, as PEM, where the proxy opens TLS.
+fn authority(_config: &Config) -> Result<Option<Vec<u8>>, CliError> {
+    Ok(None)
+}
+
+/// Files that say whom to trust.
+struct Trust {
+    files: BTreeMap<&'static str, OsString>,
+    /// Whether there is a Java, and its trust store where it needs one.
+    java: Option<Option<PathBuf>>,
+    directory: Directory,
+}
+
+impl Trust {
+    fn make(
+        ca: Option<Vec<u8>>,
+        caller: &Variables,
+        directory: Directory,
+    ) -> Result<Self, CliError> {
+        let java = Java::find(caller);
+        let Some(ca) = ca else {
+            return Ok(Self { files: BTreeMap::new(), java: java.map(|_| None), directory });
+        };
+        let files = trust::files(&ca, caller, &directory)?;
+        let store = java.map(|java| java.trust_store(&ca, &directory)).transpose()?;
+        Ok(Self { files, java: store.map(Some), directory })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::LogFormat;
+
+    #[test]
+    fn requests_are_not_logged_unless_more_than_the_usual_is_wanted() {
+        for (written, used) in
+            [("info", "warn"), ("warn", "warn"), ("debug", "debug"), ("off", "off")]
+        {
+            let log = Log { level: written.into(), format: LogFormat::Text };
+            assert_eq!(quieter(&log).level, used);
+        }
+    }
+}

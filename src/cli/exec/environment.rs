@@ -1,0 +1,159 @@
+//! The environment of the program: what the caller has, without keys, with the way to the proxy.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::net::SocketAddr;
+
+use super::credentials::{self, Credentials};
+use super::java;
+use super::no_proxy::NoProxy;
+use crate::config::{Config, HostPattern, Store};
+
+/// Variables and their values.
+pub(super) type Variables = BTreeMap<OsString, OsString>;
+
+/// What a program is told.
+#[derive(Debug)]
+pub(super) struct Way<'a> {
+    /// Where the proxy takes requests.
+    pub(super) forward: SocketAddr,
+    /// Where its gateway is, if anywhere.
+    pub(super) gateway: Option<SocketAddr>,
+    /// Who the program is to the proxy.
+    pub(super) credentials: Option<&'a Credentials>,
+    /// What is reached past the proxy.
+    pub(super) past: &'a NoProxy,
+    /// Variables that say whom to trust.
+    pub(super) trust: BTreeMap<&'static str, OsString>,
+    /// Options for Java, where there is one, with those of the caller.
+    pub(super) java: Option<String>,
+}
+
+impl Way<'_> {
+    /// Adds to an environment what leads through the proxy.
+    pub(super) fn put_into(self, variables: &mut Variables) {
+        let Self { forward, gateway, credentials, past, trust, java } = self;
+        let user = credentials.map(|own| format!("{}@", own.user_info())).unwrap_or_default();
+        let proxy = format!("http://{user}{forward}");
+        let mut set = |name: &str, value: &str| variables.insert(name.into(), value.into());
+        for name in PROXY {
+            set(name, &proxy);
+            set(&name.to_ascii_lowercase(), &proxy);
+        }
+        for name in NO_PROXY {
+            set(name, &past.list());
+        }
+        // Node's fetch heeds the variables above where this is set (22.21, 24).
+        set("NODE_USE_ENV_PROXY", "1");
+        if let Some(gateway) = gateway {
+            set(GATEWAY, &format!("http://{gateway}"));
+        }
+        if let Some(options) = java {
+            set(java::VARIABLE, &options);
+        }
+        variables.extend(trust.into_iter().map(|(name, value)| (name.into(), value)));
+    }
+}
+
+/// Each in both spellings: curl reads `http_proxy` alone, other programs capitals alone.
+/// `ALL_PROXY` is what some programs read first, and others for `ws://`.
+const PROXY: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+/// Where programs find the gateway.
+const GATEWAY: &str = "COUNTERSIGN_GATEWAY";
+
+/// Takes away every variable that could hold a key, a secret or a passphrase of this
+/// configuration: those it names, and those an `env` store could read under another entry, such as
+/// a key of yesterday's. A store without prefix could read all; there only the named ones go.
+pub(super) fn without_keys(variables: &mut Variables, config: &Config) {
+    let mut named = vec![credentials::VARIABLE.to_owned()];
+    let keys = config.keys.values().map(|key| (&key.store, &key.entry));
+    let secrets = config.secrets.values().map(|secret| (&secret.store, &secret.entry));
+    for (store, entry) in keys.chain(secrets) {
+        if let Some(Store::Env { prefix }) = config.stores.get(store) {
+            named.push(format!("{prefix}{entry}"));
+        }
+    }
+    let mut prefixes = Vec::new();
+    for store in config.stores.values() {
+        match store {
+            Store::Env { prefix } => prefixes.push(prefix.as_bytes()),
+            Store::File { passphrase_env, .. } => named.extend(passphrase_env.clone()),
+        }
+    }
+    prefixes.retain(|prefix| !prefix.is_empty());
+    variables.retain(|name, _| {
+        let bytes = name.as_encoded_bytes();
+        !named.iter().any(|taken| taken.as_bytes() == bytes)
+            && !prefixes.iter().any(|prefix| bytes.starts_with(prefix))
+    });
+}
+
+/// What is reached past the proxy: what the caller has, without routed hosts, with this machine.
+pub(super) fn past(variables: &Variables, config: &Config) -> NoProxy {
+    let lists = NO_PROXY.map(|name| text(variables, name).unwrap_or_default());
+    let routed: Vec<&HostPattern> = routed(config).collect();
+    NoProxy::merge(lists.iter().map(String::as_str), &routed)
+}
+
+/// The hosts that routes name.
+pub(super) fn routed(config: &Config) -> impl Iterator<Item = &HostPattern> {
+    config.routes.values().filter_map(|route| route.host.as_ref())
+}
+
+/// A variable's value as text.
+pub(super) fn text(variables: &Variables, name: &str) -> Option<String> {
+    variables.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn config(stores: &str) -> Config {
+        let text = format!(
+            "[listen]\nforward = \"127.0.0.1:0\"\n{stores}\n[keys.k]\nstore = \"e\"\n\
+            entry = \"KEY\"\n[secrets.s]\nstore = \"f\"\nentry = \"FILE\"\n\
+            [routes.r]\nhost = \"api.sinohope.com\"\nscheme = \"sinohope\"\n\
+            keys = {{ signer = \"k\" }}\n"
+        );
+        Config::parse(&text, Path::new("proxy.toml")).unwrap_or_else(|errors| panic!("{errors}"))
+    }
+
+    fn variables(names: &[&str]) -> Variables {
+        names.iter().map(|name| (OsString::from(name), OsString::from("x"))).collect()
+    }
+
+    #[test]
+    fn variables_with_keys_go_and_others_stay() {
+        let all = ["PATH", "KEY", "CS_KEY", "CS_OLD", "PASS", "FILE", "COUNTERSIGN_TOKEN", "CS"];
+        let file = "[stores.f]\nkind = \"file\"\ndir = \"d\"\npassphrase_env = \"PASS\"\n";
+        for (store, left) in [
+            ("[stores.e]\nkind = \"env\"\nprefix = \"CS_\"", vec!["CS", "FILE", "KEY", "PATH"]),
+            (
+                "[stores.e]\nkind = \"env\"\nprefix = \"\"",
+                vec!["CS", "CS_KEY", "CS_OLD", "FILE", "PATH"],
+            ),
+            ("[stores.e]\nkind = \"env\"", vec!["CS", "CS_KEY", "CS_OLD", "FILE", "KEY", "PATH"]),
+        ] {
+            let mut variables = variables(&all);
+            without_keys(&mut variables, &config(&format!("{file}{store}")));
+            let names: Vec<_> = variables.keys().collect();
+            assert_eq!(names, left, "{store}");
+        }
+    }
+
+    #[test]
+    fn both_spellings_of_no_proxy_are_merged() {
+        let config = config("[stores.e]\nkind = \"env\"\n[stores.f]\nkind = \"file\"\ndir = \"d\"");
+        let variables = Variables::from([
+            ("NO_PROXY".into(), "a.b,sinohope.com".into()),
+            ("no_proxy".into(), "c.d".into()),
+        ]);
+        let past = past(&variables, &config);
+        assert_eq!(past.list(), "a.b,c.d,localhost,127.0.0.1,::1");
+        assert_eq!(past.left_out, ["sinohope.com"]);
+    }
+}

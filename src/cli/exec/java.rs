@@ -1,0 +1,122 @@
+//! Java, which reads none of the variables that others read: options in `JAVA_TOOL_OPTIONS`, and
+//! a trust store made from the one that comes with it.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::environment::Variables;
+use super::no_proxy::NoProxy;
+use crate::cli::CliError;
+use crate::cli::directory::Directory;
+
+/// The variable every Java since 5 takes options from.
+pub(super) const VARIABLE: &str = "JAVA_TOOL_OPTIONS";
+
+/// A Java installation.
+#[derive(Debug)]
+pub(super) struct Java {
+    home: PathBuf,
+}
+
+impl Java {
+    /// The one that `JAVA_HOME` names, or else the one in `PATH`.
+    pub(super) fn find(caller: &Variables) -> Option<Self> {
+        let named = caller.get(OsStr::new("JAVA_HOME")).map(PathBuf::from);
+        let named = named.filter(|home| home.join("bin/java").is_file());
+        let home = named.or_else(|| {
+            let path = caller.get(OsStr::new("PATH"))?;
+            let mut programs = std::env::split_paths(path).map(|part| part.join("java"));
+            let program = programs.find(|program| program.is_file())?;
+            // Alternatives are symbolic links into the installation.
+            Some(fs::canonicalize(program).ok()?.parent()?.parent()?.to_owned())
+        })?;
+        Some(Self { home })
+    }
+
+    /// Copies its trust store and adds a certificate.
+    pub(super) fn trust_store(
+        &self,
+        ca: &[u8],
+        directory: &Directory,
+    ) -> Result<PathBuf, CliError> {
+        let places = ["lib/security/cacerts", "jre/lib/security/cacerts"];
+        let own = places.iter().map(|place| self.home.join(place)).find(|path| path.is_file());
+        let store = directory.join("java.keystore");
+        if let Some(own) = own {
+            // The contents alone: a copy of a file that may not be written could not be either.
+            let read = fs::read(&own).map_err(|error| CliError::at(&own, &error))?;
+            fs::write(&store, read).map_err(|error| CliError::at(&store, &error))?;
+        }
+        let certificate = directory.join("countersign.pem");
+        fs::write(&certificate, ca).map_err(|error| CliError::at(&certificate, &error))?;
+        self.import(&certificate, &store)?;
+        Ok(store)
+    }
+
+    fn import(&self, certificate: &Path, store: &Path) -> Result<(), CliError> {
+        let own = self.home.join("bin/keytool");
+        let mut keytool = Command::new(if own.is_file() { &own } else { Path::new("keytool") });
+        // A start of Java is most of what this takes, and these make it a short one.
+        keytool.args(["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-importcert"]);
+        keytool.args(["-noprompt", "-alias", "countersign", "-storepass", PASSWORD, "-file"]);
+        keytool.arg(certificate).arg("-keystore").arg(store);
+        // With the caller's options it would print them.
+        let output = keytool.env_remove(VARIABLE).stdin(Stdio::null()).output();
+        let said = match output {
+            Ok(output) if output.status.success() => return Ok(()),
+            Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let what = format!("keytool of {} makes no trust store: {said}", self.home.display());
+        Err(CliError::failed(what, "mend that Java, or unset JAVA_HOME and take it out of PATH"))
+    }
+}
+
+/// What every trust store of Java is locked with, as it holds nothing secret.
+const PASSWORD: &str = "changeit";
+
+/// The caller's options, then the proxy and whom to trust.
+pub(super) fn options(
+    given: Option<&str>,
+    proxy: SocketAddr,
+    past: &NoProxy,
+    trust_store: Option<&Path>,
+) -> String {
+    let mut options: Vec<String> = given.into_iter().map(str::to_owned).collect();
+    for scheme in ["http", "https"] {
+        options.push(format!("-D{scheme}.proxyHost={}", proxy.ip()));
+        options.push(format!("-D{scheme}.proxyPort={}", proxy.port()));
+    }
+    options.push(format!("-Dhttp.nonProxyHosts={}", past.for_java()));
+    if let Some(store) = trust_store {
+        options.push(quoted(&format!("-Djavax.net.ssl.trustStore={}", store.display())));
+        options.push(format!("-Djavax.net.ssl.trustStorePassword={PASSWORD}"));
+    }
+    options.join(" ")
+}
+
+/// In quotation marks where a space would end the option.
+fn quoted(option: &str) -> String {
+    if option.contains(char::is_whitespace) { format!("\"{option}\"") } else { option.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_added_to_those_there_are() {
+        let proxy = "127.0.0.1:4000".parse().expect("an address");
+        let past = NoProxy::merge([], &[]);
+        let fixed = "-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=4000 -Dhttps.proxyHost=127.0.0.1 \
+            -Dhttps.proxyPort=4000 -Dhttp.nonProxyHosts=localhost|127.0.0.1|[::1]";
+        assert_eq!(options(None, proxy, &past, None), fixed);
+        let all = options(Some("-Xmx1g"), proxy, &past, Some(Path::new("/a b/s")));
+        let trust = "\"-Djavax.net.ssl.trustStore=/a b/s\" \
+            -Djavax.net.ssl.trustStorePassword=changeit";
+        assert_eq!(all, format!("-Xmx1g {fixed} {trust}"));
+    }
+}

@@ -1,0 +1,133 @@
+//! The proxy that a program is sent to: the one that runs, or one that ends with the program.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::header::PROXY_AUTHORIZATION;
+use ipnet::IpNet;
+
+use super::credentials::Credentials;
+use super::environment;
+use super::running::{self, Running};
+use super::signals::Signals;
+use crate::cli::CliError;
+use crate::cli::in_process::InProcess;
+use crate::config::{Config, Endpoint, Listen, Unrouted};
+use crate::refusal::Code;
+use crate::server::Role;
+
+/// The proxy that the program is sent to.
+pub(super) enum Proxy {
+    /// It runs by itself.
+    Running(Running),
+    /// It ends with the program.
+    Own(InProcess, Running),
+}
+
+impl Proxy {
+    /// Finds the one that runs, or starts one.
+    pub(super) async fn find_or_start(
+        own: bool,
+        config: &Config,
+        credentials: Option<&Credentials>,
+    ) -> Result<Self, CliError> {
+        if !own && let Some(running) = running::find(config, credentials).await? {
+            return Ok(Self::Running(running));
+        }
+        let proxy = InProcess::start(&on_free_ports(config)).await?;
+        if let Some(credentials) = credentials {
+            let shown = HeaderMap::from_iter([(PROXY_AUTHORIZATION, credentials.header())]);
+            let known = proxy.snapshot().access.client(&shown);
+            known.map_err(|_| credentials.refused())?;
+        }
+        let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
+        let gateway = proxy.address(Role::Gateway);
+        Ok(Self::Own(proxy, Running { forward, gateway }))
+    }
+
+    /// Where it is.
+    pub(super) fn running(&self) -> Running {
+        match self {
+            Self::Running(running) | Self::Own(_, running) => *running,
+        }
+    }
+
+    /// Which proxy it is, whom it signs for, and what becomes of other hosts.
+    pub(super) fn announcement(&self, config: &Config) -> String {
+        let (whose, forward) = match self {
+            Self::Running(running) => ("the proxy that runs", running.forward),
+            Self::Own(_, running) => ("a proxy for this program alone", running.forward),
+        };
+        let hosts: Vec<_> = environment::routed(config).map(ToString::to_string).collect();
+        let hosts = match hosts.len() {
+            0 => "no host".to_owned(),
+            1..=MOST_HOSTS => hosts.join(", "),
+            count => format!("{count} hosts"),
+        };
+        let others = match config.access.unrouted {
+            Unrouted::Refuse => "refused (access.unrouted = \"pass\" lets them through)",
+            Unrouted::Pass => "passed on unsigned",
+        };
+        format!("{whose}, at {forward}, signs for {hosts}; other hosts are {others}")
+    }
+
+    /// Ends what was started: requests under way may finish, unless a signal comes. Says what was
+    /// refused, as the program may not have.
+    pub(super) async fn finish(self, signals: &mut Signals) -> Vec<String> {
+        let Self::Own(proxy, _) = self else { return Vec::new() };
+        let metrics = Arc::clone(proxy.metrics());
+        let hurry = async {
+            signals.ending().await;
+        };
+        proxy.finish(hurry).await;
+        refusals(&metrics.expose())
+    }
+}
+
+/// How many hosts fit a line.
+const MOST_HOSTS: usize = 4;
+
+/// The refusals among metrics: a line for each code, with what to do.
+fn refusals(metrics: &str) -> Vec<String> {
+    let of_code = |code: &Code| {
+        let series = format!("countersign_refusals_total{{code=\"{}\"}} ", code.name());
+        let count = metrics.lines().find_map(|line| line.strip_prefix(&series))?;
+        let requests = if count == "1" { "request" } else { "requests" };
+        let facts = code.facts();
+        Some(format!("refused {count} {requests}, {}: {}", facts.name, facts.remedy))
+    };
+    Code::ALL.iter().filter_map(of_code).collect()
+}
+
+/// The configuration for a proxy that only this machine, and only for now, has to find.
+fn on_free_ports(config: &Config) -> Config {
+    let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut own = config.clone();
+    own.listen = Listen {
+        forward: Some(free),
+        gateway: config.listen.gateway.as_ref().map(|_| Endpoint::Tcp(free)),
+        admin: config.listen.admin.as_ref().map(|_| Endpoint::Tcp(free)),
+    };
+    own.access.from = vec![IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST))];
+    own
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_are_counted_by_their_codes() {
+        let metrics = "# TYPE countersign_refusals counter\n\
+            countersign_refusals_total{code=\"host_not_routed\"} 1\n\
+            countersign_refusals_total{code=\"body_incomplete\"} 3\n\
+            countersign_connections 0\n";
+        let lines = refusals(metrics);
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
+        assert!(has("refused 1 request, host_not_routed: Add a [routes.NAME]"), "{lines:?}");
+        assert!(has("refused 3 requests, body_incomplete: Send the whole body"), "{lines:?}");
+        assert!(refusals("countersign_connections 0\n").is_empty());
+    }
+}

@@ -1,0 +1,82 @@
+//! A proxy inside a command that is about something else: no reload, no signals, no output.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::CliError;
+use super::run::bind;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::moment::Moments;
+use crate::pipeline::Pipeline;
+use crate::server::{Role, Server};
+use crate::snapshot::{Snapshot, Snapshots, Surroundings};
+
+/// A running proxy. It serves until [`Self::finish`], or until the runtime ends.
+#[derive(Debug)]
+pub(super) struct InProcess {
+    addresses: Vec<(Role, SocketAddr)>,
+    metrics: Arc<Metrics>,
+    snapshots: Snapshots,
+    stop: oneshot::Sender<()>,
+    abort: oneshot::Sender<()>,
+    served: JoinHandle<bool>,
+}
+
+impl InProcess {
+    /// Starts one with this configuration.
+    pub(super) async fn start(config: &Config) -> Result<Self, CliError> {
+        let surroundings = Surroundings::default();
+        let snapshot = Snapshot::build(config, &surroundings, None).await?;
+        let listeners = bind(config).await?;
+        let at = |listener: &crate::server::Listener| {
+            listener.bound().tcp().map(|address| (listener.role(), address))
+        };
+        let addresses = listeners.iter().filter_map(at).collect();
+        let (metrics, snapshots) = (Arc::clone(&surroundings.metrics), Snapshots::new(snapshot));
+        let moments = Moments::new(config.replica);
+        let pipeline = Pipeline::new(snapshots.clone(), moments, Arc::clone(&metrics));
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (abort, aborted) = oneshot::channel::<()>();
+        let server = Server::new(listeners, pipeline, surroundings);
+        // A sender that is dropped says nothing; only one that is used does.
+        let said = |receiver: oneshot::Receiver<()>| async {
+            if receiver.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let served = tokio::spawn(server.serve(said(stopped), said(aborted)));
+        Ok(Self { addresses, metrics, snapshots, stop, abort, served })
+    }
+
+    /// Where it listens for this, unless that is a Unix socket or nowhere.
+    pub(super) fn address(&self, role: Role) -> Option<SocketAddr> {
+        self.addresses.iter().find(|(own, _)| *own == role).map(|(_, address)| *address)
+    }
+
+    /// What it counts.
+    pub(super) fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
+    }
+
+    /// What it runs with.
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshots.current()
+    }
+
+    /// Stops it: requests under way may finish within `timeouts.drain`, unless `hurry` comes first.
+    /// Returns whether all were finished.
+    pub(super) async fn finish(self, hurry: impl Future<Output = ()>) -> bool {
+        let Self { stop, abort, mut served, .. } = self;
+        let _gone = stop.send(());
+        tokio::select! {
+            drained = &mut served => return drained.unwrap_or(false),
+            () = hurry => {}
+        }
+        let _gone = abort.send(());
+        served.await.unwrap_or(false)
+    }
+}

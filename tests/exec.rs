@@ -1,0 +1,6 @@
+//! `countersign exec`: a program runs with its requests signed, and nothing is left of it.
+
+mod ending;
+mod environment;
+mod proxy;
+mod run;

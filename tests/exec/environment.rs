@@ -1,0 +1,115 @@
+//! What a program finds in its environment, and what it must not find.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use super::run::{Desk, err, out};
+use crate::support::stage::SINOHOPE;
+use crate::support::vectors::{load, text};
+
+#[test]
+fn a_program_finds_the_proxy_in_its_environment() {
+    let desk = Desk::new("");
+    let output = desk
+        .exec(&["--", "env"])
+        .env("HTTPS_PROXY", "http://corp.example:3128")
+        .env("NO_PROXY", "intranet.example,sinohope.com")
+        .env("no_proxy", "other.example")
+        .env("KEPT", "as it is")
+        .output()
+        .expect("the binary can be run");
+    let variables = variables(&out(&output));
+    let proxy = &variables["HTTP_PROXY"];
+    assert!(proxy.starts_with("http://127.0.0.1:"), "{proxy}");
+    for name in ["http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+        assert_eq!(&variables[name], proxy, "{name}");
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        let expected = "intranet.example,other.example,localhost,127.0.0.1,::1";
+        assert_eq!(variables[name], expected, "{name}");
+    }
+    assert_eq!(variables["NODE_USE_ENV_PROXY"], "1");
+    assert_eq!(variables["KEPT"], "as it is");
+    assert!(variables["COUNTERSIGN_GATEWAY"].starts_with("http://127.0.0.1:"));
+    assert!(err(&output).contains("left out of NO_PROXY"), "{}", err(&output));
+    assert!(err(&output).contains(": sinohope.com\n"), "{}", err(&output));
+}
+
+#[test]
+fn keys_and_passphrases_do_not_reach_the_program() {
+    let vectors = load("sinohope");
+    let key = text(&vectors, "/keys/test-p256/pkcs8_der_hex");
+    let stores = r#"
+[stores.vars]
+kind = "env"
+prefix = "VAULT_"
+[stores.locked]
+kind = "file"
+dir = "keys"
+passphrase_env = "SESAME"
+[keys.other]
+store = "vars"
+entry = "SINOHOPE"
+[routes.other]
+host = "api.sinohope.com"
+path = "/other"
+scheme = "sinohope"
+keys = { signer = "other" }
+upstream = "sinohope_origin"
+"#;
+    let desk = Desk::new(stores);
+    let run = |program: &[&str]| {
+        let mut command = desk.exec(program);
+        command.env("VAULT_SINOHOPE", key).env("VAULT_OLD", "yesterdays").env("SESAME", "open");
+        command.env("COUNTERSIGN_TOKEN", "app:t0ken").env("VAULTS", "not a key");
+        command.output().expect("the binary can be run")
+    };
+    let output = run(&["--", "env"]);
+    assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+    let said = out(&output);
+    assert!(said.contains("VAULTS=not a key\n"));
+    for secret in [key, "yesterdays", "SESAME", "t0ken", "VAULT_"] {
+        assert!(!said.contains(secret), "{secret} in\n{said}");
+    }
+    // What the program cannot see is what the proxy signs with.
+    let url = format!("{SINOHOPE}/other");
+    let output = run(&["--quiet", "curl", "--disable", "-sS", "--fail-with-body", &url]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(desk.origin.arrived().len(), 1);
+}
+
+#[test]
+fn java_is_told_in_options_of_its_own_and_only_where_there_is_one() {
+    let desk = Desk::new("");
+    let java = desk.home.path("jdk/bin");
+    fs::create_dir_all(&java).expect("a directory can be made");
+    fs::write(java.join("java"), "#!/bin/sh\n").expect("a file can be written");
+    fs::set_permissions(java.join("java"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    let programs = desk.home.path("bin");
+    fs::create_dir_all(&programs).expect("a directory can be made");
+    symlink("/usr/bin/env", programs.join("env")).expect("a link can be made");
+    for (path, home, told) in [
+        (programs.clone(), None, false),
+        (programs.clone(), Some(desk.home.path("jdk")), true),
+        (programs.clone(), Some(desk.home.path("nowhere")), false),
+    ] {
+        let mut command = desk.exec(&["env"]);
+        command.env("PATH", path).env("JAVA_TOOL_OPTIONS", "-Xmx1g").env_remove("JAVA_HOME");
+        command.envs(home.map(|home| ("JAVA_HOME", home)));
+        let variables = variables(&out(&command.output().expect("the binary can be run")));
+        let options = &variables["JAVA_TOOL_OPTIONS"];
+        let port = variables["HTTP_PROXY"].rsplit(':').next().unwrap_or_default().to_owned();
+        if told {
+            assert!(options.starts_with("-Xmx1g -Dhttp.proxyHost=127.0.0.1 "), "{options}");
+            assert!(options.contains(&format!(" -Dhttps.proxyPort={port} ")), "{options}");
+        } else {
+            assert_eq!(options, "-Xmx1g");
+        }
+    }
+}
+
+fn variables(env: &str) -> BTreeMap<String, String> {
+    let pairs = env.lines().filter_map(|line| line.split_once('='));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}

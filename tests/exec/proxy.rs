@@ -1,0 +1,193 @@
+//! Which proxy a program is sent to, and that its requests are signed there.
+
+use std::fs;
+
+use serde_json::Value;
+
+use super::run::{Desk, err, out};
+use crate::clients::{installed, program};
+use crate::support::config;
+use crate::support::home::Home;
+use crate::support::origin::{Origin, echo};
+use crate::support::proxy::{Proxy, Signal};
+use crate::support::stage::{METASV, SINOHOPE};
+use crate::support::wait::DEADLINE;
+
+#[test]
+fn requests_of_a_program_are_signed_by_a_proxy_of_its_own() {
+    let desk = Desk::new("");
+    let url = format!("{SINOHOPE}/v1/test?b=2&a=1");
+    let output = desk.run(&curl(&[], &url));
+    let body: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    assert!(output.status.success() && body["ok"] == true, "{output:?}");
+    let (before, after) = said_at(&err(&output));
+    assert_eq!(before, "a proxy for this program alone");
+    assert_eq!(
+        after,
+        "signs for apiv2.metasv.com, api.sinohope.com; other hosts are refused \
+         (access.unrouted = \"pass\" lets them through)\n"
+    );
+    assert_eq!(desk.origin.arrived().len(), 1);
+}
+
+#[test]
+fn what_was_refused_is_said_at_the_end() {
+    let desk = Desk::new("");
+    let script = "curl -s http://elsewhere.example/ >/dev/null; \
+        curl -s http://elsewhere.example/ >/dev/null";
+    let output = desk.run(&["--", "sh", "-c", script]);
+    let said = err(&output);
+    let line =
+        "\ncountersign: refused 2 requests, host_not_routed: Add a [routes.NAME] with this host";
+    assert!(said.contains(line), "{said}");
+    assert_eq!(said.lines().count(), 2, "{said}");
+    let output = desk.run(&["--quiet", "--", "sh", "-c", script]);
+    assert_eq!(err(&output), "");
+}
+
+#[test]
+fn real_programs_need_no_change() {
+    let desk = Desk::new("");
+    let url = format!("{METASV}/xpubs?a=1");
+    let python = installed("venv/bin/python").to_string_lossy().into_owned();
+    let get = |name: &str| program(name).to_string_lossy().into_owned();
+    let java = get("Get.java");
+    let python = |library: &str| vec![python.clone(), get("get.py"), library.into(), url.clone()];
+    for (command, answers) in [
+        (python("requests"), 1),
+        (python("httpx"), 1),
+        (python("aiohttp"), 1),
+        (python("urllib"), 1),
+        (vec!["java".to_owned(), java, url.clone()], 2),
+    ] {
+        let before = desk.origin.arrived().len();
+        let output =
+            desk.run(&[vec!["--quiet".to_owned(), "--".to_owned()], command.clone()].concat());
+        assert_eq!(out(&output), "200\n".repeat(answers), "{command:?}: {}", err(&output));
+        assert_eq!(desk.origin.arrived().len(), before + answers, "{command:?}");
+    }
+}
+
+#[test]
+fn the_proxy_that_runs_is_used_unless_an_own_one_is_wanted() {
+    let desk = Desk::new("");
+    let mut proxy = running(&desk);
+    let config = serving(&desk, &proxy);
+    let url = format!("{METASV}/xpubs");
+    let whose = |options: &[&str]| {
+        let output = desk.run(&curl(&[&["--config", &config], options].concat(), &url));
+        assert!(output.status.success(), "{output:?}");
+        said_at(&err(&output)).0
+    };
+    assert_eq!(whose(&[]), "the proxy that runs");
+    proxy.await_metric("countersign_requests_total{route=\"metasv\",outcome=\"signed\"}", 1);
+    assert_eq!(whose(&["--own"]), "a proxy for this program alone");
+    assert_eq!(desk.origin.arrived().len(), 2);
+    assert_eq!(proxy.metric("countersign_requests_total{route=\"metasv\",outcome=\"signed\"}"), 1);
+    proxy.signal(Signal::Terminate);
+    proxy.wait_exit(DEADLINE);
+    assert_eq!(whose(&[]), "a proxy for this program alone");
+}
+
+#[test]
+fn what_runs_with_other_routes_or_is_another_server_is_not_used() {
+    let desk = Desk::new("");
+    // Countersign, but with one route less.
+    let config = config::proxy(&[config::sinohope(&desk.origin.url(), None)]);
+    let other = Proxy::start(&config);
+    // A server that answers everything with 200.
+    let server = Origin::start(echo());
+    let address = server.url().trim_start_matches("http://").to_owned();
+    let listeners =
+        |forward: &str, admin: &str| format!("\nforward = \"{forward}\"\nadmin = \"{admin}\"\n");
+    let (forward, admin) = (bare(other.forward_url()), bare(other.admin_url()));
+    for listeners in [listeners(forward, admin), listeners("127.0.0.1:1", &address)] {
+        desk.home.write("other.toml", &desk.listening(&listeners));
+        let output = desk.run(&["--config", "other.toml", "--", "true"]);
+        assert_eq!(said_at(&err(&output)).0, "a proxy for this program alone");
+    }
+    assert_eq!(server.arrived().len(), 1, "it was asked");
+}
+
+#[test]
+fn where_tokens_are_asked_for_the_program_shows_one() {
+    let desk = Desk::new(config::TOKENS);
+    desk.home.write(config::TOKENS_FILE, &config::client_tokens(&[("my app", "p@ss:w/rd")]));
+    let url = format!("{METASV}/xpubs");
+    let run = |options: &[&str], variable: Option<&str>| {
+        let mut command = desk.exec(&curl(options, &url));
+        command.env_remove("COUNTERSIGN_TOKEN").envs(variable.map(|v| ("COUNTERSIGN_TOKEN", v)));
+        command.output().expect("the binary can be run")
+    };
+    for (options, variable, code, says) in [
+        (&[] as &[&str], None, 64, "access.tokens wants a token, and there is none\n"),
+        (&[], Some("p@ss"), 64, "the token has no name before it\n"),
+        (&[], Some("my app:wrong"), 64, "the proxy does not take the token of \"my app\"\n"),
+        (&["--token", "other:p@ss:w/rd"], None, 64, "does not take the token of \"other\"\n"),
+        (&["--token", "my app:p@ss:w/rd"], Some("my app:wrong"), 0, "signs for"),
+        (&[], Some("my app:p@ss:w/rd"), 0, "signs for"),
+    ] {
+        let output = run(options, variable);
+        let said = err(&output);
+        assert_eq!(output.status.code(), Some(code), "{options:?} {variable:?}: {said}");
+        assert!(said.contains(says), "{said}");
+        assert!(!said.contains("p@ss") && !said.contains("wrong"), "{said}");
+    }
+    assert_eq!(desk.origin.arrived().len(), 2);
+}
+
+#[test]
+fn the_proxy_that_runs_is_asked_whether_it_takes_the_token() {
+    let desk = Desk::new(config::TOKENS);
+    let tokens = config::client_tokens(&[("app", "t0ken")]);
+    desk.home.write(config::TOKENS_FILE, &tokens);
+    let proxy = running(&desk);
+    let listeners = listeners_of(&proxy);
+    let text = fs::read_to_string(desk.home.path("proxy.toml")).expect("it is there");
+    let text = text.replacen(config::LISTENERS, &listeners, 1);
+    desk.home.write("run.toml", &text);
+    for (token, code) in [("app:t0ken", 0), ("app:other", 64)] {
+        let output = desk.run(&["--config", "run.toml", "--token", token, "--", "true"]);
+        assert_eq!(output.status.code(), Some(code), "{}", err(&output));
+        let runs = err(&output).contains("the proxy that runs");
+        assert!(runs || err(&output).contains("does not take"), "{}", err(&output));
+    }
+}
+
+/// These options of ours, and curl with nothing but a URL.
+fn curl<'a>(options: &[&'a str], url: &'a str) -> Vec<&'a str> {
+    [options, &["--", "curl", "--disable", "-sS", "--fail-with-body", url]].concat()
+}
+
+/// A proxy that runs with the desk's own configuration.
+fn running(desk: &Desk) -> Proxy {
+    let text = fs::read_to_string(desk.home.path("proxy.toml")).expect("it is there");
+    let home = Home::new(&text);
+    if let Ok(tokens) = fs::read_to_string(desk.home.path(config::TOKENS_FILE)) {
+        home.write(config::TOKENS_FILE, &tokens);
+    }
+    Proxy::start_in(home, &[])
+}
+
+/// The name of a configuration with the addresses this proxy has.
+fn serving(desk: &Desk, proxy: &Proxy) -> String {
+    desk.home.write("run.toml", &desk.listening(&listeners_of(proxy)));
+    "run.toml".to_owned()
+}
+
+fn listeners_of(proxy: &Proxy) -> String {
+    let (forward, admin) = (bare(proxy.forward_url()), bare(proxy.admin_url()));
+    format!("\nforward = \"{forward}\"\nadmin = \"{admin}\"\n")
+}
+
+fn bare(url: &str) -> &str {
+    url.trim_start_matches("http://")
+}
+
+/// The line on standard error, without the address: what stands before it and what after.
+fn said_at(line: &str) -> (String, String) {
+    let line = line.strip_prefix("countersign: ").unwrap_or_else(|| panic!("{line}"));
+    let (before, rest) = line.split_once(", at 127.0.0.1:").unwrap_or_else(|| panic!("{line}"));
+    let after = rest.split_once(", ").map_or("", |(_, after)| after);
+    (before.to_owned(), after.to_owned())
+}
