@@ -2,5 +2,6 @@
 
 mod ending;
 mod environment;
+mod programs;
 mod proxy;
 mod run;

@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use self::credentials::{Credentials, Typed};
 use self::environment::{Variables, Way};
-use self::java::Java;
+use self::java::{Java, TrustStore};
 use self::no_proxy::NoProxy;
 use self::proxy::Proxy;
 use self::running::Running;
@@ -133,7 +133,7 @@ impl Scene {
         let given = environment::text(&variables, java::VARIABLE);
         let Running { forward, gateway } = proxy.running();
         let java =
-            java.map(|store| java::options(given.as_deref(), forward, &past, store.as_deref()));
+            java.map(|store| java::options(given.as_deref(), forward, &past, store.as_ref()));
         let way = Way { forward, gateway, credentials, past: &past, trust: files, java };
         way.put_into(&mut variables);
         Ok(Self { proxy, variables, past, directory })
@@ -141,15 +141,18 @@ impl Scene {
 }
 
 /// The certificate that programs have to trust, as PEM, where the proxy opens TLS.
-fn authority(_config: &Config) -> Result<Option<Vec<u8>>, CliError> {
-    Ok(None)
+fn authority(config: &Config) -> Result<Option<Vec<u8>>, CliError> {
+    let Some(path) = config.intercept.as_ref().map(|intercept| &intercept.ca_cert) else {
+        return Ok(None);
+    };
+    std::fs::read(path).map(Some).map_err(|error| CliError::at(path, &error))
 }
 
 /// Files that say whom to trust.
 struct Trust {
     files: BTreeMap<&'static str, OsString>,
     /// Whether there is a Java, and its trust store where it needs one.
-    java: Option<Option<PathBuf>>,
+    java: Option<Option<TrustStore>>,
     directory: Directory,
 }
 
@@ -164,8 +167,17 @@ impl Trust {
             return Ok(Self { files: BTreeMap::new(), java: java.map(|_| None), directory });
         };
         let files = trust::files(&ca, caller, &directory)?;
-        let store = java.map(|java| java.trust_store(&ca, &directory)).transpose()?;
-        Ok(Self { files, java: store.map(Some), directory })
+        let given = environment::text(caller, java::VARIABLE);
+        let store = java.map(|java| java.trust_store(&ca, given.as_deref(), &directory));
+        let java = match store.transpose() {
+            Ok(store) => store.map(Some),
+            // The program may well be none of Java's.
+            Err(error) => {
+                tracing::warn!("nothing is set for Java: {}", error.what);
+                None
+            }
+        };
+        Ok(Self { files, java, directory })
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::CliError;
-use super::run::bind;
+use super::run::{bind, warn_of};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::moment::Moments;
@@ -31,6 +31,7 @@ impl InProcess {
     pub(super) async fn start(config: &Config) -> Result<Self, CliError> {
         let surroundings = Surroundings::default();
         let snapshot = Snapshot::build(config, &surroundings, None).await?;
+        warn_of(config, &snapshot);
         let listeners = bind(config).await?;
         let at = |listener: &crate::server::Listener| {
             listener.bound().tcp().map(|address| (listener.role(), address))

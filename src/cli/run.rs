@@ -133,7 +133,7 @@ async fn reload(
 }
 
 /// Writes what is allowed and should be known into the log.
-fn warn_of(config: &Config, snapshot: &Snapshot) {
+pub(super) fn warn_of(config: &Config, snapshot: &Snapshot) {
     let warnings = ConfigErrors::new(config.path.clone(), snapshot.warnings.clone());
     for line in warnings.to_string().lines() {
         tracing::warn!("{line}");

@@ -36,33 +36,46 @@ impl Java {
         Some(Self { home })
     }
 
-    /// Copies its trust store and adds a certificate.
+    /// Copies a trust store and adds a certificate: the one that the caller's options name, or
+    /// that of this Java.
     pub(super) fn trust_store(
         &self,
         ca: &[u8],
+        given: Option<&str>,
         directory: &Directory,
-    ) -> Result<PathBuf, CliError> {
+    ) -> Result<TrustStore, CliError> {
         let places = ["lib/security/cacerts", "jre/lib/security/cacerts"];
-        let own = places.iter().map(|place| self.home.join(place)).find(|path| path.is_file());
+        let mut own = places.iter().map(|place| self.home.join(place));
+        let named = given.and_then(|given| value(given, STORE)).map(PathBuf::from);
+        let password = given.filter(|_| named.is_some()).and_then(|given| value(given, UNLOCK));
+        let password = password.unwrap_or(PASSWORD).to_owned();
         let store = directory.join("java.keystore");
-        if let Some(own) = own {
+        if let Some(own) = named.or_else(|| own.find(|path| path.is_file())) {
             // The contents alone: a copy of a file that may not be written could not be either.
             let read = fs::read(&own).map_err(|error| CliError::at(&own, &error))?;
             fs::write(&store, read).map_err(|error| CliError::at(&store, &error))?;
         }
         let certificate = directory.join("countersign.pem");
         fs::write(&certificate, ca).map_err(|error| CliError::at(&certificate, &error))?;
+        let store = TrustStore { path: store, password };
         self.import(&certificate, &store)?;
         Ok(store)
     }
 
-    fn import(&self, certificate: &Path, store: &Path) -> Result<(), CliError> {
+    fn import(&self, certificate: &Path, store: &TrustStore) -> Result<(), CliError> {
         let own = self.home.join("bin/keytool");
         let mut keytool = Command::new(if own.is_file() { &own } else { Path::new("keytool") });
         // A start of Java is most of what this takes, and these make it a short one.
         keytool.args(["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-importcert"]);
-        keytool.args(["-noprompt", "-alias", "countersign", "-storepass", PASSWORD, "-file"]);
-        keytool.arg(certificate).arg("-keystore").arg(store);
+        keytool.args([
+            "-noprompt",
+            "-alias",
+            "countersign",
+            "-storepass",
+            &store.password,
+            "-file",
+        ]);
+        keytool.arg(certificate).arg("-keystore").arg(&store.path);
         // With the caller's options it would print them.
         let output = keytool.env_remove(VARIABLE).stdin(Stdio::null()).output();
         let said = match output {
@@ -75,15 +88,30 @@ impl Java {
     }
 }
 
-/// What every trust store of Java is locked with, as it holds nothing secret.
+/// A file with certificates that Java trusts, and what it is locked with: it holds nothing secret.
+#[derive(Debug)]
+pub(super) struct TrustStore {
+    path: PathBuf,
+    password: String,
+}
+
+/// What every trust store that comes with Java is locked with.
 const PASSWORD: &str = "changeit";
+const STORE: &str = "-Djavax.net.ssl.trustStore=";
+const UNLOCK: &str = "-Djavax.net.ssl.trustStorePassword=";
+
+/// What options have behind `name`; the last counts, as for Java.
+fn value<'a>(options: &'a str, name: &str) -> Option<&'a str> {
+    let options = options.split_whitespace().map(|option| option.trim_matches(['"', '\'']));
+    options.filter_map(|option| option.strip_prefix(name)).next_back()
+}
 
 /// The caller's options, then the proxy and whom to trust.
 pub(super) fn options(
     given: Option<&str>,
     proxy: SocketAddr,
     past: &NoProxy,
-    trust_store: Option<&Path>,
+    trust_store: Option<&TrustStore>,
 ) -> String {
     let mut options: Vec<String> = given.into_iter().map(str::to_owned).collect();
     for scheme in ["http", "https"] {
@@ -92,8 +120,8 @@ pub(super) fn options(
     }
     options.push(format!("-Dhttp.nonProxyHosts={}", past.for_java()));
     if let Some(store) = trust_store {
-        options.push(quoted(&format!("-Djavax.net.ssl.trustStore={}", store.display())));
-        options.push(format!("-Djavax.net.ssl.trustStorePassword={PASSWORD}"));
+        options.push(quoted(&format!("{STORE}{}", store.path.display())));
+        options.push(quoted(&format!("{UNLOCK}{}", store.password)));
     }
     options.join(" ")
 }
@@ -114,9 +142,22 @@ mod tests {
         let fixed = "-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=4000 -Dhttps.proxyHost=127.0.0.1 \
             -Dhttps.proxyPort=4000 -Dhttp.nonProxyHosts=localhost|127.0.0.1|[::1]";
         assert_eq!(options(None, proxy, &past, None), fixed);
-        let all = options(Some("-Xmx1g"), proxy, &past, Some(Path::new("/a b/s")));
+        let store = TrustStore { path: "/a b/s".into(), password: PASSWORD.into() };
+        let all = options(Some("-Xmx1g"), proxy, &past, Some(&store));
         let trust = "\"-Djavax.net.ssl.trustStore=/a b/s\" \
             -Djavax.net.ssl.trustStorePassword=changeit";
         assert_eq!(all, format!("-Xmx1g {fixed} {trust}"));
+    }
+
+    #[test]
+    fn a_trust_store_of_the_callers_is_found_in_the_options() {
+        for (options, expected) in [
+            ("", None),
+            ("-Xmx1g -Djavax.net.ssl.trustStorePassword=x", None),
+            ("-Djavax.net.ssl.trustStore=/a -Xmx1g", Some("/a")),
+            ("-Djavax.net.ssl.trustStore=/a '-Djavax.net.ssl.trustStore=/b'", Some("/b")),
+        ] {
+            assert_eq!(value(options, STORE), expected, "{options}");
+        }
     }
 }

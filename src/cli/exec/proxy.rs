@@ -69,7 +69,11 @@ impl Proxy {
             Unrouted::Refuse => "refused (access.unrouted = \"pass\" lets them through)",
             Unrouted::Pass => "passed on unsigned",
         };
-        format!("{whose}, at {forward}, signs for {hosts}; other hosts are {others}")
+        let plain = match config.intercept {
+            Some(_) => "",
+            None => " (http:// only: [intercept] adds https://)",
+        };
+        format!("{whose}, at {forward}, signs for {hosts}{plain}; other hosts are {others}")
     }
 
     /// Ends what was started: requests under way may finish, unless a signal comes. Says what was

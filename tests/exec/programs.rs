@@ -1,0 +1,77 @@
+//! Real programs that know of no proxy, no signature and no authority, over HTTP and HTTPS.
+
+use std::fs;
+
+use super::run::{Desk, err, out};
+use crate::clients::{installed, program};
+use crate::support::authority::Authority;
+use crate::support::config::{CA_FILE, CA_KEY_FILE, INTERCEPT};
+use crate::support::stage::METASV;
+
+#[test]
+fn programs_over_http_need_no_change() {
+    let desk = Desk::new("");
+    // Node 22 sends CONNECT for http:// as well, and inside it plain HTTP.
+    assert_signed(&desk, METASV);
+}
+
+#[test]
+fn programs_over_https_need_no_change() {
+    let desk = Desk::new(INTERCEPT);
+    let ca = Authority::new();
+    desk.home.write(CA_FILE, &ca.pem());
+    desk.home.write(CA_KEY_FILE, &ca.key_pem());
+    assert_signed(&desk, &METASV.replace("http:", "https:"));
+}
+
+#[test]
+fn the_files_that_programs_trust_are_their_own_and_are_removed() {
+    let desk = Desk::new(INTERCEPT);
+    let ca = Authority::new();
+    desk.home.write(CA_FILE, &ca.pem());
+    desk.home.write(CA_KEY_FILE, &ca.key_pem());
+    desk.home.write("corporate.pem", "the company's\n");
+    let script = "cat $CURL_CA_BUNDLE; stat -c %a $(dirname $CURL_CA_BUNDLE); \
+        grep -c BEGIN $NODE_EXTRA_CA_CERTS $SSL_CERT_FILE | sed s/.*://; ls $CURL_CA_BUNDLE";
+    let mut command = desk.exec(&["--quiet", "--", "sh", "-c", script]);
+    command.env("CURL_CA_BUNDLE", "corporate.pem").env_remove("NODE_EXTRA_CA_CERTS");
+    let output = command.output().expect("the binary can be run");
+    let said = out(&output);
+    let rest = said.strip_prefix("the company's\n").and_then(|rest| rest.strip_prefix(&ca.pem()));
+    let rest = rest.unwrap_or_else(|| panic!("{said}{}", err(&output)));
+    let lines: Vec<&str> = rest.lines().collect();
+    let [mode, for_node, system, path] = lines[..] else { panic!("{rest}") };
+    assert_eq!((mode, for_node), ("700", "1"));
+    assert!(system.parse::<usize>().is_ok_and(|count| count > 1), "{system} authorities");
+    assert!(path.starts_with(&*desk.temporary().to_string_lossy()), "{path}");
+    assert!(fs::metadata(path).is_err() && desk.left().is_empty(), "{:?}", desk.left());
+}
+
+/// Runs every program with a URL below this, and looks at what arrives.
+fn assert_signed(desk: &Desk, host: &str) {
+    let url = format!("{host}/xpubs?a=1");
+    let path = |name: &str| program(name).to_string_lossy().into_owned();
+    let binary = |name: &str| installed(name).to_string_lossy().into_owned();
+    let python =
+        |library: &str| vec![binary("venv/bin/python"), path("get.py"), library.to_owned()];
+    let curl = ["curl", "--disable", "-sS", "-o", "/dev/null", "-w", "%{http_code}\n"];
+    let programs = [
+        (curl.map(str::to_owned).to_vec(), 1),
+        (python("requests"), 1),
+        (python("httpx"), 1),
+        (python("aiohttp"), 1),
+        (python("urllib"), 1),
+        (vec![binary("bin/node"), path("get.mjs")], 1),
+        (vec!["java".to_owned(), path("Get.java")], 2),
+    ];
+    for (command, answers) in programs {
+        let before = desk.origin.arrived().len();
+        let mut arguments = vec!["--quiet".to_owned(), "--".to_owned()];
+        arguments.extend(command.iter().cloned().chain([url.clone()]));
+        let output = desk.run(&arguments);
+        assert_eq!(out(&output), "200\n".repeat(answers), "{command:?}: {}", err(&output));
+        let arrived = desk.origin.arrived();
+        assert_eq!(arrived.len(), before + answers, "{command:?}");
+        assert!(arrived.iter().all(|one| one.target == "/xpubs?a=1"), "{command:?}");
+    }
+}
