@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
@@ -35,6 +36,8 @@ pub struct StandIn {
     pub scheme: Arc<dyn Scheme>,
     /// The public keys by slot.
     pub keys: HashMap<&'static str, PublicKey>,
+    /// How many requests it has accepted.
+    pub accepted: Arc<AtomicU64>,
     seen: Mutex<HashSet<u64>>,
 }
 
@@ -45,7 +48,7 @@ impl StandIn {
         scheme: Arc<dyn Scheme>,
         keys: HashMap<&'static str, PublicKey>,
     ) -> Self {
-        Self { entry, scheme, keys, seen: Mutex::default() }
+        Self { entry, scheme, keys, accepted: Arc::default(), seen: Mutex::default() }
     }
 
     /// Listens on a loopback port of the system's choice and serves until the runtime ends.
@@ -80,7 +83,10 @@ impl StandIn {
             Err(_) => Err("the body is broken or too long".to_owned()),
         };
         let (status, body) = match verdict {
-            Ok(accepted) => (StatusCode::OK, accepted),
+            Ok(accepted) => {
+                self.accepted.fetch_add(1, Ordering::SeqCst);
+                (StatusCode::OK, accepted)
+            }
             Err(reason) => self.refusal(&reason),
         };
         let mut response = Response::new(Full::new(Bytes::from(body)));

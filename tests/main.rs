@@ -8,6 +8,7 @@ mod bodies;
 mod cli;
 mod clients;
 mod dialects;
+mod doctor;
 mod documents;
 mod exec;
 mod framing;

@@ -5,27 +5,25 @@
 //! finds it, and whom to trust, in its environment; standard input and output are its own.
 
 mod credentials;
-mod environment;
-mod java;
+pub(super) mod environment;
+pub(super) mod java;
 mod no_proxy;
 mod program;
 mod proxy;
-mod running;
-mod signals;
-mod trust;
+pub(super) mod running;
+pub(super) mod signals;
+pub(super) mod trust;
 
-use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use self::credentials::{Credentials, Typed};
-use self::environment::{Variables, Way};
-use self::java::{Java, TrustStore};
+use self::environment::Variables;
 use self::no_proxy::NoProxy;
 use self::proxy::Proxy;
-use self::running::Running;
 use self::signals::Signals;
+use self::trust::Trust;
 use super::directory::Directory;
 use super::{CliError, Exit, log, runtime};
 use crate::config::{Config, Log};
@@ -126,16 +124,10 @@ impl Scene {
         let trust = trusting.await.map_err(|error| {
             CliError::new(Exit::Failed, format!("the trust files were not made: {error}"))
         })?;
-        let Trust { files, java, directory } = trust?;
-        let past = environment::past(&caller, config);
-        let mut variables = caller;
-        environment::without_keys(&mut variables, config);
-        let given = environment::text(&variables, java::VARIABLE);
-        let Running { forward, gateway } = proxy.running();
-        let java =
-            java.map(|store| java::options(given.as_deref(), forward, &past, store.as_ref()));
-        let way = Way { forward, gateway, credentials, past: &past, trust: files, java };
-        way.put_into(&mut variables);
+        let trust = trust?;
+        let (variables, past) =
+            environment::of_program(caller, config, proxy.running(), credentials, &trust);
+        let Trust { directory, .. } = trust;
         Ok(Self { proxy, variables, past, directory })
     }
 }
@@ -146,39 +138,6 @@ fn authority(config: &Config) -> Result<Option<Vec<u8>>, CliError> {
         return Ok(None);
     };
     std::fs::read(path).map(Some).map_err(|error| CliError::at(path, &error))
-}
-
-/// Files that say whom to trust.
-struct Trust {
-    files: BTreeMap<&'static str, OsString>,
-    /// Whether there is a Java, and its trust store where it needs one.
-    java: Option<Option<TrustStore>>,
-    directory: Directory,
-}
-
-impl Trust {
-    fn make(
-        ca: Option<Vec<u8>>,
-        caller: &Variables,
-        directory: Directory,
-    ) -> Result<Self, CliError> {
-        let java = Java::find(caller);
-        let Some(ca) = ca else {
-            return Ok(Self { files: BTreeMap::new(), java: java.map(|_| None), directory });
-        };
-        let files = trust::files(&ca, caller, &directory)?;
-        let given = environment::text(caller, java::VARIABLE);
-        let store = java.map(|java| java.trust_store(&ca, given.as_deref(), &directory));
-        let java = match store.transpose() {
-            Ok(store) => store.map(Some),
-            // The program may well be none of Java's.
-            Err(error) => {
-                tracing::warn!("nothing is set for Java: {}", error.what);
-                None
-            }
-        };
-        Ok(Self { files, java, directory })
-    }
 }
 
 #[cfg(test)]

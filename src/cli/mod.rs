@@ -9,6 +9,7 @@ mod ca;
 mod check;
 mod demo;
 mod directory;
+mod doctor;
 mod error;
 mod exec;
 mod explain;
@@ -53,6 +54,8 @@ enum Command {
     Run(ConfigFile),
     /// Run a program whose requests are signed: its environment is set, a proxy started if none runs
     Exec(exec::ExecArgs),
+    /// Say which runtimes of this machine work through the proxy, and which variable they lack
+    Doctor(doctor::DoctorArgs),
     /// Read a configuration, open every key, and print every problem; start nothing
     Check(ConfigFile),
     /// Write a commented proxy.toml for the providers you name, and make their keys
@@ -106,6 +109,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
     match command {
         Command::Run(file) => run::run(&file.config, out),
         Command::Exec(args) => exec::run(&args),
+        Command::Doctor(args) => doctor::run(&args, out),
         Command::Check(file) => check::run(&file.config, out),
         Command::Init(args) => init::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),

@@ -32,7 +32,7 @@ impl From<&str> for Typed {
 
 /// A client's name and its token.
 #[derive(Debug)]
-pub(super) struct Credentials {
+pub(in crate::cli) struct Credentials {
     name: String,
     token: Secret,
 }

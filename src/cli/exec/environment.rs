@@ -2,57 +2,53 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::net::SocketAddr;
 
 use super::credentials::{self, Credentials};
 use super::java;
 use super::no_proxy::NoProxy;
+use super::running::Running;
+use super::trust::Trust;
 use crate::config::{Config, HostPattern, Store};
 
 /// Variables and their values.
-pub(super) type Variables = BTreeMap<OsString, OsString>;
+pub(in crate::cli) type Variables = BTreeMap<OsString, OsString>;
 
-/// What a program is told.
-#[derive(Debug)]
-pub(super) struct Way<'a> {
-    /// Where the proxy takes requests.
-    pub(super) forward: SocketAddr,
-    /// Where its gateway is, if anywhere.
-    pub(super) gateway: Option<SocketAddr>,
-    /// Who the program is to the proxy.
-    pub(super) credentials: Option<&'a Credentials>,
-    /// What is reached past the proxy.
-    pub(super) past: &'a NoProxy,
-    /// Variables that say whom to trust.
-    pub(super) trust: BTreeMap<&'static str, OsString>,
-    /// Options for Java, where there is one, with those of the caller.
-    pub(super) java: Option<String>,
-}
-
-impl Way<'_> {
-    /// Adds to an environment what leads through the proxy.
-    pub(super) fn put_into(self, variables: &mut Variables) {
-        let Self { forward, gateway, credentials, past, trust, java } = self;
-        let user = credentials.map(|own| format!("{}@", own.user_info())).unwrap_or_default();
-        let proxy = format!("http://{user}{forward}");
-        let mut set = |name: &str, value: &str| variables.insert(name.into(), value.into());
-        for name in PROXY {
-            set(name, &proxy);
-            set(&name.to_ascii_lowercase(), &proxy);
-        }
-        for name in NO_PROXY {
-            set(name, &past.list());
-        }
-        // Node's fetch heeds the variables above where this is set (22.21, 24).
-        set("NODE_USE_ENV_PROXY", "1");
-        if let Some(gateway) = gateway {
-            set(GATEWAY, &format!("http://{gateway}"));
-        }
-        if let Some(options) = java {
-            set(java::VARIABLE, &options);
-        }
-        variables.extend(trust.into_iter().map(|(name, value)| (name.into(), value)));
+/// What a program finds: what the caller has, without keys, with the way to the proxy and whom to
+/// trust. And what it reaches past the proxy.
+pub(in crate::cli) fn of_program(
+    caller: Variables,
+    config: &Config,
+    proxy: Running,
+    credentials: Option<&Credentials>,
+    trust: &Trust,
+) -> (Variables, NoProxy) {
+    let mut variables = caller;
+    let past = past(&variables, config);
+    without_keys(&mut variables, config);
+    let options = text(&variables, java::VARIABLE);
+    let mut set = |name: &str, value: &str| variables.insert(name.into(), value.into());
+    let user = credentials.map(|own| format!("{}@", own.user_info())).unwrap_or_default();
+    let url = format!("http://{user}{}", proxy.forward);
+    for name in PROXY {
+        set(name, &url);
+        set(&name.to_ascii_lowercase(), &url);
     }
+    for name in NO_PROXY {
+        set(name, &past.list());
+    }
+    // Node's fetch heeds the variables above where this is set (22.21, 24).
+    set("NODE_USE_ENV_PROXY", "1");
+    if let Some(gateway) = proxy.gateway {
+        set(GATEWAY, &format!("http://{gateway}"));
+    }
+    if let Some(store) = &trust.java {
+        let options = java::options(options.as_deref(), proxy.forward, &past, store.as_ref());
+        set(java::VARIABLE, &options);
+    }
+    for (name, file) in &trust.files {
+        variables.insert(name.into(), file.clone());
+    }
+    (variables, past)
 }
 
 /// Each in both spellings: curl reads `http_proxy` alone, other programs capitals alone.
@@ -65,7 +61,7 @@ const GATEWAY: &str = "COUNTERSIGN_GATEWAY";
 /// Takes away every variable that could hold a key, a secret or a passphrase of this
 /// configuration: those it names, and those an `env` store could read under another entry, such as
 /// a key of yesterday's. A store without prefix could read all; there only the named ones go.
-pub(super) fn without_keys(variables: &mut Variables, config: &Config) {
+fn without_keys(variables: &mut Variables, config: &Config) {
     let mut named = vec![credentials::VARIABLE.to_owned()];
     let keys = config.keys.values().map(|key| (&key.store, &key.entry));
     let secrets = config.secrets.values().map(|secret| (&secret.store, &secret.entry));
@@ -90,7 +86,7 @@ pub(super) fn without_keys(variables: &mut Variables, config: &Config) {
 }
 
 /// What is reached past the proxy: what the caller has, without routed hosts, with this machine.
-pub(super) fn past(variables: &Variables, config: &Config) -> NoProxy {
+fn past(variables: &Variables, config: &Config) -> NoProxy {
     let lists = NO_PROXY.map(|name| text(variables, name).unwrap_or_default());
     let routed: Vec<&HostPattern> = routed(config).collect();
     NoProxy::merge(lists.iter().map(String::as_str), &routed)
@@ -102,7 +98,7 @@ pub(super) fn routed(config: &Config) -> impl Iterator<Item = &HostPattern> {
 }
 
 /// A variable's value as text.
-pub(super) fn text(variables: &Variables, name: &str) -> Option<String> {
+pub(in crate::cli) fn text(variables: &Variables, name: &str) -> Option<String> {
     variables.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned())
 }
 

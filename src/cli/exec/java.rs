@@ -13,17 +13,17 @@ use crate::cli::CliError;
 use crate::cli::directory::Directory;
 
 /// The variable every Java since 5 takes options from.
-pub(super) const VARIABLE: &str = "JAVA_TOOL_OPTIONS";
+pub(in crate::cli) const VARIABLE: &str = "JAVA_TOOL_OPTIONS";
 
 /// A Java installation.
 #[derive(Debug)]
-pub(super) struct Java {
+pub(in crate::cli) struct Java {
     home: PathBuf,
 }
 
 impl Java {
     /// The one that `JAVA_HOME` names, or else the one in `PATH`.
-    pub(super) fn find(caller: &Variables) -> Option<Self> {
+    pub(in crate::cli) fn find(caller: &Variables) -> Option<Self> {
         let named = caller.get(OsStr::new("JAVA_HOME")).map(PathBuf::from);
         let named = named.filter(|home| home.join("bin/java").is_file());
         let home = named.or_else(|| {
@@ -34,6 +34,11 @@ impl Java {
             Some(fs::canonicalize(program).ok()?.parent()?.parent()?.to_owned())
         })?;
         Some(Self { home })
+    }
+
+    /// The path of one of its programs, if it has it.
+    pub(in crate::cli) fn program(&self, name: &str) -> Option<PathBuf> {
+        Some(self.home.join("bin").join(name)).filter(|path| path.is_file())
     }
 
     /// Copies a trust store and adds a certificate: the one that the caller's options name, or
@@ -63,8 +68,8 @@ impl Java {
     }
 
     fn import(&self, certificate: &Path, store: &TrustStore) -> Result<(), CliError> {
-        let own = self.home.join("bin/keytool");
-        let mut keytool = Command::new(if own.is_file() { &own } else { Path::new("keytool") });
+        let own = self.program("keytool").unwrap_or_else(|| "keytool".into());
+        let mut keytool = Command::new(own);
         // A start of Java is most of what this takes, and these make it a short one.
         keytool.args(["-J-XX:TieredStopAtLevel=1", "-J-XX:+UseSerialGC", "-importcert"]);
         keytool.args([

@@ -12,7 +12,7 @@ use crate::config::HostPattern;
 
 /// The entries for the program, and those of the caller that had to go.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub(super) struct NoProxy {
+pub(in crate::cli) struct NoProxy {
     /// In order, each once.
     pub(super) entries: Vec<String>,
     /// Entries that cover a routed host.

@@ -23,9 +23,9 @@ use crate::config::{Config, Endpoint};
 
 /// The addresses of a proxy that runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Running {
-    pub(super) forward: SocketAddr,
-    pub(super) gateway: Option<SocketAddr>,
+pub(in crate::cli) struct Running {
+    pub(in crate::cli) forward: SocketAddr,
+    pub(in crate::cli) gateway: Option<SocketAddr>,
 }
 
 /// Looks for it. `None` when there is none that could be used.
@@ -82,7 +82,7 @@ fn is_ours(body: &[u8], config: &Config) -> bool {
 }
 
 /// The address by which this machine reaches a listener.
-fn local(address: SocketAddr) -> SocketAddr {
+pub(in crate::cli) fn local(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
         IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 /// A signal that was ignored before stays ignored, for us and so for the program, as `nohup` and
 /// shells without job control mean it.
 #[derive(Debug)]
-pub(super) struct Signals {
+pub(in crate::cli) struct Signals {
     heard: mpsc::UnboundedReceiver<Signal>,
     /// Keeps the channel open also where every signal is ignored.
     _own: mpsc::UnboundedSender<Signal>,
@@ -21,7 +21,7 @@ pub(super) struct Signals {
 
 impl Signals {
     /// Begins to listen.
-    pub(super) fn take() -> io::Result<Self> {
+    pub(in crate::cli) fn take() -> io::Result<Self> {
         let (sender, receiver) = mpsc::unbounded_channel();
         let ignored = ignored();
         for signal in PASSED_ON {
@@ -44,7 +44,7 @@ impl Signals {
     }
 
     /// The next one that means to end what goes on.
-    pub(super) async fn ending(&mut self) -> Signal {
+    pub(in crate::cli) async fn ending(&mut self) -> Signal {
         loop {
             let signal = self.next().await;
             if ![Signal::USR1, Signal::USR2].contains(&signal) {

@@ -12,12 +12,49 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::environment::Variables;
+use super::environment::{self, Variables};
+use super::java::{self, Java, TrustStore};
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
 
+/// Files that say whom to trust.
+#[derive(Debug)]
+pub(in crate::cli) struct Trust {
+    pub(super) files: BTreeMap<&'static str, OsString>,
+    /// Whether there is a Java, and its trust store where it needs one.
+    pub(super) java: Option<Option<TrustStore>>,
+    /// Where they are; removed when dropped.
+    pub(in crate::cli) directory: Directory,
+}
+
+impl Trust {
+    /// Makes them, for an authority given as PEM, if for any.
+    pub(in crate::cli) fn make(
+        ca: Option<Vec<u8>>,
+        caller: &Variables,
+        directory: Directory,
+    ) -> Result<Self, CliError> {
+        let java = Java::find(caller);
+        let Some(ca) = ca else {
+            return Ok(Self { files: BTreeMap::new(), java: java.map(|_| None), directory });
+        };
+        let files = files(&ca, caller, &directory)?;
+        let given = environment::text(caller, java::VARIABLE);
+        let store = java.map(|java| java.trust_store(&ca, given.as_deref(), &directory));
+        let java = match store.transpose() {
+            Ok(store) => store.map(Some),
+            // The program may well be none of Java's.
+            Err(error) => {
+                tracing::warn!("nothing is set for Java: {}", error.what);
+                None
+            }
+        };
+        Ok(Self { files, java, directory })
+    }
+}
+
 /// Makes the files and names them as programs want them named.
-pub(super) fn files(
+fn files(
     ca: &[u8],
     caller: &Variables,
     directory: &Directory,

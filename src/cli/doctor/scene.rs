@@ -1,0 +1,132 @@
+//! What the runtimes are tried with: a stand-in provider, a proxy that opens TLS for it with a
+//! throw-away authority, and the environment `exec` would give. Nothing of it is anybody's own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::cli::CliError;
+use crate::cli::directory::Directory;
+use crate::cli::exec::environment::{self, Variables};
+use crate::cli::exec::running::Running;
+use crate::cli::exec::trust::Trust;
+use crate::cli::in_process::InProcess;
+use crate::cli::keys::create_private;
+use crate::config::Config;
+use crate::keys::{Algorithm, PrivateKey};
+use crate::moment::unix_ms;
+use crate::secret::Secret;
+use crate::server::Role;
+use crate::snapshot::{Snapshot, Surroundings};
+use crate::standin::StandIn;
+use crate::tls::NewAuthority;
+
+/// The host that runtimes are sent to. No resolver knows names below `test` (RFC 6761), so that
+/// nothing arrives but through the proxy.
+pub(super) const HOST: &str = "doctor.countersign.test";
+
+/// Everything that runs.
+pub(super) struct Scene {
+    /// The caller's environment.
+    pub(super) caller: Variables,
+    /// What `exec` would make of it.
+    pub(super) full: Variables,
+    accepted: Arc<AtomicU64>,
+    _proxy: InProcess,
+    trust: Trust,
+}
+
+impl Scene {
+    /// Makes keys and authority, starts stand-in and proxy.
+    pub(super) async fn set(caller: Variables) -> Result<Self, CliError> {
+        let directory = Directory::make("doctor")?;
+        let ca = make_keys(&directory)?;
+        let path = directory.join("proxy.toml");
+        // Bound to nothing yet: only to have the scheme with its key.
+        let draft = Config::parse(&configuration("127.0.0.1:1"), &path)?;
+        let draft = Snapshot::build(&draft, &Surroundings::default(), None).await?;
+        let route = draft.routes.all().next().expect("the configuration has a route");
+        let keys = route.keys.iter().map(|key| (key.slot, key.signer.public_key().clone()));
+        let scheme = route.scheme.signing().expect("the scheme signs requests");
+        let stand_in = StandIn::new(route.entry, Arc::clone(scheme), keys.collect());
+        let accepted = Arc::clone(&stand_in.accepted);
+        let address = stand_in.start(unix_ms).await?;
+        let config = Config::parse(&configuration(&address.to_string()), &path)?;
+        let proxy = InProcess::start(&config).await?;
+        let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
+        let trusting = caller.clone();
+        let trust =
+            tokio::task::spawn_blocking(move || Trust::make(Some(ca), &trusting, directory));
+        let trust = trust.await.map_err(|error| {
+            CliError::failed(format!("the trust files were not made: {error}"), "report this")
+        })??;
+        let running = Running { forward, gateway: None };
+        let (full, _) = environment::of_program(caller.clone(), &config, running, None, &trust);
+        Ok(Self { caller, full, accepted, _proxy: proxy, trust })
+    }
+
+    /// The caller's environment without anything that `exec` sets.
+    pub(super) fn base(&self) -> Variables {
+        let own = |name: &std::ffi::OsString| self.full.get(name) == self.caller.get(name);
+        let kept = self.caller.iter().filter(|(name, _)| own(name));
+        kept.map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+
+    /// How many requests have arrived with a good signature.
+    pub(super) fn accepted(&self) -> u64 {
+        self.accepted.load(Ordering::SeqCst)
+    }
+
+    /// Where a runtime's own file goes.
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.trust.directory.join(name)
+    }
+}
+
+/// Makes the key, the authority's key and its certificate, and returns the latter.
+fn make_keys(directory: &Directory) -> Result<Vec<u8>, CliError> {
+    let key = PrivateKey::generate(Algorithm::EcdsaP256);
+    create_private(&directory.join("key.pem"), key.to_text().as_bytes())?;
+    let key = PrivateKey::generate(Algorithm::EcdsaP256);
+    let pem = Secret::new(key.to_text().as_bytes().to_vec());
+    create_private(&directory.join("ca-key.pem"), pem.expose())?;
+    let hosts = [HOST.to_owned()];
+    let authority = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };
+    let certificate = authority.certificate(&pem);
+    let certificate = certificate.map_err(|error| CliError::failed(error.what, error.fix))?;
+    create_private(&directory.join("ca.pem"), certificate.as_bytes())?;
+    Ok(certificate.into_bytes())
+}
+
+fn configuration(stand_in: &str) -> String {
+    format!(
+        r#"[listen]
+forward = "127.0.0.1:0"
+
+[stores.files]
+kind = "file"
+dir = "."
+
+[keys.doctor]
+store = "files"
+entry = "key.pem"
+
+[secrets.ca]
+store = "files"
+entry = "ca-key.pem"
+
+[intercept]
+ca_cert = "ca.pem"
+ca_key = "ca"
+
+[routes.doctor]
+host = "{HOST}"
+scheme = "sinohope"
+keys = {{ signer = "doctor" }}
+upstream = "stand_in"
+
+[upstreams.stand_in]
+url = "http://{stand_in}"
+"#
+    )
+}
