@@ -137,7 +137,11 @@ fn authority(config: &Config) -> Result<Option<Vec<u8>>, CliError> {
     let Some(path) = config.intercept.as_ref().map(|intercept| &intercept.ca_cert) else {
         return Ok(None);
     };
-    std::fs::read(path).map(Some).map_err(|error| CliError::at(path, &error))
+    std::fs::read(path).map(Some).map_err(|error| {
+        let what = format!("intercept.ca_cert: {}: {error}", path.display());
+        CliError::new(Exit::Config, what)
+            .fix("make one with `countersign ca new`, or mend the path")
+    })
 }
 
 #[cfg(test)]
