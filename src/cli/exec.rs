@@ -50,14 +50,18 @@ pub(super) struct ExecArgs {
 pub(super) fn run(args: &ExecArgs) -> Result<(), CliError> {
     let config = Config::load(&args.config)?;
     let credentials = Credentials::find(args.token.as_ref(), &config)?;
-    let _lines = log::start(&quieter(&config.log));
+    let _lines = log::start(&quieter(&config.log, args.quiet));
     runtime()?.block_on(execute(args, &config, credentials.as_ref()))
 }
 
 /// The log between a program's own lines: without one for each request, unless more than the usual
 /// is wanted.
-fn quieter(log: &Log) -> Log {
-    let level = if log.level == "info" { "warn" } else { &log.level };
+fn quieter(log: &Log, quiet: bool) -> Log {
+    let level = match log.level.as_str() {
+        "info" | "warn" if quiet => "error",
+        "info" => "warn",
+        level => level,
+    };
     Log { level: level.to_owned(), format: log.format }
 }
 
@@ -151,11 +155,16 @@ mod tests {
 
     #[test]
     fn requests_are_not_logged_unless_more_than_the_usual_is_wanted() {
-        for (written, used) in
-            [("info", "warn"), ("warn", "warn"), ("debug", "debug"), ("off", "off")]
-        {
+        for (written, quiet, used) in [
+            ("info", false, "warn"),
+            ("info", true, "error"),
+            ("warn", false, "warn"),
+            ("warn", true, "error"),
+            ("debug", true, "debug"),
+            ("off", false, "off"),
+        ] {
             let log = Log { level: written.into(), format: LogFormat::Text };
-            assert_eq!(quieter(&log).level, used);
+            assert_eq!(quieter(&log, quiet).level, used, "{written}");
         }
     }
 }
