@@ -33,7 +33,7 @@ pub(crate) struct KeysArgs {
 enum KeysCommand {
     /// Make a new key and show its public half.
     New {
-        /// ecdsa_p256, ecdsa_secp256k1 or eddsa_babyjub.
+        /// ecdsa_p256, ecdsa_secp256k1, eddsa_babyjub or rsa_pkcs1_sha256.
         #[arg(long)]
         algorithm: Algorithm,
         #[command(flatten)]

@@ -17,7 +17,7 @@ use aws_lc_rs::rand;
 use pkcs8::{EncodePrivateKey as _, LineEnding};
 use zeroize::Zeroizing;
 
-use super::{Algorithm, PublicKey, babyjub};
+use super::{Algorithm, PublicKey, babyjub, rsa};
 use crate::secret::Secret;
 
 /// A private key in memory, on its way into a signer or a file.
@@ -28,6 +28,8 @@ pub enum PrivateKey {
     EcdsaSecp256k1(k256::SecretKey),
     /// On Baby Jubjub.
     EddsaBabyJub(babyjub::PrivateKey),
+    /// RSA.
+    RsaPkcs1Sha256(rsa::PrivateKey),
 }
 
 /// Why bytes are not a usable private key. Never contains any of them.
@@ -88,8 +90,11 @@ impl PrivateKey {
         }
     }
 
-    /// Makes a new key from the random numbers of the TLS library.
+    /// Makes a new key from the random numbers of the TLS library; RSA in its default size.
     pub fn generate(algorithm: Algorithm) -> Self {
+        if algorithm == Algorithm::RsaPkcs1Sha256 {
+            return Self::generate_rsa(rsa::Size::default());
+        }
         let mut number = Zeroizing::new([0; 32]);
         loop {
             rand::fill(&mut number[..]).expect("the system has random numbers");
@@ -101,12 +106,18 @@ impl PrivateKey {
         }
     }
 
+    /// Makes a new RSA key.
+    pub fn generate_rsa(size: rsa::Size) -> Self {
+        Self::RsaPkcs1Sha256(rsa::PrivateKey::generate(size))
+    }
+
     /// What the key is for.
     pub fn algorithm(&self) -> Algorithm {
         match self {
             Self::EcdsaP256(_) => Algorithm::EcdsaP256,
             Self::EcdsaSecp256k1(_) => Algorithm::EcdsaSecp256k1,
             Self::EddsaBabyJub(_) => Algorithm::EddsaBabyJub,
+            Self::RsaPkcs1Sha256(_) => Algorithm::RsaPkcs1Sha256,
         }
     }
 
@@ -116,6 +127,7 @@ impl PrivateKey {
             Self::EcdsaP256(key) => PublicKey::EcdsaP256(key.public_key()),
             Self::EcdsaSecp256k1(key) => PublicKey::EcdsaSecp256k1(key.public_key()),
             Self::EddsaBabyJub(key) => PublicKey::EddsaBabyJub(key.public_key()),
+            Self::RsaPkcs1Sha256(key) => PublicKey::RsaPkcs1Sha256(key.public_key().clone()),
         }
     }
 
@@ -127,8 +139,9 @@ impl PrivateKey {
             Self::EcdsaP256(key) => key.to_pkcs8_pem(LineEnding::LF),
             Self::EcdsaSecp256k1(key) => key.to_pkcs8_pem(LineEnding::LF),
             Self::EddsaBabyJub(key) => return number::write(key),
+            Self::RsaPkcs1Sha256(key) => key.to_pkcs8_pem(LineEnding::LF),
         }
-        .expect("a key on the curve has an encoding")
+        .expect("a key that was checked has an encoding")
     }
 
     /// Whether there is a form for this key under a passphrase.
@@ -138,7 +151,7 @@ impl PrivateKey {
     /// For Baby Jubjub, which PKCS#8 has no name for.
     pub fn check_encryptable(&self) -> Result<(), FormatError> {
         match self {
-            Self::EcdsaP256(_) | Self::EcdsaSecp256k1(_) => Ok(()),
+            Self::EcdsaP256(_) | Self::EcdsaSecp256k1(_) | Self::RsaPkcs1Sha256(_) => Ok(()),
             Self::EddsaBabyJub(_) => Err(number::not_encrypted()),
         }
     }
@@ -155,6 +168,9 @@ impl PrivateKey {
                 key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF)
             }
             Self::EddsaBabyJub(_) => return Err(number::not_encrypted()),
+            Self::RsaPkcs1Sha256(key) => {
+                key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF)
+            }
         }
         .map_err(|_| FormatError::new("could not be encrypted", "try again"))
     }
@@ -171,6 +187,7 @@ impl PrivateKey {
                 .ok()
                 .and_then(babyjub::PrivateKey::from_be_bytes)
                 .map(Self::EddsaBabyJub),
+            Algorithm::RsaPkcs1Sha256 => return Err(one_number()),
         }
         .ok_or_else(|| {
             FormatError::new(
@@ -197,7 +214,7 @@ impl FormatError {
 
 /// The form a key was found in. All of these are key bytes.
 enum Found {
-    /// PKCS#8, encrypted PKCS#8 or SEC 1 in DER; or another thing in DER.
+    /// PKCS#8, encrypted PKCS#8, SEC 1 or PKCS#1 in DER; or another thing in DER.
     Der(Zeroizing<Vec<u8>>),
     /// 64 hex digits.
     Number(Zeroizing<[u8; 32]>),
@@ -253,11 +270,19 @@ fn agree(found: Algorithm, wanted: Option<Algorithm>) -> Result<(), FormatError>
     }
 }
 
+/// The sentence for a number where an RSA key is asked for.
+fn one_number() -> FormatError {
+    FormatError::new(
+        "is a single number, and an RSA key is several",
+        "give PKCS#1 or PKCS#8 in PEM, DER or hex",
+    )
+}
+
 /// The sentence for bytes that look like nothing known.
 fn unknown() -> FormatError {
     FormatError::new(
         "is not a private key in any form known here",
-        "give PKCS#8 or SEC 1 in PEM, DER or hex, the number in 64 hex digits, a WIF, or an \
+        "give PKCS#8, SEC 1 or PKCS#1 in PEM, DER or hex, the number in 64 hex digits, a WIF, or an \
          account exported as JSON",
     )
 }

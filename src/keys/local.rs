@@ -11,7 +11,7 @@ use k256::ecdsa::signature::hazmat::PrehashSigner as _;
 use pkcs8::EncodePrivateKey as _;
 
 use super::babyjub::{self, Element};
-use super::{BoxFuture, Digest, PrivateKey, PublicKey, SignError, Signature, Signer};
+use super::{BoxFuture, Digest, PrivateKey, PublicKey, SignError, Signature, Signer, rsa};
 
 /// Signs on the caller's thread, in tens of microseconds.
 pub struct LocalSigner {
@@ -26,6 +26,7 @@ enum Key {
     EcdsaSecp256k1(Secp256k1Key),
     /// Here: no library signs as this provider does and keeps the key's timing to itself.
     EddsaBabyJub(babyjub::PrivateKey),
+    RsaPkcs1Sha256(rsa::PrivateKey),
 }
 
 impl LocalSigner {
@@ -48,6 +49,7 @@ impl LocalSigner {
                 babyjub::PrivateKey::warm();
                 Key::EddsaBabyJub(key.clone())
             }
+            PrivateKey::RsaPkcs1Sha256(key) => Key::RsaPkcs1Sha256(key.clone()),
         };
         Ok(Self { key, public })
     }
@@ -62,6 +64,7 @@ impl LocalSigner {
                 Ok(Signature::from(&signature.normalize_s()))
             }
             Key::EddsaBabyJub(key) => sign_babyjub(key, digest),
+            Key::RsaPkcs1Sha256(key) => key.sign(digest).map(Signature::Rsa),
         }
     }
 }

@@ -13,6 +13,7 @@ mod file;
 mod formats;
 mod local;
 mod public;
+pub mod rsa;
 mod signature;
 
 use std::fmt;
@@ -28,7 +29,7 @@ pub use file::FileStore;
 pub(crate) use formats::PassphraseFault;
 pub use formats::{FormatError, PrivateKey};
 pub use local::LocalSigner;
-pub use public::PublicKey;
+pub use public::{PublicKey, PublicPemFault};
 pub use signature::Signature;
 
 use crate::secret::Secret;
@@ -45,11 +46,14 @@ pub enum Algorithm {
     EcdsaSecp256k1,
     /// Loopring's EdDSA over Baby Jubjub (`eddsa_babyjub`).
     EddsaBabyJub,
+    /// RSA with PKCS#1 v1.5 padding over SHA-256 (`rsa_pkcs1_sha256`), 2048 to 8192 bits.
+    RsaPkcs1Sha256,
 }
 
 impl Algorithm {
     /// Every algorithm, in the order of the documentation.
-    pub const ALL: &[Self] = &[Self::EcdsaP256, Self::EcdsaSecp256k1, Self::EddsaBabyJub];
+    pub const ALL: &[Self] =
+        &[Self::EcdsaP256, Self::EcdsaSecp256k1, Self::EddsaBabyJub, Self::RsaPkcs1Sha256];
 
     /// The name in configuration files.
     pub fn name(self) -> &'static str {
@@ -57,13 +61,14 @@ impl Algorithm {
             Self::EcdsaP256 => "ecdsa_p256",
             Self::EcdsaSecp256k1 => "ecdsa_secp256k1",
             Self::EddsaBabyJub => "eddsa_babyjub",
+            Self::RsaPkcs1Sha256 => "rsa_pkcs1_sha256",
         }
     }
 
     /// How names of files with such a key end: those of [`PrivateKey::to_text`].
     pub fn file_extension(self) -> &'static str {
         match self {
-            Self::EcdsaP256 | Self::EcdsaSecp256k1 => "pem",
+            Self::EcdsaP256 | Self::EcdsaSecp256k1 | Self::RsaPkcs1Sha256 => "pem",
             Self::EddsaBabyJub => "json",
         }
     }
@@ -85,7 +90,7 @@ impl FromStr for Algorithm {
 
 /// The name is not one of [`Algorithm::ALL`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("is not an algorithm: use ecdsa_p256, ecdsa_secp256k1 or eddsa_babyjub")]
+#[error("is not an algorithm: use ecdsa_p256, ecdsa_secp256k1, eddsa_babyjub or rsa_pkcs1_sha256")]
 pub struct UnknownAlgorithm;
 
 /// What is signed: the 32 bytes a scheme has hashed its canonical text to. For Baby Jubjub they
@@ -111,7 +116,7 @@ pub trait Signer: fmt::Debug + Send + Sync {
     fn public_key(&self) -> &PublicKey;
 
     /// Signs a digest. secp256k1 signatures are deterministic (RFC 6979) and low-S; those of Baby
-    /// Jubjub are deterministic.
+    /// Jubjub and of RSA are deterministic.
     fn sign<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Signature, SignError>>;
 }
 

@@ -6,11 +6,11 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use k256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use k256::elliptic_curve::sec1::ToSec1Point as _;
-use pkcs8::{DecodePublicKey as _, EncodePublicKey as _};
+use pkcs8::{DecodePublicKey as _, Document, EncodePublicKey as _};
 use sha2::{Digest as _, Sha256};
 
 use super::babyjub::{self, Element, Proof};
-use super::{Algorithm, Digest, Signature};
+use super::{Algorithm, Digest, Signature, rsa};
 
 /// The public half of a key.
 #[derive(Clone, Eq, PartialEq)]
@@ -21,18 +21,52 @@ pub enum PublicKey {
     EcdsaSecp256k1(k256::PublicKey),
     /// On Baby Jubjub.
     EddsaBabyJub(babyjub::PublicKey),
+    /// RSA.
+    RsaPkcs1Sha256(rsa::PublicKey),
+}
+
+/// Why a text is not a public key in PEM.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PublicPemFault {
+    /// It is no public key in PEM.
+    NotPem,
+    /// It is the other half.
+    Private,
+    /// It is a key of a kind or size that is not known here.
+    Kind,
 }
 
 impl PublicKey {
-    /// Reads an X.509 SubjectPublicKeyInfo in DER; its object identifier names the curve.
+    /// Reads an X.509 SubjectPublicKeyInfo in DER; its object identifiers name the
+    /// curve, or `rsaEncryption`.
     pub fn from_spki(der: &[u8]) -> Option<Self> {
         let p256 = || p256::PublicKey::from_public_key_der(der).ok().map(Self::EcdsaP256);
         let k256 = || k256::PublicKey::from_public_key_der(der).ok().map(Self::EcdsaSecp256k1);
-        p256().or_else(k256)
+        let rsa = || rsa::PublicKey::from_spki(der).map(Self::RsaPkcs1Sha256);
+        p256().or_else(k256).or_else(rsa)
+    }
+
+    /// Reads a public key in PEM: SPKI (`PUBLIC KEY`), or PKCS#1 (`RSA PUBLIC KEY`).
+    ///
+    /// # Errors
+    ///
+    /// What the text is instead.
+    pub fn from_pem(pem: &[u8]) -> Result<Self, PublicPemFault> {
+        let text = str::from_utf8(pem).map_err(|_| PublicPemFault::NotPem)?;
+        let (label, document) =
+            Document::from_pem(text.trim()).map_err(|_| PublicPemFault::NotPem)?;
+        let der = document.as_bytes();
+        let key = match label {
+            "PUBLIC KEY" => Self::from_spki(der),
+            "RSA PUBLIC KEY" => rsa::PublicKey::from_pkcs1(der).map(Self::RsaPkcs1Sha256),
+            label if label.ends_with("PRIVATE KEY") => return Err(PublicPemFault::Private),
+            _ => return Err(PublicPemFault::NotPem),
+        };
+        key.ok_or(PublicPemFault::Kind)
     }
 
     /// Reads a SEC 1 point, compressed or not, on the curve of `algorithm`; for Baby Jubjub x and
-    /// y, 32 bytes each, big-endian.
+    /// y, 32 bytes each, big-endian. RSA has no points.
     pub fn from_sec1(algorithm: Algorithm, point: &[u8]) -> Option<Self> {
         match algorithm {
             Algorithm::EcdsaP256 => {
@@ -47,6 +81,7 @@ impl PublicKey {
                 let whole = point.len() == 64;
                 babyjub::PublicKey::from_coordinates(x, y).filter(|_| whole).map(Self::EddsaBabyJub)
             }
+            Algorithm::RsaPkcs1Sha256 => None,
         }
     }
 
@@ -56,6 +91,7 @@ impl PublicKey {
             Self::EcdsaP256(_) => Algorithm::EcdsaP256,
             Self::EcdsaSecp256k1(_) => Algorithm::EcdsaSecp256k1,
             Self::EddsaBabyJub(_) => Algorithm::EddsaBabyJub,
+            Self::RsaPkcs1Sha256(_) => Algorithm::RsaPkcs1Sha256,
         }
     }
 
@@ -66,17 +102,19 @@ impl PublicKey {
             Self::EcdsaP256(key) => key.to_public_key_der(),
             Self::EcdsaSecp256k1(key) => key.to_public_key_der(),
             Self::EddsaBabyJub(key) => return key.to_bytes().to_vec(),
+            Self::RsaPkcs1Sha256(key) => return key.spki().to_vec(),
         };
         document.expect("a key on the curve has an encoding").into_vec()
     }
 
-    /// The compressed SEC 1 point, 33 bytes. For Baby Jubjub, where nobody compresses, the 64
-    /// bytes of [`Self::spki`].
+    /// The compressed SEC 1 point, 33 bytes. For Baby Jubjub, where nobody compresses, and
+    /// for RSA, the bytes of [`Self::spki`].
     pub fn compressed(&self) -> Vec<u8> {
         match self {
             Self::EcdsaP256(key) => key.to_sec1_point(true).as_bytes().to_vec(),
             Self::EcdsaSecp256k1(key) => key.to_sec1_point(true).as_bytes().to_vec(),
             Self::EddsaBabyJub(key) => key.to_bytes().to_vec(),
+            Self::RsaPkcs1Sha256(key) => key.spki().to_vec(),
         }
     }
 
@@ -110,8 +148,15 @@ impl PublicKey {
                 let message = Element::from_be_bytes(&digest.0);
                 message.zip(proof()).is_some_and(|(message, proof)| key.verifies(message, &proof))
             }
-            (Self::EcdsaP256(_) | Self::EcdsaSecp256k1(_), Signature::BabyJub { .. })
-            | (Self::EddsaBabyJub(_), Signature::Ecdsa { .. }) => false,
+            (Self::RsaPkcs1Sha256(key), Signature::Rsa(bytes)) => key.verifies(digest, bytes),
+            (
+                Self::EcdsaP256(_) | Self::EcdsaSecp256k1(_),
+                Signature::BabyJub { .. } | Signature::Rsa(_),
+            )
+            | (Self::EddsaBabyJub(_), Signature::Ecdsa { .. } | Signature::Rsa(_))
+            | (Self::RsaPkcs1Sha256(_), Signature::Ecdsa { .. } | Signature::BabyJub { .. }) => {
+                false
+            }
         }
     }
 }

@@ -25,6 +25,8 @@ pub enum Signature {
         /// The proof: as large as the field, not reduced to the order of the group.
         s: [u8; 32],
     },
+    /// RSA: a number as long as the modulus, big-endian (RFC 8017, section 8.2).
+    Rsa(Vec<u8>),
 }
 
 impl Signature {
@@ -36,7 +38,7 @@ impl Signature {
             Algorithm::EcdsaSecp256k1 => {
                 Secp256k1Signature::from_der(der).ok().map(|s| Self::from(&s))
             }
-            Algorithm::EddsaBabyJub => None,
+            Algorithm::EddsaBabyJub | Algorithm::RsaPkcs1Sha256 => None,
         }
     }
 
@@ -44,7 +46,7 @@ impl Signature {
     pub fn to_der(&self) -> Option<Vec<u8>> {
         let (r, s) = match self {
             Self::Ecdsa { r, s } => (r, s),
-            Self::BabyJub { .. } => return None,
+            Self::BabyJub { .. } | Self::Rsa(_) => return None,
         };
         let integer = |bytes: &[u8; 32]| {
             let first = bytes.iter().position(|b| *b != 0).unwrap_or(31);

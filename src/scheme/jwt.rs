@@ -3,16 +3,14 @@
 //!
 //! What is wrong with a token is said in fixed sentences: none contains any of its text.
 
-use aws_lc_rs::rsa::PublicEncryptingKey;
 use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use pkcs8::Document;
 use serde_json::{Map, Value};
 
-use crate::keys::PublicKey;
+use crate::keys::{PublicKey, PublicPemFault};
 
 /// A token in its three parts. Nobody has vouched for any of it before [`Self::verify`].
 pub(super) struct Jwt<'t> {
@@ -93,30 +91,21 @@ pub(super) struct IssuerKey {
 }
 
 impl IssuerKey {
-    /// Reads an X.509 SubjectPublicKeyInfo in PEM: RSA of 2048 to 8192 bits, or P-256.
+    /// Reads a public key in PEM: RSA of 2048 to 8192 bits (SPKI or PKCS#1), or P-256 (SPKI).
     pub(super) fn from_pem(pem: &[u8]) -> Result<Self, IssuerKeyFault> {
-        let text = str::from_utf8(pem).map_err(|_| IssuerKeyFault::NotPem)?;
-        let (label, document) =
-            Document::from_pem(text.trim()).map_err(|_| IssuerKeyFault::NotPem)?;
-        if label.ends_with("PRIVATE KEY") {
-            return Err(IssuerKeyFault::Private);
-        }
-        if label != "PUBLIC KEY" {
-            return Err(IssuerKeyFault::NotPem);
-        }
-        let der = document.as_bytes();
-        let (kind, algorithm): (&'static dyn VerificationAlgorithm, _) =
-            match PublicKey::from_spki(der) {
-                Some(PublicKey::EcdsaP256(_)) => (&ECDSA_P256_SHA256_FIXED, "ES256"),
-                // This one looks at the size as well.
-                None if PublicEncryptingKey::from_der(der).is_ok() => {
-                    (&RSA_PKCS1_2048_8192_SHA256, "RS256")
-                }
-                Some(PublicKey::EcdsaSecp256k1(_) | PublicKey::EddsaBabyJub(_)) | None => {
-                    return Err(IssuerKeyFault::Kind);
-                }
-            };
-        let key = ParsedPublicKey::new(kind, der).map_err(|_| IssuerKeyFault::Kind)?;
+        let key = PublicKey::from_pem(pem).map_err(|fault| match fault {
+            PublicPemFault::NotPem => IssuerKeyFault::NotPem,
+            PublicPemFault::Private => IssuerKeyFault::Private,
+            PublicPemFault::Kind => IssuerKeyFault::Kind,
+        })?;
+        let (kind, algorithm): (&'static dyn VerificationAlgorithm, _) = match key {
+            PublicKey::EcdsaP256(_) => (&ECDSA_P256_SHA256_FIXED, "ES256"),
+            PublicKey::RsaPkcs1Sha256(_) => (&RSA_PKCS1_2048_8192_SHA256, "RS256"),
+            PublicKey::EcdsaSecp256k1(_) | PublicKey::EddsaBabyJub(_) => {
+                return Err(IssuerKeyFault::Kind);
+            }
+        };
+        let key = ParsedPublicKey::new(kind, key.spki()).map_err(|_| IssuerKeyFault::Kind)?;
         Ok(Self { key, algorithm })
     }
 }
@@ -222,7 +211,7 @@ mod tests {
     use aws_lc_rs::signature::{
         ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _, RSA_PKCS1_SHA256, RsaKeyPair,
     };
-    use pkcs8::LineEnding;
+    use pkcs8::{Document, LineEnding};
     use proptest::prelude::*;
 
     use super::*;

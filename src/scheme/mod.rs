@@ -387,6 +387,20 @@ impl Signatures {
     pub fn ecdsa_der(&self, slot: &'static str) -> Result<Vec<u8>, SchemeError> {
         self.get(slot)?.to_der().ok_or(SchemeError::Broken("a signature is not ECDSA"))
     }
+
+    /// The signature of a slot's RSA key: a number as long as its modulus, big-endian.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Broken`] also when the slot's key is not an RSA key.
+    pub fn rsa(&self, slot: &'static str) -> Result<&[u8], SchemeError> {
+        match self.get(slot)? {
+            Signature::Rsa(signature) => Ok(signature),
+            Signature::Ecdsa { .. } | Signature::BabyJub { .. } => {
+                Err(SchemeError::Broken("a signature is not RSA"))
+            }
+        }
+    }
 }
 
 /// What a signed request says of itself.

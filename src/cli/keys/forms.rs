@@ -25,6 +25,11 @@ pub(super) fn write_public_forms(key: &PublicKey, out: &mut dyn Write) -> Result
             writeln!(out, "\nand in hex (version 3):\n{}\n{}", x.to_hex(), y.to_hex())?;
             return Ok(());
         }
+        PublicKey::RsaPkcs1Sha256(rsa) => {
+            writeln!(out, "size         {} bits", rsa.bits())?;
+            write!(out, "\nSPKI in PEM:\n{}", pem(key))?;
+            return Ok(());
+        }
         PublicKey::EcdsaP256(_) | PublicKey::EcdsaSecp256k1(_) => {}
     }
     writeln!(out, "\nSPKI in hex, which Sinohope's console wants:\n{}", hex(&key.spki()))?;
@@ -51,6 +56,10 @@ pub(super) fn write_json(key: &PublicKey, out: &mut dyn Write) -> Result<(), Cli
             forms["y"] = key.y().to_decimal().into();
             forms["x_hex"] = key.x().to_hex().into();
             forms["y_hex"] = key.y().to_hex().into();
+        }
+        PublicKey::RsaPkcs1Sha256(rsa) => {
+            forms["bits"] = rsa.bits().into();
+            forms["spki_pem"] = pem(key).into();
         }
         PublicKey::EcdsaP256(_) | PublicKey::EcdsaSecp256k1(_) => {
             forms["spki_hex"] = hex(&key.spki()).into();

@@ -1,4 +1,4 @@
-//! Private keys in DER: PKCS#8, plain and encrypted, and SEC 1.
+//! Private keys in DER: PKCS#8, plain and encrypted, SEC 1, and PKCS#1.
 //!
 //! The structures are told apart by the types of their first members, so that one look says
 //! what a file is, whatever its label claims.
@@ -11,6 +11,7 @@ use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
 use super::{FormatError, PassphraseFault, PrivateKey, agree, unknown};
+use crate::keys::rsa::{self, RSA_ENCRYPTION};
 use crate::keys::{Algorithm, PublicKey};
 use crate::secret::Secret;
 
@@ -21,7 +22,10 @@ pub(super) fn read(
     passphrase: Option<&Secret>,
 ) -> Result<PrivateKey, FormatError> {
     let refused = |what: &str| {
-        Err(FormatError::new(format!("is {what}"), "give the private key, in PKCS#8 or SEC 1"))
+        Err(FormatError::new(
+            format!("is {what}"),
+            "give the private key, in PKCS#8, SEC 1 or PKCS#1",
+        ))
     };
     match shape(der) {
         Some(Shape::Pkcs8) => pkcs8_key(der, wanted),
@@ -30,7 +34,7 @@ pub(super) fn read(
             let plain = decrypt(der, passphrase)?;
             pkcs8_key(&plain, wanted)
         }
-        Some(Shape::Rsa) => Err(other_key("RSA")),
+        Some(Shape::Pkcs1) => pkcs1_key(der, wanted),
         Some(Shape::Public) => refused("a public key"),
         Some(Shape::Certificate) => refused("a certificate, which holds a public key only"),
         None => Err(unknown()),
@@ -57,7 +61,7 @@ enum Shape {
     Pkcs8,
     Sec1,
     Encrypted,
-    Rsa,
+    Pkcs1,
     Public,
     Certificate,
 }
@@ -71,9 +75,9 @@ fn shape(der: &[u8]) -> Option<Shape> {
     match tags[..] {
         [Tag::Integer, Tag::Sequence, Tag::OctetString] => Some(Shape::Pkcs8),
         [Tag::Integer, Tag::OctetString, ..] => Some(Shape::Sec1),
-        [Tag::Integer, Tag::Integer, ..] => Some(Shape::Rsa),
+        [Tag::Integer, Tag::Integer, Tag::Integer] => Some(Shape::Pkcs1),
         [Tag::Sequence, Tag::OctetString] => Some(Shape::Encrypted),
-        [Tag::Sequence, Tag::BitString] => Some(Shape::Public),
+        [Tag::Sequence, Tag::BitString] | [Tag::Integer, Tag::Integer] => Some(Shape::Public),
         [Tag::Sequence, Tag::Sequence, Tag::BitString] => Some(Shape::Certificate),
         _ => None,
     }
@@ -81,8 +85,11 @@ fn shape(der: &[u8]) -> Option<Shape> {
 
 fn pkcs8_key(der: &[u8], wanted: Option<Algorithm>) -> Result<PrivateKey, FormatError> {
     let info = PrivateKeyInfoRef::try_from(der).map_err(|_| damaged("PKCS#8"))?;
-    if info.algorithm.oid != EC_PUBLIC_KEY {
-        return Err(other_key(&name_of(info.algorithm.oid)));
+    match info.algorithm.oid {
+        EC_PUBLIC_KEY => {}
+        RSA_ENCRYPTION => return pkcs1_key(info.private_key.as_bytes(), wanted),
+        RSA_PSS => return Err(pss_only()),
+        other => return Err(other_key(&name_of(other))),
     }
     let curve = curve(info.algorithm.parameters.ok_or_else(|| damaged("PKCS#8"))?)?;
     let key = sec1_key(info.private_key.as_bytes(), Some(curve), wanted)?;
@@ -90,6 +97,30 @@ fn pkcs8_key(der: &[u8], wanted: Option<Algorithm>) -> Result<PrivateKey, Format
         Some(public) => matches_public(key, public),
         None => Ok(key),
     }
+}
+
+fn pkcs1_key(der: &[u8], wanted: Option<Algorithm>) -> Result<PrivateKey, FormatError> {
+    agree(Algorithm::RsaPkcs1Sha256, wanted)?;
+    let fault = match rsa::PrivateKey::from_pkcs1(der) {
+        Ok(key) => return Ok(PrivateKey::RsaPkcs1Sha256(key)),
+        Err(fault) => fault,
+    };
+    let what = match fault {
+        rsa::Fault::Damaged => return Err(damaged("an RSA key")),
+        rsa::Fault::MultiPrime => "is an RSA key of more than two primes".into(),
+        rsa::Fault::Bits(bits) => {
+            let (least, most) = (rsa::MIN_BITS, rsa::MAX_BITS);
+            format!("is an RSA key of {bits} bits, and {least} to {most} are accepted")
+        }
+    };
+    Err(FormatError::new(what, NEW_RSA_KEY))
+}
+
+fn pss_only() -> FormatError {
+    FormatError::new(
+        "is an RSA key for PSS signatures alone (id-RSASSA-PSS), and PKCS#1 v1.5 is signed here",
+        NEW_RSA_KEY,
+    )
 }
 
 /// Reads an `ECPrivateKey`, of which the number alone is obligatory. `outer` is the curve of the
@@ -235,7 +266,7 @@ fn damaged(form: &str) -> FormatError {
 fn other_key(kind: &str) -> FormatError {
     FormatError::new(
         format!("is a key of a kind that does not sign here: {kind}"),
-        "use a P-256 or secp256k1 key: countersign keys new --algorithm ecdsa_p256 --out NEW.pem",
+        "use a P-256, secp256k1 or RSA key: countersign keys new --algorithm ecdsa_p256 --out NEW.pem",
     )
 }
 
@@ -249,13 +280,15 @@ const fn oid(dotted: &str) -> ObjectIdentifier {
 }
 
 const EC_PUBLIC_KEY: ObjectIdentifier = oid("1.2.840.10045.2.1");
+const RSA_PSS: ObjectIdentifier = oid("1.2.840.113549.1.1.10");
 const P256: ObjectIdentifier = oid("1.2.840.10045.3.1.7");
 const SECP256K1: ObjectIdentifier = oid("1.3.132.0.10");
 
+const NEW_RSA_KEY: &str = "make a new key: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -out NEW.pem; or \
+     countersign keys new --algorithm rsa_pkcs1_sha256 --out NEW.pem";
+
 /// Kinds of keys and curves that turn up in key files.
 const NAMES: &[(ObjectIdentifier, &str)] = &[
-    (oid("1.2.840.113549.1.1.1"), "RSA"),
-    (oid("1.2.840.113549.1.1.10"), "RSA-PSS"),
     (oid("1.2.840.10040.4.1"), "DSA"),
     (oid("1.3.101.110"), "X25519"),
     (oid("1.3.101.112"), "Ed25519"),
