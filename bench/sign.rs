@@ -6,11 +6,17 @@
 mod naive;
 
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
 
 use aws_lc_rs::digest::{Digest as Sha256Digest, SHA256};
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 use countersign::keys::babyjub::{Element, WIDTHS, poseidon, poseidon_dense, warm};
+use countersign::keys::rsa::Size;
 use countersign::keys::{Algorithm, Digest, LocalSigner, PrivateKey, Signature, Signer};
 use countersign::moment::{Moments, NONCES, Nonce, Permutation, Replica};
 use divan::{Bencher, black_box};
@@ -21,7 +27,8 @@ fn main() {
     divan::main();
 }
 
-/// As the pipeline asks: through the trait object, into a boxed future that is ready at once.
+/// As the pipeline asks: through the trait object, into a boxed future that is ready at once; for
+/// RSA, of 3072 bits, when another thread has signed.
 #[divan::bench(args = Algorithm::ALL)]
 fn through_signer(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
     let signer: Box<dyn Signer> = Box::new(signer(*algorithm));
@@ -48,6 +55,32 @@ fn raw_ecdsa_secp256k1(bencher: Bencher<'_, '_>) {
         let signature: k256::ecdsa::Signature =
             key.sign_prehash(black_box(&DIGEST.0)).expect("the key signs every digest");
         signature
+    });
+}
+
+/// The TLS library's own call for RSA.
+#[divan::bench(args = Size::ALL)]
+fn raw_rsa(bencher: Bencher<'_, '_>, size: &Size) {
+    let size = match size {
+        Size::Bits2048 => KeySize::Rsa2048,
+        Size::Bits3072 => KeySize::Rsa3072,
+        Size::Bits4096 => KeySize::Rsa4096,
+    };
+    let key = RsaKeyPair::generate(size).expect("random numbers");
+    let mut signature = vec![0; key.public_modulus_len()];
+    bencher.bench_local(|| {
+        let digest = Sha256Digest::import_less_safe(black_box(&DIGEST.0), &SHA256);
+        key.sign_digest(&RSA_PKCS1_SHA256, &digest.expect("32 bytes"), &mut signature)
+            .expect("the key signs every digest");
+    });
+}
+
+/// The same on one of the threads for slow keys: handed over, and waited for.
+#[divan::bench(args = Size::ALL)]
+fn rsa_through_pool(bencher: Bencher<'_, '_>, size: &Size) {
+    let signer = LocalSigner::new(&PrivateKey::generate_rsa(*size)).expect("it signs");
+    bencher.bench_local(|| {
+        block_on(signer.sign(black_box(&DIGEST))).expect("the key signs every digest")
     });
 }
 
@@ -113,7 +146,10 @@ fn boxed_future_alone(bencher: Bencher<'_, '_>) {
 /// Text to a signer that is ready: what every request would pay if keys were not kept open.
 #[divan::bench(args = Algorithm::ALL)]
 fn open_key(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
-    let text = PrivateKey::generate(*algorithm).to_text();
+    let key = PrivateKey::generate(*algorithm);
+    let text = key.to_text();
+    // The threads for slow keys are not started each time.
+    let _kept = LocalSigner::new(&key).expect("a key on the curve");
     bencher.bench_local(|| {
         let key = PrivateKey::parse(black_box(text.as_bytes()), Some(*algorithm), None);
         LocalSigner::new(&key.expect("our own text")).expect("a key on the curve")
@@ -171,11 +207,27 @@ fn fields(width: usize) -> Vec<Element> {
     (1..width as u64).map(Element::from).collect()
 }
 
-/// Runs a future that never waits: a key in memory signs on the caller's thread.
+/// Runs a future. Most never wait: their keys sign on the caller's thread.
 fn block_on<F: Future>(future: F) -> F::Output {
-    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(output) => output,
-        Poll::Pending => unreachable!("a key in memory signs at once"),
+    let mut future = pin!(future);
+    if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        return output;
+    }
+    let waker = Waker::from(Arc::new(Caller(thread::current())));
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        thread::park();
+    }
+}
+
+/// The thread to wake.
+struct Caller(Thread);
+
+impl Wake for Caller {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }
 

@@ -115,7 +115,11 @@ impl From<SchemeError> for Refusal {
 
 impl From<SignError> for Refusal {
     fn from(error: SignError) -> Self {
-        Self::new(Code::SignerUnavailable, error.to_string())
+        let code = match error {
+            SignError::Failed(_) => Code::SignerUnavailable,
+            SignError::Busy => Code::SignerBusy,
+        };
+        Self::new(code, error.to_string())
     }
 }
 
@@ -161,5 +165,18 @@ mod tests {
         assert_eq!(problem["detail"], "no PUT");
         assert_eq!(problem["route"], "sinohope");
         assert_eq!(problem["request_id"], "r-1");
+    }
+
+    #[test]
+    fn a_busy_key_is_no_broken_one() {
+        for (error, code) in
+            [(SignError::Busy, "signer_busy"), (SignError::Failed("x"), "signer_unavailable")]
+        {
+            let refusal = Refusal::from(error);
+            assert_eq!(refusal.code.name(), code);
+            let response = refusal.into_response(None, "r-1");
+            assert_eq!(response.status(), 503);
+            assert_eq!(response.headers()["retry-after"], "1");
+        }
     }
 }

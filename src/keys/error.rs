@@ -35,6 +35,9 @@ pub enum SignError {
     /// The key's arithmetic or device failed.
     #[error("the key failed to sign: {0}")]
     Failed(&'static str),
+    /// As many signatures as may wait for the key are waiting; this one was not begun.
+    #[error("more signatures are asked of the key than it can make")]
+    Busy,
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::ready;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Digest as Sha256Digest, SHA256};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
@@ -11,9 +12,11 @@ use k256::ecdsa::signature::hazmat::PrehashSigner as _;
 use pkcs8::EncodePrivateKey as _;
 
 use super::babyjub::{self, Element};
+use super::pool::{Pool, Queue};
 use super::{BoxFuture, Digest, PrivateKey, PublicKey, SignError, Signature, Signer, rsa};
 
-/// Signs on the caller's thread, in tens of microseconds.
+/// Signs on the caller's thread, in tens of microseconds; with RSA, which takes longer, on the
+/// process's few threads for slow keys.
 pub struct LocalSigner {
     key: Key,
     public: PublicKey,
@@ -26,7 +29,8 @@ enum Key {
     EcdsaSecp256k1(Secp256k1Key),
     /// Here: no library signs as this provider does and keeps the key's timing to itself.
     EddsaBabyJub(babyjub::PrivateKey),
-    RsaPkcs1Sha256(rsa::PrivateKey),
+    /// In the TLS library, on other threads.
+    RsaPkcs1Sha256(Arc<rsa::PrivateKey>, Queue),
 }
 
 impl LocalSigner {
@@ -34,7 +38,8 @@ impl LocalSigner {
     ///
     /// # Errors
     ///
-    /// When the TLS library does not take the key, which it does for every key on the curve.
+    /// When the TLS library does not take the key, which it does for every key on the curve; when
+    /// the system has no threads left.
     pub fn new(key: &PrivateKey) -> Result<Self, SignError> {
         let public = key.public_key();
         let key = match key {
@@ -49,23 +54,13 @@ impl LocalSigner {
                 babyjub::PrivateKey::warm();
                 Key::EddsaBabyJub(key.clone())
             }
-            PrivateKey::RsaPkcs1Sha256(key) => Key::RsaPkcs1Sha256(key.clone()),
+            PrivateKey::RsaPkcs1Sha256(key) => {
+                let pool = Pool::shared()
+                    .map_err(|_| SignError::Failed("the system starts no thread for it"))?;
+                Key::RsaPkcs1Sha256(Arc::new(key.clone()), Queue::new(pool))
+            }
         };
         Ok(Self { key, public })
-    }
-
-    fn sign_now(&self, digest: &Digest) -> Result<Signature, SignError> {
-        match &self.key {
-            Key::EcdsaP256(key) => sign_p256(key, digest),
-            Key::EcdsaSecp256k1(key) => {
-                let signature: Secp256k1Signature = key
-                    .sign_prehash(&digest.0)
-                    .map_err(|_| SignError::Failed("no signature for this digest"))?;
-                Ok(Signature::from(&signature.normalize_s()))
-            }
-            Key::EddsaBabyJub(key) => sign_babyjub(key, digest),
-            Key::RsaPkcs1Sha256(key) => key.sign(digest).map(Signature::Rsa),
-        }
     }
 }
 
@@ -75,7 +70,13 @@ impl Signer for LocalSigner {
     }
 
     fn sign<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Signature, SignError>> {
-        Box::pin(ready(self.sign_now(digest)))
+        let signed = match &self.key {
+            Key::EcdsaP256(key) => sign_p256(key, digest),
+            Key::EcdsaSecp256k1(key) => sign_secp256k1(key, digest),
+            Key::EddsaBabyJub(key) => sign_babyjub(key, digest),
+            Key::RsaPkcs1Sha256(key, queue) => return Box::pin(sign_rsa(key, queue, digest)),
+        };
+        Box::pin(ready(signed))
     }
 }
 
@@ -95,6 +96,22 @@ fn sign_p256(key: &EcdsaKeyPair, digest: &Digest) -> Result<Signature, SignError
     };
     let s = s.try_into().map_err(|_| SignError::Failed("the library made a short signature"))?;
     Ok(Signature::Ecdsa { r: *r, s })
+}
+
+fn sign_secp256k1(key: &Secp256k1Key, digest: &Digest) -> Result<Signature, SignError> {
+    let signature: Secp256k1Signature = key
+        .sign_prehash(&digest.0)
+        .map_err(|_| SignError::Failed("no signature for this digest"))?;
+    Ok(Signature::from(&signature.normalize_s()))
+}
+
+async fn sign_rsa(
+    key: &Arc<rsa::PrivateKey>,
+    queue: &Queue,
+    digest: &Digest,
+) -> Result<Signature, SignError> {
+    let (key, digest) = (Arc::clone(key), *digest);
+    queue.run(move || key.sign(&digest)).await?.map(Signature::Rsa)
 }
 
 fn sign_babyjub(key: &babyjub::PrivateKey, digest: &Digest) -> Result<Signature, SignError> {

@@ -12,6 +12,7 @@ mod error;
 mod file;
 mod formats;
 mod local;
+mod pool;
 mod public;
 pub mod rsa;
 mod signature;

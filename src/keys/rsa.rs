@@ -1,7 +1,7 @@
 //! RSA keys for PKCS#1 v1.5 signatures over SHA-256 (RFC 8017, section 8.2), in the TLS library.
 //!
 //! Signatures are deterministic. They take hundreds of microseconds to milliseconds, so keys are
-//! put to work on threads of their own and not on the workers that serve requests.
+//! put to work on `pool`'s threads and not on the workers that serve requests.
 
 use std::fmt;
 use std::sync::Arc;

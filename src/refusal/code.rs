@@ -48,6 +48,8 @@ pub enum Code {
     CredentialUnusable,
     /// The key or its device failed.
     SignerUnavailable,
+    /// As many signatures as may wait for the key are waiting.
+    SignerBusy,
     /// Every tunnel is taken.
     TooManyTunnels,
     /// The signature took too long.
@@ -120,6 +122,7 @@ impl Code {
         Self::CredentialExpired,
         Self::CredentialUnusable,
         Self::SignerUnavailable,
+        Self::SignerBusy,
         Self::TooManyTunnels,
         Self::Draining,
         Self::SignerTimeout,
@@ -144,7 +147,8 @@ impl Code {
             // RFC 9110, section 15.5.22; RFC 6455, section 4.4.
             return vec![(UPGRADE, "websocket"), (SEC_WEBSOCKET_VERSION, "13")];
         }
-        let passes = [Self::SignerUnavailable, Self::TooManyTunnels].contains(&self);
+        let passes =
+            [Self::SignerUnavailable, Self::SignerBusy, Self::TooManyTunnels].contains(&self);
         if passes { vec![(RETRY_AFTER, "1")] } else { Vec::new() }
     }
 
@@ -346,6 +350,13 @@ impl Code {
                 "proxy_internal_error",
                 "The key did not sign",
                 "Look at the log line of this request id; nothing was sent.",
+            ),
+            Self::SignerBusy => (
+                "signer_busy",
+                503,
+                "proxy_internal_error",
+                "The key has more to sign than it can",
+                "Send it again in a second; nothing was sent. If it happens often, send fewer requests at once, or use a smaller RSA key.",
             ),
             Self::TooManyTunnels => (
                 "too_many_tunnels",

@@ -215,6 +215,10 @@ const fn case(
 /// Codes that no client and no provider can bring about, and why.
 pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("internal", "a broken invariant of the program"),
+    (
+        "signer_busy",
+        "takes 64 waiting signatures of one RSA key: tests in src/keys/pool.rs fill a small queue",
+    ),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
     ("reply_untrusted", "no provider here signs its answers"),
     ("signer_timeout", "a key in memory signs before any deadline is looked at"),
