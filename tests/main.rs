@@ -26,6 +26,7 @@ mod properties;
 mod refusals;
 mod registry;
 mod reload;
+mod rsa;
 mod running;
 mod secrets;
 mod streaming;

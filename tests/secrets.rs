@@ -8,6 +8,8 @@ mod search;
 use std::fmt::Debug;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use countersign::config::Config;
 use countersign::keys::{Algorithm, LocalSigner, PrivateKey};
 use countersign::moment::unix_ms;
@@ -117,6 +119,7 @@ fn no_secret_is_in_what_debugging_prints() {
         (scalar("metasv", "/keys/test-a/private_key_hex"), Algorithm::EcdsaSecp256k1),
         (scalar("sinohope", "/keys/test-p256/private_scalar_hex"), Algorithm::EcdsaP256),
         (BABYJUB.to_owned(), Algorithm::EddsaBabyJub),
+        (scalar("cobo", RSA), Algorithm::RsaPkcs1Sha256),
     ] {
         shown.push(debug("Secret", &Secret::new(hex.clone().into_bytes())));
         let key = PrivateKey::parse(hex.as_bytes(), Some(algorithm), None);
@@ -124,7 +127,7 @@ fn no_secret_is_in_what_debugging_prints() {
         shown.push(debug("LocalSigner", &LocalSigner::new(&key).expect("it signs")));
         shown.push(debug("PrivateKey", &key));
     }
-    assert_eq!(shown.len(), 17);
+    assert_eq!(shown.len(), 20);
     assert!(shown.iter().all(|(_, text)| text.len() >= 8), "{shown:?}");
     assert_clean(&shown);
 }
@@ -138,12 +141,15 @@ fn no_secret_is_in_what_a_panic_prints() {
     let key = parse().expect("the vectors have keys");
     let account = || PrivateKey::parse(ACCOUNT.as_bytes(), None, None).expect("it is an account");
     let babyjub = LocalSigner::new(&account()).expect("it signs");
+    let rsa = PrivateKey::parse(scalar("cobo", RSA).as_bytes(), None, None).expect("a key");
     let printed = [
         panicked("Secret", secret()),
         panicked("LocalSigner", signer),
         panicked("PrivateKey", key),
         panicked("LocalSigner of Baby Jubjub", babyjub),
         panicked("PrivateKey of Baby Jubjub", account()),
+        panicked("LocalSigner of RSA", LocalSigner::new(&rsa).expect("it signs")),
+        panicked("PrivateKey of RSA", rsa),
     ];
     assert!(printed.iter().all(|(_, text)| text.starts_with(b"it holds: ")), "{printed:?}");
     assert_clean(&printed);
@@ -320,7 +326,7 @@ fn await_metric(proxy: &Proxy, wanted: &str) -> (String, Vec<u8>) {
 /// None of the secrets is in any of the texts.
 fn assert_clean(texts: &[(String, Vec<u8>)]) {
     let secrets = secrets();
-    assert_eq!(secrets.len(), 18);
+    assert_eq!(secrets.len(), 19);
     for (name, text) in texts {
         for secret in &secrets {
             if let Some(found) = secret.find(text) {
@@ -345,6 +351,7 @@ fn secrets() -> Vec<Canary> {
         Canary::new("the key of loopring", &bytes(BABYJUB_HEX)),
         Canary::new("the number in loopring's file", BABYJUB.as_bytes()),
         Canary::new("the API key in loopring's file", API_KEY.as_bytes()),
+        Canary::new("a part of an RSA key's private exponent", &part_of_exponent()),
         Canary::new("a key in PEM", b"PRIVATE KEY-----"),
         Canary::new("the bearer token", BEARER.as_bytes()),
         Canary::new("the handshake's token", HANDSHAKE.as_bytes()),
@@ -359,12 +366,20 @@ fn secrets() -> Vec<Canary> {
     ]
 }
 
+/// What stands amid the private exponent in the PKCS#1 of a 2048-bit key.
+fn part_of_exponent() -> Vec<u8> {
+    let pem = scalar("cobo", RSA);
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = STANDARD.decode(base64).expect("PEM is base64");
+    der[300..332].to_vec()
+}
+
 /// The payload of a token, as it is encoded.
 fn part(token: &str) -> &str {
     token.split('.').nth(1).expect("a token has parts")
 }
 
-/// The number of a private key in hex.
+/// A private key's number in hex, or its PEM.
 fn scalar(scheme: &str, at: &str) -> String {
     text(&load(scheme), at).to_owned()
 }
@@ -381,6 +396,7 @@ fn debug(name: &str, value: &dyn Debug) -> (String, Vec<u8>) {
 }
 
 /// A test key of Loopring's vectors, and the same in hex.
+const RSA: &str = "/keys/tss_node/private_pkcs1_pem";
 const BABYJUB: &str =
     "1242957328515765470505817310060337585626176314364086438653683782645761561015";
 const BABYJUB_HEX: &str = "02bf7d29ae0293dd8b7538681341934a26ec5c98bd2f8c58e4d67bbede05d1b7";

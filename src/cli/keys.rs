@@ -18,7 +18,8 @@ use passphrase::Passphrases;
 use private_file::replace_private;
 pub(crate) use private_file::{create_private, create_public};
 
-use super::error::CliError;
+use super::error::{CliError, Exit};
+use crate::keys::rsa::Size;
 use crate::keys::{Algorithm, FormatError, PassphraseFault, PrivateKey, variable};
 use crate::secret::Secret;
 
@@ -36,6 +37,9 @@ enum KeysCommand {
         /// ecdsa_p256, ecdsa_secp256k1, eddsa_babyjub or rsa_pkcs1_sha256.
         #[arg(long)]
         algorithm: Algorithm,
+        /// The size of an RSA key: 2048, 3072 or 4096; 3072 if nothing is said.
+        #[arg(long)]
+        bits: Option<Size>,
         #[command(flatten)]
         output: Output,
     },
@@ -113,8 +117,8 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&mut self, command: KeysCommand) -> Result<(), CliError> {
         match command {
-            KeysCommand::New { algorithm, output } => {
-                self.write_new(&PrivateKey::generate(algorithm), &output)
+            KeysCommand::New { algorithm, bits, output } => {
+                self.write_new(&generate(algorithm, bits)?, &output)
             }
             KeysCommand::Import { input, algorithm, output } => {
                 let key = self.read_key(&input, algorithm, &output.passphrase)?;
@@ -212,6 +216,17 @@ impl Session<'_> {
 
     fn passphrases<'b>(&'b self, env: &'b PassphraseEnv) -> Passphrases<'b> {
         Passphrases { variable: &env.variable, lookup: self.lookup, prompt: self.prompt }
+    }
+}
+
+fn generate(algorithm: Algorithm, bits: Option<Size>) -> Result<PrivateKey, CliError> {
+    match (algorithm, bits) {
+        (Algorithm::RsaPkcs1Sha256, Some(size)) => Ok(PrivateKey::generate_rsa(size)),
+        (_, None) => Ok(PrivateKey::generate(algorithm)),
+        (_, Some(_)) => {
+            let what = format!("--bits is for RSA keys, and {algorithm} keys have one size");
+            Err(CliError::new(Exit::Usage, what).fix("leave it out"))
+        }
     }
 }
 

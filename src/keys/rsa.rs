@@ -4,6 +4,7 @@
 //! put to work on `pool`'s threads and not on the workers that serve requests.
 
 use std::fmt;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Digest as Sha256Digest, SHA256};
@@ -182,6 +183,19 @@ impl Size {
         }
     }
 }
+
+impl FromStr for Size {
+    type Err = UnknownSize;
+
+    fn from_str(bits: &str) -> Result<Self, UnknownSize> {
+        Self::ALL.iter().copied().find(|size| size.bits().to_string() == bits).ok_or(UnknownSize)
+    }
+}
+
+/// The number is not one of [`Size::ALL`].
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("is not a size of new keys: use 2048, 3072 or 4096")]
+pub struct UnknownSize;
 
 /// The version of an `RSAPrivateKey`, and how many bits its modulus has.
 fn modulus(der: &[u8]) -> der::Result<(u8, usize)> {
