@@ -1,5 +1,6 @@
 //! What a signature costs, and what is done once so that it costs no more: the library's call,
-//! the same behind the boxed future of a signer, reading a key, placing a nonce, verifying.
+//! the same behind the boxed future of a signer or on another thread, reading a key, placing a
+//! nonce, verifying.
 
 #[path = "sign/naive.rs"]
 #[expect(unexpected_cfgs, reason = "what the derive writes asks for a feature of its own crate")]

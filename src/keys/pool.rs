@@ -116,7 +116,7 @@ fn work(jobs: &Mutex<Receiver<Job>>) {
 /// Threads beyond this take processors from the requests themselves.
 const MAX_THREADS: usize = 4;
 
-/// How many signatures of one key may wait or be made: a fifth of a second's work for one thread
+/// How many signatures of one key may wait or be made: a tenth of a second's work for one thread
 /// and 4096 bits, far below any deadline.
 const PLACES: usize = 64;
 
