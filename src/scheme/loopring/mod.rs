@@ -251,7 +251,9 @@ fn public_decimal(key: &PublicKey) -> String {
             format!("{},{}", key.x().to_decimal(), key.y().to_decimal())
         }
         // The slot takes no other.
-        PublicKey::EcdsaP256(_) | PublicKey::EcdsaSecp256k1(_) => String::new(),
+        PublicKey::EcdsaP256(_) | PublicKey::EcdsaSecp256k1(_) | PublicKey::RsaPkcs1Sha256(_) => {
+            String::new()
+        }
     }
 }
 

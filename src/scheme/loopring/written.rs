@@ -57,7 +57,9 @@ pub(super) fn from_hex(text: &str) -> Option<Signature> {
 fn parts(signature: &Signature) -> Result<[&[u8; 32]; 3], SchemeError> {
     match signature {
         Signature::BabyJub { rx, ry, s } => Ok([rx, ry, s]),
-        Signature::Ecdsa { .. } => Err(SchemeError::Broken("the slot signs with another curve")),
+        Signature::Ecdsa { .. } | Signature::Rsa(_) => {
+            Err(SchemeError::Broken("the slot signs with another curve"))
+        }
     }
 }
 
