@@ -108,7 +108,11 @@ impl From<SchemeError> for Refusal {
             SchemeError::Query { remedy, .. } => {
                 Self::new(Code::QueryUnsignable, detail).remedy(remedy)
             }
-            SchemeError::Claim { .. } | SchemeError::Broken(_) => Self::new(Code::Internal, detail),
+            // What came in sealed is answered sealed, so these end no request.
+            SchemeError::Token(_)
+            | SchemeError::Package { .. }
+            | SchemeError::Claim { .. }
+            | SchemeError::Broken(_) => Self::new(Code::Internal, detail),
         }
     }
 }

@@ -5,6 +5,7 @@ mod access;
 mod answers;
 mod authority;
 mod bodies;
+mod callbacks;
 mod cli;
 mod clients;
 mod dialects;

@@ -53,15 +53,22 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
             make_key(&keys, entry, slot, &mut said)?;
         }
     }
-    let hosts: Vec<String> = providers.iter().map(|entry| entry.host.to_owned()).collect();
-    let key = keys.join("ca-key.pem");
-    said.extend(NewCa { certificate: &ca, key: Some(&key), hosts: &hosts }.make()?);
-    said.push(b'\n');
+    let hosts: Vec<String> = hosted(&providers).map(|entry| entry.host.to_owned()).collect();
+    if !hosts.is_empty() {
+        let key = keys.join("ca-key.pem");
+        said.extend(NewCa { certificate: &ca, key: Some(&key), hosts: &hosts }.make()?);
+        said.push(b'\n');
+    }
     std::fs::write(&config, configuration(&providers))
         .map_err(|error| CliError::at(&config, &error))?;
     out.write_all(&said)?;
     writeln!(out, "wrote {}", config.display())?;
     next_steps(&config, &ca, &providers, out)
+}
+
+/// The providers that programs ask by their hosts; the others ask us.
+fn hosted<'a>(providers: &[&'a Entry]) -> impl Iterator<Item = &'a Entry> {
+    providers.iter().copied().filter(|entry| !entry.is_envelope())
 }
 
 fn make_key(
@@ -78,7 +85,8 @@ fn make_key(
     writeln!(out, "  fingerprint  {}", public.fingerprint())?;
     if let Some(form) = form {
         writeln!(out, "  register this public key with {} ({}):", entry.name, form.name)?;
-        writeln!(out, "  {}", (form.write)(&public))?;
+        let written = (form.write)(&public);
+        writeln!(out, "  {}", written.trim_end().replace('\n', "\n  "))?;
     }
     Ok(writeln!(out)?)
 }
@@ -99,6 +107,9 @@ fn file_name(entry: &Entry, slot: &KeySlot) -> String {
 /// The file. It holds what is needed and says where the rest is described.
 fn configuration(providers: &[&Entry]) -> String {
     let mut text = String::from(HEAD);
+    if hosted(providers).next().is_some() {
+        text.push_str(INTERCEPT);
+    }
     for entry in providers {
         for slot in entry.keys {
             let (name, algorithm) = (key_name(entry, slot), first(slot));
@@ -128,8 +139,14 @@ fn configuration(providers: &[&Entry]) -> String {
 /// The route of a provider, with all that must be there and what else there could be.
 fn route(entry: &Entry, text: &mut String) {
     let (name, host, summary) = (entry.name, entry.host, entry.summary);
+    let place = if entry.is_envelope() {
+        // docs/decide.md has what can stand in its place.
+        format!("upstream = \"{name}_service\"")
+    } else {
+        format!("host = \"{host}\"")
+    };
     let _infallible =
-        writeln!(text, "\n# {summary}\n[routes.{name}]\nhost = \"{host}\"\nscheme = \"{name}\"");
+        writeln!(text, "\n# {summary}\n[routes.{name}]\n{place}\nscheme = \"{name}\"");
     let keys = entry.keys.iter().map(|slot| (slot.name, key_name(entry, slot)));
     let secrets = required_secrets(entry).map(|slot| (slot.name, secret_name(entry, slot)));
     for (table, slots) in [("keys", slots(keys)), ("secrets", slots(secrets))] {
@@ -148,6 +165,9 @@ fn route(entry: &Entry, text: &mut String) {
         let (mark, name, default) =
             (if param.required { "" } else { "#" }, param.name, param.default);
         let _infallible = writeln!(text, "{mark}params.{name} = \"{default}\"");
+    }
+    if entry.is_envelope() {
+        let _infallible = writeln!(text, "\n[upstreams.{name}_service]\nurl = \"http://{host}\"");
     }
 }
 
@@ -183,6 +203,9 @@ admin = \"127.0.0.1:8089\"     # /healthz, /readyz, /metrics
 kind = \"file\"
 dir = \"keys\"                 # beside this file; readable by you alone
 
+";
+
+const INTERCEPT: &str = "\
 # Programs that call https:// are shown a certificate of this CA, which they have to
 # trust: countersign ca export --help. It can vouch for the hosts below and no others.
 [intercept]
@@ -227,6 +250,10 @@ fn next_steps(
     writeln!(out, "  countersign check {config}\n  countersign run {config}")?;
     for entry in providers {
         let (name, host) = (entry.name, entry.host);
+        if entry.is_envelope() {
+            writeln!(out, "  callers ask http://127.0.0.1:8081/{name}/…; http://{host} answers")?;
+            continue;
+        }
         if entry.protocol == "ws" {
             writeln!(out, "  your-program   # calls ws://127.0.0.1:8081/{name}/…")?;
             continue;

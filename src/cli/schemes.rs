@@ -50,8 +50,9 @@ fn lines(entry: &Entry) -> Vec<(String, String)> {
 fn plain() -> String {
     let mut text = String::new();
     for entry in REGISTRY {
+        let host = if entry.is_envelope() { "service" } else { "host" };
         let _infallible =
-            writeln!(text, "{}\n  {}\n  host: {}", entry.name, entry.summary, entry.host);
+            writeln!(text, "{}\n  {}\n  {host}: {}", entry.name, entry.summary, entry.host);
         for (name, doc) in lines(entry) {
             let _infallible = writeln!(text, "  {name}: {doc}");
         }
@@ -70,9 +71,10 @@ fn markdown() -> String {
     );
     for entry in REGISTRY {
         let (name, summary, host) = (entry.name, entry.summary, entry.host);
+        let place = if entry.is_envelope() { "Its service is at" } else { "Usually at" };
         let _infallible = writeln!(
             text,
-            "\n## {name}\n\n{summary}. Usually at `{host}`.\n\n| slot | what it is |\n|---|---|"
+            "\n## {name}\n\n{summary}. {place} `{host}`.\n\n| slot | what it is |\n|---|---|"
         );
         for (slot, doc) in lines(entry) {
             let _infallible = writeln!(text, "| `{slot}` | {doc} |");

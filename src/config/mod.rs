@@ -273,8 +273,8 @@ pub struct Route {
     pub secrets: BTreeMap<String, String>,
     /// Every parameter of the scheme as text, defaults filled in.
     pub params: BTreeMap<String, String>,
-    /// The path of each file that a parameter names.
-    pub files: BTreeMap<String, PathBuf>,
+    /// The paths of the files that a parameter names.
+    pub files: BTreeMap<String, Vec<PathBuf>>,
     /// A name in [`Config::upstreams`]; without one, requests go to `https://` and the host.
     pub upstream: Option<String>,
     /// Rules that say whether a request is approved, where the scheme answers requests.

@@ -88,6 +88,8 @@ pub struct Conclusion {
     pub package: Bytes,
     /// Whether it approves. Everything else refuses or is none of both.
     pub approves: bool,
+    /// The word of whoever was asked, where it said one of the two.
+    pub said: Option<&'static str>,
     /// One sentence for the log and the audit: what was concluded from what.
     pub reason: String,
 }

@@ -42,6 +42,17 @@ pub enum SchemeError {
         /// What would be right.
         remedy: &'static str,
     },
+    /// A token that came in is not to be believed; nothing of it is in the text.
+    #[error("the token {0}")]
+    Token(&'static str),
+    /// A token is to be believed, and what it holds is no request.
+    #[error("the request in the token {what}")]
+    Package {
+        /// What is wrong with it.
+        what: &'static str,
+        /// The request's own name for itself, where that much could be read.
+        id: Option<String>,
+    },
     /// A provider's answer is not what it must be; nothing of it is in the text.
     #[error("the answer {0}")]
     Reply(&'static str),

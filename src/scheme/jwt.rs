@@ -16,6 +16,8 @@ use crate::keys::{PublicKey, PublicPemFault};
 pub(super) struct Jwt<'t> {
     header: Map<String, Value>,
     payload: Map<String, Value>,
+    /// The same as it is written.
+    payload_text: Vec<u8>,
     /// Header and payload as they are signed: encoded, with the dot between them.
     signed: &'t [u8],
     signature: Vec<u8>,
@@ -49,7 +51,8 @@ impl<'t> Jwt<'t> {
         let signed = &text[..header.len() + 1 + payload.len()];
         let signature = decode(signature)?;
         let header = object(&decode(header)?).ok_or(JwtFault::Header)?;
-        let payload = object(&decode(payload)?).ok_or(JwtFault::Payload)?;
+        let payload_text = decode(payload)?;
+        let payload = object(&payload_text).ok_or(JwtFault::Payload)?;
         let algorithm = header.get("alg").and_then(Value::as_str).unwrap_or_default();
         if algorithm.is_empty() {
             return Err(JwtFault::NoAlgorithm);
@@ -57,7 +60,7 @@ impl<'t> Jwt<'t> {
         if algorithm.eq_ignore_ascii_case("none") {
             return Err(JwtFault::Unsigned);
         }
-        Ok(Self { header, payload, signed, signature })
+        Ok(Self { header, payload, payload_text, signed, signature })
     }
 
     /// A date of the payload, in seconds since 1970, with fractions; `None` when it has none.
@@ -67,6 +70,21 @@ impl<'t> Jwt<'t> {
             Some(Value::Null) if null == Null::Absent => Ok(None),
             Some(value) => value.as_f64().map(Some).ok_or(JwtFault::Date),
         }
+    }
+
+    /// A member of the payload.
+    pub(super) fn claim(&self, name: &str) -> Option<&Value> {
+        self.payload.get(name)
+    }
+
+    /// The payload as it is written.
+    pub(super) fn payload_text(&self) -> &[u8] {
+        &self.payload_text
+    }
+
+    /// The signature, which may be anybody's.
+    pub(super) fn signature(&self) -> &[u8] {
+        &self.signature
     }
 
     /// Checks that the issuer signed this token, with the one algorithm its key is for.
@@ -107,6 +125,27 @@ impl IssuerKey {
         };
         let key = ParsedPublicKey::new(kind, key.spki()).map_err(|_| IssuerKeyFault::Kind)?;
         Ok(Self { key, algorithm })
+    }
+}
+
+impl IssuerKey {
+    /// Reads public keys that stand one after the other; there is at least one.
+    pub(super) fn all_from_pem(pem: &[u8]) -> Result<Vec<Self>, IssuerKeyFault> {
+        let text = str::from_utf8(pem).map_err(|_| IssuerKeyFault::NotPem)?;
+        let mut keys = Vec::new();
+        let mut rest = text.trim();
+        while !rest.is_empty() {
+            let end = rest.find("-----END ").ok_or(IssuerKeyFault::NotPem)?;
+            let line = rest[end..].find('\n').map_or(rest.len(), |length| end + length);
+            keys.push(Self::from_pem(&rest.as_bytes()[..line])?);
+            rest = rest[line..].trim_start();
+        }
+        if keys.is_empty() { Err(IssuerKeyFault::NotPem) } else { Ok(keys) }
+    }
+
+    /// Whether it signs RS256.
+    pub(super) fn is_rsa(&self) -> bool {
+        self.algorithm == "RS256"
     }
 }
 

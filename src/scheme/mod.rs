@@ -9,6 +9,7 @@
 //! Adding a provider is a file here, a line in [`REGISTRY`], vectors, and an independent
 //! verifier in the tests; CONTRIBUTING.md has the steps.
 
+mod cobo;
 mod envelope;
 mod error;
 mod infras;
@@ -34,7 +35,14 @@ use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
 
 /// Every scheme there is, in alphabetical order.
-pub const REGISTRY: &[Entry] = &[infras::ENTRY, loopring::ENTRY, metasv::ENTRY, sinohope::ENTRY];
+pub const REGISTRY: &[Entry] = &[
+    cobo::callback::ENTRY,
+    cobo::client::ENTRY,
+    infras::ENTRY,
+    loopring::ENTRY,
+    metasv::ENTRY,
+    sinohope::ENTRY,
+];
 
 /// The scheme called `name`.
 pub fn find(name: &str) -> Option<&'static Entry> {
@@ -48,7 +56,8 @@ pub struct Entry {
     pub name: &'static str,
     /// One sentence.
     pub summary: &'static str,
-    /// Where its provider is usually found; `init` starts a route with it.
+    /// Where its provider is usually found; `init` starts a route with it. For an envelope, where
+    /// the service that it asks is.
     pub host: &'static str,
     /// `http`, or `ws` where only WebSocket handshakes make sense: how programs write its URLs.
     pub protocol: &'static str,
@@ -83,11 +92,10 @@ impl Entry {
             Build::Envelope(build) => build(binding).map(Bound::Envelope),
         }
     }
-}
 
-impl Entry {
-    /// Whether its requests are questions that rules can answer: `[routes.NAME.decide]`.
-    pub fn decides(&self) -> bool {
+    /// Whether it opens requests on their way in. These come through the gateway only, and rules
+    /// can answer them: `[routes.NAME.decide]`.
+    pub fn is_envelope(&self) -> bool {
         matches!(self.build, Build::Envelope(_))
     }
 }
@@ -176,6 +184,8 @@ pub enum ParamKind {
     /// The path of a file, from the configuration's directory, whose content the scheme wants.
     /// An empty text names no file.
     File,
+    /// The paths of files with commas between them. Their contents come one after the other.
+    Files,
 }
 
 /// A public key as a provider's console takes it.
@@ -207,7 +217,7 @@ pub struct Binding {
     pub secrets: BTreeMap<String, SecretCell>,
     /// Each parameter as text.
     pub params: BTreeMap<String, String>,
-    /// The content of each file that a parameter names.
+    /// The content of the file that a parameter names, or of its files, each beginning a line.
     pub files: BTreeMap<String, Vec<u8>>,
 }
 

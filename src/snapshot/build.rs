@@ -212,13 +212,18 @@ impl<'a> Builder<'a> {
 
     /// The content of the files that the route's parameters name; `None` when one cannot be read.
     fn files(&mut self, name: &str, route: &config::Route) -> Option<BTreeMap<String, Vec<u8>>> {
-        let mut files = BTreeMap::new();
-        for (param, path) in &route.files {
+        let (mut files, mut unread) = (BTreeMap::<_, Vec<u8>>::new(), 0);
+        let named = route.files.iter();
+        for (param, path) in named.flat_map(|(p, paths)| paths.iter().map(move |path| (p, path))) {
             match read_file(path) {
                 Ok(bytes) => {
-                    files.insert(param.clone(), bytes);
+                    let content = files.entry(param.clone()).or_default();
+                    content.extend(bytes);
+                    // The last line may end without saying so.
+                    content.push(b'\n');
                 }
                 Err(error) => {
+                    unread += 1;
                     let field = format!("params.{param}");
                     let at = route.fields.get(&field).copied().unwrap_or(route.at);
                     let what = format!("routes.{name}: {field}: {}: {error}", path.display());
@@ -226,7 +231,7 @@ impl<'a> Builder<'a> {
                 }
             }
         }
-        (files.len() == route.files.len()).then_some(files)
+        (unread == 0).then_some(files)
     }
 
     /// The route's keys, each of a kind its slot takes.

@@ -61,6 +61,50 @@ url = "{origin}"
     )
 }
 
+/// Answers a Cobo node at the gateway's `/cobo/`, as the vectors' callback server, from the service
+/// at `service`. `lines` are more of the route.
+pub(crate) fn cobo_callback(service: &str, lines: &str) -> String {
+    format!(
+        r#"
+[keys.cobo_server]
+store = "files"
+entry = "cobo-server.pem"
+
+[routes.cobo]
+scheme = "cobo_callback"
+keys = {{ signer = "cobo_server" }}
+params.verify_with = "cobo-node-public.pem"
+upstream = "cobo_service"
+{lines}
+
+[upstreams.cobo_service]
+url = "{service}"
+"#
+    )
+}
+
+/// Asks the callback server at `server` as the vectors' node, for callback.example.com.
+pub(crate) fn cobo_client(server: &str, lines: &str) -> String {
+    format!(
+        r#"
+[keys.cobo_node]
+store = "files"
+entry = "cobo-node.pem"
+
+[routes.node]
+host = "callback.example.com"
+scheme = "cobo_client"
+keys = {{ signer = "cobo_node" }}
+params.verify_with = "cobo-server-public.pem"
+upstream = "cobo_server"
+{lines}
+
+[upstreams.cobo_server]
+url = "{server}"
+"#
+    )
+}
+
 /// Opens TLS inside CONNECT with the authority in [`CA_FILE`] and [`CA_KEY_FILE`].
 pub(crate) const INTERCEPT: &str = r#"
 [intercept]

@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,18 +13,18 @@ use tempfile::TempDir;
 use super::vectors::{load, text};
 use super::verify::lower_hex;
 
-/// The directory; removed when dropped.
+/// The directory; removed when the last hand on it is dropped.
 ///
 /// In `keys/` are Sinohope's test keys as `sinohope.pem` (P-256), `sinohope-k256.pem` and
 /// `sinohope.hex` (P-256, as the provider's SDKs keep it), MetaSV's as `metasv.hex` (test-a) and
 /// `metasv.wif` (test-b), and Loopring's as `loopring.txt` (123456, in decimal).
-#[derive(Debug)]
-pub(crate) struct Home(TempDir);
+#[derive(Clone, Debug)]
+pub(crate) struct Home(Arc<TempDir>);
 
 impl Home {
     /// With this text as `proxy.toml`.
     pub(crate) fn new(config: &str) -> Self {
-        let home = Self(TempDir::new().expect("a directory can be made"));
+        let home = Self(Arc::new(TempDir::new().expect("a directory can be made")));
         home.write("proxy.toml", config);
         DirBuilder::new().mode(0o700).create(home.path("keys")).expect("a directory can be made");
         let (sinohope, metasv) = (load("sinohope"), load("metasv"));
@@ -36,6 +37,13 @@ impl Home {
         home.write("keys/metasv.wif", text(&metasv, "/keys/test-b/private_key_wif"));
         home.write("keys/loopring.txt", "123456\n");
         home.write("keys/loopring.api_key", "test-api-key\n");
+        let cobo = load("cobo");
+        for (name, key) in [("node", "tss_node"), ("server", "callback_server")] {
+            let private = text(&cobo, &format!("/keys/{key}/private_pkcs8_pem"));
+            home.write(&format!("keys/cobo-{name}.pem"), private);
+            let public = text(&cobo, &format!("/keys/{key}/public_spki_pem"));
+            home.write(&format!("cobo-{name}-public.pem"), public);
+        }
         home
     }
 

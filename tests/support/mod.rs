@@ -3,6 +3,7 @@
 
 pub(crate) mod authority;
 pub(crate) mod client;
+pub(crate) mod cobo;
 pub(crate) mod config;
 pub(crate) mod dialect;
 pub(crate) mod forwarder;

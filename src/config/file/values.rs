@@ -251,7 +251,10 @@ mod tests {
         let fault = scheme("sinohop").expect_err("a scheme mistyped");
         assert_eq!(
             (fault.value.as_deref(), fault.note.as_str()),
-            (Some("sinohope"), "or \"infras\", \"loopring\", \"metasv\"")
+            (
+                Some("sinohope"),
+                "or \"cobo_callback\", \"cobo_client\", \"infras\", \"loopring\", \"metasv\""
+            )
         );
         let fault = algorithm("rsa").expect_err("no algorithm");
         assert_eq!(fault.value.as_deref(), Some("ecdsa_p256"));

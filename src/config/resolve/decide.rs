@@ -34,8 +34,10 @@ impl Resolver<'_> {
     }
 
     fn check_scheme(&self, route: &file::Route, written: &file::Decide) {
-        let Some(scheme) = route.scheme.value().filter(|scheme| !scheme.decides()) else { return };
-        let others = REGISTRY.iter().filter(|entry| entry.decides()).map(|entry| entry.name);
+        let Some(scheme) = route.scheme.value().filter(|scheme| !scheme.is_envelope()) else {
+            return;
+        };
+        let others = REGISTRY.iter().filter(|entry| entry.is_envelope()).map(|entry| entry.name);
         let others: Vec<&str> = others.collect();
         let fix = match others.as_slice() {
             [] => "remove it".to_owned(),

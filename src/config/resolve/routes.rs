@@ -56,15 +56,27 @@ impl Resolver<'_> {
         if let Some(upstream) = written.upstream.get() {
             self.check_reference("upstream", upstream, "upstreams", &self.file.upstreams);
         }
+        self.check_gateway_only(name, written);
         if !written.host.is_absent() {
             return;
         }
         // Rules that answer need nowhere to send a request.
         let answers = written.decide.as_ref().is_some_and(|decide| !asks(decide));
         if written.upstream.is_absent() && !answers {
-            let what = format!("[routes.{name}] has neither host nor upstream");
-            let host = written.scheme.value().map_or("api.example.com", |scheme| scheme.host);
-            self.report.add(written.at, what, format!("write host = \"{host}\" below it"));
+            let scheme = written.scheme.value();
+            let (what, fix) = if scheme.is_some_and(|scheme| scheme.is_envelope()) {
+                (
+                    format!("[routes.{name}] has no upstream, so nobody would answer"),
+                    format!("write upstream = \"…\" below it, or rules in [routes.{name}.decide]"),
+                )
+            } else {
+                let host = scheme.map_or("api.example.com", |scheme| scheme.host);
+                (
+                    format!("[routes.{name}] has neither host nor upstream"),
+                    format!("write host = \"{host}\" below it"),
+                )
+            };
+            self.report.add(written.at, what, fix);
         } else if self.file.listen.gateway.is_absent() {
             let what = format!(
                 "[routes.{name}] has no host, so only the gateway leads there, and [listen] has no \
@@ -88,6 +100,19 @@ impl Resolver<'_> {
             let fix = format!("write host in [routes.{name}], or url in [upstreams.{value}]");
             self.report.add(*at, what, fix);
         }
+    }
+
+    /// Checks that what comes sealed can come in by the gateway alone: nobody would look for an
+    /// answer of this proxy's at another's name.
+    fn check_gateway_only(&self, name: &str, written: &file::Route) {
+        let envelope = written.scheme.value().filter(|scheme| scheme.is_envelope());
+        let (Some(scheme), Some(host)) = (envelope, written.host.get()) else { return };
+        let what = format!(
+            "[routes.{name}] has a host, and requests of the scheme {} come through the gateway only",
+            scheme.name
+        );
+        let fix = format!("remove host; callers reach the route at the gateway's /{name}/");
+        self.report.add(host.at, what, fix);
     }
 
     fn check_methods(&self, written: &file::Route) {
@@ -223,13 +248,18 @@ impl Resolver<'_> {
     }
 
     /// The files that parameters name; relative paths start at the configuration file.
-    fn files(&self, scheme: &Entry, params: &Texts) -> BTreeMap<String, PathBuf> {
-        let named = scheme.params.iter().filter(|doc| doc.kind == ParamKind::File);
-        let file = |doc: &ParamDoc| {
-            let path = params.get(doc.name).filter(|path| !path.is_empty())?;
-            Some((doc.name.to_owned(), self.directory.join(path)))
+    fn files(&self, scheme: &Entry, params: &Texts) -> BTreeMap<String, Vec<PathBuf>> {
+        let files = |doc: &ParamDoc| {
+            let written = params.get(doc.name).filter(|written| !written.is_empty())?;
+            let paths: Vec<&str> = match doc.kind {
+                ParamKind::Text => return None,
+                ParamKind::File => vec![written],
+                ParamKind::Files => written.split(',').map(str::trim).collect(),
+            };
+            let paths = paths.into_iter().map(|path| self.directory.join(path));
+            Some((doc.name.to_owned(), paths.collect()))
         };
-        named.filter_map(file).collect()
+        scheme.params.iter().filter_map(files).collect()
     }
 
     /// Reports every route that matches requests of an earlier one without being more or less

@@ -5,6 +5,7 @@
 //! They are naive on purpose: no tables, no cleverness, strict about every format.
 
 pub(crate) mod babyjub;
+pub(crate) mod cobo;
 pub(crate) mod infras;
 pub(crate) mod loopring;
 pub(crate) mod metasv;

@@ -1,0 +1,171 @@
+//! `cobo_callback`: a node asks, the gateway opens its token, a plain service answers, and what it
+//! said is sealed.
+//!
+//! What an answer comes to is decided in [`heard`] and nowhere else. It approves only what the
+//! service approved, with the word itself, for the very request that was opened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+
+use super::super::{
+    Answered, BindError, Binding, Build, Conclusion, Edits, Entry, Envelope, KeySlot, Opened,
+    Preimage, SchemeError, Signable, Signatures, nothing_doubtful,
+};
+use super::request::Request;
+use super::response::{Action, Response, refusal};
+use super::token::Tokens;
+use super::{LEEWAY, LIFETIME, PAYLOAD, PING, SLOT, form, span, text, verify_with};
+use crate::keys::Algorithm;
+use crate::moment::Moment;
+
+pub(in crate::scheme) const ENTRY: Entry = Entry {
+    name: "cobo_callback",
+    summary: "Answers a Cobo TSS node's callbacks: opens its JWT, asks a plain service, seals the answer",
+    host: "127.0.0.1:9000",
+    protocol: "http",
+    keys: &[KeySlot {
+        name: SLOT,
+        algorithms: &[Algorithm::RsaPkcs1Sha256],
+        required: true,
+        doc: "The callback server's key, whose public half the node knows. It seals answers.",
+    }],
+    secrets: &[],
+    params: &[
+        verify_with(
+            "Files with the nodes' public keys in PEM, commas between them; two of them while one takes the place of the other.",
+        ),
+        text(
+            "issuer",
+            "countersign",
+            "The iss of tokens that are made here; nodes do not check it.",
+        ),
+        LIFETIME,
+        LEEWAY,
+        text(
+            "deadline",
+            "7s",
+            "How long the service may take, below the 10 s after which a node gives up.",
+        ),
+        PAYLOAD,
+    ],
+    public_form: Some(super::PUBLIC),
+    refusal: None,
+    notes: super::CALLBACK_NOTES,
+    advise: nothing_doubtful,
+    build: Build::Envelope(build),
+};
+
+fn build(binding: &Binding) -> Result<Arc<dyn Envelope>, BindError> {
+    binding.key(SLOT)?;
+    let (shortest, longest) = (Duration::from_millis(1), Duration::from_millis(9_999));
+    let deadline = span(binding, "deadline", shortest, longest)?;
+    Ok(Arc::new(Callback { tokens: Tokens::bind(binding)?, deadline }))
+}
+
+#[derive(Debug)]
+struct Callback {
+    tokens: Tokens,
+    deadline: Duration,
+}
+
+impl Envelope for Callback {
+    fn open(&self, request: Signable<'_>, moment: &Moment) -> Result<Opened, SchemeError> {
+        let package = self.tokens.open(&form::token(request)?, moment)?;
+        let Request { text, id, kind } = Request::read(&package)?;
+        Ok(Opened {
+            request: Bytes::from(text),
+            content_type: "application/json",
+            id,
+            kind: kind.to_string(),
+        })
+    }
+
+    fn deadline(&self) -> Duration {
+        self.deadline
+    }
+
+    fn conclude(&self, opened: Result<&Opened, &SchemeError>, answer: &Answered<'_>) -> Conclusion {
+        match opened {
+            Err(error) => unopened(error),
+            Ok(opened) => heard(opened, answer).unwrap_or_else(|why| {
+                refused(refusal(FAILED, &opened.id, Some(Action::Reject), &why), why)
+            }),
+        }
+    }
+
+    fn canonicalise(
+        &self,
+        conclusion: &Conclusion,
+        moment: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError> {
+        Ok(vec![self.tokens.preimage(package(conclusion)?, moment)?])
+    }
+
+    fn assemble(
+        &self,
+        conclusion: &Conclusion,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        let token = self.tokens.seal(package(conclusion)?, moment, signatures)?;
+        Ok(Edits::default().set(CONTENT_TYPE, b"text/plain")?.body(token))
+    }
+}
+
+/// What is sealed for an answer to this request, or why the answer is worth nothing.
+fn heard(opened: &Opened, answer: &Answered<'_>) -> Result<Conclusion, String> {
+    let (http, body) = match answer {
+        Answered::Reply { status, body } => (*status, *body),
+        Answered::Nothing(why) => return Err(format!("the service gave no answer: {why}")),
+        Answered::Unasked => return Err("nobody was asked".into()),
+    };
+    if !(200..300).contains(&http) {
+        return Err(format!("the service answered with HTTP status {http}"));
+    }
+    let response = Response::read(body).map_err(|what| format!("the service's answer {what}"))?;
+    if response.id.as_ref().is_some_and(|id| *id != opened.id) {
+        return Err("the service answered another request".into());
+    }
+    let (package, said) = (response.complete(&opened.id), response.action.map(Action::word));
+    if response.status != 0 {
+        return Ok(refused(package, format!("the service failed: status {}", response.status)));
+    }
+    let reason = match response.action {
+        Some(Action::Approve) => "the service approved",
+        Some(Action::Reject) => "the service rejected",
+        None if opened.kind == PING.to_string() => "the service answered a ping",
+        None => return Err("the service's answer has no action".into()),
+    };
+    let approves = response.action == Some(Action::Approve);
+    Ok(Conclusion { package: package.into(), approves, said, reason: reason.into() })
+}
+
+/// What is sealed for a request that nobody was asked about.
+fn unopened(error: &SchemeError) -> Conclusion {
+    let why = error.to_string();
+    let package = if let SchemeError::Package { id, .. } = error {
+        refusal(UNREADABLE, id.as_deref().unwrap_or_default(), None, &why)
+    } else {
+        // Nothing of a token that was not verified is repeated.
+        refusal(UNTRUSTED, "", None, &why)
+    };
+    refused(package, why)
+}
+
+/// A conclusion that does not approve.
+fn refused(package: String, reason: String) -> Conclusion {
+    Conclusion { package: package.into(), approves: false, said: None, reason }
+}
+
+fn package(conclusion: &Conclusion) -> Result<&str, SchemeError> {
+    str::from_utf8(&conclusion.package).map_err(|_| SchemeError::Broken("a package is text"))
+}
+
+/// `status` for what is no CallbackRequest, for what is no good token, and for a service that
+/// failed: those of the official servers.
+const UNREADABLE: i64 = 10;
+const UNTRUSTED: i64 = 20;
+const FAILED: i64 = 30;

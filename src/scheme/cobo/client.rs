@@ -1,0 +1,193 @@
+//! `cobo_client`: a program speaks for the node. Its CallbackRequest leaves in a token; the
+//! server's token is opened, and nothing of it reaches the program unless all of it is right.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderName, Method};
+
+use super::super::json::{self, Object};
+use super::super::jwt::Jwt;
+use super::super::{
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, Preimage, Proof,
+    ProviderRefusal, Scheme, SchemeError, Signable, Signatures, nothing_doubtful,
+};
+use super::form::{FORM, is_form};
+use super::request::Request;
+use super::response::Response;
+use super::token::Tokens;
+use super::{LEEWAY, LIFETIME, PAYLOAD, PING, SLOT, form, text, verify_with};
+use crate::keys::{Algorithm, PublicKey, Signature};
+use crate::moment::{Moment, Nonce};
+
+pub(in crate::scheme) const ENTRY: Entry = Entry {
+    name: "cobo_client",
+    summary: "Asks a callback server as a Cobo TSS node does: the request in a JWT, the answer verified",
+    host: "callback.example.com",
+    protocol: "http",
+    keys: &[KeySlot {
+        name: SLOT,
+        algorithms: &[Algorithm::RsaPkcs1Sha256],
+        required: true,
+        doc: "The node's key, whose public half the callback server knows. It seals requests.",
+    }],
+    secrets: &[],
+    params: &[
+        verify_with(
+            "Files with the callback server's public keys in PEM, commas between them; answers it did not seal are not passed on.",
+        ),
+        text(
+            "issuer",
+            "countersign",
+            "The iss of tokens that are made here; servers do not check it.",
+        ),
+        LIFETIME,
+        LEEWAY,
+        PAYLOAD,
+    ],
+    public_form: Some(super::PUBLIC),
+    refusal: Some(ProviderRefusal { status: 401, body: r#"{"status":20,"error":"{reason}"}"# }),
+    notes: super::CLIENT_NOTES,
+    advise: nothing_doubtful,
+    build: Build::Scheme(build),
+};
+
+static OWNED: [HeaderName; 2] = [CONTENT_TYPE, ACCEPT_ENCODING];
+
+fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
+    let key = binding.key(SLOT)?.clone();
+    Ok(Arc::new(Client { tokens: Tokens::bind(binding)?, key }))
+}
+
+#[derive(Debug)]
+struct Client {
+    tokens: Tokens,
+    key: PublicKey,
+}
+
+impl Scheme for Client {
+    fn owned_headers(&self) -> &[HeaderName] {
+        &OWNED
+    }
+
+    fn body_need(&self, _: &Head) -> BodyNeed {
+        BodyNeed::Whole
+    }
+
+    fn canonicalise(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError> {
+        if request.head.method != Method::POST {
+            let method = request.head.method.to_string();
+            return Err(SchemeError::Method { method, accepted: &["POST"] });
+        }
+        // A program's own Content-Type never comes this far: what has a form's is sealed already,
+        // and is being verified.
+        if is_form(request.head) {
+            let package = sealed(request, |token| self.tokens.package(token))?;
+            let package = str::from_utf8(&package).map_err(|_| NO_JSON)?;
+            return Ok(vec![self.tokens.preimage(package, moment)?]);
+        }
+        let (package, _) = plain(request)?;
+        Ok(vec![self.tokens.preimage(package, moment)?])
+    }
+
+    fn assemble(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        let (package, _) = plain(request)?;
+        let token = self.tokens.seal(package, moment, signatures)?;
+        // The answer is read here: a server must not compress it.
+        Edits::default()
+            .set(CONTENT_TYPE, FORM.as_bytes())?
+            .set(ACCEPT_ENCODING, b"identity")
+            .map(|edits| edits.body(form::body(&token)))
+    }
+
+    fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
+        sealed(request, |token| {
+            let bad = |what| SchemeError::Claim { part: "the token", what };
+            let unix_ms = self.tokens.sealed_ms(token);
+            let unix_ms =
+                unix_ms.ok_or_else(|| bad("has no exp that is a whole number of seconds"))?;
+            let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
+            let signature = Signature::Rsa(token.signature().to_vec());
+            let proof = Proof { slot: SLOT, public_key: self.key.clone(), signature };
+            Ok(Claim { moment: Some(moment), proofs: vec![proof] })
+        })
+    }
+
+    fn reply_need(&self) -> BodyNeed {
+        BodyNeed::Whole
+    }
+
+    fn open_reply(
+        &self,
+        request: Signable<'_>,
+        reply: &Bytes,
+        moment: &Moment,
+    ) -> Result<Edits, SchemeError> {
+        let (_, asked) = plain(request)?;
+        let package = self.tokens.open(unquoted(reply)?, moment).map_err(untrusted)?;
+        let response = Response::read(&package).map_err(SchemeError::Reply)?;
+        if response.id.as_deref().unwrap_or_default() != asked.id {
+            return Err(SchemeError::Reply("is for another request"));
+        }
+        if response.status == 0 && response.action.is_none() && asked.kind != PING {
+            return Err(SchemeError::Reply("has no action"));
+        }
+        let text = response.complete(&asked.id);
+        Ok(Edits::default().set(CONTENT_TYPE, b"application/json")?.body(text))
+    }
+}
+
+/// The JSON of a program's request as it was written, and what of it matters for the answer.
+fn plain(request: Signable<'_>) -> Result<(&str, Request), SchemeError> {
+    let Some(body) = request.body else {
+        return Err(SchemeError::Broken("the body was not collected"));
+    };
+    // Says what is wrong where it is no object at all.
+    let text = json::document(body)?;
+    Object::whole(text)?;
+    let asked = Request::read(body).map_err(|error| SchemeError::Body {
+        what: error.to_string(),
+        remedy: "Send one CallbackRequest in JSON, with request_id and request_type, as UTF-8.",
+    })?;
+    Ok((text, asked))
+}
+
+/// The token of a request that is sealed, as `read` takes it apart.
+fn sealed<T>(
+    request: Signable<'_>,
+    read: impl FnOnce(&Jwt<'_>) -> Result<T, SchemeError>,
+) -> Result<T, SchemeError> {
+    let bad = |what| SchemeError::Claim { part: "the token", what };
+    let token = form::token(request).map_err(|_| bad("is not in exactly one field of a form"))?;
+    let token = Jwt::split(token.as_bytes(), usize::MAX).map_err(|fault| bad(fault.what()))?;
+    read(&token)
+}
+
+/// What is wrong with a server's token, said of its answer.
+fn untrusted(error: SchemeError) -> SchemeError {
+    if let SchemeError::Token(what) | SchemeError::Package { what, .. } = error {
+        return SchemeError::Reply(what);
+    }
+    error
+}
+
+/// A reply without white space around it and without one pair of quotes: some servers answer with
+/// a JSON string.
+fn unquoted(reply: &Bytes) -> Result<&str, SchemeError> {
+    let text = str::from_utf8(reply).map_err(|_| SchemeError::Reply("is not text"))?.trim();
+    let inside = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    Ok(inside.unwrap_or(text))
+}
+
+const NO_JSON: SchemeError =
+    SchemeError::Claim { part: "the token", what: "has something else than JSON inside" };

@@ -1,0 +1,163 @@
+//! Cobo TSS nodes: before a node uses its key share it asks a callback server, and does so in a
+//! JWT; the answer is a JWT as well. [`callback`] speaks for the server, [`client`] for the node.
+//!
+//! What the public examples agree on: RS256 and nothing else; the CallbackRequest and the
+//! CallbackResponse are JSON, which stands in base64 in the claim `package_data`. A node is a
+//! program in Go, which finds members without regard to case, so a text whose members could be
+//! read in two ways is not taken.
+
+pub(super) mod callback;
+pub(super) mod client;
+mod form;
+mod request;
+mod response;
+mod token;
+
+use std::time::Duration;
+
+use pkcs8::{Document, LineEnding};
+
+use super::json::Object;
+use super::{BindError, Binding, ParamDoc, ParamKind, PublicForm};
+use crate::keys::PublicKey;
+
+/// The slot of the key that seals.
+const SLOT: &str = "signer";
+
+/// `request_type` of a ping, which needs no action for an answer.
+const PING: u64 = 0;
+
+/// How Cobo's programs read public keys.
+const PUBLIC: PublicForm = PublicForm { name: "SPKI in PEM", write: public_pem };
+
+fn public_pem(key: &PublicKey) -> String {
+    let document = Document::try_from(key.spki()).expect("an SPKI is DER");
+    document.to_pem("PUBLIC KEY", LineEnding::LF).expect("DER of a key can be written in PEM")
+}
+
+const CALLBACK_NOTES: &[&str] = &[
+    "A route of this kind has no `host`: only the gateway leads to it. What it says, when, and what \
+     the numbers in a request mean is in [callbacks.md](callbacks.md).",
+];
+const CLIENT_NOTES: &[&str] = &[
+    "The program posts a CallbackRequest in JSON and is given the CallbackResponse in JSON; an answer \
+     that the server did not seal, or sealed for another request, is refused as `reply_untrusted`. \
+     [callbacks.md](callbacks.md) has the members and `countersign callback send`, which needs no \
+     program.",
+];
+
+/// A parameter that is text.
+const fn text(name: &'static str, default: &'static str, doc: &'static str) -> ParamDoc {
+    ParamDoc { name, required: false, kind: ParamKind::Text, default, values: &[], doc }
+}
+
+/// The parameter with the other side's public keys.
+const fn verify_with(doc: &'static str) -> ParamDoc {
+    ParamDoc { required: true, kind: ParamKind::Files, ..text("verify_with", "", doc) }
+}
+
+const LIFETIME: ParamDoc = text("lifetime", "2m", "How long a token that is made here is good.");
+const LEEWAY: ParamDoc = text(
+    "leeway",
+    "60s",
+    "How far the other side's clock may be off when a token's times are checked; 60s at most.",
+);
+const PAYLOAD: ParamDoc = ParamDoc {
+    values: &["package_data", "flat"],
+    ..text(
+        "payload",
+        "package_data",
+        "Where the JSON stands in a token: in base64 in a claim, or as the claims themselves.",
+    )
+};
+
+/// A duration of a parameter, between two bounds.
+fn span(
+    binding: &Binding,
+    name: &str,
+    from: Duration,
+    to: Duration,
+) -> Result<Duration, BindError> {
+    let written = binding.param(name);
+    let found = duration(written).filter(|found| (from..=to).contains(found));
+    found.ok_or_else(|| BindError {
+        field: format!("params.{name}"),
+        what: format!("is \"{}\", which it cannot be", written.escape_debug()),
+        fix: format!("write a time from {from:?} to {to:?}, such as \"5s\" or \"500ms\""),
+    })
+}
+
+/// `500ms`, `7s`, `2m`.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "ms" => Some(Duration::from_millis(number)),
+        "s" => Some(Duration::from_secs(number)),
+        "m" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+/// Whether an object can be read in one way only: no name stands twice, and none is another
+/// spelling of one of these.
+fn is_plain(object: &Object<'_>, names: &[&str]) -> bool {
+    let twin = |found: &str| names.iter().any(|name| found != *name && is_alike(found, name));
+    object.repeated().is_none() && !object.members.iter().any(|member| twin(&member.name))
+}
+
+/// Whether Go takes this name for one in lower case: it also knows the two letters outside ASCII
+/// whose other case is inside.
+fn is_alike(found: &str, name: &str) -> bool {
+    let folded = found.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
+    folded.eq(name.chars())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::json;
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit_and_bounds() {
+        for (text, expected) in [
+            ("500ms", Some(500)),
+            ("7s", Some(7_000)),
+            ("2m", Some(120_000)),
+            ("", None),
+            ("7", None),
+            ("s", None),
+            ("-7s", None),
+            ("7 s", None),
+            ("1.5s", None),
+            ("18446744073709551615m", None),
+            ("18446744073709551616ms", None),
+        ] {
+            assert_eq!(duration(text), expected.map(Duration::from_millis), "{text}");
+        }
+        let mut binding = Binding::default();
+        let (from, to) = (Duration::from_secs(1), Duration::from_secs(9));
+        for (text, fits) in [("1s", true), ("9s", true), ("999ms", false), ("9001ms", false)] {
+            binding.params.insert("deadline".into(), text.into());
+            assert_eq!(span(&binding, "deadline", from, to).is_ok(), fits, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_go_would_read_otherwise_is_not_plain() {
+        for (text, plain) in [
+            (r#"{"action":1,"other":2,"OTHER":3}"#, true),
+            ("{\"a\u{441}tion\":1}", true),
+            (r#"{"action":1,"action":1}"#, false),
+            (r#"{"action":1,"\u0061ction":1}"#, false),
+            (r#"{"action":1,"Action":1}"#, false),
+            (r#"{"ACTION":1}"#, false),
+            ("{\"\u{17f}tatus\":1}", false),
+            ("{\"ta\u{17f}\u{212a}\":1}", false),
+        ] {
+            let object = Object::whole(json::document(text.as_bytes()).unwrap()).unwrap();
+            assert_eq!(is_plain(&object, &["action", "status", "task"]), plain, "{text}");
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Tokens of both directions: opened with the other side's keys, sealed with one's own.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::Value;
+use sha2::{Digest as _, Sha256};
+
+use super::super::json::{self, Object, Splice};
+use super::super::jwt::{IssuerKey, Jwt, JwtFault, Null};
+use super::super::{BindError, Binding, Preimage, SchemeError, Signatures};
+use super::{PAYLOAD, SLOT, span};
+use crate::keys::Digest;
+use crate::moment::Moment;
+
+/// How tokens are opened and sealed on a route.
+#[derive(Debug)]
+pub(super) struct Tokens {
+    /// Who may have sealed a token that comes in: one now and one that takes its place.
+    issuers: Vec<IssuerKey>,
+    /// `iss` of tokens that go out.
+    issuer: String,
+    lifetime: Duration,
+    leeway: Duration,
+    layout: Layout,
+}
+
+/// Where the JSON stands among the claims.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Layout {
+    /// In base64 in the claim `package_data`, as every official server has it.
+    PackageData,
+    /// It is the claims, as a description of the protocol has it.
+    Flat,
+}
+
+impl Tokens {
+    /// Reads the parameters that both schemes have.
+    pub(super) fn bind(binding: &Binding) -> Result<Self, BindError> {
+        let seconds = Duration::from_secs;
+        let layout = match binding.param(PAYLOAD.name) {
+            "package_data" => Layout::PackageData,
+            "flat" => Layout::Flat,
+            other => return Err(BindError::param(PAYLOAD.name, other, PAYLOAD.values)),
+        };
+        Ok(Self {
+            issuers: issuers(binding)?,
+            issuer: binding.param("issuer").to_owned(),
+            lifetime: span(binding, "lifetime", seconds(1), seconds(600))?,
+            leeway: span(binding, "leeway", Duration::ZERO, seconds(60))?,
+            layout,
+        })
+    }
+
+    /// The JSON text of a token that one of the issuers signed and whose time it is.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Token`] for a token that nobody has to believe; [`SchemeError::Package`]
+    /// for one with something else inside.
+    pub(super) fn open(&self, token: &str, moment: &Moment) -> Result<Vec<u8>, SchemeError> {
+        let token = Jwt::split(token.as_bytes(), usize::MAX)?;
+        self.verify(&token)?;
+        self.check_times(&token, moment)?;
+        self.package(&token)
+    }
+
+    /// The JSON text of a token, whoever signed it.
+    pub(super) fn package(&self, token: &Jwt<'_>) -> Result<Vec<u8>, SchemeError> {
+        let bad = |what| Err(SchemeError::Package { what, id: None });
+        match (self.layout, token.claim("package_data")) {
+            (Layout::Flat, _) => Ok(token.payload_text().to_vec()),
+            (Layout::PackageData, Some(Value::String(package))) => match STANDARD.decode(package) {
+                Ok(package) => Ok(package),
+                Err(_) => bad("has a package_data that is not standard base64 with padding"),
+            },
+            (Layout::PackageData, _) => bad("has no package_data that is a string"),
+        }
+    }
+
+    fn verify(&self, token: &Jwt<'_>) -> Result<(), JwtFault> {
+        let mut fault = JwtFault::Signature;
+        for issuer in &self.issuers {
+            match token.verify(issuer) {
+                Ok(()) => return Ok(()),
+                Err(why) => fault = why,
+            }
+        }
+        Err(fault)
+    }
+
+    fn check_times(&self, token: &Jwt<'_>, moment: &Moment) -> Result<(), SchemeError> {
+        let (expiry, beginning) =
+            (token.date("exp", Null::Absent)?, token.date("nbf", Null::Absent)?);
+        // Milliseconds are exact in 53 bits for another quarter of a million years.
+        let (now, leeway) = (moment.unix_ms as f64 / 1000.0, self.leeway.as_secs_f64());
+        let Some(expiry) = expiry else {
+            return Err(SchemeError::Token("has no exp, so it would be good for ever"));
+        };
+        if expiry <= now - leeway {
+            return Err(SchemeError::Token("has expired"));
+        }
+        if beginning.is_some_and(|beginning| beginning > now + leeway) {
+            return Err(SchemeError::Token("is not valid yet (nbf)"));
+        }
+        Ok(())
+    }
+
+    /// The text that is signed to seal `package`, a JSON object.
+    pub(super) fn preimage(&self, package: &str, moment: &Moment) -> Result<Preimage, SchemeError> {
+        let text = self.unsigned(package, moment)?.into_bytes();
+        let digest = Digest(Sha256::digest(&text).into());
+        Ok(Preimage { slot: SLOT, text, digest })
+    }
+
+    /// The token with `package` in it.
+    pub(super) fn seal(
+        &self,
+        package: &str,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<String, SchemeError> {
+        let unsigned = self.unsigned(package, moment)?;
+        Ok(format!("{unsigned}.{}", URL_SAFE_NO_PAD.encode(signatures.rsa(SLOT)?)))
+    }
+
+    /// When a token was sealed, had it been sealed here; in milliseconds.
+    pub(super) fn sealed_ms(&self, token: &Jwt<'_>) -> Option<u64> {
+        let expiry = token.claim("exp")?.as_u64()?;
+        expiry.checked_sub(self.lifetime.as_secs())?.checked_mul(1000)
+    }
+
+    /// Header and payload, encoded.
+    fn unsigned(&self, package: &str, moment: &Moment) -> Result<String, SchemeError> {
+        let expiry = (moment.unix_ms / 1000 + self.lifetime.as_secs()).to_string();
+        let mut issuer = String::new();
+        json::quote(&self.issuer, &mut issuer);
+        let payload = match self.layout {
+            Layout::PackageData => {
+                let package = STANDARD.encode(package);
+                format!(r#"{{"package_data":"{package}","exp":{expiry},"iss":{issuer}}}"#)
+            }
+            Layout::Flat => {
+                let object = Object::whole(package)
+                    .map_err(|_| SchemeError::Broken("what is sealed is a JSON object"))?;
+                let mut claims = Splice::default();
+                claims.set(&object, "exp", &expiry);
+                claims.set(&object, "iss", &issuer);
+                claims.apply(package)
+            }
+        };
+        Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(payload)))
+    }
+}
+
+/// Nobody is asked for another algorithm, so the header is always this.
+const HEADER: &str = r#"{"alg":"RS256","typ":"JWT"}"#;
+
+/// The keys in the files of `verify_with`, RSA all of them.
+fn issuers(binding: &Binding) -> Result<Vec<IssuerKey>, BindError> {
+    let refused = |what: String| BindError {
+        field: "params.verify_with".into(),
+        what,
+        fix: "name the other side's RSA public key, of 2048 bits or more, in PEM: openssl pkey \
+              -in KEY -pubout"
+            .into(),
+    };
+    let pem = binding.files.get("verify_with").map_or(&[][..], Vec::as_slice);
+    let keys = IssuerKey::all_from_pem(pem).map_err(|fault| refused(fault.what().into()))?;
+    match keys.iter().all(IssuerKey::is_rsa) {
+        true => Ok(keys),
+        false => Err(refused("names a key that is not RSA, and tokens are signed RS256".into())),
+    }
+}
+
+impl From<JwtFault> for SchemeError {
+    fn from(fault: JwtFault) -> Self {
+        Self::Token(fault.what())
+    }
+}
