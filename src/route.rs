@@ -8,7 +8,9 @@ use std::time::Instant;
 use http::Method;
 use prometheus_client::metrics::histogram::Histogram;
 
-use crate::config::HostPattern;
+use crate::audit::Audit;
+use crate::config::{DecideMode, HostPattern};
+use crate::decide::Rules;
 use crate::keys::{PublicKey, SignError, Signer};
 use crate::scheme::{Bound, Entry, Preimage, Signatures};
 use crate::upstream::{Origin, Upstream};
@@ -34,6 +36,19 @@ pub struct Route {
     pub upstream: Arc<Upstream>,
     /// Where they go; none when that is the request's own host over TLS.
     pub origin: Option<Origin>,
+    /// Rules that answer in place of a service, or beside it.
+    pub deciding: Option<Deciding>,
+}
+
+/// Rules, and where it is written down what became of each request.
+#[derive(Debug)]
+pub struct Deciding {
+    /// Who answers.
+    pub mode: DecideMode,
+    /// What is approved.
+    pub rules: Rules,
+    /// The file of decisions; none in a program that serves nobody, where nothing is approved.
+    pub audit: Option<Audit>,
 }
 
 /// A key in a route's slot.

@@ -70,6 +70,9 @@ pub struct Surroundings {
     pub own: OwnAddresses,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Whether requests will be answered: files of decisions are opened then, each by one process
+    /// alone, and left alone by those that only look.
+    pub serves: bool,
 }
 
 impl Snapshot {

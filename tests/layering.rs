@@ -218,7 +218,9 @@ const LAYERS: &[Layer] = &[
     layer(
         "route",
         &[
-            only("config", &["HostPattern"]),
+            only("audit", &["Audit"]),
+            only("config", &["DecideMode", "HostPattern"]),
+            only("decide", &["Rules"]),
             all("keys"),
             all("scheme"),
             only("upstream", &["Origin", "Upstream"]),
@@ -229,6 +231,7 @@ const LAYERS: &[Layer] = &[
         "snapshot",
         &[
             all("access"),
+            only("audit", &["Audit", "AuditError"]),
             all("config"),
             all("keys"),
             all("metrics"),
@@ -257,14 +260,17 @@ const LAYERS: &[Layer] = &[
     layer(
         "pipeline",
         &[
+            only("audit", &["Entry", "Mode"]),
             all("body"),
+            only("config", &["DecideMode"]),
+            only("decide", &["Action", "Verdict"]),
             all("destination"),
             all("metrics"),
             all("moment"),
             all("outbound"),
             only("record", &["Record"]),
             all("refusal"),
-            only("route", &["Route"]),
+            only("route", &["Deciding", "Route"]),
             all("scheme"),
             all("snapshot"),
             all("tunnel"),

@@ -29,7 +29,7 @@ pub(super) struct InProcess {
 impl InProcess {
     /// Starts one with this configuration.
     pub(super) async fn start(config: &Config) -> Result<Self, CliError> {
-        let surroundings = Surroundings::default();
+        let surroundings = Surroundings { serves: true, ..Surroundings::default() };
         let snapshot = Snapshot::build(config, &surroundings, None).await?;
         warn_of(config, &snapshot);
         let listeners = bind(config).await?;

@@ -21,7 +21,7 @@ pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
-    let surroundings = Surroundings::default();
+    let surroundings = Surroundings { serves: true, ..Surroundings::default() };
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
     warn_of(&config, &snapshot);
     let listeners = bind(&config).await?;

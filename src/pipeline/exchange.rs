@@ -1,20 +1,23 @@
-//! The way of a sealed request: open, ask, conclude, seal. What goes wrong on it is sealed too: the
-//! caller expects a signed refusal, not a bare error.
+//! The way of a sealed request: open, ask, conclude, write down, seal. What goes wrong on it is
+//! sealed too: the caller expects a signed refusal, not a bare error.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
+use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 
+use super::decision::Decision;
 use super::{Answer, Intake, Pipeline, forward, whole};
 use crate::body;
+use crate::destination::Destination;
 use crate::outbound::{Outbound, Payload};
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::route::Route;
-use crate::scheme::{Answered, Edits, Envelope, Head, Opened, SchemeError, Signable};
+use crate::scheme::{Answered, Conclusion, Edits, Envelope, Head, Opened, SchemeError, Signable};
 use crate::snapshot::Snapshot;
 
 impl Pipeline {
@@ -27,11 +30,10 @@ impl Pipeline {
         intake: Intake,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
-        let (host, _) = intake.destination.place(route)?;
-        record.host.clone_from(&host);
         let Intake { method, destination, target, headers, body, .. } = intake;
-        let head = Head { method, host, target, headers };
-        let came = whole(snapshot, route, &head.headers, body).await;
+        let came = whole(snapshot, route, &headers, body).await;
+        // Who is asked, and where, is nothing to a sealed request.
+        let head = Head { method, host: String::new(), target, headers };
         let opened = match &came {
             Ok(Payload::Whole(body)) => {
                 let signable = Signable { head: &head, body: Some(body) };
@@ -43,25 +45,13 @@ impl Pipeline {
                 remedy: "send it whole, in time, and no longer than limits.signed_body",
             }),
         };
-        let answer = match &opened {
-            Err(_) => Asked::Nobody,
+        let conclusion = match &opened {
+            Err(error) => envelope.conclude(Err(error), &Answered::Unasked),
             Ok(opened) => {
-                let (host, origin) = destination.place(route)?;
-                let headers = plain_headers(head.headers, opened);
-                let payload = Payload::Whole(opened.request.clone());
-                let outbound = Outbound::dress(
-                    Method::POST,
-                    &head.target,
-                    headers,
-                    payload,
-                    host,
-                    origin,
-                    None,
-                )?;
-                ask(snapshot, route, outbound, envelope.deadline(), record).await
+                let question = Question { destination, target: head.target, headers: head.headers };
+                self.answer(snapshot, route, envelope, opened, question, record).await
             }
         };
-        let conclusion = envelope.conclude(opened.as_ref(), &answer.answered());
         tracing::info!(
             route = %route.name,
             id = opened.as_ref().map_or("-", |opened| opened.id.as_str()),
@@ -76,13 +66,65 @@ impl Pipeline {
         record.signed = true;
         Ok(Answer::Whole(envelope.assemble(&conclusion, &moment, &signatures)?))
     }
+
+    /// What comes of an opened request: the rules answer, or the service; then it is written down,
+    /// and an approval that cannot be is none.
+    async fn answer(
+        &self,
+        snapshot: &Snapshot,
+        route: &Route,
+        envelope: &dyn Envelope,
+        opened: &Opened,
+        question: Question,
+        record: &mut Record,
+    ) -> Conclusion {
+        let decision = route.deciding.as_ref().map(|deciding| Decision::of(deciding, opened));
+        let asked = match decision.as_ref().and_then(Decision::in_place_of_a_service) {
+            Some(answer) => Asked::Reply(200, answer),
+            None => match question.plain(route, opened) {
+                Ok((outbound, host)) => {
+                    record.host = host;
+                    ask(snapshot, route, outbound, envelope.deadline(), record).await
+                }
+                Err(refusal) => Asked::Nothing(refusal.code.name().into()),
+            },
+        };
+        let conclusion = envelope.conclude(Ok(opened), &asked.answered());
+        let Some(decision) = decision else { return conclusion };
+        match decision.write_down(route, opened, &conclusion).await {
+            Ok(()) => conclusion,
+            Err(()) => {
+                let why = "the decision could not be written down";
+                envelope.conclude(Ok(opened), &Answered::Nothing(why))
+            }
+        }
+    }
 }
 
-/// What came of asking the service.
+/// The head of a sealed request, for asking its question plainly.
+struct Question {
+    destination: Destination,
+    target: PathAndQuery,
+    headers: HeaderMap,
+}
+
+impl Question {
+    /// The request for the service, and the service's host.
+    fn plain(self, route: &Route, opened: &Opened) -> Result<(Outbound, String), Refusal> {
+        let (host, origin) = self.destination.place(route)?;
+        let headers = plain_headers(self.headers, opened);
+        let (target, payload) = (self.target, Payload::Whole(opened.request.clone()));
+        let named = host.clone();
+        let outbound =
+            Outbound::dress(Method::POST, &target, headers, payload, host, origin, None)?;
+        Ok((outbound, named))
+    }
+}
+
+/// What came of asking.
 enum Asked {
     Reply(u16, Bytes),
     Nothing(String),
-    Nobody,
 }
 
 impl Asked {
@@ -90,7 +132,6 @@ impl Asked {
         match self {
             Self::Reply(status, body) => Answered::Reply { status: *status, body },
             Self::Nothing(why) => Answered::Nothing(why),
-            Self::Nobody => Answered::Unasked,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Config → Snapshot. Collects every problem before it gives up.
 
+mod audits;
 mod intercept;
 mod pools;
 
@@ -11,6 +12,8 @@ use std::sync::Arc;
 
 use rustls::RootCertStore;
 use sha2::{Digest as _, Sha256};
+
+use audits::{Audits, deciding};
 
 use super::watching::{self, Stamp, Watched, Watching};
 use super::{LiveKey, Snapshot, Surroundings};
@@ -33,7 +36,8 @@ pub(super) async fn build(
     let (secrets, watched) = builder.secrets(&stores).await;
     let upstreams = builder.upstreams(&secrets);
     let passing = builder.passing();
-    let routes = builder.routes(&keys, &secrets, &upstreams, passing.as_ref());
+    let audits = builder.audits().await;
+    let routes = builder.routes(&keys, &secrets, &upstreams, passing.as_ref(), &audits);
     let access = builder.access(&secrets);
     let leaves = builder.leaves(&secrets);
     let Some(passing) = passing.filter(|_| builder.errors.is_empty()) else {
@@ -174,6 +178,7 @@ impl<'a> Builder<'a> {
         secrets: &Secrets,
         upstreams: &Upstreams,
         direct: Option<&Arc<Upstream>>,
+        audits: &Audits,
     ) -> Vec<Arc<Route>> {
         let mut routes = Vec::new();
         for (name, route) in &self.config.routes {
@@ -200,6 +205,7 @@ impl<'a> Builder<'a> {
                     keys: bound,
                     upstream: Arc::clone(upstream),
                     origin,
+                    deciding: deciding(route, audits),
                 })),
                 Err(error) => {
                     let at = route.fields.get(&error.field).copied().unwrap_or(route.at);

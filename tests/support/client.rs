@@ -35,12 +35,17 @@ pub(crate) struct Reply {
 impl Client {
     /// Connects to `http://address:port` or `unix:/path`.
     pub(crate) fn connect(url: &str) -> Self {
+        Self::try_connect(url).unwrap_or_else(|why| panic!("cannot connect to {url}: {why}"))
+    }
+
+    /// Connects to a server that may be gone.
+    pub(crate) fn try_connect(url: &str) -> io::Result<Self> {
         let stream = match (url.strip_prefix("http://"), url.strip_prefix("unix:")) {
             (Some(address), _) => TcpStream::connect(address).and_then(Stream::tcp),
             (_, Some(path)) => UnixStream::connect(path).and_then(Stream::unix),
             (None, None) => panic!("neither http:// nor unix: {url}"),
         };
-        Self(Wire::new(stream.unwrap_or_else(|why| panic!("cannot connect to {url}: {why}"))))
+        Ok(Self(Wire::new(stream?)))
     }
 
     /// Opens a tunnel to `place` through the forward listener at `proxy`.

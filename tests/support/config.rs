@@ -83,6 +83,26 @@ url = "{service}"
     )
 }
 
+/// Answers a Cobo node at the gateway's `/cobo/` by rules: `lines` are those of `decide`.
+pub(crate) fn cobo_rules(lines: &str) -> String {
+    format!(
+        r#"
+[keys.cobo_server]
+store = "files"
+entry = "cobo-server.pem"
+
+[routes.cobo]
+scheme = "cobo_callback"
+keys = {{ signer = "cobo_server" }}
+params.verify_with = "cobo-node-public.pem"
+
+[routes.cobo.decide]
+audit = "audit.jsonl"
+{lines}
+"#
+    )
+}
+
 /// Asks the callback server at `server` as the vectors' node, for callback.example.com.
 pub(crate) fn cobo_client(server: &str, lines: &str) -> String {
     format!(

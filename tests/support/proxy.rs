@@ -30,6 +30,8 @@ pub(crate) enum Signal {
     Interrupt,
     /// Stop, as a service manager says it.
     Terminate,
+    /// What nobody can hear.
+    Kill,
 }
 
 impl Proxy {
@@ -113,6 +115,7 @@ impl Proxy {
             Signal::Hangup => "-HUP",
             Signal::Interrupt => "-INT",
             Signal::Terminate => "-TERM",
+            Signal::Kill => "-KILL",
         };
         let sent = Command::new("kill").args([name, &self.pid().to_string()]).status();
         assert!(sent.expect("kill can be run").success(), "{signal:?} was not delivered");

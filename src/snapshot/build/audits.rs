@@ -1,0 +1,61 @@
+//! Files of decisions: each is open once in this process, from one snapshot to the next.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Builder;
+use crate::audit::{Audit, AuditError};
+use crate::config;
+use crate::route::Deciding;
+
+/// The open files, by the path in the configuration.
+pub(super) type Audits = BTreeMap<PathBuf, Audit>;
+
+impl Builder<'_> {
+    /// Opens the file of every route that has one. Those that are open already go on, in a new
+    /// file where the old one was moved away.
+    pub(super) async fn audits(&mut self) -> Audits {
+        let mut audits = Audits::new();
+        let config = self.config;
+        for (name, route) in &config.routes {
+            let Some(decide) = &route.decide else { continue };
+            if audits.contains_key(&decide.audit) {
+                continue;
+            }
+            let opened = match self.known(&decide.audit) {
+                _ if !self.surroundings.serves => check(&decide.audit).map(|()| None),
+                Some(audit) => audit.reopen().await.map(|()| Some(audit)),
+                None => Audit::open(&decide.audit).map(Some),
+            };
+            match opened {
+                Ok(audit) => audits.extend(audit.map(|audit| (decide.audit.clone(), audit))),
+                Err(error) => {
+                    self.error(decide.at, format!("routes.{name}.decide: {error}"), error.fix);
+                }
+            }
+        }
+        audits
+    }
+
+    /// The previous snapshot's.
+    fn known(&self, path: &Path) -> Option<Audit> {
+        let routes = self.previous.into_iter().flat_map(|previous| previous.routes.all());
+        let mut audits = routes.filter_map(|route| route.deciding.as_ref()?.audit.as_ref());
+        audits.find(|audit| audit.path() == path).cloned()
+    }
+}
+
+/// What can be said of a file without opening it: another process may be writing it.
+fn check(path: &Path) -> Result<(), AuditError> {
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
+    let there = directory.is_none_or(Path::is_dir);
+    let what = format!("{} is in a directory that is not there", path.display());
+    if there { Ok(()) } else { Err(AuditError { what, fix: "make the directory first".into() }) }
+}
+
+/// The rules of a route, with their file.
+pub(super) fn deciding(route: &config::Route, audits: &Audits) -> Option<Deciding> {
+    let decide = route.decide.as_ref()?;
+    let audit = audits.get(&decide.audit).cloned();
+    Some(Deciding { mode: decide.mode, rules: decide.rules.clone(), audit })
+}
