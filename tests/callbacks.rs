@@ -8,6 +8,7 @@ mod attacks;
 mod given;
 mod python;
 mod rules;
+mod sending;
 mod verdicts;
 
 use std::sync::Arc;

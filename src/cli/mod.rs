@@ -6,6 +6,7 @@
 
 mod audit;
 mod ca;
+mod callback;
 mod check;
 mod demo;
 mod directory;
@@ -70,6 +71,8 @@ enum Command {
     Ca(ca::CaArgs),
     /// Check a file of decisions: is every line as it was written?
     Audit(audit::AuditArgs),
+    /// Ask a callback server as a Cobo TSS node does
+    Callback(callback::CallbackArgs),
     /// List every scheme with its keys, secrets and params
     Schemes(schemes::SchemesArgs),
     /// See the whole thing work: stand-in providers that verify, throw-away keys, real requests
@@ -117,6 +120,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Keys(args) => keys::run(args, out),
         Command::Ca(args) => ca::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
+        Command::Callback(args) => callback::run(&args, out),
         Command::Schemes(args) => schemes::run(&args, out),
         Command::Demo(args) => demo::run(&args, out),
     }

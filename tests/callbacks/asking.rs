@@ -65,6 +65,7 @@ fn what_the_server_sealed_is_passed_on_and_nothing_else() {
         (200, expired, None),
         (200, server.seal(yes.replace("r-1", "r-2")), None),
         (200, server.seal(r#"{"action":"APPROVE"}"#), None),
+        (200, server.seal(r#"{"status":20,"error":"who are you"}"#), None),
         (200, server.seal(r#"{"request_id":"r-1"}"#), None),
         (200, server.seal(r#"{"request_id":"r-1","action":"approve"}"#), None),
         (200, server.seal(r#"{"request_id":"r-1","action":"REJECT","Action":"APPROVE"}"#), None),
@@ -92,7 +93,7 @@ fn what_the_server_sealed_is_passed_on_and_nothing_else() {
             }
         }
     }
-    assert_eq!((passed, refused), (6, 13));
+    assert_eq!((passed, refused), (6, 14));
     let believer = node.believer();
     for request in origin.arrived() {
         assert_eq!(believer.check(&request).expect("it is sealed").canonical, keysign("r-1"));

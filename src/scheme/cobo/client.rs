@@ -136,8 +136,15 @@ impl Scheme for Client {
         let (_, asked) = plain(request)?;
         let package = self.tokens.open(unquoted(reply)?, moment).map_err(untrusted)?;
         let response = Response::read(&package).map_err(SchemeError::Reply)?;
-        if response.id.as_deref().unwrap_or_default() != asked.id {
-            return Err(SchemeError::Reply("is for another request"));
+        let id = response.id.as_deref().unwrap_or_default();
+        if id != asked.id {
+            // What a server could not open has no name that it could repeat.
+            let unnamed = response.status != 0 && id.is_empty();
+            return Err(SchemeError::Reply(if unnamed {
+                NOT_OPENED
+            } else {
+                "is for another request"
+            }));
         }
         if response.status == 0 && response.action.is_none() && asked.kind != PING {
             return Err(SchemeError::Reply("has no action"));
@@ -189,5 +196,7 @@ fn unquoted(reply: &Bytes) -> Result<&str, SchemeError> {
     Ok(inside.unwrap_or(text))
 }
 
+const NOT_OPENED: &str =
+    "says that the request could not be opened; is the node's key known there?";
 const NO_JSON: SchemeError =
     SchemeError::Claim { part: "the token", what: "has something else than JSON inside" };
