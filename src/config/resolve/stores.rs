@@ -83,10 +83,26 @@ impl Resolver<'_> {
             let what = "watch is for entries of file stores, and a variable never changes";
             self.report.add(*at, what, "remove it, or keep the entry in a store of kind \"file\"");
         }
-        if self.file.access.tokens.value().is_some_and(|tokens| tokens == name) {
-            let what = "watch does nothing for access.tokens, which are read at a reload";
-            self.report.add(*at, what, "remove it, and send SIGHUP after changing the tokens");
+        for (place, _) in self.read_at_reloads().filter(|(_, secret)| *secret == name) {
+            let what = format!("watch does nothing for {place}, which is read at a reload");
+            self.report.add(*at, what, "remove it, and send SIGHUP after changing the entry");
         }
+    }
+
+    /// The secrets that are taken once, when the configuration is, and what takes them.
+    fn read_at_reloads(&self) -> impl Iterator<Item = (String, &str)> {
+        let file = self.file;
+        let upstreams = file.upstreams.iter().flat_map(|(name, upstream)| {
+            [("client_key", &upstream.client_key), ("via_credentials", &upstream.via_credentials)]
+                .map(|(key, secret)| (format!("upstreams.{name}.{key}"), secret))
+        });
+        [
+            ("access.tokens".to_owned(), &file.access.tokens),
+            ("intercept.ca_key".to_owned(), &file.intercept.ca_key),
+        ]
+        .into_iter()
+        .chain(upstreams)
+        .filter_map(|(place, secret)| Some((place, secret.value()?.as_str())))
     }
 
     fn place(
