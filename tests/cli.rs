@@ -22,7 +22,7 @@ fn ca() {
 
 #[test]
 fn check() {
-    assert_cases("check", 6);
+    assert_cases("check", 8);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::client::Client;
 use crate::support::config;
+use crate::support::home::Home;
 use crate::support::proxy::{Proxy, countersign};
 use crate::support::vectors::load;
 
@@ -88,6 +89,41 @@ fn the_document_of_schemes_is_what_the_program_writes() {
             assert!(kept.contains(&format!("| `{what}` | {sentence}")), "{}: {what}", entry.name);
         }
     }
+}
+
+#[test]
+fn the_routes_that_init_leaves_to_its_reader_are_right() {
+    let mut seen = 0;
+    for entry in REGISTRY.iter().filter(|entry| !entry.example.routes.is_empty()) {
+        let home = Home::new("");
+        let (dir, file) = (home.path("new"), home.path("new/proxy.toml"));
+        let (dir, file) = (dir.display().to_string(), file.display().to_string());
+        let output = countersign(&["init", "--provider", entry.name, "--dir", &dir]);
+        assert!(output.status.success(), "{output:?}");
+        for slot in entry.secrets {
+            home.write(&format!("new/keys/{}", slot.file), "a-secret");
+        }
+        let written = fs::read_to_string(&file).expect("init wrote it");
+        home.write("new/proxy.toml", &uncommented(&written));
+        let output = countersign(&["check", &file]);
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success() && !said.contains("warning"), "{}: {output:?}", entry.name);
+        let routes = 1 + entry.example.routes.matches("[routes.").count();
+        assert!(said.contains(&format!("{routes} routes and ")), "{}: {said}", entry.name);
+        seen += routes;
+    }
+    assert!(seen >= 5, "{seen}");
+}
+
+/// The same with what is commented out in force: tables, and values of names without spaces.
+fn uncommented(toml: &str) -> String {
+    let plain = |line: &str| {
+        let rest = line.strip_prefix('#').map_or("", str::trim_start);
+        let name = rest.split(" = ").next().unwrap_or_default();
+        let in_force = rest.starts_with('[') || (rest != name && !name.contains(' '));
+        format!("{}\n", if in_force { rest } else { line })
+    };
+    toml.lines().map(plain).collect()
 }
 
 #[test]

@@ -121,12 +121,12 @@ fn configuration(providers: &[&Entry]) -> String {
         }
     }
     for entry in providers {
-        for slot in required_secrets(entry) {
+        for slot in entry.secrets {
             let (name, file) = (secret_name(entry, slot), slot.file);
-            let _infallible = writeln!(
-                text,
-                "[secrets.{name}]\nstore = \"files\"\nentry = \"{file}\"\nwatch = true\n"
-            );
+            let table =
+                format!("[secrets.{name}]\nstore = \"files\"\nentry = \"{file}\"\nwatch = true\n");
+            let table = if slot.required { table } else { commented(&table) };
+            let _infallible = writeln!(text, "{table}");
         }
     }
     text.push_str(ROUTES);
@@ -161,14 +161,32 @@ fn route(entry: &Entry, text: &mut String) {
         }
     }
     // Empty where only the reader knows: `check` says so, and no guess goes unnoticed.
-    for param in entry.params.iter().filter(|param| param.required || !param.default.is_empty()) {
-        let (mark, name, default) =
-            (if param.required { "" } else { "#" }, param.name, param.default);
-        let _infallible = writeln!(text, "{mark}params.{name} = \"{default}\"");
+    for param in entry.params {
+        let chosen = entry.example.params.iter().find(|(name, _)| *name == param.name);
+        let (mark, value) = match chosen {
+            Some((_, value)) => ("", *value),
+            None if param.required => ("", param.default),
+            None if param.default.is_empty() => continue,
+            None => ("#", param.default),
+        };
+        let _infallible = writeln!(text, "{mark}params.{} = \"{value}\"", param.name);
     }
     if entry.is_envelope() {
         let _infallible = writeln!(text, "\n[upstreams.{name}_service]\nurl = \"http://{host}\"");
     }
+    if !entry.example.routes.is_empty() {
+        let _infallible = write!(text, "\n{}", commented(entry.example.routes));
+    }
+}
+
+/// TOML that is there to be read; what is a comment already stays as it is.
+fn commented(toml: &str) -> String {
+    let line = |line: &str| match line {
+        "" => "\n".to_owned(),
+        line if line.starts_with('#') => format!("{line}\n"),
+        line => format!("# {line}\n"),
+    };
+    toml.lines().map(line).collect()
 }
 
 fn slots(pairs: impl Iterator<Item = (&'static str, String)>) -> String {

@@ -280,7 +280,7 @@ pub struct Route {
     /// Rules that say whether a request is approved, where the scheme answers requests.
     pub decide: Option<Decide>,
     /// Where the table is written, and each of its fields, for errors found while binding:
-    /// `host`, `keys.signer`, `params.remove`.
+    /// `host`, `scheme`, `keys.signer`, `params`, `params.remove`.
     pub at: Location,
     /// Where each field is written.
     pub fields: BTreeMap<String, Location>,

@@ -1,6 +1,6 @@
 //! What a scheme can say against a configuration or a request.
 
-/// Why a route's keys, secrets and params do not make a scheme.
+/// Why a route's keys, secrets and params do not make a scheme, or make a doubtful one.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{field} {what}")]
 pub struct BindError {

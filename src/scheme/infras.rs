@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 
 use super::jwt::{IssuerKey, Jwt, JwtFault, Null, object};
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, ParamDoc, ParamKind, Preimage,
-    Scheme, SchemeError, SecretSlot, Signable, Signatures,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, ParamDoc, ParamKind,
+    Preimage, Scheme, SchemeError, SecretSlot, Signable, Signatures,
 };
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
@@ -66,6 +66,7 @@ pub(super) const ENTRY: Entry = Entry {
     refusal: None,
     notes: &[],
     advise: super::nothing_doubtful,
+    example: Example::PLAIN,
     build: Build::Scheme(build),
 };
 

@@ -12,8 +12,8 @@ use http::{HeaderName, header};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, Preimage, Proof,
-    ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable, Signatures,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Preimage,
+    Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable, Signatures,
 };
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -44,6 +44,7 @@ pub(super) const ENTRY: Entry = Entry {
     }),
     notes: &[],
     advise: super::nothing_doubtful,
+    example: Example::PLAIN,
     build: Build::Scheme(build),
 };
 

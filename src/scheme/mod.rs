@@ -74,8 +74,10 @@ pub struct Entry {
     pub refusal: Option<ProviderRefusal>,
     /// Paragraphs of Markdown on what a slot's sentence has no room for.
     pub notes: &'static [&'static str],
-    /// What is doubtful about a binding that builds, at the host it is for; a sentence each.
-    pub advise: fn(&Binding, Option<&str>) -> Vec<String>,
+    /// What is doubtful about a binding that builds, at the host it is for.
+    pub advise: fn(&Binding, Option<&str>) -> Vec<BindError>,
+    /// What `init` writes beside slots and defaults.
+    pub example: Example,
     /// Builds the scheme for one route.
     pub build: Build,
 }
@@ -129,8 +131,23 @@ impl Bound {
 }
 
 /// The `advise` of a scheme whose every binding that builds makes sense.
-fn nothing_doubtful(_: &Binding, _: Option<&str>) -> Vec<String> {
+fn nothing_doubtful(_: &Binding, _: Option<&str>) -> Vec<BindError> {
     Vec::new()
+}
+
+/// What `init` writes of a provider that slots and defaults do not say.
+#[derive(Debug)]
+pub struct Example {
+    /// Parameters that are better not left to their defaults at [`Entry::host`].
+    pub params: &'static [(&'static str, &'static str)],
+    /// Further routes in TOML, which `init` writes as comments. The route that `init` writes, its
+    /// key and its secrets have their usual names.
+    pub routes: &'static str,
+}
+
+impl Example {
+    /// Slots and defaults say it all.
+    pub const PLAIN: Self = Self { params: &[], routes: "" };
 }
 
 /// A place for a key: `keys = { signer = "…" }`.

@@ -10,8 +10,9 @@ use http::{HeaderName, Method};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, ParamDoc, ParamKind,
-    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable, Signatures,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
+    ParamKind, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable,
+    Signatures,
 };
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -43,6 +44,7 @@ pub(super) const ENTRY: Entry = Entry {
     }),
     notes: &[],
     advise: super::nothing_doubtful,
+    example: Example::PLAIN,
     build: Build::Scheme(build),
 };
 

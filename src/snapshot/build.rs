@@ -43,6 +43,7 @@ pub(super) async fn build(
     let Some(passing) = passing.filter(|_| builder.errors.is_empty()) else {
         return Err(ConfigErrors::new(config.path.clone(), builder.errors));
     };
+    builder.warnings.sort_by_key(|warning| warning.at);
     let live = |(name, key): (&String, &Arc<dyn Signer>)| LiveKey {
         name: name.clone(),
         public_key: key.public_key().clone(),
@@ -194,6 +195,7 @@ impl<'a> Builder<'a> {
                 continue;
             };
             let binding = Binding { files, ..binding };
+            self.warn_of_binding(name, route, &binding);
             match route.scheme.bind(&binding) {
                 Ok(scheme) => routes.push(Arc::new(Route {
                     name: name.as_str().into(),
@@ -214,6 +216,22 @@ impl<'a> Builder<'a> {
             }
         }
         routes
+    }
+
+    /// Says what is doubtful about a binding. Where it does not build either, that is an error and
+    /// no warning is shown.
+    fn warn_of_binding(&mut self, name: &str, route: &config::Route, binding: &Binding) {
+        let host = route.host.as_ref().map(ToString::to_string);
+        for doubt in (route.scheme.advise)(binding, host.as_deref()) {
+            let written = [doubt.field.as_str(), "params", "scheme"];
+            let at = written.iter().find_map(|field| route.fields.get(*field).copied());
+            let what = format!("routes.{name}: {doubt}");
+            self.warnings.push(ConfigError {
+                at: Some(at.unwrap_or(route.at)),
+                what,
+                fix: doubt.fix,
+            });
+        }
     }
 
     /// The content of the files that the route's parameters name; `None` when one cannot be read.

@@ -168,6 +168,13 @@ fn an_endpoint_without_a_signature_gets_the_key_alone_or_nothing() {
     assert!(scene.origin.arrived()[1].values("X-API-KEY").is_empty());
 }
 
+#[test]
+fn what_the_public_host_would_not_take_is_in_the_log() {
+    let scene = Scene::new();
+    scene.proxy.await_output("routes.kv: params.canonical is \"kv_objects\", and api.loopring.io");
+    scene.proxy.await_output("write canonical = \"v2\" in params");
+}
+
 /// A proxy with a route for each kind of endpoint, and the provider behind it.
 struct Scene {
     origin: Origin,

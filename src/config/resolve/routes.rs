@@ -34,6 +34,12 @@ impl Resolver<'_> {
         if let Some(host) = written.host.get() {
             fields.insert("host".to_owned(), host.at);
         }
+        for (name, at) in [
+            ("scheme", written.scheme.get().map(|scheme| scheme.at)),
+            ("params", written.params.get().map(|params| params.at)),
+        ] {
+            fields.extend(at.map(|at| (name.to_owned(), at)));
+        }
         let params = self.bind_params(&scope, &written.params, &mut fields);
         Some(Route {
             host: written.host.value().cloned(),

@@ -219,7 +219,9 @@ fn fields_say_where_they_are_written() {
     assert_eq!(route.fields["keys.signer"], at(8, 19));
     assert_eq!(route.fields["params.remove"], at(9, 19));
     assert_eq!(route.fields["host"], at(6, 8));
-    assert_eq!(route.fields.len(), 3);
+    assert_eq!(route.fields["scheme"], at(7, 10));
+    assert_eq!(route.fields["params"], at(9, 3));
+    assert_eq!(route.fields.len(), 5);
 }
 
 fn example() -> String {

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 
 use super::super::{
-    Answered, BindError, Binding, Build, Conclusion, Edits, Entry, Envelope, KeySlot, Opened,
-    Preimage, SchemeError, Signable, Signatures, nothing_doubtful,
+    Answered, BindError, Binding, Build, Conclusion, Edits, Entry, Envelope, Example, KeySlot,
+    Opened, Preimage, SchemeError, Signable, Signatures, nothing_doubtful,
 };
 use super::request::Request;
 use super::response::{Action, Response, refusal};
@@ -54,6 +54,7 @@ pub(in crate::scheme) const ENTRY: Entry = Entry {
     public_form: Some(super::PUBLIC),
     refusal: None,
     notes: super::CALLBACK_NOTES,
+    example: Example::PLAIN,
     advise: nothing_doubtful,
     build: Build::Envelope(build),
 };

@@ -10,8 +10,8 @@ use http::{HeaderName, Method};
 use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, Preimage, Proof,
-    ProviderRefusal, Scheme, SchemeError, Signable, Signatures, nothing_doubtful,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Preimage,
+    Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures, nothing_doubtful,
 };
 use super::form::{FORM, is_form};
 use super::request::Request;
@@ -49,6 +49,7 @@ pub(in crate::scheme) const ENTRY: Entry = Entry {
     public_form: Some(super::PUBLIC),
     refusal: Some(ProviderRefusal { status: 401, body: r#"{"status":20,"error":"{reason}"}"# }),
     notes: super::CLIENT_NOTES,
+    example: Example::PLAIN,
     advise: nothing_doubtful,
     build: Build::Scheme(build),
 };

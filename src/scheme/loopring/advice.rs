@@ -1,6 +1,6 @@
 //! What a server of a known version does not take, for `check` to say before the provider does.
 
-use super::super::Binding;
+use super::super::{BindError, Binding};
 
 /// The provider's public hosts and the version of the API they serve.
 const HOSTS: &[(&str, Version)] = &[
@@ -15,8 +15,8 @@ enum Version {
     V3,
 }
 
-/// What is wrong with a binding that builds, at the host it is for.
-pub(super) fn advise(binding: &Binding, host: Option<&str>) -> Vec<String> {
+/// What is doubtful about a binding that builds, at the host it is for.
+pub(super) fn advise(binding: &Binding, host: Option<&str>) -> Vec<BindError> {
     let host = host.unwrap_or_default();
     let name = host.split(':').next().unwrap_or_default();
     let known = HOSTS.iter().find(|(known, _)| name.eq_ignore_ascii_case(known));
@@ -25,22 +25,21 @@ pub(super) fn advise(binding: &Binding, host: Option<&str>) -> Vec<String> {
         Version::V2 => ("v2", "v2", "3.1.1"),
         Version::V3 => ("v3", "v3", "3.6"),
     };
-    let mut advice = Vec::new();
-    let given = binding.param("canonical");
-    if given != canonical && given != "none" {
-        advice.push(format!(
-            "params.canonical is \"{given}\", and {host} serves API {api}, whose published \
-             signature is \"{canonical}\""
-        ));
+    let doubt = |param: &str, wanted: &str, why: String| BindError {
+        field: format!("params.{param}"),
+        what: format!("is \"{}\", and {host} serves API {api}, {why}", binding.param(param)),
+        fix: format!("write {param} = \"{wanted}\" in params"),
+    };
+    let mut doubts = Vec::new();
+    if ![canonical, "none"].contains(&binding.param("canonical")) {
+        let why = format!("whose published signature is \"{canonical}\"");
+        doubts.push(doubt("canonical", canonical, why));
     }
-    let (body, given) = (binding.param("body"), binding.param("protocol"));
-    if body != "none" && given != protocol {
-        advice.push(format!(
-            "params.protocol is \"{given}\", and {host} serves API {api}, whose messages are \
-             those of protocol \"{protocol}\""
-        ));
+    if binding.param("body") != "none" && binding.param("protocol") != protocol {
+        let why = format!("whose messages are those of protocol \"{protocol}\"");
+        doubts.push(doubt("protocol", protocol, why));
     }
-    advice
+    doubts
 }
 
 #[cfg(test)]
@@ -79,7 +78,7 @@ mod tests {
             let advice = advise(&binding, host);
             assert_eq!(advice.len(), usize::from(expected.is_some()), "{host:?} {params:?}");
             let words = expected.unwrap_or_default();
-            assert!(advice.iter().all(|one| one.contains(words)), "{advice:?}");
+            assert!(advice.iter().all(|one| one.to_string().contains(words)), "{advice:?}");
         }
     }
 }

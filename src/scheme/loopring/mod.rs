@@ -21,9 +21,9 @@ use sha2::{Digest as _, Sha256};
 use self::canonical::{Canonical, Duplicates, Public};
 use self::message::{MESSAGES, Message};
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Head, KeySlot, ParamDoc, ParamKind,
-    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
-    Signatures,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
+    ParamKind, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot,
+    Signable, Signatures,
 };
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, PublicKey};
@@ -109,7 +109,49 @@ pub(super) const ENTRY: Entry = Entry {
     }),
     notes: NOTES,
     advise: advice::advise,
+    example: EXAMPLE,
     build: Build::Scheme(build),
+};
+
+const EXAMPLE: Example = Example {
+    params: &[("canonical", "v2")],
+    routes: r#"# Some endpoints want their signature in the body, some none at all: a route for each, and the
+# longest path wins. The others, where they are needed, differ in path and body; see docs/schemes.md.
+[routes.loopring_order]
+host = "api.loopring.io"
+path = "/api/v2/order"
+methods = ["POST"]
+scheme = "loopring"
+keys = { eddsa = "loopring" }
+secrets = { api_key = "loopring_api_key" }
+params = { canonical = "none", body = "order" }
+
+[routes.loopring_batch]
+host = "api.loopring.io"
+path = "/api/v2/batchOrders"
+methods = ["POST"]
+scheme = "loopring"
+keys = { eddsa = "loopring" }
+secrets = { api_key = "loopring_api_key" }
+params = { canonical = "none", body = "order" }
+
+# The request that fetches the API key cannot have it.
+[routes.loopring_api_key]
+host = "api.loopring.io"
+path = "/api/v2/apiKey"
+methods = ["GET"]
+scheme = "loopring"
+keys = { eddsa = "loopring" }
+params = { canonical = "v2" }
+
+# The program signs this one with its Ethereum key.
+[routes.loopring_transfer]
+host = "api.loopring.io"
+path = "/api/v2/transfer"
+scheme = "loopring"
+secrets = { api_key = "loopring_api_key" }
+params = { canonical = "none" }
+"#,
 };
 
 const NOTES: &[&str] = &[
