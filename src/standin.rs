@@ -1,9 +1,12 @@
 //! Stand-in providers: servers that verify what arrives as strictly as the real ones, and refuse
-//! in the provider's own words. `demo` talks to them; so can a program under development.
+//! in the provider's own words. On a WebSocket they echo. `demo` talks to them; so can a program
+//! under development.
 //!
 //! They are built on the schemes' own [`claim`](crate::scheme::Scheme::claim), so they say that
 //! what was signed is what was sent. That the dialect itself is right is what the tests'
 //! independent verifiers say.
+
+mod socket;
 
 use std::collections::{HashMap, HashSet};
 use std::convert::Infallible;
@@ -20,8 +23,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::json;
+pub use socket::{Frame, accept};
 use tokio::net::TcpListener;
 
+use self::socket::Handshake;
 use crate::keys::PublicKey;
 use crate::moment::{Moment, Nonce};
 use crate::scheme::{BodyNeed, Entry, Head, ProviderRefusal, Scheme, Signable};
@@ -69,14 +74,16 @@ impl StandIn {
                     async move { Ok::<_, Infallible>(this.answer(request, clock()).await) }
                 });
                 let connection = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service);
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades();
                 tokio::spawn(connection);
             }
         });
         Ok(address)
     }
 
-    async fn answer(&self, request: Request<Incoming>, now_ms: u64) -> Response<Full<Bytes>> {
+    async fn answer(&self, mut request: Request<Incoming>, now_ms: u64) -> Response<Full<Bytes>> {
+        let handshake = self.scheme.wants_upgrade().then(|| Handshake::of(&mut request));
         let (parts, body) = request.into_parts();
         let verdict = match Limited::new(body, MAX_BODY).collect().await {
             Ok(body) => self.judge(parts, &body.to_bytes(), now_ms),
@@ -85,7 +92,11 @@ impl StandIn {
         let (status, body) = match verdict {
             Ok(accepted) => {
                 self.accepted.fetch_add(1, Ordering::SeqCst);
-                (StatusCode::OK, accepted)
+                match handshake.map(Handshake::answer) {
+                    None => (StatusCode::OK, accepted),
+                    Some(Some(response)) => return response,
+                    Some(None) => self.refusal("this is no handshake of a WebSocket"),
+                }
             }
             Err(reason) => self.refusal(&reason),
         };

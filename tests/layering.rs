@@ -321,5 +321,6 @@ const STATUS_CODES: &[(&str, &str)] = &[
     ("refusal.rs", "writes the code's into the answer"),
     ("admin.rs", "200, and 503 for a probe while stopping"),
     ("standin.rs", "a provider's refusals are not ours"),
+    ("standin/socket.rs", "a provider takes a handshake"),
     ("cli/demo/client.rs", "reads the status of an answer"),
 ];

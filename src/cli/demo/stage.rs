@@ -1,9 +1,12 @@
-//! The demo's scene: keys, configuration, stand-ins, proxy, all in a directory that goes away.
+//! The demo's scene: keys, CA, configuration, stand-ins, proxy, all in a directory that goes away.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
@@ -13,9 +16,11 @@ use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
 use crate::moment::unix_ms;
 use crate::route::Route;
+use crate::secret::Secret;
 use crate::server::Role;
 use crate::snapshot::{Snapshot, Surroundings};
 use crate::standin::StandIn;
+use crate::tls::NewAuthority;
 
 /// Everything that runs.
 pub(super) struct Stage {
@@ -27,6 +32,8 @@ pub(super) struct Stage {
     pub(super) gateway: String,
     /// The configuration file.
     pub(super) config: PathBuf,
+    /// The certificate that clients have to trust.
+    pub(super) ca: PathBuf,
     hosts: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
     _proxy: InProcess,
@@ -38,20 +45,11 @@ impl Stage {
     /// them.
     pub(super) async fn set() -> Result<Self, CliError> {
         let directory = Directory::make("demo")?;
-        let keys = [
-            ("loopring.json", Algorithm::EddsaBabyJub),
-            ("metasv.pem", Algorithm::EcdsaSecp256k1),
-            ("sinohope.pem", Algorithm::EcdsaP256),
-        ];
-        for (name, algorithm) in keys {
-            let key = PrivateKey::generate(algorithm);
-            create_private(&directory.join(name), key.to_text().as_bytes())?;
-        }
-        create_private(&directory.join("token.jwt"), b"throw-away-demo-token")?;
-        create_private(&directory.join("api_key"), b"throw-away-demo-api-key")?;
+        make_keys(&directory)?;
         let config = directory.join("proxy.toml");
         // Bound to nothing yet: only to have the schemes with their keys.
         let draft = Config::parse(&configuration(&BTreeMap::new()), &config)?;
+        let ca = make_authority(&directory, &draft)?;
         let draft = Snapshot::build(&draft, &Surroundings::default(), None).await?;
         let mut providers = BTreeMap::new();
         let mut hosts = BTreeMap::new();
@@ -73,6 +71,7 @@ impl Stage {
             forward,
             gateway,
             config,
+            ca,
             hosts,
             urls,
             _proxy: proxy,
@@ -91,6 +90,53 @@ impl Stage {
     }
 }
 
+/// A key for each provider that wants one, and tokens: one for an hour, one of yesterday.
+fn make_keys(directory: &Directory) -> Result<(), CliError> {
+    let keys = [
+        ("loopring.json", Algorithm::EddsaBabyJub),
+        ("metasv.pem", Algorithm::EcdsaSecp256k1),
+        ("sinohope.pem", Algorithm::EcdsaP256),
+    ];
+    for (name, algorithm) in keys {
+        let key = PrivateKey::generate(algorithm);
+        create_private(&directory.join(name), key.to_text().as_bytes())?;
+    }
+    let now = unix_ms() / 1000;
+    let (valid, expired) = (token(now + 3_600), token(now - 86_400));
+    for (name, secret) in [
+        ("token.jwt", "throw-away-demo-token"),
+        ("api_key", "throw-away-demo-api-key"),
+        ("infras.jwt", &valid),
+        ("infras-expired.jwt", &expired),
+    ] {
+        create_private(&directory.join(name), secret.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// A token that expires then, in seconds since 1970, as an issuer of no importance writes it.
+fn token(expiry: u64) -> String {
+    let part = |json: String| URL_SAFE_NO_PAD.encode(json);
+    let header = part(r#"{"alg":"RS256","typ":"JWT"}"#.to_owned());
+    let claims = part(format!(r#"{{"iss":"demo","exp":{expiry}}}"#));
+    format!("{header}.{claims}.{}", part("no signature".to_owned()))
+}
+
+/// A CA that may vouch for the hosts of the demo until tomorrow.
+fn make_authority(directory: &Directory, config: &Config) -> Result<PathBuf, CliError> {
+    let key = PrivateKey::generate(Algorithm::EcdsaP256);
+    let pem = Secret::new(key.to_text().as_bytes().to_vec());
+    create_private(&directory.join("ca-key.pem"), pem.expose())?;
+    let hosts = config.routes.values().filter_map(|route| route.host.as_ref());
+    let hosts: Vec<String> = hosts.map(|host| host.name()).collect();
+    let authority = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };
+    let certificate = authority.certificate(&pem);
+    let certificate = certificate.map_err(|error| CliError::failed(error.what, error.fix))?;
+    let path = directory.join("ca.pem");
+    create_private(&path, certificate.as_bytes())?;
+    Ok(path)
+}
+
 fn stand_in(route: &Route) -> StandIn {
     let keys = route.keys.iter().map(|key| (key.slot, key.signer.public_key().clone())).collect();
     let scheme = route.scheme.signing().expect("the demo's providers take signed requests");
@@ -100,13 +146,24 @@ fn stand_in(route: &Route) -> StandIn {
 /// The demo's configuration. Without `providers` the routes lead nowhere yet.
 fn configuration(providers: &BTreeMap<String, SocketAddr>) -> String {
     let mut text = String::from(CONFIGURATION);
-    for name in ["loopring", "loopring_order", "metasv", "metasv_token", "sinohope"] {
+    for name in ROUTES {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         let address = providers.get(name).unwrap_or(&nowhere);
         text.push_str(&format!("\n[upstreams.{name}]\nurl = \"http://{address}\"\n"));
     }
     text
 }
+
+/// Each has a stand-in of its own.
+const ROUTES: [&str; 7] = [
+    "infras",
+    "infras_expired",
+    "loopring",
+    "loopring_order",
+    "metasv",
+    "metasv_token",
+    "sinohope",
+];
 
 const CONFIGURATION: &str = r#"[listen]
 forward = "127.0.0.1:0"
@@ -115,6 +172,14 @@ gateway = "127.0.0.1:0"
 [stores.files]
 kind = "file"
 dir = "."
+
+[intercept]
+ca_cert = "ca.pem"
+ca_key = "ca"
+
+[secrets.ca]
+store = "files"
+entry = "ca-key.pem"
 
 [keys.sinohope]
 store = "files"
@@ -137,6 +202,15 @@ entry = "api_key"
 store = "files"
 entry = "token.jwt"
 
+[secrets.infras]
+store = "files"
+entry = "infras.jwt"
+watch = true
+
+[secrets.infras_expired]
+store = "files"
+entry = "infras-expired.jwt"
+
 [routes.sinohope]
 host = "api.sinohope.com"
 scheme = "sinohope"
@@ -154,6 +228,7 @@ host = "api.loopring.io"
 scheme = "loopring"
 keys = { eddsa = "loopring" }
 secrets = { api_key = "loopring_api_key" }
+params = { canonical = "v2" }
 upstream = "loopring"
 
 [routes.loopring_order]
@@ -170,4 +245,17 @@ upstream = "loopring_order"
 scheme = "metasv"
 secrets = { token = "metasv_token" }
 upstream = "metasv_token"
+
+[routes.infras]
+host = "api.infras.online"
+scheme = "infras"
+secrets = { token = "infras" }
+params = { src = "co_signer0" }
+upstream = "infras"
+
+[routes.infras_expired]
+scheme = "infras"
+secrets = { token = "infras_expired" }
+params = { src = "co_signer0" }
+upstream = "infras_expired"
 "#;
