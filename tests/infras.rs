@@ -1,7 +1,9 @@
 //! Infras: the headers of a handshake against the vectors, every reason not to send a token, and
 //! tokens that change while they are in use.
 
+mod clients;
 mod renewal;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,21 +1,19 @@
 //! WebSockets: the handshake is signed like any request, the provider's answer is relayed, and
 //! after 101 bytes pass untouched, whichever way the client came.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::Arc;
 
 use tempfile::NamedTempFile;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
-use tokio_tungstenite::tungstenite::protocol::frame::{CloseFrame, Frame};
-use tokio_tungstenite::tungstenite::{Error, Message, WebSocket};
+use tokio_tungstenite::tungstenite::Error;
 
 use crate::support::authority::Authority;
 use crate::support::client::Client;
 use crate::support::config;
 use crate::support::home::Home;
 use crate::support::proxy::{Proxy, Signal};
-use crate::support::sockets::{Duplex, Echo, Judge, connect, open, tls, tunnel};
+use crate::support::road::{Opened, Road, converse, say_goodbye};
+use crate::support::sockets::{Echo, Judge, open, tunnel};
 use crate::support::vectors::{load, text};
 use crate::support::verify::{Clock, MetaSv};
 use crate::support::wait::DEADLINE;
@@ -23,17 +21,11 @@ use crate::support::wait::DEADLINE;
 #[test]
 fn a_socket_opens_signed_and_carries_every_kind_of_message_whichever_way_it_came() {
     let stage = Stage::new("");
-    let ways: [(&str, Way); 4] = [
-        ("absolute-form", |stage| stage.absolute("/mpc/sign").expect("it is accepted")),
-        ("gateway", |stage| stage.gateway("/mpc/sign").expect("it is accepted")),
-        ("plain inside CONNECT", |stage| stage.inside("/mpc/sign").expect("it is accepted")),
-        ("TLS inside CONNECT", |stage| stage.secure("/mpc/sign").expect("it is accepted")),
-    ];
-    for (way, come) in ways {
-        let mut socket = come(&stage);
+    for (way, open) in Road::WAYS {
+        let mut socket = open(&stage.road(), "/mpc/sign").expect("it is accepted");
         stage.proxy.await_metric("countersign_tunnels", 1);
         converse(&mut socket);
-        say_goodbye(&mut socket);
+        say_goodbye(&mut socket, 4001);
         drop(socket);
         stage.proxy.await_metric("countersign_tunnels", 0);
         let arrived = stage.echo.arrived();
@@ -109,8 +101,6 @@ fn an_upgrade_to_something_else_is_no_upgrade() {
     assert_eq!(stage.proxy.metric("countersign_tunnels"), 0);
 }
 
-type Way = fn(&Stage) -> WebSocket<Box<dyn Duplex>>;
-
 #[test]
 fn a_provider_with_tls_is_spoken_to_in_http1() {
     let authority = Authority::new();
@@ -122,40 +112,7 @@ fn a_provider_with_tls_is_spoken_to_in_http1() {
     let stream = tunnel(proxy.forward_url(), "apiv2.metasv.com:80");
     let mut socket = open(stream, "ws://apiv2.metasv.com/x").expect("it is accepted");
     converse(&mut socket);
-    say_goodbye(&mut socket);
-}
-
-/// Text, binary, in pieces, and large: each comes back as it went.
-fn converse<S: Read + Write>(socket: &mut WebSocket<S>) {
-    let megabyte: Vec<u8> = (0..1_u32 << 20).map(|number| number.to_le_bytes()[0]).collect();
-    for message in [
-        Message::text("{\"src\":\"co_signer0\",\"bc_msg\":\"ü\"}"),
-        Message::binary(vec![0, 255, 10, 13]),
-        Message::text(""),
-        Message::binary(megabyte.clone()),
-        Message::text("x".repeat(1 << 20)),
-    ] {
-        socket.send(message.clone()).expect("it can be sent");
-        assert!(socket.read().expect("it comes back") == message, "another message came back");
-    }
-    let pieces: Vec<_> = megabyte.chunks(100_000).collect();
-    for (number, piece) in pieces.iter().enumerate() {
-        let kind = if number == 0 { Data::Binary } else { Data::Continue };
-        let last = number + 1 == pieces.len();
-        let frame = Frame::message(piece.to_vec(), OpCode::Data(kind), last);
-        socket.send(Message::Frame(frame)).expect("a piece can be sent");
-    }
-    assert!(socket.read().expect("it comes back") == Message::binary(megabyte));
-    socket.send(Message::Ping("p".into())).expect("it can be sent");
-    assert_eq!(socket.read().expect("it is answered"), Message::Pong("p".into()));
-}
-
-/// A close code of an application's own comes back as it went, and both ends are closed.
-fn say_goodbye<S: Read + Write>(socket: &mut WebSocket<S>) {
-    let goodbye = CloseFrame { code: CloseCode::Library(4001), reason: "success".into() };
-    socket.close(Some(goodbye.clone())).expect("it can be sent");
-    assert_eq!(socket.read().expect("it is answered"), Message::Close(Some(goodbye)));
-    assert!(matches!(socket.read(), Err(Error::ConnectionClosed)));
+    say_goodbye(&mut socket, 4001);
 }
 
 /// A provider with WebSockets, and a proxy that signs for it as for MetaSV.
@@ -177,30 +134,16 @@ impl Stage {
         Self { echo, proxy: Proxy::start_in(home, &[]), ca }
     }
 
-    /// Through the forward listener, as a client that knows of the proxy.
-    fn absolute(&self, path: &str) -> Result<WebSocket<Box<dyn Duplex>>, Box<Error>> {
-        let stream = Absolute(connect(self.proxy.forward_url()), false);
-        open(Box::new(stream), &format!("ws://apiv2.metasv.com{path}"))
+    fn road(&self) -> Road<'_> {
+        Road::new(&self.proxy, "apiv2.metasv.com", "metasv", self.ca.pem())
     }
 
-    /// Through the gateway, as a client that takes the proxy for the provider.
-    fn gateway(&self, path: &str) -> Result<WebSocket<Box<dyn Duplex>>, Box<Error>> {
-        let gateway = self.proxy.gateway_url();
-        let url = format!("{}/metasv{path}", gateway.replace("http://", "ws://"));
-        open(Box::new(connect(gateway)), &url)
+    fn absolute(&self, path: &str) -> Opened {
+        self.road().absolute(path)
     }
 
-    /// In TLS inside a CONNECT, as most clients do.
-    fn secure(&self, path: &str) -> Result<WebSocket<Box<dyn Duplex>>, Box<Error>> {
-        let stream = tunnel(self.proxy.forward_url(), "apiv2.metasv.com:443");
-        let stream = tls(stream, "apiv2.metasv.com", &self.ca.pem());
-        open(Box::new(stream), &format!("wss://apiv2.metasv.com{path}"))
-    }
-
-    /// Plain inside a CONNECT, as Python's websockets does.
-    fn inside(&self, path: &str) -> Result<WebSocket<Box<dyn Duplex>>, Box<Error>> {
-        let stream = tunnel(self.proxy.forward_url(), "apiv2.metasv.com:80");
-        open(Box::new(stream), &format!("ws://apiv2.metasv.com{path}"))
+    fn inside(&self, path: &str) -> Opened {
+        self.road().inside(path)
     }
 }
 
@@ -213,28 +156,4 @@ fn judge() -> Judge {
         provider.check(arrived)?;
         if arrived.target == "/refuse" { Err("not this one".to_owned()) } else { Ok(()) }
     })
-}
-
-/// Writes the first request's target in absolute form, which the library does not.
-struct Absolute<S>(S, bool);
-
-impl<S: Read> Read for Absolute<S> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        self.0.read(buffer)
-    }
-}
-
-impl<S: Write> Write for Absolute<S> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if !self.1 && bytes.starts_with(b"GET /") {
-            self.1 = true;
-            self.0.write_all(b"GET http://apiv2.metasv.com/")?;
-            return Ok(b"GET /".len());
-        }
-        self.0.write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.0.flush()
-    }
 }

@@ -12,6 +12,7 @@ pub(crate) mod home;
 pub(crate) mod origin;
 pub(crate) mod process;
 pub(crate) mod proxy;
+pub(crate) mod road;
 pub(crate) mod sockets;
 pub(crate) mod stage;
 pub(crate) mod vectors;

@@ -87,7 +87,7 @@ fn serve<S: Read + Write>(stream: S, judge: &Judge, seen: &Mutex<Vec<Arrived>>) 
         };
         let judged = judge(&arrived);
         seen.lock().expect("no server thread panicked").push(arrived);
-        judged.map(|()| response).map_err(|reason| {
+        judged.map(|()| agreed(request, response)).map_err(|reason| {
             let length = reason.len().to_string().parse().expect("digits are a value");
             let mut refusal = ErrorResponse::new(Some(reason));
             refusal.headers_mut().insert("content-length", length);
@@ -101,6 +101,18 @@ fn serve<S: Read + Write>(stream: S, judge: &Judge, seen: &Mutex<Vec<Arrived>>) 
             return;
         }
     }
+}
+
+/// Takes the protocol that is offered, and the extensions where they are none that it would have
+/// to master.
+fn agreed(request: &Request, mut response: Response) -> Response {
+    for name in ["sec-websocket-protocol", "sec-websocket-extensions"] {
+        let offered = request.headers().get(name);
+        if let Some(offered) = offered.filter(|offered| !offered.as_bytes().starts_with(b"perm")) {
+            response.headers_mut().insert(name, offered.clone());
+        }
+    }
+    response
 }
 
 /// Room for messages of some MiB, in one frame or many.
