@@ -6,6 +6,7 @@ mod mistakes;
 mod search;
 
 use std::fmt::Debug;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -16,10 +17,9 @@ use countersign::moment::unix_ms;
 use countersign::secret::Secret;
 use countersign::snapshot::{Snapshot, Surroundings};
 use countersign::tls::NewAuthority;
-use flows::{
-    BEARER, CLIENT, FLOWS, HANDSHAKE, Listener, METRICS, MINE, OUTDATED, PASSWORD, QUERY, WRONG,
-};
+use flows::{BEARER, CLIENT, FLOWS, HANDSHAKE, METRICS, MINE, OUTDATED, PASSWORD, QUERY, WRONG};
 use mistakes::BAD_FILES;
+use num_bigint::BigUint;
 use search::Canary;
 use sha2::{Digest as _, Sha256};
 
@@ -29,28 +29,27 @@ use crate::support::dialect::Outgoing;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, metasv, sinohope, verifying};
 use crate::support::proxy::{Proxy, Signal, countersign};
+use crate::support::sockets::Echo;
 use crate::support::vectors::{load, text};
-use crate::support::verify::{Arrived, MetaSv, lower_hex};
+use crate::support::verify::loopring::Wants;
+use crate::support::verify::{Arrived, Infras, Loopring, MetaSv, babyjub, lower_hex};
 
 #[test]
 fn no_secret_leaves_the_running_proxy() {
     let stage = Stage::new();
     let mut proxy = Proxy::start_in(stage.home(), &[]);
+    let ca = std::fs::read_to_string(proxy.home().path("ca.pem")).expect("it is there");
     let mut answers: Vec<(String, Vec<u8>)> = Vec::new();
     let mut requests = 0;
     for flow in FLOWS {
-        let url = match flow.to {
-            Listener::Forward => proxy.forward_url(),
-            Listener::Gateway => proxy.gateway_url(),
-            Listener::Admin => proxy.admin_url(),
-        };
-        let reply = Client::connect(url).exchange(flow.request(url));
+        let reply = flow.exchange(&proxy, &ca);
         let body = String::from_utf8_lossy(&reply.body).into_owned();
         assert_eq!(reply.status, flow.status, "{}: {body}", flow.name);
         requests += usize::from(flow.recorded);
         answers.push((flow.name.to_owned(), whole(&reply)));
     }
-    assert_eq!(answers.len(), 34);
+    assert_eq!(answers.len(), 40);
+    assert_eq!((stage.echo.arrived().len(), stage.loopring.arrived().len()), (2, 1));
     stage.reload(&proxy, &mut answers);
     let written = proxy.finish(DEADLINE);
 
@@ -166,11 +165,13 @@ fn panicked<E: Debug>(name: &str, error: E) -> (String, Vec<u8>) {
     (name.to_owned(), text.into_bytes())
 }
 
-/// Three providers that verify, one of them by token.
+/// Five providers that verify, two of them by token.
 struct Stage {
     sinohope: Origin,
     metasv: Origin,
     token: Origin,
+    loopring: Origin,
+    echo: Echo,
 }
 
 impl Stage {
@@ -180,11 +181,18 @@ impl Stage {
             sinohope: Origin::start(sinohope("test-p256")),
             metasv: Origin::start(metasv("test-a")),
             token: Origin::start(verifying(move |request| bearer.check(request))),
+            loopring: Origin::start(verifying(|request| account_holder().check(request))),
+            echo: Echo::start(Arc::new(|arrived| {
+                Infras::at(unix_ms() as f64 / 1000.0).check(arrived)?;
+                let same = arrived.once("Sec-WebSocket-Infras-Token")? == HANDSHAKE;
+                same.then_some(()).ok_or_else(|| "it is another token".to_owned())
+            })),
         }
     }
 
     fn config(&self) -> String {
-        let token = self.token.url();
+        let (token, loopring) = (self.token.url(), self.loopring.url());
+        let echo = self.echo.url();
         let more = format!(
             r#"
 [log]
@@ -259,6 +267,27 @@ secrets = {{ token = "outdated" }}
 params = {{ src = "0", token_member = "token" }}
 upstream = "down"
 
+[routes.session]
+host = "session.example.com"
+scheme = "infras"
+secrets = {{ token = "handshake" }}
+params = {{ src = "0" }}
+upstream = "echo"
+
+[upstreams.echo]
+url = "{echo}"
+
+[routes.loopring]
+host = "loopring.example.com"
+scheme = "loopring"
+keys = {{ eddsa = "loopring" }}
+secrets = {{ api_key = "api_key" }}
+params = {{ canonical = "v2" }}
+upstream = "loopring"
+
+[upstreams.loopring]
+url = "{loopring}"
+
 [upstreams.down]
 url = "http://127.0.0.1:1"
 "#
@@ -297,6 +326,13 @@ url = "http://127.0.0.1:1"
             proxy.home().write(file, &good);
         }
     }
+}
+
+/// Loopring, as it knows the account.
+fn account_holder() -> Loopring {
+    let number: BigUint = BABYJUB.parse().expect("it is a number");
+    let wants = Wants::V2("https://loopring.example.com");
+    Loopring { key: babyjub::public_key(&number), api_key: Some(API_KEY), wants }
 }
 
 /// A CA whose key is one of the secrets already: Sinohope's.

@@ -3,6 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::support::client::{Client, Reply};
+use crate::support::proxy::Proxy;
+
 /// The token that the proxy puts into requests.
 pub(super) const BEARER: &str =
     "eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJjYW5hcnkifQ.c2lnbmVk-Ynktbm9i_b2R5";
@@ -23,6 +26,8 @@ pub(super) enum Listener {
     Forward,
     Gateway,
     Admin,
+    /// The forward listener, then TLS inside a CONNECT to this host, which shows the token.
+    Inside(&'static str),
 }
 
 /// A request, and the status it is answered with.
@@ -50,6 +55,27 @@ pub(super) enum Token {
 }
 
 impl Flow {
+    /// Sends it to a proxy whose authority is this, in PEM.
+    pub(super) fn exchange(&self, proxy: &Proxy, ca: &str) -> Reply {
+        let (url, host) = match self.to {
+            Listener::Forward => (proxy.forward_url(), None),
+            Listener::Gateway => (proxy.gateway_url(), None),
+            Listener::Admin => (proxy.admin_url(), None),
+            Listener::Inside(host) => (proxy.forward_url(), Some(host)),
+        };
+        let mut client = Client::connect(url);
+        if let Some(host) = host {
+            let basic = STANDARD.encode(format!("app:{CLIENT}"));
+            client.send(format!(
+                "CONNECT {host}:443 HTTP/1.1\r\nHost: {host}:443\r\n\
+                 Proxy-Authorization: Basic {basic}\r\n\r\n"
+            ));
+            assert_eq!(client.bare_reply().status, 200, "{}", self.name);
+            client = client.secure(host, ca).expect("the certificate is right");
+        }
+        client.exchange(self.request(url))
+    }
+
     /// The request as it is written to the listener at `url`.
     pub(super) fn request(&self, url: &str) -> Vec<u8> {
         if !self.line.contains(' ') {
@@ -57,7 +83,8 @@ impl Flow {
         }
         let target = self.line.split(' ').nth(1).expect("a line has a target");
         let own = url.trim_start_matches("http://");
-        let named = target.strip_prefix("http://").and_then(|rest| rest.split('/').next());
+        let plain = target.strip_prefix("http://").or_else(|| target.strip_prefix("https://"));
+        let named = plain.and_then(|rest| rest.split('/').next());
         let host = if self.headers.contains("Host: ") {
             String::new()
         } else {
@@ -74,6 +101,7 @@ impl Flow {
                 let basic = STANDARD.encode(format!("app:{token}"));
                 format!("Proxy-Authorization: Basic {basic}\r\n")
             }
+            Listener::Inside(_) => String::new(),
         });
         let length = match self.body.len() {
             0 => String::new(),
@@ -108,6 +136,11 @@ const fn gateway(name: &'static str, line: &'static str, status: u16) -> Flow {
     Flow { to: Listener::Gateway, ..forward(name, line, status) }
 }
 
+/// One inside TLS; its line has the whole URL, as no client but this one writes it.
+const fn inside(name: &'static str, host: &'static str, line: &'static str, status: u16) -> Flow {
+    Flow { to: Listener::Inside(host), ..forward(name, line, status) }
+}
+
 /// One to the admin listener, whose answers are not in the log.
 const fn admin(name: &'static str, line: &'static str, status: u16) -> Flow {
     Flow { to: Listener::Admin, recorded: false, ..forward(name, line, status) }
@@ -124,6 +157,10 @@ const UPGRADE_WITH_TOKEN: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
 
 const BODY: &[u8] = b"{\n  \"vaultId\": \"1\"\n}";
 const CREATE: &str = "POST http://api.sinohope.com/v1/test";
+
+const SINOHOPE: &str = "api.sinohope.com";
+const TOKEN: &str = "token.example.com";
+const SESSION: &str = "session.example.com";
 
 /// All of them, for the configuration of this capability.
 pub(super) const FLOWS: &[Flow] = &[
@@ -161,6 +198,18 @@ pub(super) const FLOWS: &[Flow] = &[
     gateway("handshake, own token replaced", "GET /handshake/mpc/sign", 502)
         .with(UPGRADE_WITH_TOKEN),
     forward("handshake with a token of old", "GET http://outdated.example.com/", 503).with(UPGRADE),
+    forward("session", "GET http://session.example.com/mpc/sign?q={query}", 101)
+        .with(UPGRADE_WITH_TOKEN),
+    forward("API key and signature", "DELETE http://loopring.example.com/api/v2/orders?a=1", 200)
+        .with("X-API-KEY: {mine}\r\n"),
+    inside("signed inside TLS", SINOHOPE, "POST https://api.sinohope.com/v1/test", 200)
+        .carries(BODY),
+    inside("token inside TLS", TOKEN, "GET https://token.example.com/xpubs?q={query}", 200)
+        .with("Authorization: {mine}\r\n"),
+    inside("session inside TLS", SESSION, "GET https://session.example.com/mpc/sign", 101)
+        .with(UPGRADE_WITH_TOKEN),
+    inside("another host inside TLS", SINOHOPE, "GET https://token.example.com/?q={query}", 421)
+        .with("Authorization: {mine}\r\n"),
     Flow { recorded: false, ..forward("not HTTP", "nonsense", 400) },
     METRICS,
     admin("metrics without a token", "GET /metrics", 407).shows(Token::Missing),
