@@ -119,6 +119,11 @@ impl FileStore {
     }
 
     /// The absolute path of an entry, which is inside the directory.
+    /// The file that an entry is in: `account.json#apiKey` is a member of one.
+    pub fn file_of(entry: &str) -> &str {
+        entry.rsplit_once('#').map_or(entry, |(file, _)| file)
+    }
+
     fn path(&self, entry: &str) -> Result<PathBuf, KeyError> {
         let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if entry.is_empty() || !Path::new(entry).components().all(inside) {

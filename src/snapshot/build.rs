@@ -168,7 +168,9 @@ impl<'a> Builder<'a> {
     /// The file of a secret that is to be watched.
     fn watched_path(&self, secret: &config::SecretEntry) -> Option<PathBuf> {
         match self.config.stores.get(&secret.store)? {
-            Store::File { dir, .. } => secret.watch.then(|| dir.join(&secret.entry)),
+            Store::File { dir, .. } => {
+                secret.watch.then(|| dir.join(FileStore::file_of(&secret.entry)))
+            }
             Store::Env { .. } => None,
         }
     }

@@ -41,6 +41,25 @@ fn a_watched_token_is_taken_up_when_it_changes_and_refused_while_it_is_bad() {
 }
 
 #[test]
+fn a_token_that_is_a_member_of_a_file_is_watched_too() {
+    let home = home("watch = true\n");
+    let config = fs::read_to_string(home.path("proxy.toml")).expect("it is there");
+    home.write("proxy.toml", &config.replace("infras.jwt", "infras.json#token"));
+    let json = |token: &str| format!("{{\"token\":\"{token}\"}}");
+    home.write("keys/infras.json", &json(&first()));
+    let runtime = runtime();
+    let snapshot = snapshot(&runtime, &home);
+    assert_eq!(sent(&snapshot), Ok(first()));
+    // Twice: a secret is read once more soon after the start, whether its file is watched or not.
+    for expiry in [1_700_003_602, 1_700_003_603] {
+        let next = good(&format!(r#"{{"exp":{expiry}}}"#));
+        home.write("keys/new", &json(&next));
+        fs::rename(home.path("keys/new"), home.path("keys/infras.json")).expect("it is renamed");
+        eventually("the next token is in use", || sent(&snapshot) == Ok(next.clone()));
+    }
+}
+
+#[test]
 fn a_token_that_is_not_watched_needs_no_task() {
     let home = home("");
     let runtime = runtime();
