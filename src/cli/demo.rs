@@ -2,6 +2,7 @@
 //! throw-away keys and a throw-away CA, one request for each scheme and mode.
 
 mod acts;
+mod callbacks;
 mod client;
 mod stage;
 
@@ -92,6 +93,11 @@ async fn perform(act: &Act, stage: &Stage, out: &mut dyn Write) -> Result<bool, 
             sent(out, &target)?;
             send(connect(gateway).await?, authority(gateway), &method, &target, body).await?
         }
+        Way::Node(route) => {
+            let (node, target) = (&stage.node, format!("/{route}{path}"));
+            sent(out, &target)?;
+            send(connect(node).await?, authority(node), &method, &target, body).await?
+        }
         Way::Socket(route) => {
             let target = format!("/{route}{path}");
             sent(out, &format!("ws://{}{target}", authority(gateway)))?;
@@ -118,6 +124,9 @@ fn print(answer: &Answer, right: bool, out: &mut dyn Write) -> Result<(), CliErr
     let body: serde_json::Value = serde_json::from_str(&answer.body).unwrap_or_default();
     for text in body["verified"].as_array().into_iter().flatten() {
         writeln!(out, "  canonical  {}", shown(text.as_str().unwrap_or_default().as_bytes()))?;
+    }
+    if let Some(action) = body["action"].as_str() {
+        writeln!(out, "  sealed     {action} for {}", body["request_id"])?;
     }
     if answer.switched() {
         writeln!(out, "  echo       {}", shown(answer.body.as_bytes()))?;

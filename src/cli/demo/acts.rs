@@ -24,6 +24,8 @@ pub(super) enum Way {
     Gateway(&'static str),
     /// The same with a WebSocket; the body is the message.
     Socket(&'static str),
+    /// `/<route>/…` of the proxy that plays a node, which asks the other.
+    Node(&'static str),
     /// Straight to the stand-in, with nobody signing.
     Around(&'static str),
 }
@@ -38,6 +40,8 @@ const ORDER: &str = r#"{
   "amountS": "5000000000000000000", "amountB": "15000000", "allOrNone": "false", "buy": "false",
   "validSince": 1582094327, "validUntil": 1587278341, "maxFeeBips": 50, "label": 211
 }"#;
+
+const KEYGEN: &str = r#"{"request_id":"demo-1","request_type":1,"request_detail":"{}"}"#;
 
 pub(super) const ACTS: &[Act] = &[
     act("Sinohope GET, through HTTP_PROXY", Way::Forward("sinohope"), Method::GET, QUERY, "", true),
@@ -119,6 +123,22 @@ pub(super) const ACTS: &[Act] = &[
         Method::GET,
         "/mpc/sign",
         "the first round",
+        false,
+    ),
+    act(
+        "Cobo callback: a node asks, a plain service approves, both sealed",
+        Way::Node("node"),
+        Method::POST,
+        "/v1/check",
+        KEYGEN,
+        true,
+    ),
+    act(
+        "Cobo callback from a node whose key is not known: the service is not asked",
+        Way::Node("stranger"),
+        Method::POST,
+        "/v1/check",
+        KEYGEN,
         false,
     ),
     act(

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::callbacks;
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
 use crate::cli::in_process::InProcess;
@@ -30,13 +31,15 @@ pub(super) struct Stage {
     pub(super) forward: String,
     /// The gateway's URL.
     pub(super) gateway: String,
+    /// The URL of the second proxy, which asks as a node does.
+    pub(super) node: String,
     /// The configuration file.
     pub(super) config: PathBuf,
     /// The certificate that clients have to trust.
     pub(super) ca: PathBuf,
     hosts: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
-    _proxy: InProcess,
+    _proxies: [InProcess; 2],
     _directory: Directory,
 }
 
@@ -46,6 +49,7 @@ impl Stage {
     pub(super) async fn set() -> Result<Self, CliError> {
         let directory = Directory::make("demo")?;
         make_keys(&directory)?;
+        callbacks::make_keys(&directory)?;
         let config = directory.join("proxy.toml");
         // Bound to nothing yet: only to have the schemes with their keys.
         let draft = Config::parse(&configuration(&BTreeMap::new()), &config)?;
@@ -54,7 +58,11 @@ impl Stage {
         let mut providers = BTreeMap::new();
         let mut hosts = BTreeMap::new();
         for route in draft.routes.all() {
-            let address = stand_in(route).start(unix_ms).await?;
+            let address = if route.entry.is_envelope() {
+                callbacks::service().await?
+            } else {
+                stand_in(route).start(unix_ms).await?
+            };
             providers.insert(route.name.to_string(), address);
             let host = route.host.as_ref().map(ToString::to_string).unwrap_or_default();
             hosts.insert(route.name.to_string(), host);
@@ -64,17 +72,20 @@ impl Stage {
         let proxy = InProcess::start(&Config::parse(&text, &config)?).await?;
         let url = |role| proxy.address(role).map(|at| format!("http://{at}")).unwrap_or_default();
         let (forward, gateway) = (url(Role::Forward), url(Role::Gateway));
+        let asking = callbacks::node(&directory, &gateway).await?;
+        let node = asking.address(Role::Gateway).map(|at| format!("http://{at}"));
         let urls =
             providers.iter().map(|(name, at)| (name.clone(), format!("http://{at}"))).collect();
         Ok(Self {
             providers,
             forward,
             gateway,
+            node: node.unwrap_or_default(),
             config,
             ca,
             hosts,
             urls,
-            _proxy: proxy,
+            _proxies: [proxy, asking],
             _directory: directory,
         })
     }
@@ -145,7 +156,7 @@ fn stand_in(route: &Route) -> StandIn {
 
 /// The demo's configuration. Without `providers` the routes lead nowhere yet.
 fn configuration(providers: &BTreeMap<String, SocketAddr>) -> String {
-    let mut text = String::from(CONFIGURATION);
+    let mut text = format!("{CONFIGURATION}{}", callbacks::SERVER);
     for name in ROUTES {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
         let address = providers.get(name).unwrap_or(&nowhere);
@@ -155,7 +166,8 @@ fn configuration(providers: &BTreeMap<String, SocketAddr>) -> String {
 }
 
 /// Each has a stand-in of its own.
-const ROUTES: [&str; 7] = [
+const ROUTES: [&str; 8] = [
+    "cobo",
     "infras",
     "infras_expired",
     "loopring",

@@ -1,0 +1,102 @@
+//! Cobo's part of the scene: a plain service that approves, a second proxy that plays the node, and
+//! keys for both and for somebody whom nobody knows.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::cli::CliError;
+use crate::cli::directory::Directory;
+use crate::cli::in_process::InProcess;
+use crate::cli::keys::create_private;
+use crate::config::Config;
+use crate::keys::PrivateKey;
+use crate::keys::rsa::Size;
+use crate::scheme;
+
+/// The callback server's part of the demo's configuration.
+pub(super) const SERVER: &str = r#"
+[keys.cobo_server]
+store = "files"
+entry = "cobo_server.pem"
+
+[routes.cobo]
+scheme = "cobo_callback"
+keys = { signer = "cobo_server" }
+params = { verify_with = "cobo_node.public.pem" }
+upstream = "cobo"
+"#;
+
+/// The node's configuration, and that of a node whose key the server does not know.
+const NODE: &str = r#"[listen]
+gateway = "127.0.0.1:0"
+
+[stores.files]
+kind = "file"
+dir = "."
+
+[keys.cobo_node]
+store = "files"
+entry = "cobo_node.pem"
+
+[keys.cobo_stranger]
+store = "files"
+entry = "cobo_stranger.pem"
+
+[routes.node]
+scheme = "cobo_client"
+keys = { signer = "cobo_node" }
+params = { verify_with = "cobo_server.public.pem" }
+upstream = "server"
+
+[routes.stranger]
+scheme = "cobo_client"
+keys = { signer = "cobo_stranger" }
+params = { verify_with = "cobo_server.public.pem" }
+upstream = "server"
+"#;
+
+/// Makes the keys of all three, and public files of them.
+pub(super) fn make_keys(directory: &Directory) -> Result<(), CliError> {
+    let form = scheme::find("cobo_callback").and_then(|entry| entry.public_form);
+    let form = form.expect("the scheme has keys");
+    for name in ["cobo_server", "cobo_node", "cobo_stranger"] {
+        let key = PrivateKey::generate_rsa(Size::Bits2048);
+        create_private(&directory.join(format!("{name}.pem")), key.to_text().as_bytes())?;
+        let public = (form.write)(&key.public_key());
+        create_private(&directory.join(format!("{name}.public.pem")), public.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// Starts the second proxy, which asks the first at `gateway`.
+pub(super) async fn node(directory: &Directory, gateway: &str) -> Result<InProcess, CliError> {
+    let config = format!("{NODE}\n[upstreams.server]\nurl = \"{gateway}/cobo\"\n");
+    InProcess::start(&Config::parse(&config, &directory.join("node.toml"))?).await
+}
+
+/// Starts a service that knows JSON and approves whatever it is asked.
+pub(super) async fn service() -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service_fn(approve));
+            tokio::spawn(connection);
+        }
+    });
+    Ok(address)
+}
+
+async fn approve(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+    Ok(Response::new(Full::new(Bytes::from_static(br#"{"status":0,"action":"APPROVE"}"#))))
+}
