@@ -62,7 +62,7 @@ fn the_examples_in_the_example_resolve() {
         .collect();
     assert!(tables >= 5 && pairs >= 19, "only {tables} tables and {pairs} pairs were seen");
     let config = resolve(&uncommented.join("\n"));
-    assert_eq!(config.routes.len(), 8);
+    assert_eq!(config.routes.len(), 9);
     assert_eq!(config.access.tokens.as_deref(), Some("client_tokens"));
     let intercept = config.intercept.expect("[intercept]");
     assert_eq!(intercept.ca_cert, Path::new("/etc/countersign/ca.pem"));

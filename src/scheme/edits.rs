@@ -1,0 +1,78 @@
+//! What a scheme changes, as data: the pipeline applies it, once, to what is about to leave.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::SchemeError;
+use crate::secret::Secret;
+
+/// What a scheme changes in a request: headers set, one of each, and the body replaced.
+#[derive(Debug, Default)]
+pub struct Edits {
+    headers: Vec<Edit>,
+    body: Option<Bytes>,
+}
+
+/// One header to set.
+#[derive(Debug)]
+pub struct Edit {
+    /// Its name.
+    pub name: HeaderName,
+    /// Its value, marked sensitive.
+    pub value: HeaderValue,
+    /// Whether the value contains a secret, and must not be shown to the person who asks what
+    /// would be set. A signature is none.
+    pub secret: bool,
+}
+
+impl Edits {
+    /// Sets a header, in place of any of that name. The value is marked sensitive, so that no
+    /// debug output shows it.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Broken`] when the value cannot be a header's.
+    pub fn set(self, name: HeaderName, value: &[u8]) -> Result<Self, SchemeError> {
+        self.push(name, value, false)
+    }
+
+    /// Sets a header whose value contains a secret.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Broken`] when the value cannot be a header's.
+    pub fn set_secret(self, name: HeaderName, value: &Secret) -> Result<Self, SchemeError> {
+        self.push(name, value.expose(), true)
+    }
+
+    fn push(mut self, name: HeaderName, value: &[u8], secret: bool) -> Result<Self, SchemeError> {
+        let value = HeaderValue::from_bytes(value);
+        let mut value = value.map_err(|_| SchemeError::Broken("a header value is not visible"))?;
+        value.set_sensitive(true);
+        self.headers.push(Edit { name, value, secret });
+        Ok(self)
+    }
+
+    /// Sends this body in place of the client's. Only for a scheme that was given the whole one.
+    pub fn body(self, body: impl Into<Bytes>) -> Self {
+        Self { body: Some(body.into()), ..self }
+    }
+
+    /// The headers to set, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &Edit> {
+        self.headers.iter()
+    }
+
+    /// The body to send, where it is not the client's.
+    pub fn new_body(&self) -> Option<&Bytes> {
+        self.body.as_ref()
+    }
+
+    /// Puts the headers into `map` and gives the body to send, where it is not the client's.
+    pub fn apply(self, map: &mut HeaderMap) -> Option<Bytes> {
+        for edit in self.headers {
+            map.insert(edit.name, edit.value);
+        }
+        self.body
+    }
+}
