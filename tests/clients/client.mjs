@@ -5,8 +5,8 @@
 
 import { fetch, ProxyAgent, request } from 'undici'
 
-// Without proxyTunnel: false this version sends CONNECT for http:// too, and the proxy sees no
-// request that it could sign.
+// Without proxyTunnel: false this version sends CONNECT for http:// too. That is signed as well, and
+// looked at with Node's own fetch; here requests come in absolute form.
 const dispatcher = new ProxyAgent({ uri: process.env.http_proxy, proxyTunnel: false })
 
 const [readUrl, writeUrl, body, metasvUrl] = process.argv.slice(2)
