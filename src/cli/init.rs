@@ -265,7 +265,15 @@ fn next_steps(
             writeln!(out, "  write {} in [routes.{}]: {}", param.name, entry.name, param.doc)?;
         }
     }
-    writeln!(out, "  countersign check {config}\n  countersign run {config}")?;
+    writeln!(out, "  countersign check {config}")?;
+    let called = providers.iter().filter(|entry| !entry.is_envelope());
+    let called: Vec<_> =
+        called.map(|entry| format!("{}s://{}/…", entry.protocol, entry.host)).collect();
+    if !called.is_empty() {
+        let called = called.join(", ");
+        writeln!(out, "  countersign exec --config {config} -- your-program   # calls {called}")?;
+    }
+    writeln!(out, "or, for many programs:\n  countersign run {config}")?;
     for entry in providers {
         let (name, host) = (entry.name, entry.host);
         if entry.is_envelope() {
