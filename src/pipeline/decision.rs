@@ -100,4 +100,4 @@ impl<'a> Decision<'a> {
 }
 
 /// A caller waits some seconds for the whole answer.
-const LIMIT: Duration = Duration::from_secs(2);
+const LIMIT: Duration = Duration::from_secs(1);

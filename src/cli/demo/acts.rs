@@ -134,8 +134,8 @@ pub(super) const ACTS: &[Act] = &[
         true,
     ),
     act(
-        "Cobo callback from a node whose key is not known: the service is not asked",
-        Way::Node("stranger"),
+        "Cobo callback changed on the way by one character: the service is not asked",
+        Way::Node("tampered"),
         Method::POST,
         "/v1/check",
         KEYGEN,

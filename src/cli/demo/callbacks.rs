@@ -1,5 +1,5 @@
-//! Cobo's part of the scene: a plain service that approves, a second proxy that plays the node, and
-//! keys for both and for somebody whom nobody knows.
+//! Cobo's part of the scene: a plain service that approves, a second proxy that plays the node, keys
+//! for both, and somebody between them who changes what is asked.
 
 use std::convert::Infallible;
 use std::io;
@@ -11,7 +11,8 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
@@ -35,7 +36,7 @@ params = { verify_with = "cobo_node.public.pem" }
 upstream = "cobo"
 "#;
 
-/// The node's configuration, and that of a node whose key the server does not know.
+/// The node's configuration: it reaches the server straight, and through somebody else's hands.
 const NODE: &str = r#"[listen]
 gateway = "127.0.0.1:0"
 
@@ -47,28 +48,24 @@ dir = "."
 store = "files"
 entry = "cobo_node.pem"
 
-[keys.cobo_stranger]
-store = "files"
-entry = "cobo_stranger.pem"
-
 [routes.node]
 scheme = "cobo_client"
 keys = { signer = "cobo_node" }
 params = { verify_with = "cobo_server.public.pem" }
 upstream = "server"
 
-[routes.stranger]
+[routes.tampered]
 scheme = "cobo_client"
-keys = { signer = "cobo_stranger" }
+keys = { signer = "cobo_node" }
 params = { verify_with = "cobo_server.public.pem" }
-upstream = "server"
+upstream = "tamperer"
 "#;
 
-/// Makes the keys of all three, and public files of them.
+/// Makes the keys of both, and public files of them.
 pub(super) fn make_keys(directory: &Directory) -> Result<(), CliError> {
     let form = scheme::find("cobo_callback").and_then(|entry| entry.public_form);
     let form = form.expect("the scheme has keys");
-    for name in ["cobo_server", "cobo_node", "cobo_stranger"] {
+    for name in ["cobo_server", "cobo_node"] {
         let key = PrivateKey::generate_rsa(Size::Bits2048);
         create_private(&directory.join(format!("{name}.pem")), key.to_text().as_bytes())?;
         let public = (form.write)(&key.public_key());
@@ -79,8 +76,52 @@ pub(super) fn make_keys(directory: &Directory) -> Result<(), CliError> {
 
 /// Starts the second proxy, which asks the first at `gateway`.
 pub(super) async fn node(directory: &Directory, gateway: &str) -> Result<InProcess, CliError> {
-    let config = format!("{NODE}\n[upstreams.server]\nurl = \"{gateway}/cobo\"\n");
+    let server = gateway.trim_start_matches("http://");
+    let tamperer = tamperer(server.to_owned()).await?;
+    // By this name the server is called, whoever stands between.
+    let config = format!(
+        "{NODE}host = \"{server}\"\n\n[upstreams.server]\nurl = \"{gateway}/cobo\"\n\
+         [upstreams.tamperer]\nurl = \"http://{tamperer}/cobo\"\n"
+    );
     InProcess::start(&Config::parse(&config, &directory.join("node.toml"))?).await
+}
+
+/// Starts a relay to `server` that changes one character of what each token says.
+async fn tamperer(server: String) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(server.clone());
+            tokio::spawn(async move { tamper(client, server.await?).await });
+        }
+    });
+    Ok(address)
+}
+
+async fn tamper(mut client: TcpStream, mut server: TcpStream) -> io::Result<()> {
+    let mut request = Vec::new();
+    let changed = loop {
+        if client.read_buf(&mut request).await? == 0 {
+            return Ok(());
+        }
+        if let Some(at) = inside_the_token(&request) {
+            break at;
+        }
+    };
+    request[changed] = if request[changed] == b'A' { b'B' } else { b'A' };
+    server.write_all(&request).await?;
+    copy_bidirectional(&mut client, &mut server).await?;
+    Ok(())
+}
+
+/// A place in the second part of the token, once so much of it is there.
+fn inside_the_token(request: &[u8]) -> Option<usize> {
+    const FIELD: &[u8] = b"TSS_JWT_MSG=";
+    let field = request.windows(FIELD.len()).position(|window| window == FIELD)?;
+    let dot = request[field..].iter().position(|byte| *byte == b'.')?;
+    let place = field + dot + 40;
+    (place < request.len()).then_some(place)
 }
 
 /// Starts a service that knows JSON and approves whatever it is asked.
