@@ -8,11 +8,12 @@ mod progress;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -246,8 +247,28 @@ impl Body for Upload {
 pub struct Reply {
     source: Source,
     record: Option<Box<Record>>,
-    /// Tells, for as long as it lives, that an answer is on its way.
-    held: Option<Arc<()>>,
+    /// For those who watch whether the client takes it.
+    answering: Option<Answering>,
+}
+
+/// A request that is being answered, from its head to the last byte of the answer: over when it
+/// is dropped.
+#[derive(Debug)]
+pub struct Answering(Progress);
+
+impl Answering {
+    /// Begins, with the end that watches it. Until there is an answer, nobody is late.
+    pub fn begin() -> (Self, Progress) {
+        let progress = Progress::new();
+        progress.asked();
+        (Self(progress.clone()), progress)
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.over();
+    }
 }
 
 #[derive(Debug)]
@@ -259,7 +280,7 @@ enum Source {
 impl Reply {
     /// An answer of our own.
     pub fn whole(body: Bytes, record: Option<Box<Record>>) -> Self {
-        Self { source: Source::Whole(Full::new(body)), record, held: None }
+        Self { source: Source::Whole(Full::new(body)), record, answering: None }
     }
 
     /// The upstream's answer, streamed.
@@ -270,12 +291,22 @@ impl Reply {
         record: Option<Box<Record>>,
     ) -> Self {
         let source = Source::Stream { body, idle: Idle::new(idle), upload };
-        Self { source, record, held: None }
+        Self { source, record, answering: None }
     }
 
-    /// Keeps `held` until the answer is over: a connection counts what is under way by it.
-    pub fn hold(&mut self, held: Arc<()>) {
-        self.held = Some(held);
+    /// Notes from now on whether the client takes it.
+    pub fn note(&mut self, answering: Answering) {
+        answering.0.taken();
+        self.answering = Some(answering);
+    }
+
+    /// Leaves the body out and says how long it would be: HTTP/2 would send it in answer to HEAD
+    /// too. An upstream's answer to HEAD has none.
+    pub fn withhold(&mut self, headers: &mut HeaderMap) {
+        let Source::Whole(full) = &mut self.source else { return };
+        let length = full.size_hint().exact().unwrap_or_default();
+        headers.entry(CONTENT_LENGTH).or_insert_with(|| length.into());
+        *full = Full::default();
     }
 
     /// Whether bytes of the request may still be on their way when this is written: an answer of
@@ -317,6 +348,9 @@ impl Body for Reply {
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
         let this = self.get_mut();
         let polled = this.poll_source(cx);
+        if let Some(Answering(progress)) = &this.answering {
+            if polled.is_ready() { progress.taken() } else { progress.asked() }
+        }
         if let (Some(record), Poll::Ready(Some(frame))) = (&mut this.record, &polled) {
             match frame {
                 Ok(frame) => record.sent(frame.data_ref().map_or(0, Bytes::len)),

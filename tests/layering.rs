@@ -295,7 +295,7 @@ const LAYERS: &[Layer] = &[
         &[
             only("access", &["OwnNames"]),
             all("admin"),
-            only("body", &["Reply"]),
+            only("body", &["Answering", "Progress", "Reply"]),
             only("config", &["Endpoint"]),
             only("destination", &["Destination", "unrouted"]),
             only("metrics", &["Open"]),

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, one module for each capability.
 
 mod absolute_form;
+mod abuse;
 mod access;
 mod answers;
 mod authority;

@@ -1,8 +1,9 @@
-//! How far an upload is, for those who cannot see it move.
+//! How far a body is, for those who cannot see it move.
 //!
-//! Over HTTP/1.1 an upload that its reader does not take shows as a write that does not end. Over
-//! HTTP/2 nothing shows: the client library holds a piece of it, waits for the reader's window,
-//! and asks for no more. So the upload itself notes when it was last asked.
+//! Over HTTP/1.1 a body that its reader does not take shows as a write that does not end. Over
+//! HTTP/2 nothing shows: the library holds a piece of it, waits for the reader's window, and asks
+//! for no more. So the body itself notes when it was last asked: an upload on its way to an
+//! upstream, and an answer on its way to a client.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,14 +11,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-/// What an upload and those who watch it have in common.
+/// What a body and those who watch it have in common.
 #[derive(Clone, Debug)]
 pub struct Progress(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    /// Told when the upload is over, and when it is answered.
+    /// Told when the body is over, and when its request is answered.
     turn: Notify,
 }
 
@@ -32,8 +33,8 @@ struct State {
 enum Hands {
     /// Whoever sends it on: it has a piece since then, or has not begun.
     Reader(Instant),
-    /// The client: more was asked for, and is not there.
-    Client,
+    /// Whoever it comes from: more was asked for, and is not there.
+    Writer,
     /// Nobody: it is over.
     None,
 }
@@ -44,7 +45,7 @@ impl State {
         let limit = if self.answered { limit.min(AFTER_ANSWER) } else { limit };
         match self.hands {
             Hands::Reader(since) => Some(since + limit),
-            Hands::Client | Hands::None => None,
+            Hands::Writer | Hands::None => None,
         }
     }
 }
@@ -60,9 +61,9 @@ impl Progress {
         self.state().hands = Hands::Reader(Instant::now());
     }
 
-    /// The reader waits for the client.
+    /// The reader waits for whoever it comes from.
     pub(super) fn asked(&self) {
-        self.state().hands = Hands::Client;
+        self.state().hands = Hands::Writer;
     }
 
     /// It is over, for better or worse.
@@ -93,6 +94,11 @@ impl Progress {
         }
     }
 
+    /// Whether the reader has moved nothing for `limit`.
+    pub fn is_stuck(&self, limit: Duration) -> bool {
+        self.state().due(limit).is_some_and(|due| due <= Instant::now())
+    }
+
     /// Waits until the upload is over.
     pub async fn ended(&self) {
         loop {
@@ -104,7 +110,7 @@ impl Progress {
         }
     }
 
-    /// Whether the upload is over.
+    /// Whether the body is over.
     pub fn is_over(&self) -> bool {
         self.state().hands == Hands::None
     }

@@ -10,10 +10,10 @@ use http::{Method, Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::http2::translate;
+use super::http2::http2;
 use super::inside::Inside;
 use super::stream::{Lingering, Prefixed, Unread};
 use super::{Place, Role, Shared, connect, intake};
@@ -74,31 +74,28 @@ where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     Box::pin(async move {
-        match protocol {
-            Protocol::Http1 => http1(stream, client, shared).await,
-            Protocol::Http2 => http2(stream, client, shared).await,
-            Protocol::Either => {
-                let limit = shared.pipeline.snapshot().timeouts.request_head;
-                let begun = Prefixed::until(stream, PREFACE, limit);
-                let begun = tokio::select! {
-                    begun = begun => begun,
-                    // Nothing has been asked yet.
-                    () = shared.stopping.cancelled() => return,
-                };
-                match begun {
-                    Ok(stream) if stream.begins_with(PREFACE) => {
-                        http2(stream, client, shared).await;
-                    }
-                    Ok(stream) => http1(stream, client, shared).await,
-                    Err(error) => tracing::debug!(%error, "a client said nothing"),
-                }
+        if protocol == Protocol::Http1 {
+            return http1(stream, client, shared).await;
+        }
+        let limit = shared.pipeline.snapshot().timeouts.request_head;
+        let begun = tokio::select! {
+            begun = Prefixed::until(stream, PREFACE, limit) => begun,
+            // Nothing has been asked yet.
+            () = shared.stopping.cancelled() => return,
+        };
+        match begun {
+            Ok(stream) if protocol == Protocol::Http2 || stream.begins_with(PREFACE) => {
+                http2(stream, client, shared).await;
             }
+            Ok(stream) => http1(stream, client, shared).await,
+            Err(error) => tracing::debug!(%error, "a client said nothing"),
         }
     })
 }
 
-/// How every HTTP/2 connection begins (RFC 9113, section 3.4): enough of it to tell.
-const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n";
+/// How every HTTP/2 connection begins (RFC 9113, section 3.4). All of it is waited for here: hyper
+/// waits without a limit, and hears of no stop meanwhile.
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 async fn http1<S>(stream: S, client: Client, shared: Arc<Shared>)
 where
@@ -151,62 +148,7 @@ fn switched(response: &Response<Reply>, connects: bool) -> bool {
     status.as_u16() == 101 || connects && status.is_success()
 }
 
-async fn http2<S>(stream: S, client: Client, shared: Arc<Shared>)
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let snapshot = shared.pipeline.snapshot();
-    let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
-    let quiet = timeouts.request_head;
-    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.header).unwrap_or(u32::MAX))
-        .max_concurrent_streams(STREAMS)
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_send_buf_size(BUFFER)
-        .keep_alive_interval(quiet)
-        .keep_alive_timeout(quiet);
-    let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, Unread::never()));
-    drop(snapshot);
-    // As many are alive as there are requests under way, and this one.
-    let busy = Arc::new(());
-    let role = client.role;
-    let service = service_fn(|request: Request<Incoming>| {
-        let (shared, client, busy) = (Arc::clone(&shared), client.clone(), Arc::clone(&busy));
-        async move {
-            let mut response = answer(translate(request), &client, &shared).await;
-            response.body_mut().hold(busy);
-            Ok::<_, Infallible>(response)
-        }
-    });
-    let connection = builder.serve_connection(io, service);
-    tokio::pin!(connection);
-    let mut draining = false;
-    let mut was_idle = false;
-    loop {
-        tokio::select! {
-            ended = &mut connection => return note(role, ended),
-            () = shared.stopping.cancelled(), if !draining => {
-                draining = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = shared.closing.cancelled(), if draining => return,
-            // HTTP/1.1's limit for a silent connection, which HTTP/2 does not have of itself.
-            () = tokio::time::sleep(quiet), if !draining => {
-                let idle = Arc::strong_count(&busy) == 1;
-                if idle && was_idle {
-                    draining = true;
-                    connection.as_mut().graceful_shutdown();
-                }
-                was_idle = idle;
-            }
-        }
-    }
-}
-
-fn note(role: Role, ended: Result<(), hyper::Error>) {
+pub(super) fn note(role: Role, ended: Result<(), hyper::Error>) {
     if let Err(error) = ended {
         tracing::debug!(listener = role.name(), %error, "a client's connection ended");
     }
@@ -214,16 +156,10 @@ fn note(role: Role, ended: Result<(), hyper::Error>) {
 
 /// What a connection may buffer. hyper's own 400 KiB, times every connection, is a lot of memory
 /// for a client to ask for.
-const BUFFER: usize = 64 * 1024;
-
-/// Requests at once on one HTTP/2 connection.
-const STREAMS: u32 = 100;
-/// What a client may send of one body before we have read it, and of all together.
-const STREAM_WINDOW: u32 = 256 * 1024;
-const CONNECTION_WINDOW: u32 = 1024 * 1024;
+pub(super) const BUFFER: usize = 64 * 1024;
 
 /// One request, to the pipeline or to where its listener says.
-async fn answer(
+pub(super) async fn answer(
     request: Request<Incoming>,
     client: &Client,
     shared: &Arc<Shared>,

@@ -1,15 +1,162 @@
-//! HTTP/2 requests as the rest of the program knows requests: nothing behind this cares which
-//! version a client speaks.
+//! HTTP/2: a connection with many requests, each made into one as the rest of the program knows
+//! requests. Nothing behind this cares which version a client speaks.
+//!
+//! What HTTP/1.1's connections show by themselves has to be watched here: a client that takes no
+//! more of an answer is one whose window stays closed, which stops no write; and one that is
+//! silent may go on answering pings. Both end the whole connection, for a stream cannot be ended
+//! from outside.
+
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use http::header::{COOKIE, HOST, HeaderMap, HeaderValue};
-use http::{Method, Request, Uri};
+use http::{Method, Request, Response, Uri};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+
+use super::Shared;
+use super::conversation::{BUFFER, Client, answer, note};
+use super::stream::{Lingering, Unread};
+use crate::body::{Answering, Progress, Reply};
+
+/// Speaks HTTP/2 with one client.
+pub(super) async fn http2<S>(stream: S, client: Client, shared: Arc<Shared>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let snapshot = shared.pipeline.snapshot();
+    let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
+    let (quiet, idle) = (timeouts.request_head, timeouts.body_idle);
+    let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.header).unwrap_or(u32::MAX))
+        .max_concurrent_streams(STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(BUFFER)
+        .keep_alive_interval(quiet)
+        .keep_alive_timeout(quiet);
+    let io = TokioIo::new(Lingering::new(stream, idle, Unread::never()));
+    drop(snapshot);
+    let answers = Arc::new(Answers::default());
+    let role = client.role;
+    let service = service_fn(|request: Request<Incoming>| {
+        let (shared, client, answering) = (Arc::clone(&shared), client.clone(), answers.begin());
+        async move {
+            let response = respond(request, &client, &shared, answering).await;
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let connection = builder.serve_connection(io, service);
+    tokio::pin!(connection);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = &mut connection => return note(role, ended),
+            () = shared.stopping.cancelled(), if !stopping => {
+                stopping = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = shared.closing.cancelled(), if stopping => return,
+            () = tokio::time::sleep(quiet) => match answers.look(quiet, idle) {
+                Turn::Wait => {}
+                Turn::Leave => connection.as_mut().graceful_shutdown(),
+                Turn::End(why) => {
+                    return tracing::debug!(listener = role.name(), "a client {why}");
+                }
+            }
+        }
+    }
+}
+
+async fn respond(
+    request: Request<Incoming>,
+    client: &Client,
+    shared: &Arc<Shared>,
+    answering: Answering,
+) -> Response<Reply> {
+    let is_head = request.method() == Method::HEAD;
+    let (mut parts, mut body) = answer(translate(request), client, shared).await.into_parts();
+    if is_head {
+        body.withhold(&mut parts.headers);
+    }
+    body.note(answering);
+    Response::from_parts(parts, body)
+}
+
+/// The requests of a connection that are under way, and some that are over.
+#[derive(Debug, Default)]
+struct Answers(Mutex<Known>);
+
+#[derive(Debug, Default)]
+struct Known {
+    answers: Vec<Progress>,
+    /// Since when none was seen under way.
+    silent: Option<Instant>,
+}
+
+/// What is to be done about a client.
+enum Turn {
+    Wait,
+    /// It is told that nothing more is taken.
+    Leave,
+    /// Its connection is ended, for what it does.
+    End(&'static str),
+}
+
+impl Answers {
+    fn begin(&self) -> Answering {
+        let (answering, progress) = Answering::begin();
+        let mut known = self.known();
+        known.silent = None;
+        if known.answers.len() >= 2 * STREAMS as usize {
+            known.answers.retain(|one| !one.is_over());
+        }
+        known.answers.push(progress);
+        answering
+    }
+
+    /// Looks whether each answer is taken, and whether there are any. HTTP/1.1 ends a connection
+    /// that was `quiet`; what of its last answers is still on its way has until `idle`.
+    fn look(&self, quiet: Duration, idle: Duration) -> Turn {
+        let mut known = self.known();
+        known.answers.retain(|one| !one.is_over());
+        if known.answers.iter().any(|one| one.is_stuck(idle)) {
+            return Turn::End("takes no more of an answer");
+        }
+        if !known.answers.is_empty() {
+            known.silent = None;
+            return Turn::Wait;
+        }
+        let silent = known.silent.get_or_insert_with(Instant::now).elapsed();
+        if silent >= quiet + idle {
+            return Turn::End("was told to leave, and stays");
+        }
+        if silent >= quiet { Turn::Leave } else { Turn::Wait }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Requests at once on one connection.
+const STREAMS: u32 = 100;
+/// What a client may send of one body before we have read it, and of all together.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
 
 /// Turns a request's `:authority` into its `Host`, its target into a path, and joins the pieces
 /// of its cookies (RFC 9113, sections 8.3.1 and 8.2.3).
 ///
 /// A `Host` of its own that says something else stays beside it, for those to refuse who look at
 /// every one.
-pub(super) fn translate<B>(mut request: Request<B>) -> Request<B> {
+fn translate<B>(mut request: Request<B>) -> Request<B> {
     join_cookies(request.headers_mut());
     if request.method() == Method::CONNECT {
         return request;

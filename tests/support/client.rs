@@ -59,11 +59,16 @@ impl Client {
 
     /// Begins TLS on what was plain so far, in HTTP/1.1, and finishes the handshake.
     pub(crate) fn secure(self, name: &str, ca: &str) -> io::Result<Self> {
+        self.secure_in(name, ca, &[b"http/1.1"])
+    }
+
+    /// The same, offering these protocols.
+    pub(crate) fn secure_in(self, name: &str, ca: &str, protocols: &[&[u8]]) -> io::Result<Self> {
         let (stream, rest) = self.0.into_parts();
         assert_eq!(rest, b"", "nothing comes before the handshake");
         let Stream::Tcp(mut tcp) = stream else { panic!("TLS over TCP only") };
         let name = ServerName::try_from(name.to_owned()).expect("a name or an address");
-        let tls = trusting(ca, &[b"http/1.1"]);
+        let tls = trusting(ca, protocols);
         let mut tls = ClientConnection::new(tls, name).expect("the settings are right");
         while tls.is_handshaking() {
             tls.complete_io(&mut tcp)?;
@@ -125,6 +130,11 @@ impl Client {
     /// Exactly so many bytes.
     pub(crate) fn take(&mut self, count: usize) -> Vec<u8> {
         self.0.take(count).expect("the server sends so much")
+    }
+
+    /// Exactly so many bytes, or why they do not come.
+    pub(crate) fn try_take(&mut self, count: usize) -> io::Result<Vec<u8>> {
+        self.0.take(count)
     }
 
     /// What the server still sends until it ends the connection, one way or the other.

@@ -1,0 +1,5 @@
+//! Clients and providers that mean harm, or might as well: what they get is a clear end, and
+//! nothing of them stays.
+
+mod http2;
+mod silence;
