@@ -190,6 +190,8 @@ impl Stream {
             if frame.is_none() || self.body.is_end_stream() {
                 self.over();
             }
+            // Fields behind a body were neither signed nor looked at. They are the last of it.
+            let frame = frame.filter(|frame| !frame.as_ref().is_ok_and(Frame::is_trailers));
             return Poll::Ready(frame.map(|f| f.map_err(|e| StreamError::Broken(e.to_string()))));
         }
         let answered = self.answered.as_mut();

@@ -51,6 +51,7 @@ struct State {
     refused: usize,
     open: usize,
     unread: Vec<Incoming>,
+    trailers: usize,
 }
 
 impl H2Origin {
@@ -59,6 +60,11 @@ impl H2Origin {
         let authority = Authority::new();
         let tls = serve(authority.issue(names, |_| ()), &["h2", "http/1.1"], None);
         Self::start_with(tls, &authority.pem(), handler)
+    }
+
+    /// How many fields came behind bodies.
+    pub(crate) fn trailers(&self) -> usize {
+        self.shared.state().trailers
     }
 
     /// The same, but it takes no byte of a body that it does not ask for.
@@ -237,7 +243,10 @@ async fn respond(
         "/held" => shared.wait_for_release().await,
         _ => {}
     }
-    let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    let body = body.collect().await.map_err(io::Error::other)?;
+    let trailers = body.trailers().map_or(0, http::HeaderMap::len);
+    shared.state().trailers += trailers;
+    let body = body.to_bytes();
     let sink = arrived.path() == "/sink";
     arrived.body = if sink { digest(&body).into_bytes() } else { body.to_vec() };
     shared.state().arrived.push(arrived.clone());

@@ -6,6 +6,7 @@ use super::{ask, ask_at, metasv, trusting};
 use crate::support::authority::{Authority, serve};
 use crate::support::client::Client;
 use crate::support::config;
+use crate::support::h2_client::{DATA, Http2};
 use crate::support::h2_origin::H2Origin;
 use crate::support::origin::{self, Origin, digest, providers};
 use crate::support::proxy::Proxy;
@@ -129,4 +130,27 @@ fn bodies_of_every_framing_stream_through_http_2_intact() {
     }
     assert_eq!(stated.values("content-length"), [body.len().to_string()]);
     assert!(chunked.values("content-length").is_empty());
+}
+
+#[test]
+fn fields_behind_a_body_do_not_go_on_unsigned() {
+    let origin = H2Origin::start(&["apiv2.metasv.com"], origin::metasv("test-a"));
+    let proxy = Proxy::start(&metasv(&origin.url(), &trusting(origin.ca())));
+    let chunked = format!(
+        "POST {METASV}/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\nTrailer: x-late\r\n\r\n\
+         3\r\nabc\r\n0\r\nx-late: 1\r\n\r\n"
+    );
+    assert_eq!(Client::connect(proxy.forward_url()).exchange(chunked).status, 200);
+    let url = proxy.gateway_url();
+    let mut client = Http2::begin(Client::connect(url), &[]);
+    let host = url.trim_start_matches("http://");
+    let head =
+        [(":method", "POST"), (":scheme", "http"), (":authority", host), (":path", "/metasv/x")];
+    client.head(1, &head, false);
+    client.send(DATA, 0, 1, b"abc");
+    client.head(1, &[("x-late", "1")], true);
+    assert_eq!(client.end(1).status(), Some(200));
+    let arrived = origin.arrived();
+    assert_eq!(arrived.iter().map(|one| &one.body[..]).collect::<Vec<_>>(), [b"abc", b"abc"]);
+    assert_eq!(origin.trailers(), 0);
 }
