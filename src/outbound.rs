@@ -4,7 +4,9 @@
 //! is how other signing proxies came to send signatures that did not match.
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
 use http::uri::{Authority, PathAndQuery};
 use http::{HeaderName, Method, Request};
 use hyper::body::Incoming;
@@ -118,6 +120,7 @@ impl Outbound {
         edits: Edits,
         idle: std::time::Duration,
     ) -> Result<(Request<Upload>, Option<Watch>), DressError> {
+        use http_body::Body as _;
         let Self { mut head, origin, mut payload, upgrade } = self;
         if let Some(body) = edits.apply(&mut head.headers) {
             payload = Payload::Whole(body);
@@ -131,6 +134,11 @@ impl Outbound {
             Payload::Empty => (Upload::whole(Bytes::new()), None),
             Payload::Whole(body) => (Upload::whole(body), None),
             Payload::Stream(body) => {
+                if body.size_hint().exact().is_none() {
+                    // Of itself the client sends no body of unknown length with GET and HEAD.
+                    // Over HTTP/2 it leaves the header out.
+                    head.headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+                }
                 let (body, watch) = Upload::stream(body, idle);
                 (body, Some(watch))
             }

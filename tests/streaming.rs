@@ -7,6 +7,7 @@ use std::thread;
 
 use crate::support::client::Client;
 use crate::support::config;
+use crate::support::h2_client::{DATA, END_STREAM, Http2};
 use crate::support::origin::digest;
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, Stage, get};
@@ -176,3 +177,30 @@ const HALVES: [&str; 3] = [
     "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
     "Transfer-Encoding: chunked\r\n\r\n8\r\nhalf",
 ];
+
+#[test]
+fn a_body_of_unknown_length_arrives_whole_whatever_the_method() {
+    let stage = Stage::new("");
+    let methods = ["GET", "HEAD", "DELETE", "OPTIONS", "POST", "REPORT"];
+    for method in methods {
+        let mut client = stage.client();
+        client.send(format!(
+            "{method} {METASV}/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n\
+             3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"
+        ));
+        assert_eq!(client.bare_reply().status, 200, "{method}");
+        let mut client = Http2::begin(Client::connect(stage.proxy.gateway_url()), &[]);
+        let host = stage.proxy.gateway_url().trim_start_matches("http://");
+        let path = (":path", "/metasv/x");
+        let head = [(":method", method), (":scheme", "http"), (":authority", host), path];
+        client.head(1, &head, false);
+        client.send(DATA, 0, 1, b"abc");
+        client.send(DATA, END_STREAM, 1, b"de");
+        assert_eq!(client.end(1).status(), Some(200), "{method}");
+    }
+    let arrived = stage.origin.arrived();
+    assert_eq!(arrived.len(), 2 * methods.len());
+    for request in arrived {
+        assert_eq!(request.body, b"abcde", "{}", request.method);
+    }
+}
