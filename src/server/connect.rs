@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::server::Acceptor;
@@ -49,6 +50,14 @@ pub(super) async fn answer(
         Err(detail) => return refuse(Refusal::new(Code::BadTarget, detail), record),
     };
     record.host = format!("{name}:{port}");
+    if !request.body().is_end_stream() {
+        // Where it ends and the tunnel begins, readers of one connection may not agree on.
+        let refusal = Refusal::new(Code::BadTarget, "the CONNECT has a body");
+        return refuse(
+            refusal.remedy("Send CONNECT without Content-Length and Transfer-Encoding."),
+            record,
+        );
+    }
     if !snapshot.routes.lead_to(&name, port) {
         return match unrouted(snapshot, &name, Some(port)) {
             Ok(()) => tunnel(request, name, port, snapshot, shared, record).await,

@@ -1,7 +1,7 @@
 //! The hosts a route matches.
 
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::config::error::{Fault, quoted};
 
@@ -52,13 +52,16 @@ impl HostPattern {
         port_fits && self.names(host)
     }
 
-    /// Whether `host` is a name it stands for, whatever the port.
+    /// Whether `host` is a name it stands for, whatever the port. An IPv4 address is the same in
+    /// the form it has in IPv6.
     pub fn names(&self, host: &str) -> bool {
         let host = host.strip_suffix('.').unwrap_or(host);
-        if let Some(own) = self.name.strip_prefix('[') {
-            let bare = host.trim_start_matches('[').trim_end_matches(']');
-            let asked = bare.parse::<Ipv6Addr>();
-            return asked.is_ok_and(|asked| asked.to_string() == own.trim_end_matches(']'));
+        let address = |text: &str| {
+            let bare = text.trim_start_matches('[').trim_end_matches(']');
+            bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+        };
+        if let Some(own) = address(&self.name).filter(|_| !self.wildcard) {
+            return address(host) == Some(own);
         }
         if !self.wildcard {
             return host.eq_ignore_ascii_case(&self.name);
@@ -256,6 +259,9 @@ mod tests {
             ("[::1]", "0:0:0:0:0:0:0:1", None, true),
             ("[::1]", "[::2]", None, false),
             ("192.0.2.1", "192.0.2.1", Some(80), true),
+            ("192.0.2.1", "::ffff:192.0.2.1", Some(443), true),
+            ("192.0.2.1", "[::ffff:c000:201]", None, true),
+            ("192.0.2.1", "::192.0.2.1", None, false),
         ];
         for (pattern, host, port, expected) in cases {
             let read = HostPattern::parse(pattern).expect(pattern);
