@@ -3,3 +3,5 @@
 
 mod http2;
 mod silence;
+mod tunnels;
+mod upgrades;

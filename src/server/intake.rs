@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 
 use http::uri::PathAndQuery;
 use http::{Request, Uri};
+use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::destination::Destination;
@@ -52,7 +53,9 @@ pub(super) fn intake(
         let refusal = Refusal::new(Code::BadTarget, detail);
         return Err(refusal.remedy("Percent-encode them, as RFC 3986 asks."));
     }
-    let upgrade = asks_for_socket(&request).then(|| hyper::upgrade::on(&mut request));
+    // With a body, it would be open where that ends and the frames begin.
+    let asks = asks_for_socket(&request) && request.body().is_end_stream();
+    let upgrade = asks.then(|| hyper::upgrade::on(&mut request));
     let target = rooted(target)?;
     let (parts, body) = request.into_parts();
     let (method, headers) = (parts.method, parts.headers);

@@ -42,6 +42,7 @@ pub use certificate::Fault;
 pub use dial::OwnAddresses;
 pub(crate) use dial::dial;
 pub use error::{ForwardError, Phase};
+use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
@@ -134,13 +135,21 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// By phase, as in [`Self::send`].
+    /// By phase, as in [`Self::send`]; an answer that switches to something else is
+    /// [`Phase::Protocol`] too.
     pub async fn send_upgrade(
         &self,
         request: Request<Upload>,
     ) -> Result<Response<Incoming>, ForwardError> {
+        let upstream = self.describe(request.uri());
+        let asked = request.headers().get(UPGRADE).cloned();
         let mut answer = self.exchange(&self.upgrading, request, None).await?;
         answer.extensions_mut().remove::<Line>();
+        let switches = answer.status().as_u16() == SWITCHING_PROTOCOLS;
+        if switches && !is_same_protocol(answer.headers().get(UPGRADE), asked.as_ref()) {
+            let reason = "it switches to another protocol than it was asked to".to_owned();
+            return Err(ForwardError { upstream, phase: Phase::Protocol, reason });
+        }
         Ok(answer)
     }
 
@@ -201,6 +210,12 @@ impl Upstream {
             Some(via) => format!("{place} through {}", via.place.url("http")),
         }
     }
+}
+
+/// Whether an answer switches to what was asked for (RFC 9110, section 7.8).
+fn is_same_protocol(answer: Option<&HeaderValue>, asked: Option<&HeaderValue>) -> bool {
+    let (Some(answer), Some(asked)) = (answer, asked) else { return false };
+    answer.as_bytes().eq_ignore_ascii_case(asked.as_bytes())
 }
 
 /// Ends the connection of an upload that is neither taken nor refused.
