@@ -48,11 +48,19 @@ impl Access {
     ///
     /// `client_unauthenticated`.
     pub fn client(&self, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
+        self.owner(&Credentials::of(headers))
+    }
+
+    /// The same for what was shown earlier.
+    ///
+    /// # Errors
+    ///
+    /// `client_unauthenticated`.
+    pub fn owner(&self, shown: &Credentials) -> Result<Option<String>, Refusal> {
         if self.tokens.is_empty() {
             return Ok(None);
         }
-        let shown = headers.get(PROXY_AUTHORIZATION).or_else(|| headers.get(TOKEN_HEADER));
-        let Some(shown) = shown else {
+        let Some(shown) = &shown.0 else {
             return Err(Refusal::new(Code::ClientUnauthenticated, "the request shows no token"));
         };
         let name = self.tokens.owner(shown.as_bytes());
@@ -95,6 +103,22 @@ impl Access {
                 "a browser says that a page of another origin made this request",
             )),
         }
+    }
+}
+
+/// What a request showed who it is from, which no output shows.
+#[derive(Clone, Debug, Default)]
+pub struct Credentials(Option<HeaderValue>);
+
+impl Credentials {
+    /// Takes them from a request's headers.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let shown = headers.get(PROXY_AUTHORIZATION).or_else(|| headers.get(TOKEN_HEADER));
+        let mut shown = shown.cloned();
+        if let Some(shown) = &mut shown {
+            shown.set_sensitive(true);
+        }
+        Self(shown)
     }
 }
 

@@ -293,7 +293,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "server",
         &[
-            only("access", &["OwnNames"]),
+            only("access", &["Credentials", "OwnNames"]),
             all("admin"),
             only("body", &["Answering", "Progress", "Reply"]),
             only("config", &["Endpoint"]),

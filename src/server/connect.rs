@@ -23,6 +23,7 @@ use super::conversation::{Client, Protocol, converse};
 use super::inside::{Inside, same_host};
 use super::stream::{Lingering, Prefixed};
 use super::{Shared, intake};
+use crate::access::Credentials;
 use crate::body::Reply;
 use crate::destination::unrouted;
 use crate::pipeline::{plain, refuse};
@@ -70,7 +71,8 @@ pub(super) async fn answer(
     }
     record.status = 200;
     record.intercepted = true;
-    let inside = Inside { name, port, client: record.client.clone(), https: false };
+    let shown = Credentials::of(request.headers());
+    let inside = Inside { name, port, shown, https: false };
     let guest = Guest {
         leaves: snapshot.leaves.clone(),
         limit: snapshot.timeouts.request_head,

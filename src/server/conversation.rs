@@ -175,25 +175,21 @@ pub(super) async fn answer(
         let (metrics, draining) = (shared.pipeline.metrics(), shared.stopping.is_cancelled());
         return admin::answer(&request, &snapshot, metrics, draining, record);
     }
-    let intake = match &client.inside {
-        Some(inside) => {
-            // Asked for its token when the CONNECT came.
-            record.client.clone_from(&inside.client);
-            inside.read(request)
+    let shown = match &client.inside {
+        Some(inside) => snapshot.access.owner(&inside.shown),
+        None => snapshot.access.client(request.headers()),
+    };
+    match shown {
+        Ok(name) => record.client = name,
+        Err(refusal) => return refuse(refusal, record),
+    }
+    let intake = match (&client.inside, client.role) {
+        (Some(inside), _) => inside.read(request),
+        (None, Role::Gateway) => intake::gateway(request),
+        (None, _) if request.method() == Method::CONNECT => {
+            return connect::answer(request, client, &snapshot, shared, record).await;
         }
-        None => match snapshot.access.client(request.headers()) {
-            Err(refusal) => return refuse(refusal, record),
-            Ok(name) => {
-                record.client = name;
-                if client.role == Role::Gateway {
-                    intake::gateway(request)
-                } else if request.method() == Method::CONNECT {
-                    return connect::answer(request, client, &snapshot, shared, record).await;
-                } else {
-                    intake::absolute(request)
-                }
-            }
-        },
+        (None, _) => intake::absolute(request),
     };
     shared.pipeline.serve(&snapshot, intake, record).await
 }

@@ -5,6 +5,7 @@ use http::{Method, Request};
 use hyper::body::Incoming;
 
 use super::intake::{host_and_port, intake};
+use crate::access::Credentials;
 use crate::destination::Destination;
 use crate::pipeline::Intake;
 use crate::refusal::{Code, Refusal};
@@ -16,8 +17,9 @@ pub(super) struct Inside {
     pub(super) name: String,
     /// The port.
     pub(super) port: u16,
-    /// The client's name, where it showed a token.
-    pub(super) client: Option<String>,
+    /// What its client showed who it is by. Asked for again with every request: a token that was
+    /// taken back opens nothing more, inside either.
+    pub(super) shown: Credentials,
     /// Whether what is inside is TLS.
     pub(super) https: bool,
 }
@@ -78,8 +80,12 @@ mod tests {
 
     #[test]
     fn a_request_may_name_no_other_host() {
-        let inside =
-            |name: &str, port| Inside { name: name.into(), port, client: None, https: true };
+        let inside = |name: &str, port| Inside {
+            name: name.into(),
+            port,
+            shown: Credentials::default(),
+            https: true,
+        };
         let api = inside("api.example.com", 443);
         let six = inside("::1", 8443);
         for (inside, target, hosts, right) in [
