@@ -34,6 +34,13 @@ impl End {
     pub(crate) fn status(&self) -> Option<u16> {
         if let Self::Answer(status, _) = self { Some(*status) } else { None }
     }
+
+    /// A refusal's code, where the answer is one.
+    pub(crate) fn code(&self) -> String {
+        let Self::Answer(_, body) = self else { return format!("{self:?}") };
+        let problem: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+        problem["code"].as_str().unwrap_or_default().to_owned()
+    }
 }
 
 impl Http2 {
@@ -205,6 +212,7 @@ pub(crate) const SETTINGS: u8 = 4;
 pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const CONTINUATION: u8 = 9;
 pub(crate) const ACK: u8 = 1;
 pub(crate) const END_STREAM: u8 = 1;
 pub(crate) const END_HEADERS: u8 = 4;
