@@ -1,6 +1,7 @@
 //! Clients and providers that mean harm, or might as well: what they get is a clear end, and
 //! nothing of them stays.
 
+mod answers;
 mod changes;
 mod http2;
 mod silence;

@@ -122,7 +122,8 @@ async fn tunnel(
     let idle = snapshot.timeouts.tunnel_idle;
     record.status = 200;
     slot.run(async move {
-        let Some((client, first)) = opened(request).await else { return };
+        let Some((mut client, first)) = opened(request).await else { return };
+        client.end_by_closing();
         // What the client sent without waiting for the 200.
         let begun = tokio::time::timeout(idle, server.write_all(&first)).await;
         if matches!(begun, Ok(Ok(()))) {

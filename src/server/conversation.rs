@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::http2::http2;
 use super::inside::Inside;
-use super::stream::{Lingering, Prefixed, Unread};
+use super::stream::{Abort, Lingering, Prefixed, Unread};
 use super::{Place, Role, Shared, connect, intake};
 use crate::access::OwnNames;
 use crate::admin;
@@ -71,7 +71,7 @@ pub(super) fn converse<S>(
     shared: Arc<Shared>,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>>
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Abort + Send + Unpin + 'static,
 {
     Box::pin(async move {
         if protocol == Protocol::Http1 {
@@ -99,7 +99,7 @@ const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 async fn http1<S>(stream: S, client: Client, shared: Arc<Shared>)
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Abort + Send + Unpin + 'static,
 {
     let snapshot = shared.pipeline.snapshot();
     let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
@@ -117,6 +117,7 @@ where
         let (shared, client, unread) = (Arc::clone(&shared), client.clone(), unread.clone());
         async move {
             let body = !request.body().is_end_stream();
+            unread.by_closing(request.version() == Version::HTTP_10);
             let connects = request.method() == Method::CONNECT;
             let response = answer(request, &client, &shared).await;
             unread.set(body && response.body().may_come_early());

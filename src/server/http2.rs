@@ -20,13 +20,13 @@ use tokio::time::Instant;
 
 use super::Shared;
 use super::conversation::{BUFFER, Client, answer, note};
-use super::stream::{Lingering, Unread};
+use super::stream::{Abort, Lingering, Unread};
 use crate::body::{Answering, Progress, Reply};
 
 /// Speaks HTTP/2 with one client.
 pub(super) async fn http2<S>(stream: S, client: Client, shared: Arc<Shared>)
 where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    S: AsyncRead + AsyncWrite + Abort + Send + Unpin + 'static,
 {
     let snapshot = shared.pipeline.snapshot();
     let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);

@@ -10,8 +10,10 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, Sleep, sleep};
 use tokio_io_timeout::TimeoutWriter;
+use tokio_rustls::server::TlsStream;
 
 /// A stream that lingers when it is closed.
 ///
@@ -20,10 +22,58 @@ use tokio_io_timeout::TimeoutWriter;
 /// on its way. So the write half is closed first, and what still comes is read and dropped until
 /// the client closes its end, for at most [`LINGER`] and [`LINGER_BYTES`]. Not where nothing can
 /// come: many clients close their end only when they want to send again, and a stop would wait.
-pub(super) struct Lingering<S> {
+///
+/// Where its close is the only sign that all was said, one that is dropped without having been
+/// closed is reset, so that nobody takes a part for the whole.
+pub(super) struct Lingering<S: Abort> {
     inner: Pin<Box<TimeoutWriter<S>>>,
     unread: Unread,
     linger: Option<(Pin<Box<Sleep>>, usize)>,
+    /// Its end is the end of what it carries, and of nothing that would say so itself.
+    ends_by_closing: bool,
+    closed: bool,
+}
+
+/// A connection that can end so that its peer sees an error.
+pub(super) trait Abort: AsyncWrite {
+    /// Makes the close that follows one.
+    fn abort(&self);
+}
+
+impl Abort for TcpStream {
+    fn abort(&self) {
+        let _gone_already = self.set_zero_linger();
+    }
+}
+
+/// A Unix socket knows no reset.
+impl Abort for UnixStream {
+    fn abort(&self) {}
+}
+
+/// A close that TLS did not announce is an error by itself (RFC 8446, section 6.1).
+impl<S: AsyncRead + AsyncWrite + Unpin> Abort for Box<TlsStream<S>> {
+    fn abort(&self) {}
+}
+
+impl<S: Abort + Unpin> Abort for Prefixed<S> {
+    fn abort(&self) {
+        self.inner.abort();
+    }
+}
+
+impl<S: AsyncRead + Abort> Abort for Lingering<S> {
+    fn abort(&self) {
+        self.inner.get_ref().abort();
+    }
+}
+
+impl<S: Abort> Drop for Lingering<S> {
+    fn drop(&mut self) {
+        if !self.closed && (self.ends_by_closing || self.unread.ends_by_closing()) {
+            self.inner.get_ref().abort();
+        }
+    }
 }
 
 /// Whether bytes may be on their way that nobody will read.
@@ -36,6 +86,7 @@ struct State {
     /// One direction of a tunnel may end long before the other, and what comes then is no rest
     /// to be dropped.
     tunnel: AtomicBool,
+    by_closing: AtomicBool,
 }
 
 impl Default for Unread {
@@ -64,6 +115,18 @@ impl Unread {
         }
     }
 
+    /// Whether the answers now may end by closing, as in HTTP/1.0.
+    pub(super) fn by_closing(&self, may: bool) {
+        if let Some(state) = &self.0 {
+            state.by_closing.store(may, Ordering::Relaxed);
+        }
+    }
+
+    fn ends_by_closing(&self) -> bool {
+        let state = self.0.as_ref();
+        state.is_some_and(|state| state.by_closing.load(Ordering::Relaxed))
+    }
+
     fn get(&self) -> bool {
         let state = self.0.as_ref();
         state.is_some_and(|state| {
@@ -75,12 +138,18 @@ impl Unread {
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
 
-impl<S: AsyncRead + AsyncWrite> Lingering<S> {
+impl<S: AsyncRead + AsyncWrite + Abort> Lingering<S> {
     /// Ends the connection when a write makes no progress for `stall`.
     pub(super) fn new(stream: S, stall: Duration, unread: Unread) -> Self {
         let mut inner = TimeoutWriter::new(stream);
         inner.set_timeout(Some(stall));
-        Self { inner: Box::pin(inner), unread, linger: None }
+        let inner = Box::pin(inner);
+        Self { inner, unread, linger: None, ends_by_closing: false, closed: false }
+    }
+
+    /// From now on only its end says that all was said.
+    pub(super) fn end_by_closing(&mut self) {
+        self.ends_by_closing = true;
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -101,7 +170,7 @@ impl<S: AsyncRead + AsyncWrite> Lingering<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite> AsyncRead for Lingering<S> {
+impl<S: AsyncRead + AsyncWrite + Abort> AsyncRead for Lingering<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -116,7 +185,7 @@ impl<S: AsyncRead + AsyncWrite> AsyncRead for Lingering<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite> AsyncWrite for Lingering<S> {
+impl<S: AsyncRead + AsyncWrite + Abort> AsyncWrite for Lingering<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -142,6 +211,7 @@ impl<S: AsyncRead + AsyncWrite> AsyncWrite for Lingering<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.closed = true;
         if self.linger.is_none() && !self.unread.get() {
             return self.inner.as_mut().poll_shutdown(cx);
         }
