@@ -2,6 +2,7 @@
 //! nothing of them stays.
 
 mod answers;
+mod baseline;
 mod changes;
 mod http2;
 mod silence;
