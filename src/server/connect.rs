@@ -16,7 +16,6 @@ use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 use tokio_rustls::LazyConfigAcceptor;
 
 use super::conversation::{Client, Protocol, converse};
@@ -133,13 +132,10 @@ async fn tunnel(
     plain("")
 }
 
-type Connection = Lingering<TcpStream>;
-
 /// The client's end of the tunnel, and what has been read of it already.
-async fn opened(request: Request<Incoming>) -> Option<(Connection, Bytes)> {
+async fn opened(request: Request<Incoming>) -> Option<(Lingering, Bytes)> {
     let upgraded = hyper::upgrade::on(request).await.ok()?;
-    // The forward listener, which alone takes CONNECT, is always TCP.
-    let parts = upgraded.downcast::<TokioIo<Connection>>().ok()?;
+    let parts = upgraded.downcast::<TokioIo<Lingering>>().ok()?;
     Some((parts.io.into_inner(), parts.read_buf))
 }
 
@@ -166,7 +162,7 @@ impl Guest {
             Ok(Greeted::Plain(stream)) => {
                 drop(record);
                 let client = client.inside(inside);
-                converse(stream, Protocol::Either, client, shared).await;
+                converse(Box::new(stream), Protocol::Either, client, shared).await;
             }
             Ok(Greeted::Tls(stream)) => {
                 drop(record);
@@ -179,7 +175,7 @@ impl Guest {
         }
     }
 
-    async fn greet(&self, stream: Prefixed<Connection>) -> io::Result<Greeted> {
+    async fn greet(&self, stream: Prefixed<Lingering>) -> io::Result<Greeted> {
         let (first, stream) = stream.first_byte().await?;
         if first != HANDSHAKE {
             return Ok(Greeted::Plain(stream));
@@ -202,8 +198,8 @@ impl Guest {
 }
 
 enum Greeted {
-    Plain(Prefixed<Connection>),
-    Tls(Box<tokio_rustls::server::TlsStream<Prefixed<Connection>>>),
+    Plain(Prefixed<Lingering>),
+    Tls(Box<tokio_rustls::server::TlsStream<Prefixed<Lingering>>>),
 }
 
 /// How every TLS connection begins (RFC 8446, section 5.1).
@@ -223,7 +219,7 @@ fn distrusted(error: io::Error) -> io::Error {
 }
 
 /// Ends a handshake that was not yet answered, with a record that holds a fatal alert.
-async fn refused(mut stream: Prefixed<Connection>, alert: u8, what: String) -> io::Error {
+async fn refused(mut stream: Prefixed<Lingering>, alert: u8, what: String) -> io::Error {
     let told = stream.write_all(&[21, 3, 3, 0, 2, 2, alert]).await;
     match told.and(stream.shutdown().await) {
         Ok(()) => io::Error::other(what),

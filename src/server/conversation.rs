@@ -11,11 +11,10 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::http2::http2;
 use super::inside::Inside;
-use super::stream::{Abort, Lingering, Prefixed, Unread};
+use super::stream::{Duplex, Lingering, Prefixed, Unread};
 use super::{Place, Role, Shared, connect, intake};
 use crate::access::OwnNames;
 use crate::admin;
@@ -64,15 +63,12 @@ pub(super) enum Protocol {
 }
 
 /// Speaks with one client. Boxed, because a conversation can have another inside.
-pub(super) fn converse<S>(
-    stream: S,
+pub(super) fn converse(
+    stream: Box<dyn Duplex>,
     protocol: Protocol,
     client: Client,
     shared: Arc<Shared>,
-) -> Pin<Box<dyn Future<Output = ()> + Send>>
-where
-    S: AsyncRead + AsyncWrite + Abort + Send + Unpin + 'static,
-{
+) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     Box::pin(async move {
         if protocol == Protocol::Http1 {
             return http1(stream, client, shared).await;
@@ -85,9 +81,9 @@ where
         };
         match begun {
             Ok(stream) if protocol == Protocol::Http2 || stream.begins_with(PREFACE) => {
-                http2(stream, client, shared).await;
+                http2(Box::new(stream), client, shared).await;
             }
-            Ok(stream) => http1(stream, client, shared).await,
+            Ok(stream) => http1(Box::new(stream), client, shared).await,
             Err(error) => tracing::debug!(%error, "a client said nothing"),
         }
     })
@@ -97,10 +93,7 @@ where
 /// waits without a limit, and hears of no stop meanwhile.
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
-async fn http1<S>(stream: S, client: Client, shared: Arc<Shared>)
-where
-    S: AsyncRead + AsyncWrite + Abort + Send + Unpin + 'static,
-{
+async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
     let snapshot = shared.pipeline.snapshot();
     let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
     let mut builder = hyper::server::conn::http1::Builder::new();

@@ -15,19 +15,15 @@ use http::{Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
 use super::Shared;
 use super::conversation::{BUFFER, Client, answer, note};
-use super::stream::{Abort, Lingering, Unread};
+use super::stream::{Duplex, Lingering, Unread};
 use crate::body::{Answering, Progress, Reply};
 
 /// Speaks HTTP/2 with one client.
-pub(super) async fn http2<S>(stream: S, client: Client, shared: Arc<Shared>)
-where
-    S: AsyncRead + AsyncWrite + Abort + Send + Unpin + 'static,
-{
+pub(super) async fn http2(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
     let snapshot = shared.pipeline.snapshot();
     let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
     let (quiet, idle) = (timeouts.request_head, timeouts.body_idle);

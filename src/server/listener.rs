@@ -6,9 +6,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 
 use super::Role;
+use super::stream::Duplex;
 use crate::access::OwnNames;
 use crate::config::Endpoint;
 
@@ -24,13 +25,6 @@ pub struct Listener {
 enum Inner {
     Tcp(TcpListener),
     Unix(UnixListener),
-}
-
-/// An accepted connection.
-#[derive(Debug)]
-pub(super) enum Socket {
-    Tcp(TcpStream),
-    Unix(UnixStream),
 }
 
 /// Where a listener is.
@@ -104,14 +98,14 @@ impl Listener {
         self.bound.tcp().map(OwnNames::of)
     }
 
-    pub(super) async fn accept(&self) -> io::Result<(Socket, Option<IpAddr>)> {
+    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Duplex>, Option<IpAddr>)> {
         match &self.inner {
             Inner::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok((Socket::Tcp(stream), Some(peer.ip())))
+                Ok((Box::new(stream), Some(peer.ip())))
             }
-            Inner::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), None)),
+            Inner::Unix(listener) => Ok((Box::new(listener.accept().await?.0), None)),
         }
     }
 }

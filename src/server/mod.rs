@@ -17,7 +17,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::conversation::{Client, Protocol, converse};
-use self::listener::Socket;
 use crate::metrics::Open;
 use crate::pipeline::Pipeline;
 use crate::snapshot::Surroundings;
@@ -170,12 +169,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         let shared_too = Arc::clone(&shared);
         // A gateway's clients may begin in HTTP/2 at once; those of a forward listener do not.
         let protocol = if role == Role::Gateway { Protocol::Either } else { Protocol::Http1 };
-        let connection = async move {
-            match socket {
-                Socket::Tcp(stream) => converse(stream, protocol, client, shared_too).await,
-                Socket::Unix(stream) => converse(stream, protocol, client, shared_too).await,
-            }
-        };
+        let connection = converse(socket, protocol, client, shared_too);
         // An admin connection must not hold up a drain.
         if role == Role::Admin {
             tokio::spawn(connection);

@@ -15,6 +15,12 @@ use tokio::time::{Instant, Sleep, sleep};
 use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::server::TlsStream;
 
+/// What carries bytes both ways. Whoever speaks HTTP over it has it boxed: hyper's servers would
+/// otherwise be compiled for every kind of stream, and again for each of them inside another.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Abort + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Abort + Send + Unpin> Duplex for S {}
+
 /// A stream that lingers when it is closed.
 ///
 /// A refusal is often written before the request's body was read. Closing a socket with unread
@@ -25,8 +31,8 @@ use tokio_rustls::server::TlsStream;
 ///
 /// Where its close is the only sign that all was said, one that is dropped without having been
 /// closed is reset, so that nobody takes a part for the whole.
-pub(super) struct Lingering<S: Abort> {
-    inner: Pin<Box<TimeoutWriter<S>>>,
+pub(super) struct Lingering {
+    inner: Pin<Box<TimeoutWriter<Box<dyn Duplex>>>>,
     unread: Unread,
     linger: Option<(Pin<Box<Sleep>>, usize)>,
     /// Its end is the end of what it carries, and of nothing that would say so itself.
@@ -52,7 +58,7 @@ impl Abort for UnixStream {
 }
 
 /// A close that TLS did not announce is an error by itself (RFC 8446, section 6.1).
-impl<S: AsyncRead + AsyncWrite + Unpin> Abort for Box<TlsStream<S>> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Abort for TlsStream<S> {
     fn abort(&self) {}
 }
 
@@ -62,13 +68,19 @@ impl<S: Abort + Unpin> Abort for Prefixed<S> {
     }
 }
 
-impl<S: AsyncRead + Abort> Abort for Lingering<S> {
+impl Abort for Box<dyn Duplex> {
+    fn abort(&self) {
+        self.as_ref().abort();
+    }
+}
+
+impl Abort for Lingering {
     fn abort(&self) {
         self.inner.get_ref().abort();
     }
 }
 
-impl<S: Abort> Drop for Lingering<S> {
+impl Drop for Lingering {
     fn drop(&mut self) {
         if !self.closed && (self.ends_by_closing || self.unread.ends_by_closing()) {
             self.inner.get_ref().abort();
@@ -138,9 +150,9 @@ impl Unread {
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 1 << 20;
 
-impl<S: AsyncRead + AsyncWrite + Abort> Lingering<S> {
+impl Lingering {
     /// Ends the connection when a write makes no progress for `stall`.
-    pub(super) fn new(stream: S, stall: Duration, unread: Unread) -> Self {
+    pub(super) fn new(stream: Box<dyn Duplex>, stall: Duration, unread: Unread) -> Self {
         let mut inner = TimeoutWriter::new(stream);
         inner.set_timeout(Some(stall));
         let inner = Box::pin(inner);
@@ -170,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Abort> Lingering<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Abort> AsyncRead for Lingering<S> {
+impl AsyncRead for Lingering {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -185,7 +197,7 @@ impl<S: AsyncRead + AsyncWrite + Abort> AsyncRead for Lingering<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Abort> AsyncWrite for Lingering<S> {
+impl AsyncWrite for Lingering {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -286,6 +298,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
         let length = self.first.len().min(buf.remaining());
         buf.put_slice(&self.first[..length]);
         self.first.advance(length);
+        if self.first.is_empty() {
+            // Empty as it is, it would keep the buffer that it was read into.
+            self.first = Bytes::new();
+        }
         Poll::Ready(Ok(()))
     }
 }
