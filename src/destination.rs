@@ -1,6 +1,6 @@
 //! Where a request wants to go, and which route that is.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use http::Method;
@@ -158,9 +158,14 @@ pub fn unrouted(snapshot: &Snapshot, name: &str, port: Option<u16>) -> Result<()
 
 /// Host and port as a `Host` header has them.
 fn authority(name: &str, port: Option<u16>) -> String {
-    let name = if name.contains(':') { format!("[{name}]") } else { name.to_owned() };
-    match port {
-        None => name,
-        Some(port) => format!("{name}:{port}"),
+    // Made for every request, so in one piece.
+    let mut authority = String::with_capacity(name.len() + "[]:65535".len());
+    let bare = name.contains(':');
+    authority.push_str(if bare { "[" } else { "" });
+    authority.push_str(name);
+    authority.push_str(if bare { "]" } else { "" });
+    if let Some(port) = port {
+        let _never_fails = write!(authority, ":{port}");
     }
+    authority
 }

@@ -116,10 +116,11 @@ impl Upstream {
         request: Request<Upload>,
         uploaded: Option<oneshot::Receiver<()>>,
     ) -> Result<Response<Incoming>, ForwardError> {
-        let upstream = self.describe(request.uri());
+        let uri = request.uri().clone();
         let progress = request.body().progress();
         let mut answer = self.exchange(&self.client, request, uploaded).await?;
         if answer.status().as_u16() == SWITCHING_PROTOCOLS {
+            let upstream = self.describe(&uri);
             let reason = "it switches protocols, which it was not asked to".to_owned();
             return Err(ForwardError { upstream, phase: Phase::Protocol, reason });
         }
@@ -159,7 +160,10 @@ impl Upstream {
         request: Request<Upload>,
         uploaded: Option<oneshot::Receiver<()>>,
     ) -> Result<Response<Incoming>, ForwardError> {
-        let upstream = self.describe(request.uri());
+        // Described only when something fails: that takes longer than finding a connection.
+        let uri = request.uri().clone();
+        let failed =
+            |phase, reason| Err(ForwardError { upstream: self.describe(&uri), phase, reason });
         let progress = request.body().progress();
         let limit = self.settings.response_head;
         let late = async {
@@ -187,18 +191,12 @@ impl Upstream {
                     }
                     Err(error) => {
                         let (phase, reason) = error::explain(&error, refusal.get());
-                        Err(ForwardError { upstream, phase, reason })
+                        failed(phase, reason)
                     }
                 }
             }
-            () = late => {
-                let reason = format!("{limit:?}");
-                Err(ForwardError { upstream, phase: Phase::ResponseTimeout, reason })
-            }
-            () = stuck => {
-                let reason = format!("nothing for {patience:?}");
-                Err(ForwardError { upstream, phase: Phase::Stalled, reason })
-            }
+            () = late => failed(Phase::ResponseTimeout, format!("{limit:?}")),
+            () = stuck => failed(Phase::Stalled, format!("nothing for {patience:?}")),
         }
     }
 
