@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use countersign::moment::unix_ms;
 use countersign::tls::{LeafSettings, Leaves, MintError};
 use prometheus_client::metrics::counter::Counter;
-use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};
+use rustls::{CipherSuite, HandshakeKind};
 use tokio::sync::Barrier;
 use x509_parser::extensions::{GeneralName, ParsedExtension};
 use x509_parser::prelude::X509Certificate;
@@ -183,6 +183,23 @@ fn a_session_is_resumed_with_its_own_host_and_no_other() {
         // The client takes b for a, ticket and all: b has to show its certificate, which fails.
         let found = handshake(&client, &config("b.x.com"), "a.x.com").expect_err("another host");
         assert!(matches!(found, rustls::Error::InvalidCertificate(_)), "{version:?}: {found}");
+    }
+}
+
+#[test]
+fn a_client_that_names_the_slow_suites_first_gets_a_quick_one() {
+    let ca = Pair::for_hosts(&["x.com"]);
+    let config = ready(leaves_of(&ca).config_for("x.com")).expect("a leaf");
+    for (version, quick) in [
+        (&TLS12, CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+        (&TLS13, CipherSuite::TLS13_AES_128_GCM_SHA256),
+    ] {
+        let client = client_of(&ca.pem, &[version]);
+        let named = client.crypto_provider().cipher_suites.iter().map(|suite| suite.suite());
+        let first = named.into_iter().find(|suite| format!("{suite:?}").contains("AES"));
+        assert_ne!(first, Some(quick), "or else this shows nothing");
+        let seen = handshake(&client, &config, "x.com").expect("it is accepted");
+        assert_eq!(seen.suite, Some(quick), "{version:?}");
     }
 }
 

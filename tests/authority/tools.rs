@@ -17,8 +17,8 @@ use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    ClientConfig, ClientConnection, Connection, HandshakeKind, RootCertStore, ServerConfig,
-    ServerConnection,
+    CipherSuite, ClientConfig, ClientConnection, Connection, HandshakeKind, RootCertStore,
+    ServerConfig, ServerConnection,
 };
 use tempfile::TempDir;
 
@@ -169,6 +169,7 @@ pub(super) struct Seen {
     pub(super) chain: Vec<CertificateDer<'static>>,
     pub(super) alpn: Option<Vec<u8>>,
     pub(super) kind: Option<HandshakeKind>,
+    pub(super) suite: Option<CipherSuite>,
 }
 
 /// A handshake in memory, and a few bytes from the server, so that its tickets arrive.
@@ -193,6 +194,7 @@ pub(super) fn handshake(
         chain: client.peer_certificates().unwrap_or_default().to_vec(),
         alpn: client.alpn_protocol().map(<[u8]>::to_vec),
         kind: client.handshake_kind(),
+        suite: client.negotiated_cipher_suite().map(|suite| suite.suite()),
     })
 }
 
