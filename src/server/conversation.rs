@@ -62,31 +62,36 @@ pub(super) enum Protocol {
     Either,
 }
 
-/// Speaks with one client. Boxed, because a conversation can have another inside.
+/// Speaks with one client. Boxed, because a conversation can have another inside, and each
+/// protocol by itself: an idle connection keeps what it needs and no more.
 pub(super) fn converse(
     stream: Box<dyn Duplex>,
     protocol: Protocol,
     client: Client,
     shared: Arc<Shared>,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    Box::pin(async move {
-        if protocol == Protocol::Http1 {
-            return http1(stream, client, shared).await;
+    match protocol {
+        Protocol::Http1 => Box::pin(http1(stream, client, shared)),
+        Protocol::Http2 | Protocol::Either => Box::pin(begin(stream, protocol, client, shared)),
+    }
+}
+
+/// Reads how the connection begins.
+async fn begin(stream: Box<dyn Duplex>, protocol: Protocol, client: Client, shared: Arc<Shared>) {
+    let limit = shared.pipeline.snapshot().timeouts.request_head;
+    let begun = tokio::select! {
+        begun = Prefixed::until(stream, PREFACE, limit) => begun,
+        // Nothing has been asked yet.
+        () = shared.stopping.cancelled() => return,
+    };
+    // Boxed, so that neither keeps room for the other.
+    match begun {
+        Ok(stream) if protocol == Protocol::Http2 || stream.begins_with(PREFACE) => {
+            Box::pin(http2(Box::new(stream), client, shared)).await;
         }
-        let limit = shared.pipeline.snapshot().timeouts.request_head;
-        let begun = tokio::select! {
-            begun = Prefixed::until(stream, PREFACE, limit) => begun,
-            // Nothing has been asked yet.
-            () = shared.stopping.cancelled() => return,
-        };
-        match begun {
-            Ok(stream) if protocol == Protocol::Http2 || stream.begins_with(PREFACE) => {
-                http2(Box::new(stream), client, shared).await;
-            }
-            Ok(stream) => http1(Box::new(stream), client, shared).await,
-            Err(error) => tracing::debug!(%error, "a client said nothing"),
-        }
-    })
+        Ok(stream) => Box::pin(http1(Box::new(stream), client, shared)).await,
+        Err(error) => tracing::debug!(%error, "a client said nothing"),
+    }
 }
 
 /// How every HTTP/2 connection begins (RFC 9113, section 3.4). All of it is waited for here: hyper
@@ -112,7 +117,8 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
             let body = !request.body().is_end_stream();
             unread.by_closing(request.version() == Version::HTTP_10);
             let connects = request.method() == Method::CONNECT;
-            let response = answer(request, &client, &shared).await;
+            // Boxed: hyper keeps room for this future for as long as the connection lives.
+            let response = Box::pin(answer(request, &client, &shared)).await;
             unread.set(body && response.body().may_come_early());
             if switched(&response, connects) {
                 unread.tunnel();
