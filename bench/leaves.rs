@@ -1,5 +1,5 @@
-//! What ending TLS for a host costs: making its certificate, finding the one that is there, and
-//! many tasks that want one which is not there yet.
+//! What ending TLS for a host costs: making its certificate, finding the one that is there, many
+//! tasks that want one which is not there yet, and the answer to a client's first message.
 
 use std::sync::Arc;
 
@@ -7,9 +7,11 @@ use aws_lc_rs::encoding::AsDer as _;
 use countersign::keys::{Algorithm, PrivateKey};
 use countersign::moment::unix_ms;
 use countersign::secret::Secret;
-use countersign::tls::{Authority, CaCertificate, LeafSettings, Leaves, NewAuthority};
+use countersign::tls::{Authority, CaCertificate, LeafSettings, Leaves, NewAuthority, provider};
 use divan::{Bencher, black_box};
 use prometheus_client::metrics::counter::Counter;
+use rustls::crypto::CryptoProvider;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
 use tokio::runtime::{Builder, Runtime};
 
 fn main() {
@@ -78,6 +80,38 @@ fn herd_of_idlers(bencher: Bencher<'_, '_>) {
                 black_box(task.await.expect("it does not panic"));
             }
         });
+    });
+}
+
+/// The server's part of a handshake up to its own last message, by the key exchange the client
+/// offers. What is left after it, the client's last message and the tickets, is the same for all.
+#[divan::bench(args = ["X25519", "X25519MLKEM768"])]
+fn answer(bencher: Bencher<'_, '_>, group: &str) {
+    let config = runtime(1).block_on(leaves("P-256").config_for("example.com")).expect("a leaf");
+    let mut offering = CryptoProvider::clone(&provider());
+    offering.kx_groups.retain(|offered| format!("{:?}", offered.name()) == group);
+    let client = ClientConfig::builder_with_provider(Arc::new(offering))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .expect("it has a suite for it")
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth();
+    let client = Arc::new(client);
+    let hello = || {
+        let name = "example.com".try_into().expect("a name");
+        let client = ClientConnection::new(Arc::clone(&client), name);
+        let mut hello = Vec::new();
+        client.expect("a connection").write_tls(&mut hello).expect("memory takes all");
+        hello
+    };
+    bencher.with_inputs(hello).bench_local_refs(|hello| {
+        let mut server = ServerConnection::new(Arc::clone(&config)).expect("a connection");
+        server.read_tls(&mut hello.as_slice()).expect("memory gives all");
+        server.process_new_packets().expect("it is a hello");
+        let mut answer = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut answer).expect("memory takes all");
+        }
+        answer
     });
 }
 

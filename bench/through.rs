@@ -89,6 +89,17 @@ struct Case {
     to: SocketAddr,
     request: Vec<u8>,
     signed: bool,
+    /// The host of a CONNECT with TLS inside, which the proxy ends.
+    inside: Option<&'static str>,
+    /// Whether each request has a connection of its own.
+    fresh: bool,
+}
+
+impl Case {
+    /// How many requests this case makes where the others make so many.
+    fn share(&self, requests: u32) -> u32 {
+        if self.fresh { requests.div_ceil(FRESH) } else { requests }
+    }
 }
 
 /// What one case gave in one round.
@@ -119,12 +130,21 @@ impl Bench {
         let gateway = self.proxy.gateway;
         let here = origin.to_string();
         let (metasv, sinohope) = ("apiv2.metasv.com", "api.sinohope.com");
-        let case = |name, direct, to, request, signed| Case { name, direct, to, request, signed };
+        let case = |name, direct, to, request, signed| {
+            let (inside, fresh) = (None, false);
+            Case { name, direct, to, request, signed, inside, fresh }
+        };
+        let signed = || get(&format!("http://{metasv}"), metasv, BLOCK);
+        let fresh = |case| Case { fresh: true, ..case };
+        let inside = |name, direct| {
+            let request = get("", metasv, BLOCK);
+            Case { inside: Some(metasv), ..case(name, direct, forward, request, true) }
+        };
         vec![
             case("direct GET", 0, origin, get("", &here, BLOCK), false),
             case("direct POST 10 KiB", 1, origin, post("", &here), false),
             case("unsigned GET", 0, forward, get(&format!("http://{here}"), &here, BLOCK), false),
-            case("metasv GET", 0, forward, get(&format!("http://{metasv}"), metasv, BLOCK), true),
+            case("metasv GET", 0, forward, signed(), true),
             case(
                 "metasv GET, gateway",
                 0,
@@ -146,6 +166,10 @@ impl Bench {
                 post(&format!("http://{sinohope}"), sinohope),
                 true,
             ),
+            inside("metasv GET, intercepted", 0),
+            fresh(case("direct GET, new", 8, origin, get("", &here, BLOCK), false)),
+            fresh(case("metasv GET, new", 8, forward, signed(), true)),
+            fresh(inside("metasv GET, intercepted, new", 8)),
         ]
     }
 
@@ -157,13 +181,13 @@ impl Bench {
 
     /// One request after the other on one connection.
     fn alone(&self, case: &Case, requests: u32) -> io::Result<(Vec<Duration>, Pace)> {
-        let mut wire = Wire::connect(case.to)?;
-        ask(&mut wire, case, WARM_UP)?;
+        let requests = case.share(requests);
+        let mut wire = self.warm(case)?;
         let mut latencies = Vec::new();
         let pace = self.timed(case, requests, || {
             for _ in 0..requests {
                 let started = Instant::now();
-                ask(&mut wire, case, 1)?;
+                self.ask(&mut wire, case)?;
                 latencies.push(started.elapsed());
             }
             Ok(())
@@ -171,22 +195,42 @@ impl Bench {
         Ok((latencies, pace))
     }
 
+    /// A connection that has been used.
+    fn warm(&self, case: &Case) -> io::Result<Wire> {
+        let mut wire = self.connect(case)?;
+        (0..WARM_UP).try_for_each(|_| ask(&mut wire, case))?;
+        Ok(wire)
+    }
+
+    fn connect(&self, case: &Case) -> io::Result<Wire> {
+        match case.inside {
+            None => Wire::connect(case.to),
+            Some(host) => Wire::connect_inside(case.to, host, &self.proxy.tls),
+        }
+    }
+
+    /// One request, on a connection of its own where the case wants that.
+    fn ask(&self, wire: &mut Wire, case: &Case) -> io::Result<()> {
+        if case.fresh {
+            *wire = self.connect(case)?;
+        }
+        ask(wire, case)
+    }
+
     /// The same on many connections at once, each with a thread of its own.
     fn many(&self, case: &Case) -> io::Result<Pace> {
         let connections = self.arguments.connections;
-        let each = (self.arguments.requests * 4).div_ceil(connections);
+        let each = case.share(self.arguments.requests * 4).div_ceil(connections);
         let meeting = || Barrier::new(connections as usize + 1);
         let (warm, go) = (meeting(), meeting());
         thread::scope(|scope| {
             let client = || {
-                let wire = Wire::connect(case.to).and_then(|mut wire| {
-                    ask(&mut wire, case, WARM_UP)?;
-                    Ok(wire)
-                });
+                let wire = self.warm(case);
                 // Whoever fails meets the barriers all the same: the others wait there.
                 warm.wait();
                 go.wait();
-                ask(&mut wire?, case, each)
+                let mut wire = wire?;
+                (0..each).try_for_each(|_| self.ask(&mut wire, case))
             };
             let clients: Vec<_> = (0..connections).map(|_| scope.spawn(client)).collect();
             warm.wait();
@@ -222,14 +266,12 @@ impl Bench {
     }
 }
 
-fn ask(wire: &mut Wire, case: &Case, times: u32) -> io::Result<()> {
-    for _ in 0..times {
-        wire.write(&case.request)?;
-        let answer = wire.read()?.ok_or(io::ErrorKind::UnexpectedEof)?;
-        if !answer.head.starts_with("HTTP/1.1 200 ") {
-            let body = String::from_utf8_lossy(answer.body);
-            return Err(io::Error::other(format!("{}: {}{body}", case.name, answer.head)));
-        }
+fn ask(wire: &mut Wire, case: &Case) -> io::Result<()> {
+    wire.write(&case.request)?;
+    let answer = wire.read()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+    if !answer.head.starts_with("HTTP/1.1 200 ") {
+        let body = String::from_utf8_lossy(answer.body);
+        return Err(io::Error::other(format!("{}: {}{body}", case.name, answer.head)));
     }
     Ok(())
 }
@@ -252,6 +294,9 @@ const CLIENT: &str = "user-agent: bench/1.0\r\naccept: application/json\r\n";
 const BLOCK: &str = "/block/000000000000000007dded8e2a733c654a006520409cdb0d6cdf642a1328c330";
 const WALLETS: &str = "/v1/waas/mpc/wallet/list?pageIndex=1&pageSize=50&vaultId=395531&asset=ETH";
 const TRANSFER: &str = "/v1/waas/mpc/transfer";
+
+/// Of so many requests, one is made where each has a connection of its own.
+const FRESH: u32 = 8;
 
 /// Requests on a new connection that are not counted: the proxy's own connections are made then.
 const WARM_UP: u32 = 16;

@@ -7,9 +7,17 @@ use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use countersign::keys::{Algorithm, PrivateKey};
+use countersign::moment::unix_ms;
+use countersign::secret::Secret;
+use countersign::tls::{NewAuthority, provider};
+use rustls::client::Resumption;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 
 /// `countersign run`, ready; killed when dropped.
@@ -17,6 +25,8 @@ pub(crate) struct Proxy {
     child: Child,
     pub(crate) forward: SocketAddr,
     pub(crate) gateway: SocketAddr,
+    /// Of a client that trusts the proxy's authority, resumes nothing and speaks HTTP/1.1.
+    pub(crate) tls: Arc<ClientConfig>,
     _home: TempDir,
 }
 
@@ -29,6 +39,7 @@ impl Proxy {
             let pem = PrivateKey::generate(algorithm).to_text();
             private(&home.path().join(name), pem.as_bytes())?;
         }
+        let authority = authority(home.path())?;
         fs::write(home.path().join("proxy.toml"), configuration(origin, log))?;
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["run", "proxy.toml"])
@@ -39,7 +50,8 @@ impl Proxy {
             .stderr(Stdio::null())
             .spawn()?;
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
-        let mut proxy = Self { child, forward: nowhere, gateway: nowhere, _home: home };
+        let tls = trusting(&authority)?;
+        let mut proxy = Self { child, forward: nowhere, gateway: nowhere, tls, _home: home };
         proxy.await_ready()?;
         Ok(proxy)
     }
@@ -89,6 +101,29 @@ fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?.write_all(bytes)
 }
 
+/// A local authority for the routes' hosts, in files; its certificate in PEM.
+fn authority(home: &Path) -> io::Result<String> {
+    let key = PrivateKey::generate(Algorithm::EcdsaP256).to_text();
+    private(&home.join("ca-key.pem"), key.as_bytes())?;
+    let hosts = ["api.sinohope.com".to_owned(), "apiv2.metasv.com".to_owned()];
+    let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };
+    let pem = new.certificate(&Secret::new(key.as_bytes().to_vec())).map_err(io::Error::other)?;
+    fs::write(home.join("ca.pem"), &pem)?;
+    Ok(pem)
+}
+
+fn trusting(authority: &str) -> io::Result<Arc<ClientConfig>> {
+    let certificate = CertificateDer::from_pem_slice(authority.as_bytes());
+    let mut roots = RootCertStore::empty();
+    roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
+    let config =
+        ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
+    let mut config =
+        config.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth();
+    config.resumption = Resumption::disabled();
+    Ok(Arc::new(config))
+}
+
 fn configuration(origin: SocketAddr, log: &str) -> String {
     format!(
         r#"[listen]
@@ -97,6 +132,10 @@ gateway = "127.0.0.1:0"
 
 [access]
 unrouted = "pass"
+
+[intercept]
+ca_cert = "ca.pem"
+ca_key = "ca"
 
 [stores.files]
 kind = "file"
@@ -109,6 +148,10 @@ entry = "p256.pem"
 [keys.k256]
 store = "files"
 entry = "k256.pem"
+
+[secrets.ca]
+store = "files"
+entry = "ca-key.pem"
 
 [routes.sinohope]
 host = "api.sinohope.com"

@@ -7,6 +7,9 @@ use serde_json::{Value, json};
 
 use crate::{Arguments, Case, Pace, Round};
 
+/// How wide the first column is.
+const NAMES: usize = 29;
+
 /// All rounds of all cases.
 pub(crate) struct Report<'a> {
     cases: &'a [Case],
@@ -68,9 +71,9 @@ impl<'a> Report<'a> {
             if crate::QUICK { " A DEBUG BUILD: the figures mean nothing." } else { "" }
         )?;
         let many = format!("at {connections}");
-        writeln!(out, "{:22}{:>53}{many:>18}", "", "at 1 connection")?;
+        writeln!(out, "{:NAMES$}{:>53}{many:>18}", "", "at 1 connection")?;
         let names = ["p50", "p99", "+p50", "+p99", "req/s", "CPU", "req/s", "CPU"];
-        write!(out, "{:22}", "")?;
+        write!(out, "{:NAMES$}", "")?;
         for name in names {
             write!(out, "{name:>9}")?;
         }
@@ -88,7 +91,7 @@ impl<'a> Report<'a> {
                 Some(of.many),
                 of.many_cpu,
             ];
-            write!(out, "{:22}", case.name)?;
+            write!(out, "{:NAMES$}", case.name)?;
             for column in columns {
                 match column {
                     Some(figure) if figure >= 1e3 => write!(out, "{figure:>9.0}")?,

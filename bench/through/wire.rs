@@ -1,12 +1,16 @@
 //! As little HTTP/1.1 as both ends of a measurement need: messages framed by `content-length`,
-//! one at a time, on a blocking socket. Whatever it costs is part of the direct figure too.
+//! one at a time, on a blocking socket. Whatever it costs is part of the direct figure too; what TLS
+//! costs the client is not.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 /// A connection and the message that was read last.
 pub(crate) struct Wire {
-    stream: TcpStream,
+    stream: Box<dyn Stream>,
     buffer: Vec<u8>,
     filled: usize,
 }
@@ -17,14 +21,39 @@ pub(crate) struct Message<'a> {
     pub(crate) body: &'a [u8],
 }
 
+/// TCP, with or without TLS.
+trait Stream: Read + Write + Send {}
+
+impl<S: Read + Write + Send> Stream for S {}
+
 impl Wire {
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         Self::over(TcpStream::connect(address)?)
     }
 
+    /// Through the forward proxy at `address` by CONNECT, with TLS inside.
+    pub(crate) fn connect_inside(
+        address: SocketAddr,
+        host: &'static str,
+        tls: &Arc<ClientConfig>,
+    ) -> io::Result<Self> {
+        let mut stream = TcpStream::connect(address)?;
+        stream.set_nodelay(true)?;
+        write!(stream, "CONNECT {host}:443 HTTP/1.1\r\nhost: {host}:443\r\n\r\n")?;
+        // Nothing comes behind this answer before TLS begins, so no byte of it is taken.
+        let mut plain = Self::over(stream.try_clone()?)?;
+        let answer = plain.read()?.ok_or(io::ErrorKind::UnexpectedEof)?;
+        if !answer.head.starts_with("HTTP/1.1 200 ") {
+            return Err(io::Error::other(format!("CONNECT {host}: {}", answer.head)));
+        }
+        let name = host.try_into().map_err(io::Error::other)?;
+        let session = ClientConnection::new(Arc::clone(tls), name).map_err(io::Error::other)?;
+        Ok(Self { stream: Box::new(StreamOwned::new(session, stream)), ..plain })
+    }
+
     pub(crate) fn over(stream: TcpStream) -> io::Result<Self> {
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; 64 * 1024], filled: 0 })
+        Ok(Self { stream: Box::new(stream), buffer: vec![0; 64 * 1024], filled: 0 })
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
