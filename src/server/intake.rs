@@ -228,7 +228,8 @@ mod tests {
             if let Ok((host, port)) = host_and_port(&text) {
                 prop_assert!(!host.contains(['@', '[', '*', '%', ' ']), "{}", host);
                 let host = if host.contains(':') { format!("[{host}]") } else { host };
-                let again = port.map_or_else(|| host.clone(), |port| format!("{host}:{port}"));
+                let port_too = port.map(|port| format!(":{port}")).unwrap_or_default();
+                let again = format!("{host}{port_too}");
                 let bare = host.trim_matches(['[', ']']).to_owned();
                 prop_assert_eq!(host_and_port(&again), Ok((bare, port)));
                 // What has passed here can be sent.

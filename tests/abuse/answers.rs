@@ -34,8 +34,8 @@ fn an_answer_that_breaks_off_does_not_look_complete_to_http_1_0() {
     let stage = Stage::with(breaking(), "");
     let (forward, gateway) = (stage.proxy.forward_url(), stage.proxy.gateway_url());
     let host = gateway.trim_start_matches("http://");
-    type Way<'a> = &'a dyn Fn() -> (Client, String);
-    let ways: [(&str, Way<'_>); 3] = [
+    type Way<'a> = (&'a str, &'a dyn Fn() -> (Client, String));
+    let ways: [Way<'_>; 3] = [
         ("forward", &|| (Client::connect(forward), format!("{METASV}/chunked-cut"))),
         ("gateway", &|| (Client::connect(gateway), "/metasv/chunked-cut".to_owned())),
         ("inside CONNECT", &|| {

@@ -65,8 +65,8 @@ fn heads_that_http_1_1_could_not_carry_come_to_nobody() {
     let mut connect = with(":method", "CONNECT");
     connect.push((":protocol".to_owned(), "websocket".to_owned()));
     // What is malformed ends the stream or the connection; what can be read is refused in words.
-    type Case<'a> = (&'a str, Vec<(String, String)>, &'a str);
-    let table: Vec<Case<'_>> = vec![
+    type Case = (&'static str, Vec<(String, String)>, &'static str);
+    let table: Vec<Case> = vec![
         ("a line in a value", with("x-a", "1\r\nx-b: 2"), ""),
         ("a bare line feed", with("x-a", "1\nx-b: 2"), ""),
         ("a zero byte", with("x-a", "1\0"), ""),

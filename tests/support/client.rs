@@ -83,9 +83,7 @@ impl Client {
 
     /// Reads the answer to a request other than HEAD; an error when the server ends or cuts it.
     pub(crate) fn try_reply(&mut self) -> io::Result<Reply> {
-        let head = self.0.head()?;
-        let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed without an answer");
-        let mut reply = parse(&head.ok_or_else(closed)?)?;
+        let mut reply = self.try_bare_reply()?;
         if reply.status < 200 || reply.status == 204 || reply.status == 304 {
             return Ok(reply);
         }
@@ -108,8 +106,14 @@ impl Client {
 
     /// Reads the answer to a HEAD or CONNECT request, which has no body whatever its headers say.
     pub(crate) fn bare_reply(&mut self) -> Reply {
-        let head = self.0.head().expect("the server answers");
-        parse(&head.expect("the server answers")).expect("it answers in HTTP")
+        self.try_bare_reply().expect("the server answers")
+    }
+
+    /// The same from a server that may end or cut it.
+    pub(crate) fn try_bare_reply(&mut self) -> io::Result<Reply> {
+        let head = self.0.head()?;
+        let closed = || io::Error::new(io::ErrorKind::UnexpectedEof, "closed without an answer");
+        parse(&head.ok_or_else(closed)?)
     }
 
     /// Sends bytes to a server that may be gone.
