@@ -99,10 +99,9 @@ fn what_was_ignored_stays_ignored() {
     let desk = Desk::new("");
     let inner = desk.exec(&["--quiet", "--", "grep", "SigIgn", "/proc/self/status"]);
     let script = "trap '' HUP USR2; exec \"$@\"";
-    let output = Command::new("sh")
-        .args(["-c", script, "sh"])
-        .arg(inner.get_program())
-        .args(inner.get_args())
+    let output = Command::new(inner.get_program())
+        .args(["--default-signal", "sh", "-c", script, "sh"])
+        .args(inner.get_args().skip(1))
         .current_dir(desk.home.path("."))
         .output()
         .expect("the shell can be run");

@@ -36,8 +36,10 @@ impl Desk {
     /// `countersign exec` with these arguments, not yet started, in a process group of its own: no
     /// terminal sends it signals.
     pub(super) fn exec<A: AsRef<std::ffi::OsStr>>(&self, arguments: &[A]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
-        command.arg("exec").args(arguments).current_dir(self.home.path("."));
+        // Whoever runs the tests in the background may have some signals ignored.
+        let mut command = Command::new("/usr/bin/env");
+        command.args(["--default-signal", env!("CARGO_BIN_EXE_countersign"), "exec"]);
+        command.args(arguments).current_dir(self.home.path("."));
         command.env("TMPDIR", self.temporary.path()).stdin(Stdio::null()).process_group(0);
         command
     }
