@@ -192,7 +192,10 @@ impl Guest {
             return Err(refused(hello.io, UNRECOGNIZED_NAME, what).await);
         }
         let config = leaves.config_for(&self.inside.name).await.map_err(io::Error::other)?;
-        let stream = hello.into_stream(config).await.map_err(distrusted)?;
+        let stream = hello
+            .into_stream(config)
+            .await
+            .map_err(|error| distrusted(&self.inside.name, error))?;
         Ok(Greeted::Tls(Box::new(stream)))
     }
 }
@@ -208,11 +211,13 @@ const HANDSHAKE: u8 = 22;
 const INTERNAL_ERROR: u8 = 80;
 const UNRECOGNIZED_NAME: u8 = 112;
 
-/// Says of a client that ends the handshake over our certificate what it lacks.
-fn distrusted(error: io::Error) -> io::Error {
+/// Says of a client that ends the handshake over our certificate what it lacks. Loudly: the client
+/// itself says little, and no request will tell of it.
+fn distrusted(host: &str, error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
     if let Some(rustls::Error::AlertReceived(alert)) = cause {
         let what = format!("the client refused our certificate ({alert:?}): does it trust the CA?");
+        tracing::warn!(host, fix = "countersign ca export --help, or countersign exec", "{what}");
         return io::Error::other(what);
     }
     error
