@@ -79,7 +79,11 @@ impl Default for Metrics {
         registry.register("upstream_seconds", "From sending to the response head", upstream);
         registry.register("reloads", "Reloads by result", metrics.reloads.clone());
         registry.register("connections", "Client connections open", metrics.connections.clone());
-        registry.register("tunnels", "CONNECT tunnels open", metrics.tunnels.clone());
+        registry.register(
+            "tunnels",
+            "WebSockets and blind CONNECT tunnels open",
+            metrics.tunnels.clone(),
+        );
         let minted = metrics.leaves_minted.clone();
         registry.register("leaves_minted", "Certificates made for intercepted hosts", minted);
         Self { registry, ..metrics }

@@ -148,6 +148,7 @@ fn what_takes_a_restart_is_named_by_a_reload_that_changes_it() {
         stage.configuration("").replace("gateway = \"127.0.0.1:0\"\n", ""),
         stage.configuration("[nonces]\nreplica = \"2/2\"\n"),
         stage.configuration("[limits]\nconnections = 7\n"),
+        stage.configuration("[limits]\ntunnels = 7\n"),
         stage.configuration("[log]\nlevel = \"debug\"\n"),
     ];
     let warnings = || stage.proxy.output().matches("takes a restart").count();

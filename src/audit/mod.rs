@@ -35,9 +35,9 @@ pub struct Entry {
     pub request_id: String,
     /// The request's type.
     pub request_type: u64,
-    /// The rule that decided; in [`Mode::Service`] there is none, and this is empty.
+    /// The rule that decided.
     pub rule: String,
-    /// What the rules said, and in [`Mode::Service`] what was answered.
+    /// What the rules said.
     pub approved: bool,
     /// Whose word counted.
     pub mode: Mode,
@@ -54,8 +54,6 @@ pub enum Mode {
     Enforce,
     /// The service answered, and the rules were only written down.
     Shadow,
-    /// The service answered, and there were no rules.
-    Service,
 }
 
 impl Mode {
@@ -64,7 +62,6 @@ impl Mode {
         match self {
             Self::Enforce => "enforce",
             Self::Shadow => "shadow",
-            Self::Service => "service",
         }
     }
 }

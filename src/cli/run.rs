@@ -145,6 +145,7 @@ fn warn_of_the_fixed(started: &Config, config: &Config) {
     for (what, changed) in [
         ("[listen]", config.listen != started.listen),
         ("limits.connections", config.limits.connections != started.limits.connections),
+        ("limits.tunnels", config.limits.tunnels != started.limits.tunnels),
         ("nonces.replica", config.replica != started.replica),
         ("[log]", config.log != started.log),
     ] {

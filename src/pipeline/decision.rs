@@ -77,7 +77,7 @@ impl<'a> Decision<'a> {
                 let said = conclusion.said.unwrap_or(&conclusion.reason);
                 tracing::info!(
                     route = %route.name,
-                    id = %opened.id,
+                    id = opened.id.as_str(),
                     rules = action.name(),
                     rule,
                     service = said,

@@ -57,7 +57,7 @@ impl Pipeline {
             id = opened.as_ref().map_or("-", |opened| opened.id.as_str()),
             kind = opened.as_ref().map_or("-", |opened| opened.kind.as_str()),
             approves = conclusion.approves,
-            reason = %conclusion.reason,
+            reason = conclusion.reason.as_str(),
             "concluded"
         );
         let moment = self.moments.next();

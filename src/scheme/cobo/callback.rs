@@ -135,9 +135,9 @@ fn heard(opened: &Opened, answer: &Answered<'_>) -> Result<Conclusion, String> {
         return Ok(refused(package, format!("the service failed: status {}", response.status)));
     }
     let reason = match response.action {
-        Some(Action::Approve) => "the service approved",
-        Some(Action::Reject) => "the service rejected",
-        None if opened.kind == PING.to_string() => "the service answered a ping",
+        Some(Action::Approve) => "the answer is an approval",
+        Some(Action::Reject) => "the answer is a rejection",
+        None if opened.kind == PING.to_string() => "the answer is to a ping",
         None => return Err("the service's answer has no action".into()),
     };
     let approves = response.action == Some(Action::Approve);
