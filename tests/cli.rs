@@ -10,6 +10,8 @@ use std::process::{Command, Stdio};
 
 use case::{Case, directory, prepare};
 
+use crate::support::under_test;
+
 #[test]
 fn usage() {
     assert_cases("usage", 8);
@@ -87,7 +89,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     for (arguments, expected) in table {
         let (reader, writer) = pipe().expect("a pipe can be made");
         drop(reader);
-        let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        let child = Command::new(under_test())
             .args(arguments)
             .current_dir(home.path("."))
             .env_clear()

@@ -13,6 +13,7 @@ use crate::clients::installed;
 use crate::support::authority::Authority;
 use crate::support::config::{self, CA_FILE, CA_KEY_FILE, INTERCEPT};
 use crate::support::home::Home;
+use crate::support::under_test;
 use crate::support::wait::eventually;
 
 #[test]
@@ -177,7 +178,7 @@ impl Room {
             vec![self.bin.path().to_owned(), beside("bin/node"), beside("venv/bin/python")];
         let own = std::env::vars_os().find(|(name, _)| name == "PATH");
         path.extend(std::env::split_paths(&own.expect("the tests have a PATH").1));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_countersign"));
+        let mut command = Command::new(under_test());
         command.arg("doctor").args(arguments).current_dir(self.home.path("."));
         command.env("PATH", std::env::join_paths(path).expect("no colons in paths"));
         command.env("TMPDIR", self.temporary.path()).stdin(Stdio::null());

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::support::client::curl;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, metasv, sinohope};
+use crate::support::under_test;
 
 #[test]
 fn the_last_stage_is_what_image_root_makes() {
@@ -195,7 +196,7 @@ impl Root {
     fn new() -> Self {
         let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("it can be made");
         let mut make = Command::new(source("scripts/image-root"));
-        make.arg(env!("CARGO_BIN_EXE_countersign")).arg(directory.path());
+        make.arg(under_test()).arg(directory.path());
         let made = make.output().expect("scripts/image-root can be run");
         assert!(made.status.success(), "{made:?}");
         // The directory was made for its owner alone, and is / to another user.

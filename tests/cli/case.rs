@@ -13,6 +13,7 @@ use std::process::{Command, Output, Stdio};
 use serde::Deserialize;
 
 use crate::support::home::Home;
+use crate::support::under_test;
 
 /// `[[case]]`.
 #[derive(Debug, Deserialize)]
@@ -137,7 +138,7 @@ impl Step {
     }
 
     fn output(&self, home: &Home) -> Output {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        let mut child = Command::new(under_test())
             .args(&self.run)
             .current_dir(home.path("."))
             // Nothing of the tester's own: no passphrase, no width of a terminal.

@@ -12,6 +12,7 @@ use crate::support::client;
 use crate::support::config;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, providers};
+use crate::support::under_test;
 
 /// A configuration for two providers that are one verifying origin, and where to run from.
 pub(super) struct Desk {
@@ -38,7 +39,7 @@ impl Desk {
     pub(super) fn exec<A: AsRef<std::ffi::OsStr>>(&self, arguments: &[A]) -> Command {
         // Whoever runs the tests in the background may have some signals ignored.
         let mut command = Command::new("/usr/bin/env");
-        command.args(["--default-signal", env!("CARGO_BIN_EXE_countersign"), "exec"]);
+        command.arg("--default-signal").arg(under_test()).arg("exec");
         command.args(arguments).current_dir(self.home.path("."));
         command.env("TMPDIR", self.temporary.path()).stdin(Stdio::null()).process_group(0);
         command

@@ -8,6 +8,7 @@ use crate::clients::{installed, program};
 use crate::support::client::run;
 use crate::support::home::Home;
 use crate::support::sockets::Echo;
+use crate::support::under_test;
 
 #[test]
 fn sessions_of_python_and_node_need_no_change() {
@@ -34,7 +35,7 @@ fn sessions_of_python_and_node_need_no_change() {
 }
 
 fn exec(home: &Home, command: &[String]) -> Output {
-    let mut exec = Command::new(env!("CARGO_BIN_EXE_countersign"));
+    let mut exec = Command::new(under_test());
     exec.args(["exec", "--quiet", "--"]).args(command).current_dir(home.path("."));
     run(exec.stdin(Stdio::null()))
 }

@@ -20,3 +20,11 @@ pub(crate) mod vectors;
 pub(crate) mod verify;
 pub(crate) mod wait;
 pub(crate) mod wire;
+
+/// The program under test: the one that was just built, or the one that `COUNTERSIGN_PROGRAM`
+/// names. A test of a fault that was mended is run against an older program once, to see it fail.
+#[expect(clippy::disallowed_methods, reason = "says which program is tested, and goes no further")]
+pub(crate) fn under_test() -> std::path::PathBuf {
+    let built = env!("CARGO_BIN_EXE_countersign");
+    std::env::var_os("COUNTERSIGN_PROGRAM").map_or_else(|| built.into(), Into::into)
+}

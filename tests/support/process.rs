@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 use super::client::{Client, Reply};
 use super::home::Home;
 use super::proxy::{Proxy, Signal};
+use super::under_test;
 use super::wait::eventually;
 
 impl Proxy {
@@ -70,7 +71,7 @@ impl Proxy {
 pub(crate) fn refused_start(home: &Home) -> (Option<i32>, String) {
     // One that starts all the same must not outlive the test: `timeout` ends it, with 124.
     let mut command = Command::new("timeout");
-    command.args(["20", env!("CARGO_BIN_EXE_countersign"), "run", "proxy.toml"]);
+    command.arg("20").arg(under_test()).args(["run", "proxy.toml"]);
     let output = command.current_dir(home.path(".")).output();
     let Output { status, stdout, stderr } = output.expect("the binary can be run");
     (status.code(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())

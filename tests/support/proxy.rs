@@ -9,6 +9,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::home::Home;
+use super::under_test;
 
 /// `countersign run`, ready; killed when dropped, and what it wrote is shown when the test fails.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl Proxy {
 
     /// Starts in a directory, with these environment variables beside the test's own.
     pub(crate) fn start_in(home: Home, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_countersign"))
+        let mut child = Command::new(under_test())
             .args(["run", "proxy.toml"])
             .current_dir(home.path("."))
             .envs(variables.iter().copied())
@@ -164,7 +165,7 @@ impl Drop for Proxy {
 
 /// Runs the binary with these arguments to its end.
 pub(crate) fn countersign(arguments: &[&str]) -> Output {
-    let command = Command::new(env!("CARGO_BIN_EXE_countersign")).args(arguments).output();
+    let command = Command::new(under_test()).args(arguments).output();
     command.expect("the binary can be run")
 }
 
