@@ -16,9 +16,9 @@
 //! - [`upstream`] sends it, [`tunnel`] carries WebSockets, [`refusal`] is every way the proxy says
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
-//! Beside the road: [`config`] is what was written and what will run, [`snapshot`] what it
-//! becomes, [`decide`] rules that answer without asking and [`audit`] the file of what was
-//! decided, [`secret`] what must not be seen, and [`cli`] what a person meets.
+//! Beside the road: [`document`] reads files, [`config`] is what was written and what will run,
+//! [`snapshot`] what it becomes, [`decide`] rules that answer without asking and [`audit`] the file
+//! of what was decided, [`secret`] what must not be seen, and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -28,6 +28,7 @@ pub mod cli;
 pub mod config;
 pub mod decide;
 pub mod destination;
+pub mod document;
 pub mod keys;
 pub mod metrics;
 pub mod moment;

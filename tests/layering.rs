@@ -141,6 +141,7 @@ const fn only(of: &'static str, items: &'static [&'static str]) -> Link {
 const LAYERS: &[Layer] = &[
     layer("secret", &[], "whoever guards secrets must not know who wants them"),
     layer("moment", &[], "time and nonces are given to those who ask, whoever they are"),
+    layer("document", &[], "reads tables; what their keys mean is for whoever asks"),
     layer("metrics", &[], "counters are handed down; they know names, not types"),
     layer("keys", &[all("secret")], "a key signs digests, and does not know what they are of"),
     layer(
@@ -154,6 +155,7 @@ const LAYERS: &[Layer] = &[
         "config",
         &[
             all("decide"),
+            all("document"),
             only("keys", &["Algorithm", "PublicKey"]),
             only("moment", &["Replica"]),
             all("scheme"),

@@ -4,26 +4,19 @@
 //! Whether values fit together, and what holds where nothing is written, is for `resolve`.
 
 mod decide;
-mod field;
-mod reader;
-mod report;
 mod values;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 pub(super) use decide::{Decide, KeySign, Limits as SignLimits};
-use field::Key;
-pub(super) use field::{Field, Named, Pair, Written};
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
-use reader::Table;
-pub(super) use report::Report;
 use toml::de::DeTable;
 
-use super::error::Location;
 use super::units::{self, Endpoint, HostPattern, UpstreamUrl};
 use super::{LogFormat, Unrouted};
+use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::Algorithm;
 use crate::moment::Replica;
 use crate::scheme::Entry;

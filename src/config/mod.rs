@@ -4,7 +4,6 @@
 //! Resolving does no I/O beyond reading the one file: keys and certificates are opened when a
 //! snapshot is built.
 
-mod error;
 mod file;
 mod resolve;
 mod units;
@@ -14,12 +13,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub use error::{ConfigError, ConfigErrors, Location};
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
 pub use units::{Endpoint, HostPattern, UpstreamUrl};
 
 use crate::decide::Rules;
+pub use crate::document::{ConfigError, ConfigErrors, Location};
 use crate::keys::Algorithm;
 use crate::moment::Replica;
 use crate::scheme::Entry;

@@ -17,9 +17,9 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use super::error::{choose, is_shown, nearest, quoted};
-use super::file::{self, Field, File, Named, Report, Written};
+use super::file::{self, File};
 use super::{Config, ConfigError, ConfigErrors, Limits, Log, LogFormat, Timeouts, Unrouted};
+use crate::document::{Field, Named, Report, Written, choose, is_shown, nearest, quoted};
 use crate::moment::Replica;
 
 /// Reads and resolves a file.

@@ -16,7 +16,7 @@ pub(super) use host::host_name;
 pub use url::UpstreamUrl;
 pub(super) use url::{origin, via};
 
-use super::error::{Fault, quoted};
+use crate::document::{Fault, quoted};
 
 /// Reads a duration: a whole number and `ms`, `s`, `m`, `h` or `d`; more than nothing and at
 /// most 30 days.

@@ -1,11 +1,9 @@
 //! `[routes.NAME.decide]`: rules that answer in place of a service.
 
-use super::field::{Field, Key, Pair};
-use super::reader::Table;
 use super::values;
-use crate::config::error::{Fault, quoted};
-use crate::config::{DecideMode, Location};
+use crate::config::DecideMode;
 use crate::decide::{Address, Allowed, Permission};
+use crate::document::{Fault, Field, Key, Location, Pair, Table, quoted};
 
 /// What is written there.
 #[derive(Debug)]

@@ -6,30 +6,12 @@ use http::Method;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::config::error::{Fault, nearest, quoted};
 use crate::config::units::{HostPattern, host_name};
+use crate::document::{Fault, nearest, quoted, unknown};
+pub(super) use crate::document::{one_of, text};
 use crate::keys::Algorithm;
 use crate::moment::Replica;
 use crate::scheme::{self, Entry, REGISTRY};
-
-/// A text that says something.
-pub(super) fn text(text: &str) -> Result<String, Fault> {
-    if text.is_empty() {
-        return Err(Fault::new("is empty", ""));
-    }
-    Ok(text.to_owned())
-}
-
-/// One of a few words.
-pub(super) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T, Fault> {
-    move |text| {
-        if let Some((_, value)) = words.iter().find(|(word, _)| *word == text) {
-            return Ok(*value);
-        }
-        let names: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        Err(unknown(text, "it cannot be", &names))
-    }
-}
 
 /// A scheme that exists.
 pub(super) fn scheme(name: &str) -> Result<&'static Entry, Fault> {
@@ -41,16 +23,6 @@ pub(super) fn scheme(name: &str) -> Result<&'static Entry, Fault> {
 pub(super) fn algorithm(name: &str) -> Result<Algorithm, Fault> {
     let names: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
     name.parse().map_err(|_| unknown(name, "is no algorithm", &names))
-}
-
-/// A word that is none of `names`: the nearest is meant, or else any of them.
-fn unknown(text: &str, what: &str, names: &[&str]) -> Fault {
-    let what = format!("is {}, which {what}", quoted(text));
-    let meant = nearest(text, names.iter().copied()).unwrap_or(names[0]);
-    let others = names.iter().filter(|name| **name != meant);
-    let others: Vec<String> = others.map(|name| format!("\"{name}\"")).collect();
-    let note = if others.is_empty() { String::new() } else { format!("or {}", others.join(", ")) };
-    Fault::meant(what, meant, note)
 }
 
 /// This process's share of the nonces.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Resolver, or};
-use crate::config::error::quoted;
-use crate::config::file::{self, Field, Pair, Written};
+use crate::config::file;
 use crate::config::{Decide, DecideMode};
 use crate::decide::{Allowed, Amount, Ceiling, KeySign, Limits, Permission, Rules, Transactions};
+use crate::document::{Field, Pair, Written, quoted};
 use crate::scheme::REGISTRY;
 
 impl Resolver<'_> {
@@ -227,8 +227,8 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::config::file::Report;
     use crate::decide::{Action, Address};
+    use crate::document::Report;
 
     /// What is made of a `[routes.r.decide]`, and every problem but that no scheme has one.
     fn resolve(text: &str) -> (Option<Decide>, Vec<String>) {

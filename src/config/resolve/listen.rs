@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 
 use super::{ALLOWED, Resolver, UNROUTED, or};
-use crate::config::file::{Field, Written};
 use crate::config::{Access, Endpoint, Listen, Location};
+use crate::document::{Field, Written};
 
 impl Resolver<'_> {
     pub(super) fn listen(&self) -> Listen {

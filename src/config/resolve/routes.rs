@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use super::decide::asks;
 use super::{ROUTE_PATH, Resolver, or};
-use crate::config::error::{choose, quoted};
-use crate::config::file::{self, Field, Named, Pair, Written};
+use crate::config::file;
 use crate::config::{Location, Route};
+use crate::document::{Field, Named, Pair, Written, choose, quoted};
 use crate::scheme::{Entry, ParamDoc, ParamKind};
 
 impl Resolver<'_> {

@@ -1,9 +1,10 @@
 //! Stores, and the keys and secrets in them.
 
+use crate::document::{Field, Written};
 use std::collections::BTreeMap;
 
 use super::{ENV_PREFIX, Resolver, WATCH, or};
-use crate::config::file::{self, Field, StoreKind, Written};
+use crate::config::file::{self, StoreKind};
 use crate::config::{Key, SecretEntry, Store};
 use crate::keys::{Algorithm, PublicKey};
 

@@ -1,9 +1,10 @@
 //! Where requests leave to, through what, whom they believe and who they are.
 
+use crate::document::{Field, Written};
 use std::collections::BTreeMap;
 
 use super::{IDLE_CONNECTIONS, Resolver, or, whole};
-use crate::config::file::{self, Field, Written};
+use crate::config::file;
 use crate::config::{Client, Location, Upstream, UpstreamUrl};
 
 impl Resolver<'_> {

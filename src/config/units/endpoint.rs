@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::config::error::{Fault, quoted};
+use crate::document::{Fault, quoted};
 
 /// The address of a listener.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

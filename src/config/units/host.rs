@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::config::error::{Fault, quoted};
+use crate::document::{Fault, quoted};
 
 /// A host name, or `*.` and a name for every host one label below it; with or without a port.
 ///

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::HeaderValue;
 
 use super::host::{host_name, split};
-use crate::config::error::{Fault, quoted};
+use crate::document::{Fault, quoted};
 
 /// The URL of an upstream: `https://host[:port][/base]`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]

@@ -1,15 +1,8 @@
-//! What is wrong with a configuration: where, what, and what to write instead. Every message
-//! comes with its fix, and a file's problems are reported together.
-
-mod fault;
-mod nearest;
+//! What is wrong with a file: where, what, and what to write instead. Every message comes with
+//! its fix, and a file's problems are reported together.
 
 use std::fmt;
 use std::path::PathBuf;
-
-pub(crate) use fault::Fault;
-pub(super) use fault::{is_shown, quoted};
-pub(super) use nearest::{choose, nearest};
 
 /// A place in a configuration file.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]

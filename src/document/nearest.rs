@@ -1,7 +1,7 @@
 //! Which name was probably meant.
 
 /// The candidate that differs least from `name`, if it is near enough to be meant.
-pub(in crate::config) fn nearest<'a>(
+pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
@@ -13,7 +13,7 @@ pub(in crate::config) fn nearest<'a>(
 }
 
 /// The advice for a name that is none of `candidates`: the nearest one, or all of them.
-pub(in crate::config) fn choose(name: &str, candidates: &[&str]) -> String {
+pub(crate) fn choose(name: &str, candidates: &[&str]) -> String {
     match (nearest(name, candidates.iter().copied()), candidates) {
         (Some(meant), _) => format!("write {meant}"),
         (None, []) => "remove it".into(),

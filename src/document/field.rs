@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::config::error::Location;
+use super::error::Location;
 
 /// A value and where it is written.
 #[derive(Clone, Debug)]
-pub(in crate::config) struct Written<T> {
-    pub(in crate::config) value: T,
-    pub(in crate::config) at: Location,
+pub(crate) struct Written<T> {
+    pub(crate) value: T,
+    pub(crate) at: Location,
 }
 
 /// What a key of the file says.
 #[derive(Clone, Debug)]
-pub(in crate::config) enum Field<T> {
+pub(crate) enum Field<T> {
     /// It is not there.
     Absent,
     /// It is there and cannot be used. That is reported already, so nothing that depends on it
@@ -24,7 +24,7 @@ pub(in crate::config) enum Field<T> {
 }
 
 impl<T> Field<T> {
-    pub(in crate::config) fn get(&self) -> Option<&Written<T>> {
+    pub(crate) fn get(&self) -> Option<&Written<T>> {
         match self {
             Self::Is(written) => Some(written),
             Self::Absent | Self::Unreadable => None,
@@ -32,12 +32,12 @@ impl<T> Field<T> {
     }
 
     /// The value alone.
-    pub(in crate::config) fn value(&self) -> Option<&T> {
+    pub(crate) fn value(&self) -> Option<&T> {
         self.get().map(|written| &written.value)
     }
 
     /// Another value in the same place.
-    pub(super) fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
+    pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
         match self {
             Self::Absent => Field::Absent,
             Self::Unreadable => Field::Unreadable,
@@ -45,22 +45,22 @@ impl<T> Field<T> {
         }
     }
 
-    pub(in crate::config) fn is_absent(&self) -> bool {
+    pub(crate) fn is_absent(&self) -> bool {
         matches!(self, Self::Absent)
     }
 }
 
 /// A table inside a table, under a name of the user's choice, or a pair in one.
-pub(in crate::config) type Named<T> = BTreeMap<String, T>;
+pub(crate) type Named<T> = BTreeMap<String, T>;
 
 /// What a key is for, as messages need it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Key {
-    pub(super) name: &'static str,
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
     /// What it must be: `a string`.
-    pub(super) kind: &'static str,
+    pub(crate) kind: &'static str,
     /// A right value, as it is written in the file.
-    pub(super) example: &'static str,
+    pub(crate) example: &'static str,
 }
 
 impl Key {
@@ -68,44 +68,44 @@ impl Key {
         Self { name, kind, example }
     }
 
-    pub(super) const fn string(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn string(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "a string", example)
     }
 
-    pub(super) const fn duration(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn duration(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "a duration in quotes", example)
     }
 
-    pub(super) const fn size(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn size(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "a size in quotes", example)
     }
 
-    pub(super) const fn count(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn count(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "a whole number", example)
     }
 
-    pub(super) const fn flag(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn flag(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "true or false", example)
     }
 
-    pub(super) const fn list(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn list(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "a list of strings", example)
     }
 
-    pub(super) const fn word_or_table(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn word_or_table(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "\"allow\", \"refuse\" or, for keysign, a table", example)
     }
 
-    pub(super) const fn table(name: &'static str, example: &'static str) -> Self {
+    pub(crate) const fn table(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "a table", example)
     }
 }
 
 /// A name and a value of [`super::Table::pairs`].
 #[derive(Clone, Debug)]
-pub(in crate::config) struct Pair {
-    pub(in crate::config) name: String,
-    pub(in crate::config) name_at: Location,
+pub(crate) struct Pair {
+    pub(crate) name: String,
+    pub(crate) name_at: Location,
     /// `None` when it is of a wrong type, which is reported already.
-    pub(in crate::config) value: Option<Written<String>>,
+    pub(crate) value: Option<Written<String>>,
 }

@@ -2,26 +2,26 @@
 
 use std::cell::RefCell;
 
-use crate::config::error::{ConfigError, Location};
+use super::error::{ConfigError, Location};
 
 /// The text of a file and what was found wrong with it so far.
 #[derive(Debug)]
-pub(in crate::config) struct Report<'t> {
+pub(crate) struct Report<'t> {
     text: &'t str,
     errors: RefCell<Vec<ConfigError>>,
 }
 
 impl<'t> Report<'t> {
-    pub(in crate::config) fn new(text: &'t str) -> Self {
+    pub(crate) fn new(text: &'t str) -> Self {
         Self { text, errors: RefCell::default() }
     }
 
-    pub(in crate::config) fn text(&self) -> &'t str {
+    pub(crate) fn text(&self) -> &'t str {
         self.text
     }
 
     /// Adds a problem.
-    pub(in crate::config) fn add(
+    pub(crate) fn add(
         &self,
         at: impl Into<Option<Location>>,
         what: impl Into<String>,
@@ -32,11 +32,11 @@ impl<'t> Report<'t> {
     }
 
     /// The place of a byte.
-    pub(in crate::config) fn at(&self, offset: usize) -> Location {
+    pub(crate) fn at(&self, offset: usize) -> Location {
         Location::of(self.text, offset)
     }
 
-    pub(in crate::config) fn into_errors(self) -> Vec<ConfigError> {
+    pub(crate) fn into_errors(self) -> Vec<ConfigError> {
         self.errors.into_inner()
     }
 }

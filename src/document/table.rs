@@ -7,13 +7,15 @@
 use toml::Spanned;
 use toml::de::{DeInteger, DeString, DeTable, DeValue};
 
+use super::error::Location;
+use super::fault::{Fault, quoted};
 use super::field::{Field, Key, Named, Pair, Written};
+use super::nearest::choose;
 use super::report::Report;
-use crate::config::error::{Fault, Location, choose, quoted};
 
 /// A table being read.
 #[derive(Debug)]
-pub(super) struct Table<'d> {
+pub(crate) struct Table<'d> {
     report: &'d Report<'d>,
     /// As messages call it: `[keys.metasv]`; empty for the whole file.
     title: String,
@@ -50,7 +52,7 @@ type Value<'d> = Spanned<DeValue<'d>>;
 
 impl<'d> Table<'d> {
     /// Reads a whole document.
-    pub(super) fn root<R>(
+    pub(crate) fn root<R>(
         report: &'d Report<'d>,
         entries: &'d DeTable<'d>,
         read: impl FnOnce(&mut Self) -> R,
@@ -74,12 +76,12 @@ impl<'d> Table<'d> {
     }
 
     /// Where the table's header is; `None` when there is no such table.
-    pub(super) fn at(&self) -> Option<Location> {
+    pub(crate) fn at(&self) -> Option<Location> {
         self.at
     }
 
     /// Reads the table `name` of this one, empty when it is not there.
-    pub(super) fn table<R>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> R) -> R {
+    pub(crate) fn table<R>(&mut self, name: &'static str, read: impl FnOnce(&mut Self) -> R) -> R {
         let value = self.find::<()>(name).ok();
         let entries = value.map_or(Entries::Missing, |value| self.entries_of(name, value));
         let at = value.map(|value| self.place(value));
@@ -89,7 +91,7 @@ impl<'d> Table<'d> {
 
     /// Reads the table `name` inside one that has a name of the user's choice; `None` when it is
     /// not there.
-    pub(super) fn inner<R>(
+    pub(crate) fn inner<R>(
         &mut self,
         name: &'static str,
         read: impl FnOnce(&mut Self, Location) -> R,
@@ -104,12 +106,12 @@ impl<'d> Table<'d> {
     }
 
     /// Whether there is a string under `name`, where a list may be as well.
-    pub(super) fn has_text(&self, name: &str) -> bool {
+    pub(crate) fn has_text(&self, name: &str) -> bool {
         self.peek(name).is_some_and(|value| value.get_ref().is_str())
     }
 
     /// Whether there is a table under `name`, where a string may be as well.
-    pub(super) fn has_table(&self, name: &str) -> bool {
+    pub(crate) fn has_table(&self, name: &str) -> bool {
         self.peek(name).is_some_and(|value| value.get_ref().is_table())
     }
 
@@ -121,7 +123,7 @@ impl<'d> Table<'d> {
     }
 
     /// Reads every table under `name`, each with a name of the user's choice.
-    pub(super) fn tables<R>(
+    pub(crate) fn tables<R>(
         &mut self,
         name: &'static str,
         read: impl Fn(&mut Self, Location) -> R,
@@ -143,7 +145,7 @@ impl<'d> Table<'d> {
     }
 
     /// Reads a string by `parse`.
-    pub(super) fn parsed<T>(
+    pub(crate) fn parsed<T>(
         &mut self,
         key: Key,
         parse: impl FnOnce(&str) -> Result<T, Fault>,
@@ -163,7 +165,7 @@ impl<'d> Table<'d> {
 
     /// Reads a list of strings, each by `parse`. One bad string makes the list unreadable, but
     /// all are looked at.
-    pub(super) fn list<T>(
+    pub(crate) fn list<T>(
         &mut self,
         key: Key,
         parse: impl Fn(&str) -> Result<T, Fault>,
@@ -211,7 +213,7 @@ impl<'d> Table<'d> {
     }
 
     /// Reads a whole number that is not negative.
-    pub(super) fn count(&mut self, key: Key) -> Field<u64> {
+    pub(crate) fn count(&mut self, key: Key) -> Field<u64> {
         let value = match self.find(key.name) {
             Ok(value) => value,
             Err(field) => return field,
@@ -229,7 +231,7 @@ impl<'d> Table<'d> {
     }
 
     /// Reads `true` or `false`.
-    pub(super) fn flag(&mut self, key: Key) -> Field<bool> {
+    pub(crate) fn flag(&mut self, key: Key) -> Field<bool> {
         let value = match self.find(key.name) {
             Ok(value) => value,
             Err(field) => return field,
@@ -242,7 +244,7 @@ impl<'d> Table<'d> {
 
     /// Reads names and values, such as `{ signer = "metasv" }`. Only with `scalars` a value may
     /// also be a whole number or a flag, which become text.
-    pub(super) fn pairs(&mut self, key: Key, scalars: bool) -> Field<Vec<Pair>> {
+    pub(crate) fn pairs(&mut self, key: Key, scalars: bool) -> Field<Vec<Pair>> {
         let value = match self.find(key.name) {
             Ok(value) => value,
             Err(field) => return field,
@@ -281,7 +283,7 @@ impl<'d> Table<'d> {
     }
 
     /// Reports that a key is missing. Called on an absent field only.
-    pub(super) fn require<T>(&self, key: Key, field: Field<T>) -> Field<T> {
+    pub(crate) fn require<T>(&self, key: Key, field: Field<T>) -> Field<T> {
         if field.is_absent() {
             let what = format!("{} has no {}", self.title, key.name);
             self.report.add(

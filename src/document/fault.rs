@@ -6,21 +6,21 @@ use std::fmt;
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Fault {
     /// What is wrong, to be read after the key's name: `is "5x", which is not a duration`.
-    pub(in crate::config) what: String,
+    pub(crate) what: String,
     /// The value that was probably meant. Without it the fix shows the key's usual example.
-    pub(in crate::config) value: Option<String>,
+    pub(crate) value: Option<String>,
     /// What else there is to know; may be empty.
-    pub(in crate::config) note: String,
+    pub(crate) note: String,
 }
 
 impl Fault {
     /// A fault whose fix is the key's usual example.
-    pub(in crate::config) fn new(what: impl Into<String>, note: impl Into<String>) -> Self {
+    pub(crate) fn new(what: impl Into<String>, note: impl Into<String>) -> Self {
         Self { what: what.into(), value: None, note: note.into() }
     }
 
     /// A fault of a value that was meant to be `value`.
-    pub(in crate::config) fn meant(
+    pub(crate) fn meant(
         what: impl Into<String>,
         value: impl Into<String>,
         note: impl Into<String>,
@@ -33,7 +33,7 @@ impl Fault {
 ///
 /// A long one is described, not shown: a key or a token pasted into the wrong place must not
 /// reach a terminal or a log.
-pub(in crate::config) fn quoted(text: &str) -> impl fmt::Display {
+pub(crate) fn quoted(text: &str) -> impl fmt::Display {
     if is_shown(text) {
         format!("\"{}\"", text.escape_debug())
     } else {
@@ -42,7 +42,7 @@ pub(in crate::config) fn quoted(text: &str) -> impl fmt::Display {
 }
 
 /// Whether a text is too short to be a secret.
-pub(in crate::config) fn is_shown(text: &str) -> bool {
+pub(crate) fn is_shown(text: &str) -> bool {
     text.chars().count() <= SHOWN
 }
 
