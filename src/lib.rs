@@ -17,8 +17,7 @@
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
 //! Beside the road: [`document`] reads files, [`config`] is what was written and what will run,
-//! [`snapshot`] what it becomes, [`decide`] rules that answer without asking and [`audit`] the file
-//! of what was decided, [`secret`] what must not be seen, and [`cli`] what a person meets.
+//! [`snapshot`] what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be seen, and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -26,7 +25,6 @@ pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod config;
-pub mod decide;
 pub mod destination;
 pub mod document;
 pub mod keys;

@@ -3,8 +3,8 @@
 //! Each stage takes what the one before gave; any of them may refuse, and a refusal is the only
 //! other way out. Nothing is sent before it is signed, nothing is changed after.
 
-mod decision;
 mod exchange;
+mod judged;
 mod socket;
 
 use std::sync::Arc;

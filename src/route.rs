@@ -8,11 +8,10 @@ use std::time::Instant;
 use http::Method;
 use prometheus_client::metrics::histogram::Histogram;
 
-use crate::audit::Audit;
-use crate::config::{DecideMode, HostPattern};
-use crate::decide::Rules;
+use crate::audit::{Audit, Mode};
+use crate::config::HostPattern;
 use crate::keys::{PublicKey, SignError, Signer};
-use crate::scheme::{Bound, Entry, Preimage, Signatures};
+use crate::scheme::{Bound, Entry, Policy, Preimage, Signatures};
 use crate::upstream::{Origin, Upstream};
 
 /// A route with everything it needs bound.
@@ -36,17 +35,17 @@ pub struct Route {
     pub upstream: Arc<Upstream>,
     /// Where they go; none when that is the request's own host over TLS.
     pub origin: Option<Origin>,
-    /// Rules that answer in place of a service, or beside it.
-    pub deciding: Option<Deciding>,
+    /// What answers in place of a service, or beside it.
+    pub policy: Option<BoundPolicy>,
 }
 
-/// Rules, and where it is written down what became of each request.
+/// A policy, and where it is written down what became of each request.
 #[derive(Debug)]
-pub struct Deciding {
+pub struct BoundPolicy {
     /// Who answers.
-    pub mode: DecideMode,
+    pub mode: Mode,
     /// What is approved.
-    pub rules: Rules,
+    pub policy: Arc<dyn Policy>,
     /// The file of decisions; none in a program that serves nobody, where nothing is approved.
     pub audit: Option<Audit>,
 }

@@ -146,15 +146,18 @@ const LAYERS: &[Layer] = &[
     layer("keys", &[all("secret")], "a key signs digests, and does not know what they are of"),
     layer(
         "scheme",
-        &[all("keys"), all("moment"), all("secret")],
-        "pure: no network, configuration, refusal or runtime",
+        &[all("document"), all("keys"), all("moment"), all("secret")],
+        "pure: no network, refusal or runtime; of a configuration only a table of its own",
     ),
-    layer("audit", &[only("moment", &["unix_ms"])], "writes down what it is told, and only that"),
-    layer("decide", &[], "a verdict follows from the rules and the request, and from nothing else"),
+    layer(
+        "audit",
+        &[only("moment", &["unix_ms"]), only("scheme", &["Decision"])],
+        "writes down what it is told, and only that",
+    ),
     layer(
         "config",
         &[
-            all("decide"),
+            only("audit", &["Mode"]),
             all("document"),
             only("keys", &["Algorithm", "PublicKey"]),
             only("moment", &["Replica"]),
@@ -220,9 +223,8 @@ const LAYERS: &[Layer] = &[
     layer(
         "route",
         &[
-            only("audit", &["Audit"]),
-            only("config", &["DecideMode", "HostPattern"]),
-            only("decide", &["Rules"]),
+            only("audit", &["Audit", "Mode"]),
+            only("config", &["HostPattern"]),
             all("keys"),
             all("scheme"),
             only("upstream", &["Origin", "Upstream"]),
@@ -264,15 +266,13 @@ const LAYERS: &[Layer] = &[
         &[
             only("audit", &["Entry", "Mode"]),
             all("body"),
-            only("config", &["DecideMode"]),
-            only("decide", &["Action", "Verdict"]),
             all("destination"),
             all("metrics"),
             all("moment"),
             all("outbound"),
             only("record", &["Record"]),
             all("refusal"),
-            only("route", &["Deciding", "Route"]),
+            only("route", &["BoundPolicy", "Route"]),
             all("scheme"),
             all("snapshot"),
             all("tunnel"),

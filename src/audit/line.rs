@@ -68,7 +68,7 @@ pub(super) fn write(entry: &Entry, seq: u64, unix_ms: u64, previous: LineHash) -
         "request_id": entry.request_id,
         "request_type": entry.request_type,
         "rule": entry.rule,
-        "verdict": if entry.approved { "APPROVE" } else { "REJECT" },
+        "verdict": entry.verdict.word(),
         "mode": entry.mode.name(),
         "service": entry.service,
         "reason": entry.reason,
@@ -105,6 +105,7 @@ fn rfc3339(unix_ms: u64) -> String {
 mod tests {
     use super::*;
     use crate::audit::Mode;
+    use crate::scheme::Decision;
 
     fn entry() -> Entry {
         Entry {
@@ -112,7 +113,7 @@ mod tests {
             request_id: "5e2c".into(),
             request_type: 2,
             rule: "keysign.coin".into(),
-            approved: false,
+            verdict: Decision::Reject,
             mode: Mode::Shadow,
             service: Some("APPROVE".into()),
             reason: "a \"quoted\"\nreason é".into(),

@@ -26,6 +26,8 @@ use file::{AuditFile, write_once};
 pub use line::LineHash;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::scheme::Decision;
+
 /// A decision, as it is written down.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Entry {
@@ -38,7 +40,7 @@ pub struct Entry {
     /// The rule that decided.
     pub rule: String,
     /// What the rules said.
-    pub approved: bool,
+    pub verdict: Decision,
     /// Whose word counted.
     pub mode: Mode,
     /// What the service said, where one was asked: `APPROVE`, `REJECT`, or why it said nothing.

@@ -17,7 +17,7 @@ fn entry(number: u64) -> Entry {
         request_id: format!("id-{number}"),
         request_type: 2,
         rule: "keysign.rules".into(),
-        approved: number.is_multiple_of(2),
+        verdict: if number.is_multiple_of(2) { Decision::Approve } else { Decision::Reject },
         mode: Mode::Enforce,
         service: None,
         reason: "the transaction is within every restriction".into(),

@@ -9,7 +9,7 @@ mod values;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub(super) use decide::{Decide, KeySign, Limits as SignLimits};
+pub(super) use decide::Decide;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
 use toml::de::DeTable;
@@ -281,6 +281,8 @@ pub(super) struct Route {
 fn route(table: &mut Table<'_>, at: Location) -> Route {
     let scheme = Key::string("scheme", "\"metasv\"");
     let found = table.parsed(scheme, values::scheme);
+    let entry = found.value().copied();
+    let decide = table.inner("decide", |table, at| decide::decide(table, at, entry));
     Route {
         at,
         host: table.parsed(Key::string("host", "\"api.example.com\""), HostPattern::parse),
@@ -291,7 +293,7 @@ fn route(table: &mut Table<'_>, at: Location) -> Route {
         secrets: table.pairs(Key::table("secrets", "{ slot = \"name\" }"), false),
         params: table.pairs(Key::table("params", "{ name = \"value\" }"), true),
         upstream: table.parsed(Key::string("upstream", "\"name\""), values::text),
-        decide: table.inner("decide", decide::decide),
+        decide,
     }
 }
 

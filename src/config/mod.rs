@@ -11,17 +11,18 @@ mod units;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
 pub use units::{Endpoint, HostPattern, UpstreamUrl};
 
-use crate::decide::Rules;
+use crate::audit::Mode;
 pub use crate::document::{ConfigError, ConfigErrors, Location};
 use crate::keys::Algorithm;
 use crate::moment::Replica;
-use crate::scheme::Entry;
+use crate::scheme::{Entry, Policy};
 
 /// How many unused connections are kept to a host that no `[upstreams]` table speaks of.
 pub const DIRECT_IDLE_CONNECTIONS: usize = 32;
@@ -285,28 +286,19 @@ pub struct Route {
     pub fields: BTreeMap<String, Location>,
 }
 
-/// `[routes.NAME.decide]`: rules that answer in place of a service, or beside it. Routes may
+/// `[routes.NAME.decide]`: a policy that answers in place of a service, or beside it. Routes may
 /// share a file of decisions.
 #[derive(Clone, Debug)]
 pub struct Decide {
     /// Who answers.
-    pub mode: DecideMode,
+    pub mode: Mode,
     /// The file of decisions, absolute or relative to the working directory.
     pub audit: PathBuf,
-    /// What is approved. The reader of a file makes the rules themselves, so that an amount or an
-    /// address in it is read by the code that reads those of requests.
-    pub rules: Rules,
+    /// What is approved. The scheme reads it itself, so that an amount or an address in it is read
+    /// by the code that reads those of requests.
+    pub policy: Arc<dyn Policy>,
     /// Where the table is written.
     pub at: Location,
-}
-
-/// Who answers.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DecideMode {
-    /// The rules; there is no service.
-    Enforce,
-    /// The service; what the rules would have said is written down.
-    Shadow,
 }
 
 /// What is written down.

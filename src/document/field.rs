@@ -64,7 +64,8 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    const fn new(name: &'static str, kind: &'static str, example: &'static str) -> Self {
+    /// A key of any other kind.
+    pub(crate) const fn new(name: &'static str, kind: &'static str, example: &'static str) -> Self {
         Self { name, kind, example }
     }
 
@@ -90,10 +91,6 @@ impl Key {
 
     pub(crate) const fn list(name: &'static str, example: &'static str) -> Self {
         Self::new(name, "a list of strings", example)
-    }
-
-    pub(crate) const fn word_or_table(name: &'static str, example: &'static str) -> Self {
-        Self::new(name, "\"allow\", \"refuse\" or, for keysign, a table", example)
     }
 
     pub(crate) const fn table(name: &'static str, example: &'static str) -> Self {

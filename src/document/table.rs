@@ -282,6 +282,21 @@ impl<'d> Table<'d> {
         }
     }
 
+    /// Adds a problem of what the table holds.
+    pub(crate) fn report(
+        &self,
+        at: impl Into<Option<Location>>,
+        what: impl Into<String>,
+        fix: impl Into<String>,
+    ) {
+        self.report.add(at, what, fix);
+    }
+
+    /// Leaves what is in the table unread, and unreported: the table itself is the problem.
+    pub(crate) fn pass_over(&mut self) {
+        self.entries = Entries::Unreadable;
+    }
+
     /// Reports that a key is missing. Called on an absent field only.
     pub(crate) fn require<T>(&self, key: Key, field: Field<T>) -> Field<T> {
         if field.is_absent() {

@@ -9,7 +9,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 
-use super::decision::Decision;
+use super::judged::Judged;
 use super::{Answer, Intake, Pipeline, forward, whole};
 use crate::body;
 use crate::destination::Destination;
@@ -55,7 +55,7 @@ impl Pipeline {
         tracing::info!(
             route = %route.name,
             id = opened.as_ref().map_or("-", |opened| opened.id.as_str()),
-            kind = opened.as_ref().map_or("-", |opened| opened.kind.as_str()),
+            kind = opened.as_ref().ok().map(|opened| opened.kind),
             approves = conclusion.approves,
             reason = conclusion.reason.as_str(),
             "concluded"
@@ -67,7 +67,7 @@ impl Pipeline {
         Ok(Answer::Whole(envelope.assemble(&conclusion, &moment, &signatures)?))
     }
 
-    /// What comes of an opened request: the rules answer, or the service; then it is written down,
+    /// What comes of an opened request: the policy answers, or the service; then it is written down,
     /// and an approval that cannot be is none.
     async fn answer(
         &self,
@@ -78,20 +78,22 @@ impl Pipeline {
         question: Question,
         record: &mut Record,
     ) -> Conclusion {
-        let decision = route.deciding.as_ref().map(|deciding| Decision::of(deciding, opened));
-        let asked = match decision.as_ref().and_then(Decision::in_place_of_a_service) {
-            Some(answer) => Asked::Reply(200, answer),
-            None => match question.plain(route, opened) {
-                Ok((outbound, host)) => {
-                    record.host = host;
-                    ask(snapshot, route, outbound, envelope.deadline(), record).await
-                }
-                Err(refusal) => Asked::Nothing(refusal.code.name().into()),
-            },
+        let judged = route.policy.as_ref().map(|policy| Judged::of(policy, opened));
+        let conclusion = match judged.as_ref().and_then(Judged::in_place_of_a_service) {
+            Some(verdict) => envelope.conclude(Ok(opened), &Answered::Verdict(verdict)),
+            None => {
+                let asked = match question.plain(route, opened) {
+                    Ok((outbound, host)) => {
+                        record.host = host;
+                        ask(snapshot, route, outbound, envelope.deadline(), record).await
+                    }
+                    Err(refusal) => Asked::Nothing(refusal.code.name().into()),
+                };
+                envelope.conclude(Ok(opened), &asked.answered())
+            }
         };
-        let conclusion = envelope.conclude(Ok(opened), &asked.answered());
-        let Some(decision) = decision else { return conclusion };
-        match decision.write_down(route, opened, &conclusion).await {
+        let Some(judged) = judged else { return conclusion };
+        match judged.write_down(route, opened, &conclusion).await {
             Ok(()) => conclusion,
             Err(()) => {
                 let why = "the decision could not be written down";

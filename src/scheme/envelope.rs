@@ -1,8 +1,8 @@
 //! Requests that come *to* the user, sealed: opened on their way in, their answers sealed on their
 //! way out.
 //!
-//! The rule that stands above all: no path may seal an approval that the service, or the rules
-//! that stand in for it, did not give for that very request. So what is said
+//! The rule that stands above all: no path may seal an approval that the service, or the policy
+//! that stands in for it, did not give for that very request. So what is said
 //! ([`Envelope::conclude`]) is decided in one pure place, apart from how it is sealed.
 
 use std::fmt;
@@ -52,6 +52,43 @@ pub trait Envelope: fmt::Debug + Send + Sync {
     ) -> Result<Edits, SchemeError>;
 }
 
+/// Rules that say of an opened request what a service would be asked. Each kind of request has
+/// rules of its own; `[routes.NAME.decide]` is their table.
+pub trait Policy: fmt::Debug + Send + Sync {
+    /// Judges a request. Pure: same request, same verdict.
+    fn judge(&self, opened: &Opened) -> Verdict;
+}
+
+/// The two things that can be said to a sealed request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Decision {
+    /// What is asked may be done.
+    Approve,
+    /// It may not.
+    Reject,
+}
+
+impl Decision {
+    /// The word for it, in the log, in the audit, and to those who ask.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Approve => "APPROVE",
+            Self::Reject => "REJECT",
+        }
+    }
+}
+
+/// What a policy says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Verdict {
+    /// The answer.
+    pub decision: Decision,
+    /// The name of the rule that decided: `keysign.amount`. Names do not change.
+    pub rule: &'static str,
+    /// Why, in a sentence: values of the request are short and escaped in it.
+    pub reason: String,
+}
+
 /// A request that was opened and believed.
 #[derive(Clone, Debug)]
 pub struct Opened {
@@ -61,20 +98,22 @@ pub struct Opened {
     pub content_type: &'static str,
     /// The caller's name for it.
     pub id: String,
-    /// The caller's word for its kind.
-    pub kind: String,
+    /// The caller's number for its kind.
+    pub kind: u64,
 }
 
 /// What came of asking.
 #[derive(Clone, Copy, Debug)]
 pub enum Answered<'a> {
-    /// An answer, whole, from the service or from the rules that stand in for it.
+    /// An answer of the service, whole.
     Reply {
         /// Its HTTP status.
         status: u16,
         /// Its body.
         body: &'a Bytes,
     },
+    /// What the policy says, in place of a service.
+    Verdict(&'a Verdict),
     /// None that could be used: a sentence without anything of the service's.
     Nothing(&'a str),
     /// Nobody was asked.
@@ -88,8 +127,8 @@ pub struct Conclusion {
     pub package: Bytes,
     /// Whether it approves. Everything else refuses or is none of both.
     pub approves: bool,
-    /// The word of whoever was asked, where it said one of the two.
-    pub said: Option<&'static str>,
+    /// The decision of whoever was asked, where it made one of the two.
+    pub said: Option<Decision>,
     /// One sentence for the log and the audit: what was concluded from what.
     pub reason: String,
 }

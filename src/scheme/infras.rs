@@ -67,6 +67,7 @@ pub(super) const ENTRY: Entry = Entry {
     notes: &[],
     advise: super::nothing_doubtful,
     example: Example::PLAIN,
+    policy: None,
     build: Build::Scheme(build),
 };
 

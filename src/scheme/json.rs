@@ -2,10 +2,13 @@
 //! signature, so nothing here goes through numbers or maps. A text is checked once, as a whole;
 //! after that, places in it are found by walking its bytes, without recursion.
 
+mod strict;
+
 use std::ops::Range;
 
 use serde_json::value::RawValue;
 
+pub(super) use self::strict::{Value, parse, value};
 use super::SchemeError;
 
 /// A whole text that is one JSON value.

@@ -45,6 +45,7 @@ pub(super) const ENTRY: Entry = Entry {
     notes: &[],
     advise: super::nothing_doubtful,
     example: Example::PLAIN,
+    policy: None,
     build: Build::Scheme(build),
 };
 

@@ -27,11 +27,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 pub use edits::{Edit, Edits};
-pub use envelope::{Answered, Conclusion, Envelope, Opened};
+pub use envelope::{Answered, Conclusion, Decision, Envelope, Opened, Policy, Verdict};
 pub use error::{BindError, SchemeError};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
 
+use crate::document::Table;
 use crate::keys::{Algorithm, Digest, PublicKey, Signature};
 use crate::moment::Moment;
 use crate::secret::SecretCell;
@@ -80,9 +81,16 @@ pub struct Entry {
     pub advise: fn(&Binding, Option<&str>) -> Vec<BindError>,
     /// What `init` writes beside slots and defaults.
     pub example: Example,
+    /// Reads `[routes.NAME.decide]`, but for `mode` and `audit`: the policy that can answer in
+    /// place of a service. None where nothing is answered.
+    pub(crate) policy: Option<ReadPolicy>,
     /// Builds the scheme for one route.
     pub build: Build,
 }
+
+/// Reads a policy from its table; what is wrong goes to the table's report, and what is made then
+/// allows nothing.
+pub(crate) type ReadPolicy = fn(&mut Table<'_>) -> Arc<dyn Policy>;
 
 impl Entry {
     /// The scheme for a route's keys, secrets and parameters.
@@ -97,8 +105,7 @@ impl Entry {
         }
     }
 
-    /// Whether it opens requests on their way in. These come through the gateway only, and rules
-    /// can answer them: `[routes.NAME.decide]`.
+    /// Whether it opens requests on their way in. These come through the gateway only.
     pub fn is_envelope(&self) -> bool {
         matches!(self.build, Build::Envelope(_))
     }

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use rustls::RootCertStore;
 use sha2::{Digest as _, Sha256};
 
-use audits::{Audits, deciding};
+use audits::{Audits, policy};
 
 use super::watching::{self, Stamp, Watched, Watching};
 use super::{LiveKey, Snapshot, Surroundings};
@@ -209,7 +209,7 @@ impl<'a> Builder<'a> {
                     keys: bound,
                     upstream: Arc::clone(upstream),
                     origin,
-                    deciding: deciding(route, audits),
+                    policy: policy(route, audits),
                 })),
                 Err(error) => {
                     let at = route.fields.get(&error.field).copied().unwrap_or(route.at);

@@ -222,7 +222,7 @@ fn the_flat_layout_is_taken_where_it_is_asked_for_and_nowhere_else() {
     assert!(matches!(refused, SchemeError::Package { .. }), "{refused:?}");
     let flat = envelope(&[("payload", "flat")]);
     let opened = flat.open(signable, &at(1_700_000_000)).expect("a request");
-    assert_eq!((opened.id.as_str(), opened.kind.as_str()), ("r-1", "2"));
+    assert_eq!((opened.id.as_str(), opened.kind), ("r-1", 2));
     let answer = Bytes::from_static(br#"{"action":"APPROVE","exp":9,"iss":"x"}"#);
     let answered = Answered::Reply { status: 200, body: &answer };
     let concluded = flat.conclude(Ok(&opened), &answered);

@@ -158,13 +158,8 @@ fn answers() -> impl Strategy<Value = Answer> {
     })
 }
 
-fn opened(kind: &str) -> Opened {
-    Opened {
-        request: Bytes::new(),
-        content_type: "application/json",
-        id: ID.into(),
-        kind: kind.into(),
-    }
+fn opened(kind: u64) -> Opened {
+    Opened { request: Bytes::new(), content_type: "application/json", id: ID.into(), kind }
 }
 
 /// What a node reads in a package: whether it may go on, and for which request.
@@ -201,7 +196,7 @@ proptest! {
     #[test]
     fn an_approval_is_sealed_exactly_where_the_service_gave_one(
         answer in answers(),
-        kind in prop::sample::select(vec!["0", "1", "2", "3", "5", "77"]),
+        kind in prop::sample::select(vec![0, 1, 2, 3, 5, 77]),
     ) {
         let body = Bytes::from(answer.body());
         let answered = Answered::Reply { status: answer.http, body: &body };
@@ -216,7 +211,7 @@ proptest! {
         prop_assert!(count("action") <= 1 && count("status") == 1 && count("request_id") == 1);
         prop_assert!(!approved || said["status"] == 0);
         // Who is asked for more than a sign of life has to say yes or no.
-        prop_assert!(kind == "0" || count("action") == 1, "{}", said);
+        prop_assert!(kind == 0 || count("action") == 1, "{}", said);
     }
 
     #[test]
@@ -234,7 +229,7 @@ proptest! {
         }
         let answer = Bytes::from(body);
         let answered = Answered::Reply { status: 200, body: &answer };
-        let concluded = envelope(&[]).conclude(Ok(&opened("2")), &answered);
+        let concluded = envelope(&[]).conclude(Ok(&opened(2)), &answered);
         let (approved, said) = reads(&concluded.package);
         prop_assert_eq!(approved, concluded.approves);
         if approved {
@@ -250,7 +245,7 @@ proptest! {
     fn no_bytes_are_taken_for_an_approval_of_theirs(body in prop::collection::vec(any::<u8>(), 0..64)) {
         let answer = Bytes::from(body);
         let answered = Answered::Reply { status: 200, body: &answer };
-        prop_assert!(!envelope(&[]).conclude(Ok(&opened("2")), &answered).approves);
+        prop_assert!(!envelope(&[]).conclude(Ok(&opened(2)), &answered).approves);
     }
 }
 
@@ -259,7 +254,7 @@ fn where_nobody_answered_nothing_is_approved() {
     let approval = Bytes::from_static(br#"{"action":"APPROVE"}"#);
     let yes = Answered::Reply { status: 200, body: &approval };
     let envelope = envelope(&[]);
-    let opened = opened("2");
+    let opened = opened(2);
     assert!(envelope.conclude(Ok(&opened), &yes).approves, "the service can approve at all");
     for answered in [Answered::Nothing("APPROVE"), Answered::Unasked] {
         let concluded = envelope.conclude(Ok(&opened), &answered);

@@ -11,13 +11,13 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 
 use super::super::{
-    Answered, BindError, Binding, Build, Conclusion, Edits, Entry, Envelope, Example, KeySlot,
-    Opened, Preimage, SchemeError, Signable, Signatures, nothing_doubtful,
+    Answered, BindError, Binding, Build, Conclusion, Decision, Edits, Entry, Envelope, Example,
+    KeySlot, Opened, Preimage, SchemeError, Signable, Signatures, Verdict, nothing_doubtful,
 };
 use super::request::Request;
-use super::response::{Action, Response, refusal};
+use super::response::{self, Response};
 use super::token::Tokens;
-use super::{LEEWAY, LIFETIME, PAYLOAD, PING, SLOT, form, span, text, verify_with};
+use super::{LEEWAY, LIFETIME, PAYLOAD, PING, SLOT, form, policy, span, text, verify_with};
 use crate::keys::Algorithm;
 use crate::moment::Moment;
 
@@ -56,6 +56,7 @@ pub(in crate::scheme) const ENTRY: Entry = Entry {
     notes: super::CALLBACK_NOTES,
     example: Example::PLAIN,
     advise: nothing_doubtful,
+    policy: Some(policy::read),
     build: Build::Envelope(build),
 };
 
@@ -76,12 +77,7 @@ impl Envelope for Callback {
     fn open(&self, request: Signable<'_>, moment: &Moment) -> Result<Opened, SchemeError> {
         let package = self.tokens.open(&form::token(request)?, moment)?;
         let Request { text, id, kind } = Request::read(&package)?;
-        Ok(Opened {
-            request: Bytes::from(text),
-            content_type: "application/json",
-            id,
-            kind: kind.to_string(),
-        })
+        Ok(Opened { request: Bytes::from(text), content_type: "application/json", id, kind })
     }
 
     fn deadline(&self) -> Duration {
@@ -92,7 +88,8 @@ impl Envelope for Callback {
         match opened {
             Err(error) => unopened(error),
             Ok(opened) => heard(opened, answer).unwrap_or_else(|why| {
-                refused(refusal(FAILED, &opened.id, Some(Action::Reject), &why), why)
+                let reject = Some(Decision::Reject);
+                refused(response::own(FAILED, &opened.id, reject, Some(&why)), why)
             }),
         }
     }
@@ -120,6 +117,7 @@ impl Envelope for Callback {
 fn heard(opened: &Opened, answer: &Answered<'_>) -> Result<Conclusion, String> {
     let (http, body) = match answer {
         Answered::Reply { status, body } => (*status, *body),
+        Answered::Verdict(verdict) => return Ok(judged(opened, verdict)),
         Answered::Nothing(why) => return Err(format!("the service gave no answer: {why}")),
         Answered::Unasked => return Err("nobody was asked".into()),
     };
@@ -130,28 +128,38 @@ fn heard(opened: &Opened, answer: &Answered<'_>) -> Result<Conclusion, String> {
     if response.id.as_ref().is_some_and(|id| *id != opened.id) {
         return Err("the service answered another request".into());
     }
-    let (package, said) = (response.complete(&opened.id), response.action.map(Action::word));
+    let (package, said) = (response.complete(&opened.id), response.action);
     if response.status != 0 {
         return Ok(refused(package, format!("the service failed: status {}", response.status)));
     }
     let reason = match response.action {
-        Some(Action::Approve) => "the answer is an approval",
-        Some(Action::Reject) => "the answer is a rejection",
-        None if opened.kind == PING.to_string() => "the answer is to a ping",
+        Some(Decision::Approve) => "the answer is an approval",
+        Some(Decision::Reject) => "the answer is a rejection",
+        None if opened.kind == PING => "the answer is to a ping",
         None => return Err("the service's answer has no action".into()),
     };
-    let approves = response.action == Some(Action::Approve);
+    let approves = response.action == Some(Decision::Approve);
     Ok(Conclusion { package: package.into(), approves, said, reason: reason.into() })
+}
+
+/// What is sealed where the policy answers: success, and its decision.
+fn judged(opened: &Opened, verdict: &Verdict) -> Conclusion {
+    let Verdict { decision, rule, reason } = verdict;
+    let approves = *decision == Decision::Approve;
+    let error = (!approves).then(|| format!("{rule}: {reason}"));
+    let package = response::own(0, &opened.id, Some(*decision), error.as_deref());
+    let reason = if approves { "the answer is an approval" } else { "the answer is a rejection" };
+    Conclusion { package: package.into(), approves, said: Some(*decision), reason: reason.into() }
 }
 
 /// What is sealed for a request that nobody was asked about.
 fn unopened(error: &SchemeError) -> Conclusion {
     let why = error.to_string();
     let package = if let SchemeError::Package { id, .. } = error {
-        refusal(UNREADABLE, id.as_deref().unwrap_or_default(), None, &why)
+        response::own(UNREADABLE, id.as_deref().unwrap_or_default(), None, Some(&why))
     } else {
         // Nothing of a token that was not verified is repeated.
-        refusal(UNTRUSTED, "", None, &why)
+        response::own(UNTRUSTED, "", None, Some(&why))
     };
     refused(package, why)
 }

@@ -51,6 +51,7 @@ pub(in crate::scheme) const ENTRY: Entry = Entry {
     notes: super::CLIENT_NOTES,
     example: Example::PLAIN,
     advise: nothing_doubtful,
+    policy: None,
     build: Build::Scheme(build),
 };
 

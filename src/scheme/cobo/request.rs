@@ -2,7 +2,7 @@
 
 use super::super::SchemeError;
 use super::super::json::{self, Object, Splice};
-use super::{PING, is_plain};
+use super::PING;
 
 /// A request that can be answered.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Request {
         let Ok((text, object)) = object else {
             return Err(bad("is not a JSON object in UTF-8", None));
         };
-        if !is_plain(&object, &["request_id", "request_type", "request_detail", "extra_info"]) {
+        if !object.is_plain(&["request_id", "request_type", "request_detail", "extra_info"]) {
             return Err(bad("has a member twice, or two spellings of it", None));
         }
         let id = match object.get("request_id").map(|member| member.value) {

@@ -1,7 +1,7 @@
 //! A CallbackResponse: what it says, read in the one way there is, or not at all.
 
+use super::super::Decision;
 use super::super::json::{self, Object};
-use super::is_plain;
 
 /// What an answer says.
 #[derive(Debug)]
@@ -12,26 +12,7 @@ pub(super) struct Response<'a> {
     /// The request it is for.
     pub(super) id: Option<String>,
     /// What the node may do.
-    pub(super) action: Option<Action>,
-}
-
-/// The two words a node understands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Action {
-    /// It may use its share.
-    Approve,
-    /// It may not.
-    Reject,
-}
-
-impl Action {
-    /// As it is written, to the letter.
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Approve => "APPROVE",
-            Self::Reject => "REJECT",
-        }
-    }
+    pub(super) action: Option<Decision>,
 }
 
 impl<'a> Response<'a> {
@@ -44,7 +25,7 @@ impl<'a> Response<'a> {
     pub(super) fn read(text: &'a [u8]) -> Result<Self, &'static str> {
         let object = json::document(text).and_then(Object::whole);
         let object = object.map_err(|_| "is not a JSON object in UTF-8")?;
-        if !is_plain(&object, &["status", "request_id", "action", "error"]) {
+        if !object.is_plain(&["status", "request_id", "action", "error"]) {
             return Err("has a member twice, or two spellings of it");
         }
         let value = |name| {
@@ -61,8 +42,8 @@ impl<'a> Response<'a> {
         };
         let action = match value("action") {
             None | Some("\"\"") => None,
-            Some("\"APPROVE\"") => Some(Action::Approve),
-            Some("\"REJECT\"") => Some(Action::Reject),
+            Some("\"APPROVE\"") => Some(Decision::Approve),
+            Some("\"REJECT\"") => Some(Decision::Reject),
             Some(_) => return Err("has an action that is none of the two words"),
         };
         if value("error").is_some_and(|error| json::string(error).is_none()) {
@@ -75,7 +56,7 @@ impl<'a> Response<'a> {
     /// and the id filled in. One that failed says REJECT.
     pub(super) fn complete(&self, id: &str) -> String {
         let mut written = Written::new(self.status, id);
-        let action = if self.status == 0 { self.action } else { Some(Action::Reject) };
+        let action = if self.status == 0 { self.action } else { Some(Decision::Reject) };
         if let Some(action) = action {
             written.text("action", action.word());
         }
@@ -95,13 +76,15 @@ fn status(written: &str) -> Option<i64> {
     plain.then(|| written.parse().ok()).flatten()
 }
 
-/// A refusal of one's own.
-pub(super) fn refusal(status: i64, id: &str, action: Option<Action>, error: &str) -> String {
+/// An answer of one's own.
+pub(super) fn own(status: i64, id: &str, action: Option<Decision>, error: Option<&str>) -> String {
     let mut written = Written::new(status, id);
     if let Some(action) = action {
         written.text("action", action.word());
     }
-    written.text("error", error);
+    if let Some(error) = error {
+        written.text("error", error);
+    }
     written.end()
 }
 
@@ -144,14 +127,14 @@ mod tests {
     fn an_answer_says_one_thing_or_nothing() {
         for (text, status, id, action) in [
             ("{}", 0, None, None),
-            (r#"{"action":"APPROVE"}"#, 0, None, Some(Action::Approve)),
+            (r#"{"action":"APPROVE"}"#, 0, None, Some(Decision::Approve)),
             (
                 r#"{"status":0,"request_id":"r","action":"REJECT"}"#,
                 0,
                 Some("r"),
-                Some(Action::Reject),
+                Some(Decision::Reject),
             ),
-            (r#"{"status":30,"action":"APPROVE"}"#, 30, None, Some(Action::Approve)),
+            (r#"{"status":30,"action":"APPROVE"}"#, 30, None, Some(Decision::Approve)),
             (r#"{"status":-1}"#, -1, None, None),
             (r#"{"status":null,"request_id":null,"action":null,"error":null}"#, 0, None, None),
             (r#"{"action":"","request_id":""}"#, 0, Some(""), None),

@@ -110,6 +110,7 @@ pub(super) const ENTRY: Entry = Entry {
     notes: NOTES,
     advise: advice::advise,
     example: EXAMPLE,
+    policy: None,
     build: Build::Scheme(build),
 };
 

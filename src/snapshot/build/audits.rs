@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::Builder;
 use crate::audit::{Audit, AuditError};
 use crate::config;
-use crate::route::Deciding;
+use crate::route::BoundPolicy;
 
 /// The open files, by the path in the configuration.
 pub(super) type Audits = BTreeMap<PathBuf, Audit>;
@@ -40,7 +41,7 @@ impl Builder<'_> {
     /// The previous snapshot's.
     fn known(&self, path: &Path) -> Option<Audit> {
         let routes = self.previous.into_iter().flat_map(|previous| previous.routes.all());
-        let mut audits = routes.filter_map(|route| route.deciding.as_ref()?.audit.as_ref());
+        let mut audits = routes.filter_map(|route| route.policy.as_ref()?.audit.as_ref());
         audits.find(|audit| audit.path() == path).cloned()
     }
 }
@@ -53,9 +54,9 @@ fn check(path: &Path) -> Result<(), AuditError> {
     if there { Ok(()) } else { Err(AuditError { what, fix: "make the directory first".into() }) }
 }
 
-/// The rules of a route, with their file.
-pub(super) fn deciding(route: &config::Route, audits: &Audits) -> Option<Deciding> {
+/// The policy of a route, with its file.
+pub(super) fn policy(route: &config::Route, audits: &Audits) -> Option<BoundPolicy> {
     let decide = route.decide.as_ref()?;
     let audit = audits.get(&decide.audit).cloned();
-    Some(Deciding { mode: decide.mode, rules: decide.rules.clone(), audit })
+    Some(BoundPolicy { mode: decide.mode, policy: Arc::clone(&decide.policy), audit })
 }

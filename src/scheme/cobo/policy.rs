@@ -1,4 +1,5 @@
-//! Rules that say whether a key share may be used, without asking anybody. Pure.
+//! The policy of callbacks: rules that say whether a key share may be used, without asking
+//! anybody. Pure.
 //!
 //! A TSS node asks before it uses its share: the question is a CallbackRequest in JSON, whose
 //! `request_detail` and `extra_info` are JSON texts inside strings. [`Rules::decide`] reads it
@@ -10,34 +11,38 @@
 //! so a ceiling on amounts means little where `CONTRACT_CALL` is allowed.
 
 mod amount;
-mod json;
 mod keysign;
+mod table;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use amount::{Amount, AmountError};
-use json::{Json, Object};
+use amount::Amount;
+pub(super) use table::read;
+
+use super::super::json::{self, Object, Value};
+use super::super::{Decision, Opened, Policy, Verdict};
 
 /// What is allowed, by the type of the request.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Rules {
+pub(super) struct Rules {
     /// 0: the node wants to know whether anybody is there.
-    pub ping: Permission,
+    pub(super) ping: Permission,
     /// 1: a new key.
-    pub keygen: Permission,
+    pub(super) keygen: Permission,
     /// 2: a signature.
-    pub keysign: KeySign,
+    pub(super) keysign: KeySign,
     /// 3: new shares of a key.
-    pub keyreshare: Permission,
+    pub(super) keyreshare: Permission,
     /// 5: a signature with the key of a share.
-    pub keysharesign: Permission,
+    pub(super) keysharesign: Permission,
 }
 
 /// Whether requests of a type are allowed as such.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Permission {
+pub(super) enum Permission {
     /// All of them.
     Allow,
     /// None.
@@ -46,7 +51,7 @@ pub enum Permission {
 
 /// Which signatures are allowed.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum KeySign {
+pub(super) enum KeySign {
     /// All of them or none.
     Every(Permission),
     /// Those for which this holds.
@@ -55,33 +60,33 @@ pub enum KeySign {
 
 /// Restrictions on signatures.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Limits {
+pub(super) struct Limits {
     /// Which transactions may be signed; `None` for none.
-    pub transactions: Option<Transactions>,
+    pub(super) transactions: Option<Transactions>,
     /// Whether hashes may be signed of which nothing is said at all. Whoever can leave out what
     /// a transaction is about gets past every other restriction then.
-    pub blind: bool,
+    pub(super) blind: bool,
 }
 
 /// Restrictions on transactions; all of them must hold.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Transactions {
+pub(super) struct Transactions {
     /// `coin`, exactly as the node writes it.
-    pub coin: Allowed<String>,
+    pub(super) coin: Allowed<String>,
     /// `to_address`, and every address in `to_address_details`.
-    pub to_address: Allowed<Address>,
+    pub(super) to_address: Allowed<Address>,
     /// `operation`: 100 TRANSFER, 200 CONTRACT_CALL.
-    pub operation: Allowed<u32>,
+    pub(super) operation: Allowed<u32>,
     /// `transaction_type`: 100 to 106.
-    pub transaction_type: Allowed<u32>,
+    pub(super) transaction_type: Allowed<u32>,
     /// The most that one transaction may move, by coin; a coin without a ceiling is refused.
     /// `None` where amounts do not matter.
-    pub max_amount: Option<BTreeMap<String, Ceiling>>,
+    pub(super) max_amount: Option<BTreeMap<String, Ceiling>>,
 }
 
 /// The values a member may have.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Allowed<T> {
+pub(super) enum Allowed<T> {
     /// Any value, and none.
     Any,
     /// One of these. A member that is not there has none of them.
@@ -100,11 +105,11 @@ impl<T: Ord> Allowed<T> {
 /// An address, compared as exact text. One of `0x` and hex digits is compared without regard to
 /// case, which there is a checksum (EIP-55) and no part of the address.
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-pub struct Address(String);
+pub(super) struct Address(String);
 
 impl Address {
     /// Takes any text for an address.
-    pub fn new(text: &str) -> Self {
+    pub(super) fn new(text: &str) -> Self {
         let digits = text.strip_prefix("0x").unwrap_or_default();
         let hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
         Self(if hex { text.to_ascii_lowercase() } else { text.to_owned() })
@@ -113,7 +118,7 @@ impl Address {
 
 /// The most of a coin that one transaction may move.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Ceiling {
+pub(super) struct Ceiling {
     /// In the coin's smallest unit, in which a node writes amounts.
     units: Amount,
     /// How many of them are ten times each other up to one coin: 8 for BTC, 18 for ETH.
@@ -122,67 +127,44 @@ pub struct Ceiling {
 
 impl Ceiling {
     /// A ceiling of this many whole coins; `None` if that is no number of smallest units.
-    pub fn new(coins: &Amount, decimals: u8) -> Option<Self> {
+    fn new(coins: &Amount, decimals: u8) -> Option<Self> {
         let units = coins.scaled(decimals);
         units.is_whole().then_some(Self { units, decimals })
     }
 }
 
-/// What the rules say.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Verdict {
-    /// The answer.
-    pub action: Action,
-    /// The name of the rule that decided: `keysign.amount`. Names do not change.
-    pub rule: &'static str,
-    /// Why, in a sentence: values of the request are short and escaped in it.
-    pub reason: String,
-}
-
-/// The two answers a node understands.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Action {
-    /// The share may be used.
-    Approve,
-    /// It may not.
-    Reject,
-}
-
-impl Action {
-    /// The `action` of a CallbackResponse.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Approve => "APPROVE",
-            Self::Reject => "REJECT",
-        }
-    }
-}
-
 impl Verdict {
     fn approve(rule: &'static str, reason: impl Into<String>) -> Self {
-        Self { action: Action::Approve, rule, reason: reason.into() }
+        Self { decision: Decision::Approve, rule, reason: reason.into() }
     }
 
     fn reject(rule: &'static str, reason: impl Into<String>) -> Self {
-        Self { action: Action::Reject, rule, reason: reason.into() }
+        Self { decision: Decision::Reject, rule, reason: reason.into() }
+    }
+}
+
+impl Policy for Rules {
+    fn judge(&self, opened: &Opened) -> Verdict {
+        self.decide(str::from_utf8(&opened.request).unwrap_or_default())
     }
 }
 
 impl Rules {
     /// Judges a CallbackRequest, the JSON text inside a token that was verified.
-    pub fn decide(&self, request: &str) -> Verdict {
-        self.judge(request).unwrap_or_else(|refusal| refusal)
+    fn decide(&self, request: &str) -> Verdict {
+        self.verdict(request).unwrap_or_else(|refusal| refusal)
     }
 
     /// The verdict; a refusal on the way there is an error.
-    fn judge(&self, request: &str) -> Result<Verdict, Verdict> {
+    fn verdict(&self, request: &str) -> Result<Verdict, Verdict> {
         let request = object(REQUEST, "the request", request)?;
         let kind = kind(&request)?;
         check_id(&request, kind)?;
         let detail = member_text(&request, "request_detail")?;
-        let detail = detail.map(|text| object(DETAIL, "request_detail", text)).transpose()?;
+        let detail =
+            detail.as_deref().map(|text| object(DETAIL, "request_detail", text)).transpose()?;
         let extra = member_text(&request, "extra_info")?;
-        let extra = extra.map(|text| object(EXTRA, "extra_info", text)).transpose()?;
+        let extra = extra.as_deref().map(|text| object(EXTRA, "extra_info", text)).transpose()?;
         let permission = match (kind, &self.keysign) {
             (Kind::Ping, _) => self.ping,
             (Kind::KeyGen, _) => self.keygen,
@@ -232,12 +214,12 @@ fn kind(request: &Object<'_>) -> Result<Kind, Verdict> {
     let written = request.names().any(|name| name == "request_type");
     match member(REQUEST, request, "request_type")? {
         None if !written => Ok(Kind::Ping),
-        Some(Json::Number("0")) => Ok(Kind::Ping),
-        Some(Json::Number("1")) => Ok(Kind::KeyGen),
-        Some(Json::Number("2")) => Ok(Kind::KeySign),
-        Some(Json::Number("3")) => Ok(Kind::KeyReshare),
-        Some(Json::Number("5")) => Ok(Kind::KeyShareSign),
-        Some(Json::Number(other)) => {
+        Some(Value::Number("0")) => Ok(Kind::Ping),
+        Some(Value::Number("1")) => Ok(Kind::KeyGen),
+        Some(Value::Number("2")) => Ok(Kind::KeySign),
+        Some(Value::Number("3")) => Ok(Kind::KeyReshare),
+        Some(Value::Number("5")) => Ok(Kind::KeyShareSign),
+        Some(Value::Number(other)) => {
             refuse(format!("request_type is {}, which is none of 0, 1, 2, 3, 5", shown(other)))
         }
         _ => refuse("request_type is not a number".into()),
@@ -258,38 +240,38 @@ fn check_id(request: &Object<'_>, kind: Kind) -> Result<(), Verdict> {
 /// A text that is a JSON object.
 fn object<'t>(rule: &'static str, what: &str, text: &'t str) -> Result<Object<'t>, Verdict> {
     match json::parse(text) {
-        Ok(Json::Object(object)) => Ok(object),
+        Ok(Value::Object(object)) => Ok(object),
         Ok(_) => Err(Verdict::reject(rule, format!("{what} is not a JSON object"))),
         Err(error) => Err(Verdict::reject(rule, format!("{what} {error}"))),
     }
 }
 
 /// A member of the request that holds a JSON text; `None` without one.
-fn member_text<'o>(request: &'o Object<'_>, name: &str) -> Result<Option<&'o str>, Verdict> {
+fn member_text<'t>(request: &Object<'t>, name: &str) -> Result<Option<Cow<'t, str>>, Verdict> {
     text(REQUEST, request, name)
 }
 
 /// A member, if it is there and not `null`.
-fn member<'o, 't>(
+fn member<'t>(
     rule: &'static str,
-    object: &'o Object<'t>,
+    object: &Object<'t>,
     name: &str,
-) -> Result<Option<&'o Json<'t>>, Verdict> {
-    object.get(name).map_err(|_alike| {
+) -> Result<Option<Value<'t>>, Verdict> {
+    object.member(name).map_err(|_alike| {
         let reason = format!("a member differs from {name} in case only, and readers differ on it");
         Verdict::reject(rule, reason)
     })
 }
 
 /// A member that is a string. An empty one counts as missing: it is what Go has for none.
-fn text<'o>(
+fn text<'t>(
     rule: &'static str,
-    object: &'o Object<'_>,
+    object: &Object<'t>,
     name: &str,
-) -> Result<Option<&'o str>, Verdict> {
+) -> Result<Option<Cow<'t, str>>, Verdict> {
     match member(rule, object, name)? {
         None => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text.as_ref()).filter(|text| !text.is_empty())),
+        Some(Value::String(text)) => Ok(Some(text).filter(|text| !text.is_empty())),
         Some(_) => Err(Verdict::reject(rule, format!("{name} is not a string"))),
     }
 }

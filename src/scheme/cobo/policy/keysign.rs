@@ -4,7 +4,9 @@
 //! Protocol v1 has the members of the transaction flat in `extra_info`. v2 has an object
 //! `transaction` of another form, which these rules do not read: they refuse it and say so.
 
-use super::json::{self, Json, JsonError, Object};
+use std::borrow::Cow;
+
+use super::super::super::json::{self, Object, Value};
 use super::{
     Address, Allowed, Amount, Ceiling, EXTRA, Limits, Transactions, Verdict, member, shown, text,
 };
@@ -40,8 +42,8 @@ pub(super) fn judge(
     payment.check_addresses(&rules.to_address)?;
     if let Some(ceilings) = &rules.max_amount {
         let coin = text("keysign.coin", extra, "coin")?.unwrap_or_default();
-        let Some(ceiling) = ceilings.get(coin) else {
-            let reason = format!("max_amount has no ceiling for the coin {}", shown(coin));
+        let Some(ceiling) = ceilings.get(coin.as_ref()) else {
+            let reason = format!("max_amount has no ceiling for the coin {}", shown(&coin));
             return Err(Verdict::reject("keysign.max_amount", reason));
         };
         check_decimal(ceiling, extra)?;
@@ -57,20 +59,22 @@ fn judge_blind(limits: &Limits, detail: &Object<'_>) -> Result<Verdict, Verdict>
         let reason = "extra_info says nothing of a transaction, and blind is not true";
         return Err(Verdict::reject(rule, reason));
     }
-    let hash = |item: &Json<'_>| matches!(item, Json::String(hash) if !hash.is_empty());
+    let hash =
+        |item: &&str| matches!(json::value(item), Ok(Value::String(hash)) if !hash.is_empty());
     match member(rule, detail, "msg_hash_list")? {
-        Some(Json::Array(hashes)) if !hashes.is_empty() && hashes.iter().all(hash) => {
+        Some(Value::Array(hashes)) if !hashes.is_empty() && hashes.iter().all(hash) => {
             Ok(Verdict::approve(rule, "hashes without a transaction may be signed"))
         }
         _ => Err(Verdict::reject(rule, "msg_hash_list is not a list of hashes")),
     }
 }
 
-/// Refuses texts inside `extra_info` that the rules do not use and that have two meanings.
+/// Refuses JSON inside `extra_info` that the rules do not use and that has two meanings, or none.
 fn refuse_ambiguous(extra: &Object<'_>) -> Result<(), Verdict> {
     for name in ["extra_parameters", "raw_tx_info"] {
-        if let Some(Json::String(text)) = member(EXTRA, extra, name)?
-            && let Err(error @ (JsonError::Twice | JsonError::TooDeep)) = json::parse(text)
+        if let Some(Value::String(text)) = member(EXTRA, extra, name)?
+            && text.trim_start().starts_with(['{', '['])
+            && let Err(error) = json::parse(&text)
         {
             return Err(Verdict::reject(EXTRA, format!("{name} {error}")));
         }
@@ -80,11 +84,11 @@ fn refuse_ambiguous(extra: &Object<'_>) -> Result<(), Verdict> {
 
 fn check_coin(rules: &Transactions, extra: &Object<'_>) -> Result<(), Verdict> {
     let coin = text("keysign.coin", extra, "coin")?;
-    if rules.coin.has(coin.map(str::to_owned).as_ref()) {
+    if rules.coin.has(coin.as_deref().map(str::to_owned).as_ref()) {
         return Ok(());
     }
     let reason = match coin {
-        Some(coin) => format!("the coin {} is not allowed", shown(coin)),
+        Some(coin) => format!("the coin {} is not allowed", shown(&coin)),
         None => "coin is missing".into(),
     };
     Err(Verdict::reject("keysign.coin", reason))
@@ -99,7 +103,7 @@ fn check_code(
 ) -> Result<(), Verdict> {
     let (code, reason) = match member(rule, extra, name)? {
         None => (None, format!("{name} is missing")),
-        Some(Json::Number(number)) => {
+        Some(Value::Number(number)) => {
             (number.parse().ok(), format!("{name} {} is not allowed", shown(number)))
         }
         Some(_) => return Err(Verdict::reject(rule, format!("{name} is not a number"))),
@@ -113,7 +117,7 @@ fn check_decimal(ceiling: &Ceiling, extra: &Object<'_>) -> Result<(), Verdict> {
     let rule = "keysign.decimal";
     let found = match member(rule, extra, "decimal")? {
         None => "0",
-        Some(Json::Number(number)) => number,
+        Some(Value::Number(number)) => number,
         Some(_) => return Err(Verdict::reject(rule, "decimal is not a number")),
     };
     let expected = ceiling.decimals.to_string();
@@ -125,9 +129,9 @@ fn check_decimal(ceiling: &Ceiling, extra: &Object<'_>) -> Result<(), Verdict> {
 }
 
 /// Who gets how much.
-struct Payment<'o> {
+struct Payment<'t> {
     /// The member `to_address`.
-    to_address: Option<&'o str>,
+    to_address: Option<Cow<'t, str>>,
     /// The member `amount`.
     amount: Option<Amount>,
     details: Vec<Detail>,
@@ -139,12 +143,12 @@ struct Detail {
     amount: Option<Amount>,
 }
 
-impl<'o> Payment<'o> {
-    fn read(extra: &'o Object<'_>) -> Result<Self, Verdict> {
+impl<'t> Payment<'t> {
+    fn read(extra: &Object<'t>) -> Result<Self, Verdict> {
         let to_address = text(ADDRESS, extra, "to_address")?;
         let amount = amount(extra)?;
         let details = match text(DETAILS, extra, "to_address_details")? {
-            Some(text) => details(text)?,
+            Some(text) => details(&text)?,
             None => Vec::new(),
         };
         Ok(Self { to_address, amount, details })
@@ -154,8 +158,8 @@ impl<'o> Payment<'o> {
     fn check_addresses(&self, allowed: &Allowed<Address>) -> Result<(), Verdict> {
         let further = self.details.iter().map(|detail| detail.to_address.as_deref());
         // With details, the single address may be left out.
-        let single =
-            (self.to_address.is_some() || self.details.is_empty()).then_some(self.to_address);
+        let single = (self.to_address.is_some() || self.details.is_empty())
+            .then_some(self.to_address.as_deref());
         for address in single.into_iter().chain(further) {
             if allowed.has(address.map(Address::new).as_ref()) {
                 continue;
@@ -195,7 +199,7 @@ impl<'o> Payment<'o> {
         let Some(single) = &self.amount else {
             return Ok(sum);
         };
-        let address = self.to_address.map(Address::new);
+        let address = self.to_address.as_deref().map(Address::new);
         let repeats = |detail: &Detail| {
             let same_address = detail.to_address.as_deref().map(Address::new) == address;
             same_address && detail.amount.as_ref() == Some(single)
@@ -210,19 +214,19 @@ fn details(list: &str) -> Result<Vec<Detail>, Verdict> {
     let refuse = |reason: String| Verdict::reject(DETAILS, reason);
     let value = json::parse(list).map_err(|e| refuse(format!("to_address_details {e}")))?;
     let items = match &value {
-        Json::Null => return Ok(Vec::new()),
-        Json::Array(items) if items.len() <= MOST_DETAILS => items,
-        Json::Array(_) => return Err(refuse("to_address_details is too long".into())),
-        Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Object(_) => {
+        Value::Null => return Ok(Vec::new()),
+        Value::Array(items) if items.len() <= MOST_DETAILS => items,
+        Value::Array(_) => return Err(refuse("to_address_details is too long".into())),
+        Value::Bool | Value::Number(_) | Value::String(_) | Value::Object(_) => {
             return Err(refuse("to_address_details is not a list".into()));
         }
     };
-    let read = |item: &Json<'_>| {
-        let Json::Object(item) = item else {
+    let read = |item: &&str| {
+        let Ok(Value::Object(item)) = json::value(item) else {
             return Err(refuse("to_address_details has an entry that is no object".into()));
         };
-        let to_address = text(ADDRESS, item, "to_address")?.map(str::to_owned);
-        Ok(Detail { to_address, amount: amount(item)? })
+        let to_address = text(ADDRESS, &item, "to_address")?.map(Cow::into_owned);
+        Ok(Detail { to_address, amount: amount(&item)? })
     };
     items.iter().map(read).collect()
 }
@@ -232,16 +236,16 @@ fn amount(object: &Object<'_>) -> Result<Option<Amount>, Verdict> {
     let refuse = |reason: String| Verdict::reject(AMOUNT, reason);
     let text = match member(AMOUNT, object, "amount")? {
         None => return Ok(None),
-        Some(Json::String(text)) if text.is_empty() => return Ok(None),
-        Some(Json::String(text)) => text.as_ref(),
-        Some(Json::Number(number)) => *number,
+        Some(Value::String(text)) if text.is_empty() => return Ok(None),
+        Some(Value::String(text)) => text,
+        Some(Value::Number(number)) => Cow::Borrowed(number),
         Some(_) => return Err(refuse("amount is neither a string nor a number".into())),
     };
     let amount =
-        Amount::parse(text).map_err(|error| refuse(format!("amount {} {error}", shown(text))))?;
+        Amount::parse(&text).map_err(|error| refuse(format!("amount {} {error}", shown(&text))))?;
     if !amount.is_whole() {
         let reason = "and amounts are whole numbers of the smallest unit";
-        return Err(refuse(format!("amount is {}, {reason}", shown(text))));
+        return Err(refuse(format!("amount is {}, {reason}", shown(&text))));
     }
     Ok(Some(amount))
 }

@@ -9,6 +9,7 @@
 pub(super) mod callback;
 pub(super) mod client;
 mod form;
+mod policy;
 mod request;
 mod response;
 mod token;
@@ -17,7 +18,6 @@ use std::time::Duration;
 
 use pkcs8::{Document, LineEnding};
 
-use super::json::Object;
 use super::{BindError, Binding, ParamDoc, ParamKind, PublicForm};
 use crate::keys::PublicKey;
 
@@ -100,23 +100,8 @@ fn duration(text: &str) -> Option<Duration> {
     }
 }
 
-/// Whether an object can be read in one way only: no name stands twice, and none is another
-/// spelling of one of these.
-fn is_plain(object: &Object<'_>, names: &[&str]) -> bool {
-    let twin = |found: &str| names.iter().any(|name| found != *name && is_alike(found, name));
-    object.repeated().is_none() && !object.members.iter().any(|member| twin(&member.name))
-}
-
-/// Whether Go takes this name for one in lower case: it also knows the two letters outside ASCII
-/// whose other case is inside.
-fn is_alike(found: &str, name: &str) -> bool {
-    let folded = found.chars().flat_map(char::to_uppercase).flat_map(char::to_lowercase);
-    folded.eq(name.chars())
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::json;
     use super::*;
 
     #[test]
@@ -141,23 +126,6 @@ mod tests {
         for (text, fits) in [("1s", true), ("9s", true), ("999ms", false), ("9001ms", false)] {
             binding.params.insert("deadline".into(), text.into());
             assert_eq!(span(&binding, "deadline", from, to).is_ok(), fits, "{text}");
-        }
-    }
-
-    #[test]
-    fn what_go_would_read_otherwise_is_not_plain() {
-        for (text, plain) in [
-            (r#"{"action":1,"other":2,"OTHER":3}"#, true),
-            ("{\"a\u{441}tion\":1}", true),
-            (r#"{"action":1,"action":1}"#, false),
-            (r#"{"action":1,"\u0061ction":1}"#, false),
-            (r#"{"action":1,"Action":1}"#, false),
-            (r#"{"ACTION":1}"#, false),
-            ("{\"\u{17f}tatus\":1}", false),
-            ("{\"ta\u{17f}\u{212a}\":1}", false),
-        ] {
-            let object = Object::whole(json::document(text.as_bytes()).unwrap()).unwrap();
-            assert_eq!(is_plain(&object, &["action", "status", "task"]), plain, "{text}");
         }
     }
 }

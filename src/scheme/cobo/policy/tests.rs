@@ -91,7 +91,7 @@ fn keysign(extra: &Value) -> String {
 
 /// Says what decided, with a + before it where it approved.
 fn outcome(verdict: &Verdict) -> String {
-    let sign = if verdict.action == Action::Approve { "+" } else { "" };
+    let sign = if verdict.decision == Decision::Approve { "+" } else { "" };
     assert!(!verdict.reason.is_empty() && verdict.reason.is_ascii(), "{}", verdict.reason);
     assert!(verdict.reason.len() < 300, "{}", verdict.reason);
     format!("{sign}{}", verdict.rule)
@@ -448,7 +448,7 @@ mod properties {
         let approved = std::cell::Cell::new(0);
         let run = runner.run(&extra(), |extra| {
             let verdict = limited().decide(&keysign(&Value::Object(extra.clone())));
-            if verdict.action == Action::Approve {
+            if verdict.decision == Decision::Approve {
                 approved.set(approved.get() + 1);
                 prop_assert!(permitted(&extra), "{:?}", extra);
             }
@@ -475,8 +475,8 @@ mod properties {
             }
             let strict = KeySign::Limited(Limits { transactions: Some(strict), blind: false });
             let request = keysign(&Value::Object(extra));
-            if rules(strict).decide(&request).action == Action::Approve {
-                prop_assert_eq!(limited().decide(&request).action, Action::Approve);
+            if rules(strict).decide(&request).decision == Decision::Approve {
+                prop_assert_eq!(limited().decide(&request).decision, Decision::Approve);
             }
         }
 
@@ -489,7 +489,7 @@ mod properties {
             for rules in [limited(), rules(blind)] {
                 for request in [&text, &request(2, &extra), &request(2, &text)] {
                     let verdict = rules.decide(request);
-                    let good = verdict.action == Action::Reject || verdict.rule == "ping";
+                    let good = verdict.decision == Decision::Reject || verdict.rule == "ping";
                     prop_assert!(good, "{}: {:?}", request, verdict);
                 }
             }

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// A decimal number that is not negative: `1.50` is `1.5`, and `007` is `7`.
 #[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct Amount {
+pub(super) struct Amount {
     /// Digits 0 to 9 before the point, without leading zeros; empty for zero.
     whole: Vec<u8>,
     /// Digits behind it, without trailing zeros.
@@ -14,7 +14,7 @@ pub struct Amount {
 
 /// Why a text is no amount. To be read after the text.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum AmountError {
+pub(super) enum AmountError {
     /// More than a sum of money takes to write.
     #[error("is longer than {LONGEST} characters")]
     TooLong,
@@ -33,7 +33,7 @@ impl Amount {
     /// # Errors
     ///
     /// Everything else.
-    pub fn parse(text: &str) -> Result<Self, AmountError> {
+    pub(super) fn parse(text: &str) -> Result<Self, AmountError> {
         if text.len() > LONGEST {
             return Err(AmountError::TooLong);
         }
@@ -59,12 +59,12 @@ impl Amount {
     }
 
     /// Whether there is nothing behind the point.
-    pub fn is_whole(&self) -> bool {
+    pub(super) fn is_whole(&self) -> bool {
         self.fraction.is_empty()
     }
 
     /// This many times ten times as much: coins in their smallest unit.
-    pub fn scaled(&self, decimals: u8) -> Self {
+    pub(super) fn scaled(&self, decimals: u8) -> Self {
         let decimals = usize::from(decimals);
         let mut fraction = self.fraction.clone();
         fraction.resize(fraction.len().max(decimals), 0);
@@ -74,7 +74,7 @@ impl Amount {
     }
 
     /// Both together.
-    pub fn plus(&self, other: &Self) -> Self {
+    pub(super) fn plus(&self, other: &Self) -> Self {
         let places = self.fraction.len().max(other.fraction.len());
         let (mut one, mut two) = (self.reversed(places), other.reversed(places));
         let length = one.len().max(two.len()) + 1;
