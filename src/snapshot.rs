@@ -17,7 +17,7 @@ use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::route::Routes;
 use crate::tls::Leaves;
-use crate::upstream::{OwnAddresses, Upstream};
+use crate::upstream::{Dialer, Upstream};
 use watching::Watching;
 
 /// Everything a request needs, ready to be used without I/O.
@@ -66,8 +66,8 @@ impl LiveKey {
 /// What outlives snapshots.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
-    /// The proxy's own listeners, for the loop check.
-    pub own: OwnAddresses,
+    /// Makes connections; knows the proxy's own listeners, for the loop check.
+    pub dialer: Dialer,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Whether requests will be answered: files of decisions are opened then, each by one process

@@ -307,7 +307,7 @@ const LAYERS: &[Layer] = &[
             all("snapshot"),
             only("tls", &["Leaves"]),
             all("tunnel"),
-            only("upstream", &["ForwardError", "Phase", "dial"]),
+            only("upstream", &["ForwardError", "Phase"]),
         ],
         "listens and reads; what becomes of a request is the pipeline's",
     ),

@@ -1,6 +1,7 @@
 //! How requests leave: HTTP/2 or HTTP/1.1 as the provider chooses, with a certificate where it
 //! wants one, through another proxy where there is one; and what is said when that fails.
 
+mod addresses;
 mod certificates;
 mod frames;
 mod interrupted;

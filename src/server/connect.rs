@@ -31,7 +31,7 @@ use crate::refusal::{Code, Refusal};
 use crate::snapshot::Snapshot;
 use crate::tls::Leaves;
 use crate::tunnel::{HalfClose, relay};
-use crate::upstream::{ForwardError, Phase, dial};
+use crate::upstream::{ForwardError, Phase};
 
 /// Answers a CONNECT: 200 and what follows from it, or a refusal.
 pub(super) async fn answer(
@@ -105,7 +105,7 @@ async fn tunnel(
         return refuse(Refusal::new(Code::TooManyTunnels, "limits.tunnels are open"), record);
     };
     let limit = snapshot.timeouts.connect;
-    let dialled = tokio::time::timeout(limit, dial(&name, port, &shared.surroundings.own)).await;
+    let dialled = tokio::time::timeout(limit, shared.surroundings.dialer.dial(&name, port)).await;
     let upstream = format!("{name}:{port}");
     let mut server = match dialled {
         Ok(Ok(server)) => server,

@@ -81,7 +81,7 @@ impl Server {
     /// A server over bound listeners.
     pub fn new(listeners: Vec<Listener>, pipeline: Pipeline, surroundings: Surroundings) -> Self {
         let own = listeners.iter().filter_map(|l| l.bound().tcp()).collect();
-        surroundings.own.set(own);
+        surroundings.dialer.set_own(own);
         let connections = pipeline.snapshot().limits.connections;
         let (closing, tasks) = pipeline.tunnels().drain();
         let shared = Shared {

@@ -13,7 +13,7 @@ use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::TlsConnector;
 
 use super::certificate;
-use super::dial::{OwnAddresses, dial};
+use super::dial::Dialer;
 use super::error::{ConnectFailure, Phase};
 use super::settings::Place;
 use super::stream::{Refusal, Stream};
@@ -32,7 +32,7 @@ pub(super) struct Connector {
     pub(super) connect: Duration,
     /// A write that makes no progress for this long ends the connection.
     pub(super) stall: Duration,
-    pub(super) own: OwnAddresses,
+    pub(super) dialer: Dialer,
     /// What connections note when they are refused late.
     pub(super) refusal: Refusal,
 }
@@ -59,9 +59,9 @@ impl Connector {
     async fn steps(self, uri: Uri) -> Result<Stream, ConnectFailure> {
         let place = self.place(&uri);
         let tcp = match &self.via {
-            None => dial(&place.host, place.port, &self.own).await?,
+            None => self.dialer.dial(&place.host, place.port).await?,
             Some((via, authorization)) => {
-                let dialled = dial(&via.host, via.port, &self.own).await;
+                let dialled = self.dialer.dial(&via.host, via.port).await;
                 let mut tcp = dialled.map_err(of_the_proxy)?;
                 via::tunnel(&mut tcp, &place, authorization.as_ref()).await?;
                 tcp

@@ -1,31 +1,70 @@
 //! From a name to a TCP connection, which must not lead back to this proxy.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::net::TcpStream;
 
 use super::error::{ConnectFailure, Phase};
+use super::race::{order, race};
 
-/// The proxy's own listening addresses, known once they are bound. A connection to one of them
-/// would be a loop.
+/// Makes connections. One for the whole process: what it learns of addresses is for everybody.
 #[derive(Clone, Debug, Default)]
-pub struct OwnAddresses(Arc<OnceLock<Vec<SocketAddr>>>);
+pub struct Dialer(Arc<Known>);
 
-impl OwnAddresses {
-    /// Told once, after binding.
-    pub fn set(&self, addresses: Vec<SocketAddr>) {
-        let _already_told = self.0.set(addresses);
+#[derive(Debug, Default)]
+struct Known {
+    /// The proxy's own listening addresses, known once they are bound. A connection to one of
+    /// them would be a loop.
+    own: OnceLock<Vec<SocketAddr>>,
+    /// Which address answered, of hosts whose first one did not.
+    answered: Mutex<HashMap<(String, u16), SocketAddr>>,
+}
+
+impl Dialer {
+    /// Told once, after binding, where the proxy itself listens.
+    pub fn set_own(&self, addresses: Vec<SocketAddr>) {
+        let _already_told = self.0.own.set(addresses);
     }
 
+    /// A TCP connection to the address that answers first, unless that is ourselves.
+    pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, ConnectFailure> {
+        let unresolved =
+            |error: io::Error| ConnectFailure { phase: Phase::Resolve, reason: error.to_string() };
+        let resolved: Vec<_> =
+            tokio::net::lookup_host((host, port)).await.map_err(unresolved)?.collect();
+        let first = resolved.first().copied();
+        let place = (host.to_owned(), port);
+        let addresses = order(resolved, self.0.answered().get(&place).copied());
+        let (stream, address) = race(addresses, |address| async move {
+            TcpStream::connect(address).await.map(|stream| (stream, address))
+        })
+        .await
+        .map_err(|failed| ConnectFailure { phase: Phase::Connect, reason: list(&failed) })?;
+        self.0.remember(place, Some(address).filter(|_| first != Some(address)));
+        let failed =
+            |error: io::Error| ConnectFailure { phase: Phase::Connect, reason: error.to_string() };
+        let local = stream.local_addr().map_err(failed)?;
+        // Not the address that was asked for: 0.0.0.0 is one that a connection never has.
+        let peer = stream.peer_addr().map_err(failed)?;
+        if self.0.is_own(local.ip(), peer) {
+            return Err(ConnectFailure { phase: Phase::Loop, reason: address.to_string() });
+        }
+        stream.set_nodelay(true).map_err(failed)?;
+        Ok(stream)
+    }
+}
+
+impl Known {
     /// Whether a connection that came about between these two addresses ends at ourselves.
-    fn include(&self, local: IpAddr, peer: SocketAddr) -> bool {
+    fn is_own(&self, local: IpAddr, peer: SocketAddr) -> bool {
         let (local, place) = (local.to_canonical(), peer.ip().to_canonical());
         // A listener on every address is reached by any address of this machine. A connection to
         // one's own address comes from that address, or else both are loopback.
         let own_machine = local == place || place.is_loopback();
-        self.0.get().is_some_and(|own| {
+        self.own.get().is_some_and(|own| {
             own.iter().any(|own| {
                 own.port() == peer.port()
                     && (own.ip().to_canonical() == place
@@ -33,35 +72,37 @@ impl OwnAddresses {
             })
         })
     }
+
+    /// Notes which address to try first the next time; none where that is the system's first.
+    fn remember(&self, place: (String, u16), address: Option<SocketAddr>) {
+        let mut answered = self.answered();
+        let Some(address) = address else {
+            answered.remove(&place);
+            return;
+        };
+        // Clients choose the hosts of blind tunnels. To forget costs a quarter of a second.
+        if answered.len() >= MOST_PLACES {
+            answered.clear();
+        }
+        answered.insert(place, address);
+    }
+
+    fn answered(&self) -> MutexGuard<'_, HashMap<(String, u16), SocketAddr>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
-/// A TCP connection to the first address that answers, unless it is ourselves.
-pub(crate) async fn dial(
-    host: &str,
-    port: u16,
-    own: &OwnAddresses,
-) -> Result<TcpStream, ConnectFailure> {
-    let unresolved =
-        |error: io::Error| ConnectFailure { phase: Phase::Resolve, reason: error.to_string() };
-    let failed =
-        |error: io::Error| ConnectFailure { phase: Phase::Connect, reason: error.to_string() };
-    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in tokio::net::lookup_host((host, port)).await.map_err(unresolved)? {
-        let stream = match TcpStream::connect(address).await {
-            Ok(stream) => stream,
-            Err(error) => {
-                last = error;
-                continue;
-            }
-        };
-        let local = stream.local_addr().map_err(failed)?;
-        // Not the address that was asked for: 0.0.0.0 is one that a connection never has.
-        let peer = stream.peer_addr().map_err(failed)?;
-        if own.include(local.ip(), peer) {
-            return Err(ConnectFailure { phase: Phase::Loop, reason: address.to_string() });
+/// What became of each address; of one alone, without it.
+fn list(failed: &[(SocketAddr, io::Error)]) -> String {
+    match failed {
+        [] => "the name has no address".to_owned(),
+        [(_, error)] => error.to_string(),
+        _ => {
+            let each = failed.iter().map(|(address, error)| format!("{}: {error}", address.ip()));
+            each.collect::<Vec<_>>().join(", ")
         }
-        stream.set_nodelay(true).map_err(failed)?;
-        return Ok(stream);
     }
-    Err(failed(last))
 }
+
+/// Hosts whose answering address is remembered.
+const MOST_PLACES: usize = 1024;

@@ -30,6 +30,7 @@ mod certificate;
 mod connector;
 mod dial;
 mod error;
+mod race;
 mod settings;
 mod stream;
 mod trust;
@@ -39,8 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use certificate::Fault;
-pub use dial::OwnAddresses;
-pub(crate) use dial::dial;
+pub use dial::Dialer;
 pub use error::{ForwardError, Phase};
 use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -82,7 +82,7 @@ impl Upstream {
         settings: Settings,
         tls: Arc<ClientConfig>,
         authorization: Option<HeaderValue>,
-        own: OwnAddresses,
+        dialer: Dialer,
     ) -> Result<Self, String> {
         let server_name = settings.server_name.clone().map(ServerName::try_from).transpose();
         let server_name = server_name.map_err(|_| "cannot be a certificate's name".to_owned())?;
@@ -94,7 +94,7 @@ impl Upstream {
             server_name,
             connect: settings.connect,
             stall: settings.stall,
-            own,
+            dialer,
             refusal: Refusal::default(),
         };
         let client = builder(&settings).build(connector.clone());

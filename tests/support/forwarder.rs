@@ -6,6 +6,7 @@ use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 
+use super::names::ANY_PORT;
 use super::wire::{Headers, Wire, headers, invalid};
 
 /// What it does when it is asked.
@@ -56,7 +57,12 @@ struct State {
 
 impl Forwarder {
     pub(crate) fn start(conduct: Conduct) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        Self::start_at(ANY_PORT, conduct)
+    }
+
+    /// The same at this address.
+    pub(crate) fn start_at(address: SocketAddr, conduct: Conduct) -> Self {
+        let listener = TcpListener::bind(address).expect("a port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared = Arc::new(Shared { conduct, state: Mutex::default() });
         let for_acceptor = Arc::clone(&shared);

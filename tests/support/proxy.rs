@@ -43,7 +43,12 @@ impl Proxy {
 
     /// Starts in a directory, with these environment variables beside the test's own.
     pub(crate) fn start_in(home: Home, variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(under_test())
+        Self::start_by(Command::new(under_test()), home, variables)
+    }
+
+    /// Starts by a command that becomes the program.
+    pub(crate) fn start_by(mut command: Command, home: Home, variables: &[(&str, &str)]) -> Self {
+        let mut child = command
             .args(["run", "proxy.toml"])
             .current_dir(home.path("."))
             .envs(variables.iter().copied())

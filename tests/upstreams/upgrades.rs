@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::body::Upload;
-use countersign::upstream::{OwnAddresses, Place, Settings, Upstream};
+use countersign::upstream::{Dialer, Place, Settings, Upstream};
 use http::Request;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -45,7 +45,7 @@ fn upstream(place: std::net::SocketAddr, tls: Arc<ClientConfig>) -> Upstream {
         stall: Duration::from_secs(30),
         idle: Duration::from_secs(30),
     };
-    Upstream::new(settings, tls, None, OwnAddresses::default()).expect("the name is one")
+    Upstream::new(settings, tls, None, Dialer::default()).expect("the name is one")
 }
 
 fn handshake() -> Request<Upload> {

@@ -115,8 +115,8 @@ impl Builder<'_> {
         let tls = tls.map_err(|what| Trouble { what, fix: CLIENT })?;
         let credentials = parts.via.as_ref().and_then(|(_, credentials)| credentials.as_deref());
         let authorization = credentials.map(credentials_value).transpose()?;
-        let own = self.surroundings.own.clone();
-        let pool = Upstream::new(settings, tls, authorization, own);
+        let dialer = self.surroundings.dialer.clone();
+        let pool = Upstream::new(settings, tls, authorization, dialer);
         pool.map(Arc::new).map_err(|what| Trouble { what, fix: "correct server_name" })
     }
 

@@ -20,6 +20,7 @@ use serde_json::json;
 use tempfile::NamedTempFile;
 
 use super::authority::Authority;
+use super::names::ANY_PORT;
 use super::verify::Arrived;
 use super::wire::{Wire, headers, invalid};
 
@@ -34,7 +35,12 @@ pub(crate) struct Origin {
 impl Origin {
     /// Speaks plain HTTP.
     pub(crate) fn start(handler: Handler) -> Self {
-        Self::listen(handler, None, None)
+        Self::listen(ANY_PORT, handler, None, None)
+    }
+
+    /// The same at this address.
+    pub(crate) fn start_at(address: SocketAddr, handler: Handler) -> Self {
+        Self::listen(address, handler, None, None)
     }
 
     /// Speaks TLS, with a certificate for these names from an authority of its own.
@@ -47,15 +53,16 @@ impl Origin {
     pub(crate) fn start_tls_with(tls: Arc<ServerConfig>, trusted: &str, handler: Handler) -> Self {
         let mut file = NamedTempFile::new().expect("a file can be made");
         file.write_all(trusted.as_bytes()).expect("the file can be written");
-        Self::listen(handler, Some(tls), Some(file))
+        Self::listen(ANY_PORT, handler, Some(tls), Some(file))
     }
 
     fn listen(
+        address: SocketAddr,
         handler: Handler,
         tls: Option<Arc<ServerConfig>>,
         authority: Option<NamedTempFile>,
     ) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let listener = TcpListener::bind(address).expect("a port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         let shared =
             Arc::new(Shared { handler, tls, state: Mutex::default(), moved: Condvar::new() });
