@@ -3,12 +3,14 @@
 
 use std::future::Future;
 use std::io;
+use std::os::fd::AsFd;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -81,6 +83,25 @@ pub enum HalfClose {
     /// The other ends too, after a moment: a WebSocket says goodbye in its frames.
     EndsBoth,
 }
+
+/// Has the system ask the other end of a silent TCP connection whether it is there, and so remind
+/// whoever keeps state of the connection on the way. A listener passes this on to its connections.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn keep_alive<S: AsFd>(socket: &S) -> io::Result<()> {
+    let probes = TcpKeepalive::new().with_time(SILENCE).with_interval(PROBE).with_retries(PROBES);
+    SockRef::from(socket).set_tcp_keepalive(&probes)
+}
+
+/// Below what the shortest of usual NATs and load balancers take for the end of a connection,
+/// which is some four minutes; Linux itself would wait for two hours.
+const SILENCE: Duration = Duration::from_secs(60);
+/// An unanswered probe is repeated after this…
+const PROBE: Duration = Duration::from_secs(15);
+/// …and after so many the connection is over: within two minutes of its last word.
+const PROBES: u32 = 4;
 
 /// Relays between two streams. Ends after `idle` without a byte in either direction. Returns how
 /// many bytes went to the client.

@@ -193,6 +193,7 @@ const LAYERS: &[Layer] = &[
             only("body", &["Progress", "StreamError", "Upload"]),
             all("secret"),
             only("tls", &["provider"]),
+            only("tunnel", &["keep_alive"]),
         ],
         "sends what it is given and knows nothing of signatures",
     ),

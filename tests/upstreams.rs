@@ -6,6 +6,7 @@ mod certificates;
 mod frames;
 mod interrupted;
 mod proxied;
+mod silent;
 mod upgrades;
 mod versions;
 

@@ -12,6 +12,7 @@ use super::Role;
 use super::stream::Duplex;
 use crate::access::OwnNames;
 use crate::config::Endpoint;
+use crate::tunnel::keep_alive;
 
 /// A bound socket.
 #[derive(Debug)]
@@ -70,7 +71,10 @@ impl Listener {
         let (inner, bound) = match endpoint {
             Endpoint::Tcp(address) => {
                 let listener = TcpListener::bind(address).await;
-                let bound = listener.and_then(|l| l.local_addr().map(|address| (l, address)));
+                let bound = listener.and_then(|listener| {
+                    keep_alive(&listener)?;
+                    listener.local_addr().map(|address| (listener, address))
+                });
                 let (listener, address) = bound.map_err(|error| refused(role, address, &error))?;
                 (Inner::Tcp(listener), Bound::Tcp(address))
             }

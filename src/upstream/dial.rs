@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::error::{ConnectFailure, Phase};
 use super::race::{order, race};
+use crate::tunnel::keep_alive;
 
 /// Makes connections. One for the whole process: what it learns of addresses is for everybody.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +54,7 @@ impl Dialer {
             return Err(ConnectFailure { phase: Phase::Loop, reason: address.to_string() });
         }
         stream.set_nodelay(true).map_err(failed)?;
+        keep_alive(&stream).map_err(failed)?;
         Ok(stream)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Output};
+use std::time::Duration;
 
 use super::client::{Client, Reply};
 use super::home::Home;
@@ -80,12 +81,40 @@ pub(crate) fn refused_start(home: &Home) -> (Option<i32>, String) {
 /// Bytes that the owner of the TCP socket on port `own` of this machine, connected to port
 /// `peer`, has not read; none when there is no such socket.
 fn unread(own: u16, peer: u16) -> Option<u64> {
+    let socket = sockets().into_iter().find(|socket| socket.ports == (own, peer))?;
+    u64::from_str_radix(socket.queues.split(':').nth(1)?, 16).ok()
+}
+
+/// When the system asks after the other end of the TCP sockets whose own port, or else their
+/// peer's, is this one, if nothing is heard; nothing of those it would not ask after.
+pub(crate) fn keep_alive(own: Option<u16>, peer: Option<u16>) -> Vec<Duration> {
+    let meant = |socket: &Socket| {
+        own.is_none_or(|port| port == socket.ports.0)
+            && peer.is_none_or(|port| port == socket.ports.1)
+    };
+    let ticks = sockets().into_iter().filter(meant).filter_map(|socket| {
+        // Timer 2 is that of keep-alive; it counts hundredths of a second.
+        u64::from_str_radix(socket.timer.strip_prefix("02:")?, 16).ok()
+    });
+    ticks.map(|ticks| Duration::from_millis(10 * ticks)).collect()
+}
+
+/// A TCP socket of this machine as `/proc/net/tcp` has it.
+struct Socket {
+    /// The own one and the peer's.
+    ports: (u16, u16),
+    queues: String,
+    timer: String,
+}
+
+fn sockets() -> Vec<Socket> {
     let table = fs::read_to_string("/proc/net/tcp").expect("the system lists its sockets");
     let port = |address: &str| u16::from_str_radix(address.rsplit(':').next()?, 16).ok();
-    table.lines().skip(1).find_map(|line| {
+    let read = |line: &str| {
         let fields: Vec<_> = line.split_whitespace().collect();
-        let (local, remote, queues) = (fields.get(1)?, fields.get(2)?, fields.get(4)?);
-        let here = (port(local)?, port(remote)?) == (own, peer);
-        here.then(|| u64::from_str_radix(queues.split(':').nth(1)?, 16).ok())?
-    })
+        let [_, local, remote, _, queues, timer, ..] = fields[..] else { return None };
+        let ports = (port(local)?, port(remote)?);
+        Some(Socket { ports, queues: queues.to_owned(), timer: timer.to_owned() })
+    };
+    table.lines().skip(1).filter_map(read).collect()
 }
