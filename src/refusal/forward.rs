@@ -73,6 +73,9 @@ fn mend(fault: Fault) -> &'static str {
         Fault::WrongName => {
             "Nothing was sent. Check the host; if this is the right server, write one of the names it has as server_name in [upstreams.NAME]."
         }
+        Fault::Nameless => {
+            "Nothing was sent. Have the certificate made again with its name as a subjectAltName (openssl req -x509 -addext subjectAltName=DNS:NAME): a common name is not looked at."
+        }
         Fault::SelfSigned => {
             "Nothing was sent. If this is the right server, get its certificate from those who run it and name the file with ca in [upstreams.NAME]."
         }
@@ -98,6 +101,7 @@ mod tests {
             (Phase::Certificate(Fault::Untrusted), "upstream_tls", "ca in [upstreams.NAME]"),
             (Phase::Certificate(Fault::SelfSigned), "upstream_tls", "ca in [upstreams.NAME]"),
             (Phase::Certificate(Fault::WrongName), "upstream_tls", "server_name"),
+            (Phase::Certificate(Fault::Nameless), "upstream_tls", "subjectAltName"),
             (Phase::Certificate(Fault::Expired), "upstream_tls", "renew"),
             (Phase::Certificate(Fault::NotYetValid), "upstream_tls", "clock"),
             (Phase::Certificate(Fault::Revoked), "upstream_tls", "replaced"),

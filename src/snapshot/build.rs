@@ -10,7 +10,6 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::RootCertStore;
 use sha2::{Digest as _, Sha256};
 
 use audits::{Audits, policy};
@@ -23,7 +22,7 @@ use crate::keys::{Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, Publ
 use crate::route::{BoundKey, Route, Routes};
 use crate::scheme::Binding;
 use crate::secret::SecretCell;
-use crate::upstream::{Origin, Upstream};
+use crate::upstream::{Origin, Trust, Upstream};
 
 pub(super) async fn build(
     config: &Config,
@@ -85,7 +84,7 @@ struct Builder<'a> {
     errors: Vec<ConfigError>,
     warnings: Vec<ConfigError>,
     /// The public roots: read once, when something needs them.
-    public: Option<Arc<RootCertStore>>,
+    public: Option<Trust>,
 }
 
 type Stores = BTreeMap<String, Arc<dyn KeyStore>>;

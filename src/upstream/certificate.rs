@@ -1,7 +1,10 @@
 //! What is wrong with an upstream's certificate, in words a person can act on.
 //!
-//! The checks are the TLS library's own. [`Named`] only adds a name to one of its answers: a
-//! certificate that nobody known has issued may have been issued by itself.
+//! The checks are the TLS library's own. [`Named`] adds a name to one of its answers: a certificate
+//! that nobody known has issued may have been issued by itself. And it takes a certificate that is
+//! named in `ca` byte for byte (pinned, as curl's `--cacert` does it) whoever has issued it, in its
+//! time and for its names; what `openssl req -x509` makes calls itself an authority, and is shown by
+//! servers all the same.
 
 use std::error::Error;
 use std::fmt;
@@ -10,9 +13,10 @@ use std::sync::Arc;
 
 use pkcs8::der::asn1::AnyRef;
 use pkcs8::der::{Decode as _, SliceReader, Tagged as _};
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{
     AlertDescription, CertificateError, DigitallySignedStruct, OtherError, SignatureScheme,
 };
@@ -28,6 +32,8 @@ pub enum Fault {
     NotYetValid,
     /// It is for other names.
     WrongName,
+    /// It is for no name: a common name is none (RFC 9525, section 2).
+    Nameless,
     /// It vouches for itself, and is not trusted.
     SelfSigned,
     /// Its authority is not trusted.
@@ -38,9 +44,14 @@ pub enum Fault {
     Unfit,
 }
 
-/// The TLS library's verifier, which tells certificates that vouch for themselves from others.
+/// The TLS library's verifier, which tells certificates that vouch for themselves from others and
+/// takes those that are pinned.
 #[derive(Debug)]
-pub(super) struct Named(pub(super) Arc<WebPkiServerVerifier>);
+pub(super) struct Named {
+    pub(super) verifier: Arc<WebPkiServerVerifier>,
+    /// Trusted as they are.
+    pub(super) pinned: Vec<CertificateDer<'static>>,
+}
 
 impl ServerCertVerifier for Named {
     fn verify_server_cert(
@@ -51,21 +62,25 @@ impl ServerCertVerifier for Named {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let verified =
-            self.0.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        verified.map_err(|error| {
-            // The second is how one that calls itself an authority is refused.
-            let anonymous = matches!(
-                error,
-                rustls::Error::InvalidCertificate(
-                    CertificateError::UnknownIssuer | CertificateError::Other(_)
-                )
-            );
-            if !anonymous || !vouches_for_itself(end_entity).unwrap_or(false) {
-                return error;
-            }
-            CertificateError::Other(OtherError(Arc::new(SelfSigned))).into()
-        })
+        let verified = self.verifier.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        let Err(error) = verified else { return verified };
+        if !is_about_its_issuer(&error) {
+            return Err(error);
+        }
+        if self.pinned.contains(end_entity) {
+            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+            return Ok(ServerCertVerified::assertion());
+        }
+        if vouches_for_itself(end_entity).unwrap_or(false) {
+            return Err(CertificateError::Other(OtherError(Arc::new(SelfSigned))).into());
+        }
+        Err(error)
     }
 
     fn verify_tls12_signature(
@@ -74,7 +89,7 @@ impl ServerCertVerifier for Named {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, cert, dss)
+        self.verifier.verify_tls12_signature(message, cert, dss)
     }
 
     fn verify_tls13_signature(
@@ -83,11 +98,24 @@ impl ServerCertVerifier for Named {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, cert, dss)
+        self.verifier.verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.verifier.supported_verify_schemes()
+    }
+}
+
+/// Whether a certificate is refused for who has issued it, or for calling itself an issuer. The
+/// library looks at its time before either.
+fn is_about_its_issuer(error: &rustls::Error) -> bool {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+        // An error of the library below, which has no other name here.
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
+            inner.to_string() == "CaUsedAsEndEntity"
+        }
+        _ => false,
     }
 }
 
@@ -163,9 +191,9 @@ fn describe(error: &CertificateError) -> (Fault, String) {
         return (Fault::NotYetValid, format!("its certificate is not valid yet, but in {away}"));
     }
     if let CertificateError::NotValidForNameContext { expected, presented } = error {
+        let fault = if presented.is_empty() { Fault::Nameless } else { Fault::WrongName };
         let (names, expected) = (names(presented), expected.to_str());
-        let reason = format!("its certificate is for {names}, and not for {expected}");
-        return (Fault::WrongName, reason);
+        return (fault, format!("its certificate is for {names}, and not for {expected}"));
     }
     if let CertificateError::Other(OtherError(other)) = error
         && other.is::<SelfSigned>()
@@ -253,11 +281,7 @@ mod tests {
                 Fault::WrongName,
                 "its certificate is for c.d, 127.0.0.1, and not for a.b",
             ),
-            (
-                named(&[]),
-                Fault::WrongName,
-                "its certificate is for no name at all, and not for a.b",
-            ),
+            (named(&[]), Fault::Nameless, "its certificate is for no name at all, and not for a.b"),
             (
                 named(&many),
                 Fault::WrongName,

@@ -52,7 +52,9 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Settings, Via};
 use tokio::sync::oneshot;
-pub(crate) use trust::{Identity, config as tls, only as trust_only, public as trust_public};
+pub(crate) use trust::{
+    Identity, Trust, config as tls, only as trust_only, public as trust_public,
+};
 pub(crate) use via::authorization;
 
 use self::connector::Connector;

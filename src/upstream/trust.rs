@@ -14,30 +14,39 @@ use crate::secret::Secret;
 
 use crate::tls::provider;
 
+/// Whom to believe: authorities, and certificates that need none.
+#[derive(Clone, Debug)]
+pub(crate) struct Trust {
+    roots: Arc<RootCertStore>,
+    /// Those of a `ca` file, each of which a server may also show itself.
+    pinned: Vec<CertificateDer<'static>>,
+}
+
 /// The certificates of a PEM file, in place of all others.
 ///
 /// # Errors
 ///
 /// A sentence that begins with the file's name.
-pub(crate) fn only(path: &Path, pem: &[u8]) -> Result<Arc<RootCertStore>, String> {
+pub(crate) fn only(path: &Path, pem: &[u8]) -> Result<Trust, String> {
     let mut roots = RootCertStore::empty();
-    for certificate in certificates(path, pem)? {
-        let added = roots.add(certificate);
+    let pinned = certificates(path, pem)?;
+    for certificate in &pinned {
+        let added = roots.add(certificate.clone());
         added.map_err(|error| format!("{} holds a bad certificate: {error}", path.display()))?;
     }
-    Ok(Arc::new(roots))
+    Ok(Trust { roots: Arc::new(roots), pinned })
 }
 
 /// The system's roots, or the bundled Mozilla roots where the system has none, as in an empty
 /// container image.
-pub(crate) fn public() -> Arc<RootCertStore> {
+pub(crate) fn public() -> Trust {
     let mut roots = RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
-    Arc::new(roots)
+    Trust { roots: Arc::new(roots), pinned: Vec::new() }
 }
 
 /// A certificate to show, with its key.
@@ -72,22 +81,23 @@ fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
     Ok(read)
 }
 
-/// Settings that believe `roots` and offer HTTP/2 and HTTP/1.1.
+/// Settings that believe whom `trust` says and offer HTTP/2 and HTTP/1.1.
 ///
 /// # Errors
 ///
 /// When the identity's key is not its certificate's, or what the TLS library says.
 pub(crate) fn config(
-    roots: Arc<RootCertStore>,
+    trust: Trust,
     identity: Option<Identity>,
 ) -> Result<Arc<ClientConfig>, String> {
+    let Trust { roots, pinned } = trust;
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider());
     let verifier = verifier.build().map_err(|error| error.to_string())?;
     let builder = ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Named(verifier)));
+        .with_custom_certificate_verifier(Arc::new(Named { verifier, pinned }));
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(Identity { chain, key }) => {

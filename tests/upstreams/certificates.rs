@@ -77,13 +77,55 @@ fn what_is_wrong_with_a_certificate_is_said_in_words() {
     assert_eq!(seen, 8);
 }
 
+/// As `openssl req -x509` makes it.
+fn x509(names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Issued {
+    Issued::by_itself(names, |params| {
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        change(params);
+    })
+}
+
 #[test]
-fn a_certificate_that_vouches_for_itself_is_trusted_where_it_is_named() {
-    let issued = Issued::by_itself(&["apiv2.metasv.com"], |_| ());
-    let pem = issued.pem();
-    let origin = H2Origin::start_with(serve(issued, &["h2"], None), &pem, origin::metasv("test-a"));
+fn a_certificate_that_is_named_itself_is_trusted_in_its_time_and_for_its_names() {
+    let name = &["apiv2.metasv.com"];
+    let past = |params: &mut CertificateParams| params.not_after = date_time_ymd(2020, 1, 1);
+    let future = |params: &mut CertificateParams| params.not_before = date_time_ymd(4000, 1, 1);
+    let trusted = "";
+    let table = [
+        (Issued::by_itself(name, |_| ()), trusted),
+        (x509(name, |_| ()), trusted),
+        (Authority::new().issue(name, |_| ()), trusted),
+        (x509(name, past), "its certificate expired "),
+        (x509(name, future), "its certificate is not valid yet"),
+        (x509(&["one.test"], |_| ()), "its certificate is for one.test, and not for apiv2"),
+        (x509(&[], |_| ()), "its certificate is for no name at all"),
+    ];
+    for (issued, refused) in table {
+        let pem = issued.pem();
+        let tls = serve(issued, &["h2"], None);
+        let origin = H2Origin::start_with(tls, &pem, origin::metasv("test-a"));
+        let proxy = Proxy::start(&metasv(&origin.url(), &trusting(origin.ca())));
+        let reply = ask(&proxy, "/x");
+        if refused == trusted {
+            assert_eq!(reply.status, 200, "{}", text(&reply.json(), "detail"));
+            continue;
+        }
+        assert_eq!(refusal(&reply), (502, "upstream_tls".to_owned()), "{refused}");
+        assert!(text(&reply.json(), "detail").contains(refused), "{refused}: {}", reply.json());
+        assert_eq!(origin.begun(), 0);
+    }
+}
+
+#[test]
+fn another_certificate_of_the_same_name_is_not_the_one_that_is_named() {
+    let name = &["apiv2.metasv.com"];
+    let (named, shown) = (x509(name, |_| ()), x509(name, |_| ()));
+    let tls = serve(shown, &["h2"], None);
+    let origin = H2Origin::start_with(tls, &named.pem(), origin::metasv("test-a"));
     let proxy = Proxy::start(&metasv(&origin.url(), &trusting(origin.ca())));
-    assert_eq!(ask(&proxy, "/x").status, 200);
+    let reply = ask(&proxy, "/x");
+    assert_eq!(refusal(&reply), (502, "upstream_tls".to_owned()));
+    assert_eq!(origin.begun(), 0);
 }
 
 #[test]

@@ -4,14 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use http::HeaderValue;
-use rustls::RootCertStore;
 
 use super::{Builder, Reached, Secrets, Upstreams};
 use crate::config::{self, ConfigError, UpstreamUrl};
 use crate::outbound::origin_of;
 use crate::secret::{Secret, SecretCell};
 use crate::upstream::{
-    ClientCertificate, Fingerprint, Identity, Origin, Place, Settings, Upstream, Via,
+    ClientCertificate, Fingerprint, Identity, Origin, Place, Settings, Trust, Upstream, Via,
     authorization, tls, trust_only, trust_public,
 };
 
@@ -142,8 +141,8 @@ impl Builder<'_> {
         }
     }
 
-    fn public_roots(&mut self) -> Arc<RootCertStore> {
-        Arc::clone(self.public.get_or_insert_with(trust_public))
+    fn public_roots(&mut self) -> Trust {
+        self.public.get_or_insert_with(trust_public).clone()
     }
 }
 
