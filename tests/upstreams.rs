@@ -4,6 +4,7 @@
 mod addresses;
 mod certificates;
 mod frames;
+mod handshakes;
 mod interrupted;
 mod proxied;
 mod silent;

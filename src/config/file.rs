@@ -309,6 +309,7 @@ pub(super) struct Upstream {
     pub(super) client_cert: Field<String>,
     pub(super) client_key: Field<String>,
     pub(super) allow_plaintext: Field<bool>,
+    pub(super) post_quantum: Field<bool>,
     pub(super) idle_connections: Field<u64>,
 }
 
@@ -328,6 +329,7 @@ fn upstream(table: &mut Table<'_>, at: Location) -> Upstream {
         client_cert: table.parsed(Key::string("client_cert", "\"client.pem\""), values::text),
         client_key: table.parsed(client_key, values::text),
         allow_plaintext: table.flag(Key::flag("allow_plaintext", "true")),
+        post_quantum: table.flag(Key::flag("post_quantum", "false")),
         idle_connections: table.count(Key::count("idle_connections", "32")),
     }
 }

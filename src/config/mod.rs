@@ -240,6 +240,9 @@ pub struct Upstream {
     pub ca: Option<PathBuf>,
     /// What is shown to an upstream that asks for a certificate.
     pub client: Option<Client>,
+    /// Whether a key exchange that outlasts quantum computers is offered, which makes the TLS
+    /// `ClientHello` longer than a packet.
+    pub post_quantum: bool,
     /// How many unused connections are kept.
     pub idle_connections: usize,
     /// Where the table is written.

@@ -2,7 +2,7 @@
 //! what was found.
 
 use super::{Code, Refusal};
-use crate::upstream::{Fault, ForwardError, Phase};
+use crate::upstream::{Fault, ForwardError, Handshake, Phase};
 
 impl From<ForwardError> for Refusal {
     fn from(error: ForwardError) -> Self {
@@ -18,7 +18,8 @@ fn code(phase: Phase) -> Code {
     match phase {
         Phase::Resolve | Phase::Connect => Code::UpstreamUnreachable,
         Phase::Via(_) => Code::UpstreamProxy,
-        Phase::Tls | Phase::Certificate(_) | Phase::ClientCertificate => Code::UpstreamTls,
+        Phase::Tls(Handshake::Silent) => Code::UpstreamTimeout,
+        Phase::Tls(_) | Phase::Certificate(_) | Phase::ClientCertificate => Code::UpstreamTls,
         Phase::Exchange => Code::UpstreamClosed,
         Phase::Protocol => Code::UpstreamProtocol,
         Phase::ConnectTimeout | Phase::ResponseTimeout | Phase::Stalled => Code::UpstreamTimeout,
@@ -36,6 +37,7 @@ fn remedy(phase: Phase) -> Option<&'static str> {
             Some("Nothing was sent. Check the network, or raise timeouts.connect.")
         }
         Phase::Certificate(fault) => Some(mend(fault)),
+        Phase::Tls(handshake) => Some(agree(handshake)),
         Phase::ClientCertificate => Some(
             "Nothing was carried out. Set client_cert and client_key in [upstreams.NAME] to a certificate that the upstream accepts.",
         ),
@@ -48,8 +50,7 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         Phase::Via(Some(500..)) => Some(
             "Nothing was sent. The proxy could not reach the upstream: check the host's name and port, or ask those who run the proxy.",
         ),
-        Phase::Tls
-        | Phase::Via(_)
+        Phase::Via(_)
         | Phase::Resolve
         | Phase::Connect
         | Phase::Exchange
@@ -59,6 +60,29 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         | Phase::RequestStalled
         | Phase::RequestBroken
         | Phase::Loop => None,
+    }
+}
+
+fn agree(handshake: Handshake) -> &'static str {
+    match handshake {
+        Handshake::Version => {
+            "Nothing was sent. TLS 1.2 and 1.3 are spoken here: have those who run the upstream turn one of them on."
+        }
+        Handshake::Cipher => {
+            "Nothing was sent. Have those who run the upstream allow a cipher suite with forward secrecy, such as ECDHE with AES-GCM, on X25519, P-256 or P-384."
+        }
+        Handshake::Name => {
+            "Nothing was sent. The upstream serves nothing of this name: check the host, and url and server_name in [upstreams.NAME]."
+        }
+        Handshake::NotTls => {
+            "Nothing was sent. Check the port in url of [upstreams.NAME]; if the upstream speaks plain HTTP there, write http://."
+        }
+        Handshake::Mute | Handshake::Silent => {
+            "Nothing was sent. Check host and port. If other programs get through from here, something on the way does not take a ClientHello of two packets: post_quantum = false in [upstreams.NAME] makes it fit one."
+        }
+        Handshake::Broken => {
+            "Nothing was sent. Ask those who run the upstream, whose log says why it broke off the handshake, or those who run what is on the way to it."
+        }
     }
 }
 
@@ -106,6 +130,13 @@ mod tests {
             (Phase::Certificate(Fault::NotYetValid), "upstream_tls", "clock"),
             (Phase::Certificate(Fault::Revoked), "upstream_tls", "replaced"),
             (Phase::Certificate(Fault::Unfit), "upstream_tls", "replace"),
+            (Phase::Tls(Handshake::Version), "upstream_tls", "TLS 1.2"),
+            (Phase::Tls(Handshake::Cipher), "upstream_tls", "cipher suite"),
+            (Phase::Tls(Handshake::Name), "upstream_tls", "name"),
+            (Phase::Tls(Handshake::NotTls), "upstream_tls", "plain HTTP"),
+            (Phase::Tls(Handshake::Mute), "upstream_tls", "post_quantum = false"),
+            (Phase::Tls(Handshake::Silent), "upstream_timeout", "post_quantum = false"),
+            (Phase::Tls(Handshake::Broken), "upstream_tls", "log"),
             (Phase::ClientCertificate, "upstream_tls", "client_cert"),
             (Phase::Via(Some(407)), "upstream_proxy", "via_credentials"),
             (Phase::Via(Some(403)), "upstream_proxy", "does not let"),

@@ -8,7 +8,6 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
 use std::sync::Arc;
 
 use pkcs8::der::asn1::AnyRef;
@@ -17,11 +16,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use rustls::{
-    AlertDescription, CertificateError, DigitallySignedStruct, OtherError, SignatureScheme,
-};
-
-use super::error::{ConnectFailure, Phase};
+use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
 
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -145,43 +140,8 @@ fn vouches_for_itself(certificate: &[u8]) -> pkcs8::der::Result<bool> {
     Ok(issuer == AnyRef::decode(&mut fields)?)
 }
 
-/// Why a handshake failed.
-pub(super) fn failure(error: &io::Error) -> ConnectFailure {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    let (phase, reason) = match inner {
-        Some(rustls::Error::InvalidCertificate(error)) => {
-            let (fault, reason) = describe(error);
-            (Phase::Certificate(fault), reason)
-        }
-        Some(rustls::Error::AlertReceived(alert)) => alerted(*alert),
-        // The first bytes of something else.
-        Some(rustls::Error::InvalidMessage(_)) => {
-            (Phase::Tls, "what it answers is not TLS".to_owned())
-        }
-        _ => (Phase::Tls, error.to_string()),
-    };
-    ConnectFailure { phase, reason }
-}
-
-/// What the other end meant when it broke off.
-pub(super) fn alerted(alert: AlertDescription) -> (Phase, String) {
-    let about_ours = [
-        AlertDescription::BadCertificate,
-        AlertDescription::UnsupportedCertificate,
-        AlertDescription::CertificateRevoked,
-        AlertDescription::CertificateExpired,
-        AlertDescription::CertificateUnknown,
-        AlertDescription::UnknownCA,
-        AlertDescription::AccessDenied,
-        // It is from another authority of the name that the other end trusts.
-        AlertDescription::DecryptError,
-        AlertDescription::CertificateRequired,
-    ];
-    let phase = if about_ours.contains(&alert) { Phase::ClientCertificate } else { Phase::Tls };
-    (phase, format!("it said {alert:?}"))
-}
-
-fn describe(error: &CertificateError) -> (Fault, String) {
+/// What is wrong with a certificate, and in words.
+pub(super) fn describe(error: &CertificateError) -> (Fault, String) {
     if let CertificateError::ExpiredContext { time, not_after } = error {
         let ago = duration(time.as_secs().saturating_sub(not_after.as_secs()));
         return (Fault::Expired, format!("its certificate expired {ago} ago"));
@@ -296,19 +256,6 @@ mod tests {
         ];
         for (error, fault, words) in table {
             assert_eq!(describe(&error), (fault, words.to_owned()));
-        }
-    }
-
-    #[test]
-    fn alerts_about_certificates_are_about_ours() {
-        let table = [
-            (AlertDescription::CertificateRequired, Phase::ClientCertificate),
-            (AlertDescription::UnknownCA, Phase::ClientCertificate),
-            (AlertDescription::HandshakeFailure, Phase::Tls),
-            (AlertDescription::ProtocolVersion, Phase::Tls),
-        ];
-        for (alert, phase) in table {
-            assert_eq!(alerted(alert).0, phase, "{alert:?}");
         }
     }
 

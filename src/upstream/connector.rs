@@ -9,12 +9,13 @@ use std::time::Duration;
 use http::{HeaderValue, Uri};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
 use tokio_io_timeout::TimeoutWriter;
-use tokio_rustls::TlsConnector;
 
-use super::certificate;
 use super::dial::Dialer;
 use super::error::{ConnectFailure, Phase};
+use super::handshake::{Counted, Handshake, Patience, shake_hands};
 use super::settings::Place;
 use super::stream::{Refusal, Stream};
 use super::via;
@@ -50,23 +51,12 @@ impl Connector {
     }
 
     async fn open(self, uri: Uri) -> Result<Stream, ConnectFailure> {
-        let limit = self.connect;
+        let (limit, deadline) = (self.connect, Instant::now() + self.connect);
         let timeout =
             |_| ConnectFailure { phase: Phase::ConnectTimeout, reason: format!("{limit:?}") };
-        tokio::time::timeout(limit, self.steps(uri)).await.map_err(timeout)?
-    }
-
-    async fn steps(self, uri: Uri) -> Result<Stream, ConnectFailure> {
         let place = self.place(&uri);
-        let tcp = match &self.via {
-            None => self.dialer.dial(&place.host, place.port).await?,
-            Some((via, authorization)) => {
-                let dialled = self.dialer.dial(&via.host, via.port).await;
-                let mut tcp = dialled.map_err(of_the_proxy)?;
-                via::tunnel(&mut tcp, &place, authorization.as_ref()).await?;
-                tcp
-            }
-        };
+        let tcp = timeout_at(deadline, self.reach(&place)).await.map_err(timeout)??;
+        let (tcp, heard) = Counted::new(tcp);
         let mut tcp = TimeoutWriter::new(tcp);
         tcp.set_timeout(Some(self.stall));
         let tcp = Box::pin(tcp);
@@ -76,13 +66,24 @@ impl Connector {
         let name = match self.server_name {
             Some(name) => name,
             None => ServerName::try_from(place.host.clone()).map_err(|_| ConnectFailure {
-                phase: Phase::Tls,
+                phase: Phase::Tls(Handshake::Name),
                 reason: format!("{} cannot be a certificate's name", place.host),
             })?,
         };
-        let tls = TlsConnector::from(self.tls).connect(name, tcp).await;
-        let tls = tls.map_err(|error| certificate::failure(&error))?;
+        let patience = Patience { deadline, limit, heard: &heard };
+        let tls = shake_hands(self.tls, name, tcp, patience).await?;
         Ok(Stream::tls(Box::new(tls), self.refusal))
+    }
+
+    /// A TCP connection to a place, or to the proxy that leads there.
+    async fn reach(&self, place: &Place) -> Result<TcpStream, ConnectFailure> {
+        let Some((via, authorization)) = &self.via else {
+            return self.dialer.dial(&place.host, place.port).await;
+        };
+        let dialled = self.dialer.dial(&via.host, via.port).await;
+        let mut tcp = dialled.map_err(of_the_proxy)?;
+        via::tunnel(&mut tcp, place, authorization.as_ref()).await?;
+        Ok(tcp)
     }
 }
 

@@ -7,7 +7,8 @@ use std::io;
 use hyper_util::client::legacy;
 use rustls::AlertDescription;
 
-use super::certificate::{self, Fault};
+use super::certificate::Fault;
+use super::handshake::{Handshake, alerted};
 use super::stream::Line;
 use crate::body::StreamError;
 
@@ -34,8 +35,8 @@ pub enum Phase {
     Via(Option<u16>),
     /// Name, TCP and TLS together took too long. Nothing was sent.
     ConnectTimeout,
-    /// The handshake failed.
-    Tls,
+    /// The handshake failed. Nothing was sent.
+    Tls(Handshake),
     /// The upstream's certificate was refused. Nothing was sent.
     Certificate(Fault),
     /// The upstream refused our certificate, or wants one. It looked at no request.
@@ -64,7 +65,10 @@ impl fmt::Display for ForwardError {
             Phase::Connect => write!(f, "connecting to {upstream} failed: {reason}"),
             Phase::Via(_) => write!(f, "the proxy on the way failed {upstream}: {reason}"),
             Phase::ConnectTimeout => write!(f, "connecting to {upstream} took more than {reason}"),
-            Phase::Tls | Phase::Certificate(_) => {
+            Phase::Tls(Handshake::Silent) => {
+                write!(f, "TLS with {upstream} failed: not a byte of an answer within {reason}")
+            }
+            Phase::Tls(_) | Phase::Certificate(_) => {
                 write!(f, "TLS with {upstream} failed: {reason}")
             }
             Phase::ClientCertificate => {
@@ -123,7 +127,12 @@ pub(super) fn explain(error: &legacy::Error, refusal: Option<AlertDescription>) 
     // that was sent nobody may say that nothing was carried out.
     let own = line(error).and_then(|line| line.refusal());
     if let Some(alert) = own.or_else(|| refusal.filter(|_| is_unsent(error))) {
-        return certificate::alerted(alert);
+        return match alerted(alert, 0) {
+            (Phase::ClientCertificate, reason) => (Phase::ClientCertificate, reason),
+            (_, reason) if is_unsent(error) => (Phase::Tls(Handshake::Broken), reason),
+            // The handshake was over, and the request on its way.
+            (_, reason) => (Phase::Exchange, reason),
+        };
     }
     let reason = error.source().map_or_else(|| error.to_string(), root);
     let parse = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);

@@ -35,6 +35,8 @@ pub struct Settings {
     pub client: Option<ClientCertificate>,
     /// The certificate's name, where it is not the host that is dialled.
     pub server_name: Option<String>,
+    /// Whether a key exchange that outlasts quantum computers is offered.
+    pub post_quantum: bool,
     /// How many unused connections are kept for each host.
     pub idle_connections: usize,
     /// Name, TCP, the proxy in between, and TLS together.

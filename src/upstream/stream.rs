@@ -15,7 +15,9 @@ use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::client::TlsStream;
 
-pub(super) type Tcp = Pin<Box<TimeoutWriter<TcpStream>>>;
+use super::handshake::Counted;
+
+pub(super) type Tcp = Pin<Box<TimeoutWriter<Counted<TcpStream>>>>;
 
 /// A connection to an upstream.
 pub(super) struct Stream {

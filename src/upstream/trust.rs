@@ -5,9 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, InconsistentKeys, RootCertStore};
+use rustls::{ClientConfig, InconsistentKeys, NamedGroup, RootCertStore};
 
 use super::certificate::Named;
 use crate::secret::Secret;
@@ -89,11 +90,12 @@ fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>,
 pub(crate) fn config(
     trust: Trust,
     identity: Option<Identity>,
+    post_quantum: bool,
 ) -> Result<Arc<ClientConfig>, String> {
     let Trust { roots, pinned } = trust;
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider());
     let verifier = verifier.build().map_err(|error| error.to_string())?;
-    let builder = ClientConfig::builder_with_provider(provider())
+    let builder = ClientConfig::builder_with_provider(groups(post_quantum))
         .with_safe_default_protocol_versions()
         .map_err(|error| error.to_string())?
         .dangerous()
@@ -111,6 +113,18 @@ pub(crate) fn config(
     };
     config.alpn_protocols = vec![b"h2".to_vec(), HTTP_1_1.to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The crypto provider, with or without the groups whose shares make a `ClientHello` longer than a
+/// packet (draft-ietf-tls-ecdhe-mlkem).
+fn groups(post_quantum: bool) -> Arc<CryptoProvider> {
+    if post_quantum {
+        return provider();
+    }
+    let mut short = CryptoProvider::clone(&provider());
+    let known = [NamedGroup::X25519, NamedGroup::secp256r1, NamedGroup::secp384r1];
+    short.kx_groups.retain(|group| known.contains(&group.name()));
+    Arc::new(short)
 }
 
 /// The same settings for what only HTTP/1.1 can do.

@@ -11,6 +11,7 @@ pub(crate) mod h2_client;
 pub(crate) mod h2_origin;
 pub(crate) mod home;
 pub(crate) mod names;
+pub(crate) mod openssl;
 pub(crate) mod origin;
 pub(crate) mod process;
 pub(crate) mod proxy;

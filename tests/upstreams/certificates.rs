@@ -143,6 +143,8 @@ fn a_port_that_does_not_speak_tls_is_said_to() {
     assert_eq!(refusal(&reply), (502, "upstream_tls".to_owned()));
     let detail = text(&reply.json(), "detail");
     assert!(detail.contains("what it answers is not TLS"), "{detail}");
+    let remedy = text(&reply.json(), "remedy");
+    assert!(remedy.contains("plain HTTP"), "{remedy}");
 }
 
 /// A provider that wants certificates of an authority, and that authority.

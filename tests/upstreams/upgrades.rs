@@ -39,6 +39,7 @@ fn upstream(place: std::net::SocketAddr, tls: Arc<ClientConfig>) -> Upstream {
         ca: None,
         client: None,
         server_name: Some("ws.test".into()),
+        post_quantum: true,
         idle_connections: 4,
         connect: Duration::from_secs(30),
         response_head: Duration::from_millis(500),

@@ -140,6 +140,7 @@ fn upstreams_and_hosts_are_what_is_written() {
     assert_eq!(tls.server_name.as_deref(), Some("api.example.com"));
     assert_eq!(tls.ca.as_deref(), Some(Path::new("ca.pem")));
     assert_eq!((tls.idle_connections, config.upstreams["plain"].idle_connections), (0, 32));
+    assert_eq!((tls.post_quantum, config.upstreams["plain"].post_quantum), (false, true));
     let direct = &config.upstreams["direct"];
     let via = direct.via.as_ref().map(ToString::to_string);
     assert_eq!((&direct.url, via.as_deref()), (&None, Some("http://proxy.internal:3128")));

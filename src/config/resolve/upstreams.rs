@@ -27,6 +27,7 @@ impl Resolver<'_> {
                 self.refuse_without_tls("server_name", &written.server_name);
                 self.refuse_without_tls("client_cert", &written.client_cert);
                 self.refuse_without_tls("client_key", &written.client_key);
+                self.refuse_without_tls("post_quantum", &written.post_quantum);
             }
             url => self.refuse_plaintext_on_tls(url.is_some(), &written.allow_plaintext),
         }
@@ -38,6 +39,7 @@ impl Resolver<'_> {
             server_name: written.server_name.value().cloned(),
             ca: written.ca.value().map(|ca| self.directory.join(ca)),
             client: self.client(written),
+            post_quantum: or(&written.post_quantum, true),
             idle_connections: whole(or(&written.idle_connections, IDLE_CONNECTIONS)),
             at: written.at,
         })
@@ -67,9 +69,9 @@ impl Resolver<'_> {
         }
     }
 
-    fn refuse_without_tls(&self, key: &str, field: &Field<String>) {
+    fn refuse_without_tls<T>(&self, key: &str, field: &Field<T>) {
         if let Some(Written { at, .. }) = field.get() {
-            let what = format!("{key} is about certificates, and url is plain http");
+            let what = format!("{key} is about TLS, and url is plain http");
             self.report.add(*at, what, format!("remove {key}, or write https:// in url"));
         }
     }

@@ -24,6 +24,7 @@ struct Parts {
     /// A PEM file, what it holds, and the key.
     client: Option<(PathBuf, Vec<u8>, Arc<Secret>)>,
     server_name: Option<String>,
+    post_quantum: bool,
     idle_connections: usize,
 }
 
@@ -54,7 +55,7 @@ impl Builder<'_> {
     /// The pool for hosts that no upstream speaks of.
     pub(super) fn passing(&mut self) -> Option<Arc<Upstream>> {
         let idle_connections = config::DIRECT_IDLE_CONNECTIONS;
-        match self.pool(Parts { idle_connections, ..Parts::default() }) {
+        match self.pool(Parts { idle_connections, post_quantum: true, ..Parts::default() }) {
             Ok(pool) => Some(pool),
             Err(Trouble { what, fix }) => {
                 self.errors.push(ConfigError { at: None, what, fix: fix.into() });
@@ -72,6 +73,7 @@ impl Builder<'_> {
         let mut parts = Parts {
             dial: upstream.url.as_ref().map(place),
             server_name: upstream.server_name.clone(),
+            post_quantum: upstream.post_quantum,
             idle_connections: upstream.idle_connections,
             ..Parts::default()
         };
@@ -110,7 +112,7 @@ impl Builder<'_> {
         let identity = parts.client.as_ref().map(|(path, chain, key)| {
             Identity::read(path, chain, key).map_err(|what| Trouble { what, fix: CLIENT })
         });
-        let tls = tls(roots, identity.transpose()?);
+        let tls = tls(roots, identity.transpose()?, parts.post_quantum);
         let tls = tls.map_err(|what| Trouble { what, fix: CLIENT })?;
         let credentials = parts.via.as_ref().and_then(|(_, credentials)| credentials.as_deref());
         let authorization = credentials.map(credentials_value).transpose()?;
@@ -133,6 +135,7 @@ impl Builder<'_> {
                 key: Fingerprint::of(key),
             }),
             server_name: parts.server_name.clone(),
+            post_quantum: parts.post_quantum,
             idle_connections: parts.idle_connections,
             connect: timeouts.connect,
             response_head: timeouts.response_head,

@@ -1,0 +1,253 @@
+//! The TLS handshake, and why it failed: what the other end said last, and how much it had said
+//! before.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig, NamedGroup, PeerIncompatible};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::certificate;
+use super::error::{ConnectFailure, Phase};
+
+/// How a handshake failed, but for certificates.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Handshake {
+    /// It speaks no version that is spoken here.
+    Version,
+    /// It has no cipher suite, group or signature in common with us.
+    Cipher,
+    /// It serves no such name (RFC 6066, section 3).
+    Name,
+    /// It answers in something else than TLS.
+    NotTls,
+    /// It broke off without a word, on a `ClientHello` that is longer than a packet.
+    Mute,
+    /// It said nothing in time, to a `ClientHello` that is longer than a packet.
+    Silent,
+    /// It broke off, for all that can be told.
+    Broken,
+}
+
+/// Until when, and who hears what is said.
+pub(super) struct Patience<'a> {
+    pub(super) deadline: Instant,
+    /// The whole of which the deadline is the end.
+    pub(super) limit: Duration,
+    pub(super) heard: &'a Heard,
+}
+
+/// Speaks TLS over `stream` with the holder of `name`'s certificate.
+pub(super) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
+    tls: Arc<ClientConfig>,
+    name: ServerName<'static>,
+    stream: S,
+    patience: Patience<'_>,
+) -> Result<TlsStream<S>, ConnectFailure> {
+    let Patience { deadline, limit, heard } = patience;
+    let long = is_longer_than_a_packet(&tls);
+    match timeout_at(deadline, TlsConnector::from(tls).connect(name, stream)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(error)) => Err(failure(&error, heard.bytes(), long)),
+        Err(_) => {
+            let silent = heard.bytes() == 0 && long;
+            let phase = if silent { Phase::Tls(Handshake::Silent) } else { Phase::ConnectTimeout };
+            Err(ConnectFailure { phase, reason: format!("{limit:?}") })
+        }
+    }
+}
+
+/// A share in ML-KEM has 1184 bytes: beside the rest it takes two packets.
+fn is_longer_than_a_packet(tls: &ClientConfig) -> bool {
+    let groups = &tls.crypto_provider().kx_groups;
+    groups.iter().any(|group| group.name() == NamedGroup::X25519MLKEM768)
+}
+
+/// Why a handshake failed in which the other end had said so many bytes.
+fn failure(error: &io::Error, said: usize, long: bool) -> ConnectFailure {
+    let mute = said == 0;
+    let broken = if mute && long { Handshake::Mute } else { Handshake::Broken };
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+    let words = if mute { "without a word" } else { "in the middle of the handshake" };
+    let (phase, reason) = match inner {
+        Some(rustls::Error::InvalidCertificate(error)) => {
+            let (fault, reason) = certificate::describe(error);
+            (Phase::Certificate(fault), reason)
+        }
+        Some(rustls::Error::AlertReceived(alert)) => alerted(*alert, said),
+        // The first bytes of something else.
+        Some(rustls::Error::InvalidMessage(_)) => {
+            (Phase::Tls(Handshake::NotTls), "what it answers is not TLS".to_owned())
+        }
+        Some(rustls::Error::PeerIncompatible(why)) => {
+            (Phase::Tls(incompatible(why)), format!("it does not fit: {why:?}"))
+        }
+        Some(_) => (Phase::Tls(Handshake::Broken), error.to_string()),
+        None => match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                (Phase::Tls(broken), format!("it closed the connection {words}"))
+            }
+            io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe => {
+                (Phase::Tls(broken), format!("it reset the connection {words}"))
+            }
+            _ => (Phase::Tls(Handshake::Broken), error.to_string()),
+        },
+    };
+    ConnectFailure { phase, reason }
+}
+
+fn incompatible(why: &PeerIncompatible) -> Handshake {
+    match why {
+        PeerIncompatible::ServerDoesNotSupportTls12Or13
+        | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => Handshake::Version,
+        _ => Handshake::Cipher,
+    }
+}
+
+/// What the other end meant when it broke off, having said so many bytes.
+pub(super) fn alerted(alert: AlertDescription, said: usize) -> (Phase, String) {
+    let about_ours = [
+        AlertDescription::BadCertificate,
+        AlertDescription::UnsupportedCertificate,
+        AlertDescription::CertificateRevoked,
+        AlertDescription::CertificateExpired,
+        AlertDescription::CertificateUnknown,
+        AlertDescription::UnknownCA,
+        AlertDescription::AccessDenied,
+        // It is from another authority of the name that the other end trusts.
+        AlertDescription::DecryptError,
+        AlertDescription::CertificateRequired,
+    ];
+    let phase = match alert {
+        AlertDescription::ProtocolVersion => Phase::Tls(Handshake::Version),
+        // In TLS 1.2 this is also how a certificate is missed (RFC 5246, section 7.4.6): then the
+        // other end has shown its own, and so agreed on all else.
+        AlertDescription::HandshakeFailure if said >= CERTIFICATE => Phase::ClientCertificate,
+        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
+            Phase::Tls(Handshake::Cipher)
+        }
+        AlertDescription::UnrecognisedName => Phase::Tls(Handshake::Name),
+        alert if about_ours.contains(&alert) => Phase::ClientCertificate,
+        _ => Phase::Tls(Handshake::Broken),
+    };
+    (phase, format!("it said {alert:?}"))
+}
+
+/// So many bytes are no answer without a certificate: a `ServerHello`, or the request for another
+/// `ClientHello`, with an alert has less than half of it.
+const CERTIFICATE: usize = 400;
+
+/// How many bytes were read from a connection.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Heard(Arc<AtomicUsize>);
+
+impl Heard {
+    fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A stream whose bytes are counted as they are read.
+#[derive(Debug)]
+pub(super) struct Counted<S> {
+    inner: S,
+    heard: Heard,
+}
+
+impl<S> Counted<S> {
+    /// Nothing has been read yet.
+    pub(super) fn new(inner: S) -> (Self, Heard) {
+        let heard = Heard::default();
+        (Self { inner, heard: heard.clone() }, heard)
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Counted<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buf);
+        self.heard.0.fetch_add(buf.filled().len() - before, Ordering::Relaxed);
+        polled
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn alerts_are_about_our_certificate_or_about_what_is_not_in_common() {
+        let cipher = Phase::Tls(Handshake::Cipher);
+        let table = [
+            (AlertDescription::CertificateRequired, 2_000, Phase::ClientCertificate),
+            (AlertDescription::UnknownCA, 2_000, Phase::ClientCertificate),
+            (AlertDescription::HandshakeFailure, 7, cipher),
+            (AlertDescription::HandshakeFailure, 120, cipher),
+            (AlertDescription::HandshakeFailure, 2_000, Phase::ClientCertificate),
+            (AlertDescription::InsufficientSecurity, 7, cipher),
+            (AlertDescription::ProtocolVersion, 7, Phase::Tls(Handshake::Version)),
+            (AlertDescription::UnrecognisedName, 7, Phase::Tls(Handshake::Name)),
+            (AlertDescription::InternalError, 7, Phase::Tls(Handshake::Broken)),
+        ];
+        for (alert, said, phase) in table {
+            assert_eq!(alerted(alert, said).0, phase, "{alert:?} after {said}");
+        }
+    }
+
+    #[test]
+    fn only_a_long_hello_can_be_at_fault_for_a_silence() {
+        let table = [
+            (0, true, Handshake::Mute),
+            (0, false, Handshake::Broken),
+            (9, true, Handshake::Broken),
+        ];
+        for (said, long, expected) in table {
+            let phase = failure(&io::ErrorKind::ConnectionReset.into(), said, long).phase;
+            assert_eq!(phase, Phase::Tls(expected), "{said} {long}");
+        }
+    }
+}
