@@ -16,8 +16,9 @@
 //! - [`upstream`] sends it, [`tunnel`] carries WebSockets, [`refusal`] is every way the proxy says
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
-//! Beside the road: [`document`] reads files, [`config`] is what was written and what will run,
-//! [`snapshot`] what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be seen, and [`cli`] what a person meets.
+//! Beside the road: [`document`] reads files, [`host`] reads names and addresses as clients write
+//! them, [`config`] is what was written and what will run, [`snapshot`] what it becomes, [`audit`]
+//! the file of what was decided, [`secret`] what must not be seen, and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -27,6 +28,7 @@ pub mod cli;
 pub mod config;
 pub mod destination;
 pub mod document;
+pub mod host;
 pub mod keys;
 pub mod metrics;
 pub mod moment;

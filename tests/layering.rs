@@ -142,6 +142,7 @@ const LAYERS: &[Layer] = &[
     layer("secret", &[], "whoever guards secrets must not know who wants them"),
     layer("moment", &[], "time and nonces are given to those who ask, whoever they are"),
     layer("document", &[], "reads tables; what their keys mean is for whoever asks"),
+    layer("host", &[], "a name or an address is the same to everybody who reads it"),
     layer("metrics", &[], "counters are handed down; they know names, not types"),
     layer("keys", &[all("secret")], "a key signs digests, and does not know what they are of"),
     layer(
@@ -301,6 +302,7 @@ const LAYERS: &[Layer] = &[
             only("body", &["Answering", "Progress", "Reply"]),
             only("config", &["Endpoint"]),
             only("destination", &["Destination", "unrouted"]),
+            all("host"),
             only("metrics", &["Open"]),
             all("pipeline"),
             only("record", &["Record"]),

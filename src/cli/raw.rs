@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::{CliError, Exit};
 use crate::destination::Destination;
+use crate::host::host_and_port;
 use crate::server::intake;
 
 /// A request before anything has been decided about it.
@@ -116,7 +117,7 @@ fn locate(url: &str, headers: &HeaderMap) -> Result<(Destination, PathAndQuery),
             return Ok((Destination::Route(name.to_owned()), target));
         };
         let host = host.to_str().map_err(|_| bad("has an unreadable Host"))?;
-        let (name, port) = intake::host_and_port(host).map_err(|what| usage(what.to_owned()))?;
+        let (name, port) = host_and_port(host).map_err(|what| usage(format!("Host {what}")))?;
         let target = url.parse().map_err(|_| bad("is no target"))?;
         return Ok((Destination::Host { name, port, https: true }, target));
     }

@@ -18,13 +18,14 @@ use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::LazyConfigAcceptor;
 
+use super::Shared;
 use super::conversation::{Client, Protocol, converse};
-use super::inside::{Inside, same_host};
+use super::inside::Inside;
 use super::stream::{Lingering, Prefixed};
-use super::{Shared, intake};
 use crate::access::Credentials;
 use crate::body::Reply;
 use crate::destination::unrouted;
+use crate::host::{host_and_port, same_host};
 use crate::pipeline::{plain, refuse};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
@@ -42,12 +43,15 @@ pub(super) async fn answer(
     mut record: Box<Record>,
 ) -> Response<Reply> {
     let authority = request.uri().authority().map_or("", |authority| authority.as_str());
-    let (name, port) = match intake::host_and_port(authority) {
+    let (name, port) = match host_and_port(authority) {
         Ok((name, Some(port))) => (name, port),
         Ok((_, None)) => {
             return refuse(Refusal::new(Code::BadTarget, "CONNECT names no port"), record);
         }
-        Err(detail) => return refuse(Refusal::new(Code::BadTarget, detail), record),
+        Err(what) => {
+            let refusal = Refusal::new(Code::BadTarget, format!("the target {what}"));
+            return refuse(refusal, record);
+        }
     };
     record.host = format!("{name}:{port}");
     if !request.body().is_end_stream() {

@@ -4,9 +4,10 @@ use http::uri::PathAndQuery;
 use http::{Method, Request};
 use hyper::body::Incoming;
 
-use super::intake::{host_and_port, intake};
+use super::intake::intake;
 use crate::access::Credentials;
 use crate::destination::Destination;
+use crate::host::{host_and_port, same_host};
 use crate::pipeline::Intake;
 use crate::refusal::{Code, Refusal};
 
@@ -66,12 +67,6 @@ impl Inside {
         let Ok((name, port)) = host_and_port(host) else { return false };
         same_host(&self.name, &name) && port.is_none_or(|port| port == self.port)
     }
-}
-
-/// Whether two names are one host: letters of any case, addresses in any spelling.
-pub(super) fn same_host(one: &str, other: &str) -> bool {
-    let address = |name: &str| name.parse::<std::net::IpAddr>().ok();
-    one.eq_ignore_ascii_case(other) || address(one).is_some() && address(one) == address(other)
 }
 
 #[cfg(test)]
