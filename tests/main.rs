@@ -4,6 +4,7 @@ mod absolute_form;
 mod abuse;
 mod access;
 mod answers;
+mod arrival;
 mod authority;
 mod bodies;
 mod callbacks;

@@ -8,6 +8,8 @@ use http::{HeaderName, StatusCode};
 pub enum Code {
     /// The request target is not one this listener takes.
     BadTarget,
+    /// The request has no `Host`, two, or one that is none.
+    BadHost,
     /// The client's address is not in `access.from`.
     ClientNotAllowed,
     /// A web page of another origin called the gateway.
@@ -40,6 +42,10 @@ pub enum Code {
     QueryUnsignable,
     /// The route takes WebSocket handshakes only.
     NotAnUpgrade,
+    /// The request's head has too many fields.
+    TooManyFields,
+    /// The body is coded on its way as nobody here can read.
+    TransferCodingUnknown,
     /// The client's body ended early.
     BodyIncomplete,
     /// A token that would be inserted is past its time, or before it.
@@ -95,6 +101,7 @@ impl Code {
     /// Every code, by status.
     pub const ALL: &[Self] = &[
         Self::BadTarget,
+        Self::BadHost,
         Self::BodyIncomplete,
         Self::ClientNotAllowed,
         Self::CrossSite,
@@ -112,7 +119,9 @@ impl Code {
         Self::BodyUnsignable,
         Self::QueryUnsignable,
         Self::NotAnUpgrade,
+        Self::TooManyFields,
         Self::Internal,
+        Self::TransferCodingUnknown,
         Self::UpstreamUnreachable,
         Self::UpstreamProxy,
         Self::UpstreamTls,
@@ -161,6 +170,13 @@ impl Code {
                 "http_request_error",
                 "The request target cannot be used here",
                 "Send an absolute URL to the forward listener (as HTTP_PROXY clients do), or /<route>/path to the gateway.",
+            ),
+            Self::BadHost => (
+                "bad_host",
+                400,
+                "http_request_error",
+                "The request does not say once and clearly which host it is for",
+                "Send one Host header with a name or an address, and the port where it is not the usual one.",
             ),
             Self::BodyIncomplete => (
                 "body_incomplete",
@@ -281,12 +297,26 @@ impl Code {
                 "This route takes WebSocket handshakes only",
                 "Send GET over HTTP/1.1 with Upgrade: websocket, Connection: Upgrade, Sec-WebSocket-Key and Sec-WebSocket-Version: 13.",
             ),
+            Self::TooManyFields => (
+                "too_many_fields",
+                431,
+                "http_request_error",
+                "The request has more header fields than are taken",
+                "Send at most 256 fields in a head, those of one name as one field where its values are a list.",
+            ),
             Self::Internal => (
                 "internal",
                 500,
                 "proxy_internal_error",
                 "The proxy broke one of its own rules",
                 "This is a bug: please report it with the request id and the log line.",
+            ),
+            Self::TransferCodingUnknown => (
+                "transfer_coding_unknown",
+                501,
+                "http_request_error",
+                "The request's body has a transfer coding that is not chunked",
+                "Send the body as it is, with Content-Length or Transfer-Encoding: chunked alone.",
             ),
             Self::UpstreamUnreachable => (
                 "upstream_unreachable",

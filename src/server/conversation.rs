@@ -106,6 +106,7 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
         .timer(TokioTimer::new())
         .header_read_timeout(timeouts.request_head)
         .max_header_size(limits.header)
+        .max_headers(intake::FIELDS_READ)
         .max_buf_size(limits.header.max(BUFFER));
     let unread = Unread::default();
     let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));
@@ -202,6 +203,7 @@ fn admit(
     shared: &Shared,
 ) -> Result<(), Refusal> {
     snapshot.access.address(client.peer)?;
+    intake::wellformed(request)?;
     if client.role != Role::Forward {
         snapshot.access.page(request.headers(), client.own.as_ref())?;
     }

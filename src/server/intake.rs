@@ -1,7 +1,9 @@
-//! Requests as they arrive: absolute-form on the forward listener, `/<route>/rest` on the gateway.
+//! Requests as they arrive: what HTTP asks of each, absolute-form on the forward listener,
+//! `/<route>/rest` on the gateway.
 
+use http::header::{HOST, TRANSFER_ENCODING};
 use http::uri::PathAndQuery;
-use http::{Request, Uri};
+use http::{HeaderMap, Request, Uri, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
@@ -9,6 +11,52 @@ use crate::destination::Destination;
 use crate::host::host_and_port;
 use crate::pipeline::{Intake, asks_for_socket};
 use crate::refusal::{Code, Refusal};
+
+/// How many header fields a request may have. Cookies in pieces count as one.
+const FIELDS: usize = 256;
+/// How many are read, so that those beyond [`FIELDS`] can be refused in words.
+pub(super) const FIELDS_READ: usize = 2 * FIELDS;
+
+/// What HTTP asks of every request, wherever it arrives and whatever it asks for.
+pub(super) fn wellformed<B>(request: &Request<B>) -> Result<(), Refusal> {
+    let headers = request.headers();
+    if headers.len() > FIELDS {
+        let detail = format!("the request has {} header fields", headers.len());
+        return Err(Refusal::new(Code::TooManyFields, detail));
+    }
+    one_host(headers, request.version())?;
+    no_coding_but_chunks(headers)
+}
+
+/// RFC 9112, section 3.2: one `Host` that can be one. HTTP/1.0 may leave it out.
+fn one_host(headers: &HeaderMap, version: Version) -> Result<(), Refusal> {
+    let bad = |detail: String| Err(Refusal::new(Code::BadHost, detail));
+    let mut hosts = headers.get_all(HOST).iter();
+    let host = match (hosts.next(), hosts.next()) {
+        (None, _) if version == Version::HTTP_10 => return Ok(()),
+        (None, _) => return bad("the request has no Host".to_owned()),
+        (Some(_), Some(_)) => return bad("the request has more than one Host".to_owned()),
+        (Some(host), None) => host.to_str().map_err(|_| "has bytes that no host has"),
+    };
+    match host.and_then(host_and_port) {
+        Ok(_) => Ok(()),
+        Err(what) => bad(format!("the Host {what}")),
+    }
+}
+
+/// RFC 9112, section 6.1. hyper undoes chunks, and leaves the codings below them in place: they
+/// would be signed and sent without their name.
+fn no_coding_but_chunks(headers: &HeaderMap) -> Result<(), Refusal> {
+    let codings = headers.get_all(TRANSFER_ENCODING).iter();
+    let codings = codings.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut codings = codings.map(<[u8]>::trim_ascii).filter(|coding| !coding.is_empty());
+    let chunked = codings.next().is_none_or(|first| first.eq_ignore_ascii_case(b"chunked"));
+    if chunked && codings.next().is_none() {
+        return Ok(());
+    }
+    let detail = "Transfer-Encoding names more than one coding of chunks";
+    Err(Refusal::new(Code::TransferCodingUnknown, detail))
+}
 
 /// Reads an absolute-form request (RFC 9112, section 3.2.2). The client's `Host` is not looked
 /// at: the target decides.

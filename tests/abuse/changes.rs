@@ -8,9 +8,8 @@ use crate::support::h2_client::Http2;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, providers};
 use crate::support::proxy::{Proxy, Signal};
+use crate::support::stage::intercepting;
 use crate::support::wait::{DEADLINE, eventually};
-
-use super::http2::intercepting;
 
 #[test]
 fn a_token_that_is_taken_back_opens_nothing_more_inside_either() {

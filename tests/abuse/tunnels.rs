@@ -4,9 +4,8 @@ use std::net::TcpListener;
 
 use crate::support::client::Client;
 use crate::support::config::INTERCEPT;
+use crate::support::stage::intercepting;
 use crate::support::wait::eventually;
-
-use super::http2::intercepting;
 
 #[test]
 fn a_place_in_any_spelling_is_the_routed_one_or_refused() {

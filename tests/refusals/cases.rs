@@ -105,6 +105,9 @@ const EXPIRED: &str = "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.AAAA";
 
 pub(super) const PROVOKED: &[Case] = &[
     case("bad_target", 400, None, |scene| scene.get("/x")),
+    case("bad_host", 400, None, |scene| {
+        scene.stage.exchange(format!("GET {METASV}/x HTTP/1.1\r\n\r\n"))
+    }),
     case("body_incomplete", 400, Some("sinohope"), |scene| {
         let mut client = scene.post("Content-Length: 9\r\n\r\nhalf");
         client.finish();
@@ -151,6 +154,13 @@ pub(super) const PROVOKED: &[Case] = &[
         client.reply()
     }),
     case("not_an_upgrade", 426, Some("expired"), |scene| scene.get("http://expired.test/x")),
+    case("too_many_fields", 431, None, |scene| {
+        let fields = "X: 1\r\n".repeat(256);
+        scene.stage.exchange(format!("GET {METASV}/x HTTP/1.1\r\nHost: h\r\n{fields}\r\n"))
+    }),
+    case("transfer_coding_unknown", 501, None, |scene| {
+        scene.post("Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n").reply()
+    }),
     case("query_unsignable", 422, Some("loopring"), |scene| {
         scene.get("http://loopring.test/x?a=1&a=2")
     }),

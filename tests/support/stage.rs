@@ -1,7 +1,9 @@
 //! The usual scene: one origin that is both providers, and a proxy that signs for them.
 
+use super::authority::Authority;
 use super::client::{Client, Reply};
-use super::config;
+use super::config::{self, CA_FILE, CA_KEY_FILE};
+use super::home::Home;
 use super::origin::{Handler, Origin, providers, scripted};
 use super::proxy::Proxy;
 
@@ -39,6 +41,18 @@ impl Stage {
     pub(crate) fn exchange(&self, request: impl AsRef<[u8]>) -> Reply {
         self.client().exchange(request)
     }
+}
+
+/// The usual scene with these tables and an authority for those of interception, and its
+/// certificate.
+pub(crate) fn intercepting(tables: &str) -> (Stage, String) {
+    let origin = Origin::start(scripted(providers()));
+    let providers = [config::sinohope(&origin.url(), None), config::metasv(&origin.url(), None)];
+    let home = Home::new(&config::proxy(&[&providers[..], &[tables.to_owned()]].concat()));
+    let ca = Authority::new();
+    home.write(CA_FILE, &ca.pem());
+    home.write(CA_KEY_FILE, &ca.key_pem());
+    (Stage { origin, proxy: Proxy::start_in(home, &[]) }, ca.pem())
 }
 
 fn configuration(origin: &Origin, tables: &str) -> String {

@@ -283,7 +283,7 @@ fn respond<S: Read + Write>(
 }
 
 fn parse(head: &[u8]) -> io::Result<Arrived> {
-    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut fields = [httparse::EMPTY_HEADER; 300];
     let mut request = httparse::Request::new(&mut fields);
     request.parse(head).map_err(|why| invalid(format!("not a request: {why}")))?;
     Ok(Arrived {

@@ -1,0 +1,202 @@
+//! What HTTP asks of every request, whichever way it arrives: through either listener, the admin's
+//! own, as a CONNECT, and inside one.
+
+use crate::support::client::Client;
+use crate::support::config::INTERCEPT;
+use crate::support::h2_client::Http2;
+use crate::support::proxy::Proxy;
+use crate::support::stage::{Stage, intercepting};
+
+#[test]
+fn transfer_codings_other_than_chunked_are_refused_before_anything_is_signed() {
+    let table = [
+        ("Transfer-Encoding: gzip, chunked", 501),
+        ("Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked", 501),
+        ("Transfer-Encoding: chunked, chunked", 501),
+        ("Transfer-Encoding: GZIP,\tChunked", 501),
+        ("Transfer-Encoding: ,Chunked ,", 400),
+        ("Transfer-Encoding: , Chunked", 200),
+    ];
+    let scene = Scene::new();
+    for (way, come) in WAYS {
+        for (coding, status) in table {
+            let (mut client, head) = come(&scene);
+            let head = head.replace("GET", "POST");
+            client.send(format!("{head}{coding}\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
+            let reply = client.reply();
+            // The admin listener takes no POST, however it is framed; a CONNECT has no body.
+            let taken = match *way {
+                "admin" => 405,
+                "CONNECT" => 400,
+                _ => 200,
+            };
+            let expected = if status == 200 { taken } else { status };
+            assert_eq!(reply.status, expected, "{way}: {coding}");
+            if status == 501 {
+                assert_eq!(reply.json()["code"], "transfer_coding_unknown", "{way}: {coding}");
+            }
+        }
+    }
+    assert_eq!(scene.stage.origin.arrived().len(), 4, "one for each way that takes a body");
+}
+
+#[test]
+fn a_request_names_its_host_once() {
+    let table = [
+        ("", "the request has no Host"),
+        ("Host: {}\r\nHost: {}\r\n", "more than one Host"),
+        ("Host: {}\r\nhost: other.test\r\n", "more than one Host"),
+        ("Host:\r\n", "has no host"),
+        ("Host: user@{}\r\n", "user info"),
+        ("Host: {}, {}\r\n", ""),
+        ("Host: http://{}\r\n", "port"),
+        ("Host: {}/x\r\n", ""),
+        ("Host: a b\r\n", "no name DNS knows"),
+        ("Host: \u{fc}.test\r\n", "bytes that no host has"),
+    ];
+    let scene = Scene::new();
+    let mut asked = 0;
+    for (way, come) in WAYS {
+        for (hosts, words) in table {
+            let (mut client, head) = come(&scene);
+            let (line, own) = head.trim_end().split_once("\r\nHost: ").expect("it has a Host");
+            let reply = client.exchange(format!("{line}\r\n{}\r\n", hosts.replace("{}", own)));
+            let problem = reply.json();
+            let found = (reply.status, &problem["code"]);
+            assert_eq!(found, (400, &"bad_host".into()), "{way}: {hosts}");
+            assert!(problem["detail"].to_string().contains(words), "{way}: {problem}");
+            asked += 1;
+        }
+    }
+    assert_eq!(asked, 60);
+    assert!(scene.stage.origin.arrived().is_empty(), "{:?}", scene.stage.origin.arrived());
+}
+
+#[test]
+fn http_1_0_may_leave_the_host_out_where_the_target_says_it() {
+    let scene = Scene::new();
+    let url = scene.stage.proxy.forward_url();
+    let mut client = Client::connect(url);
+    client.send("GET http://apiv2.metasv.com/x HTTP/1.0\r\n\r\n");
+    assert_eq!(client.reply().status, 200);
+    let mut client = Client::connect(url);
+    client.send("CONNECT apiv2.metasv.com:443 HTTP/1.0\r\n\r\n");
+    assert_eq!(client.bare_reply().status, 200);
+    // The guard against rebound names needs one, as do those inside a CONNECT.
+    for (client, line, status) in [
+        (Client::connect(scene.stage.proxy.gateway_url()), "GET /metasv/x", 421),
+        (Client::tunnel(url, "apiv2.metasv.com:80"), "GET /x", 400),
+    ] {
+        let mut client = client;
+        assert_eq!(client.exchange(format!("{line} HTTP/1.0\r\n\r\n")).status, status, "{line}");
+    }
+}
+
+#[test]
+fn two_hundred_and_fifty_six_fields_are_taken_and_more_refused_in_words() {
+    let scene = Scene::new();
+    for (way, come) in WAYS {
+        // Beside the Host.
+        for (more, status) in [(101, 200), (255, 200), (256, 431), (511, 431)] {
+            let (mut client, head) = come(&scene);
+            let fields = "X-Field: 1\r\n".repeat(more);
+            client.send(format!("{head}{fields}\r\n"));
+            if *way == "CONNECT" && status == 200 {
+                assert_eq!(client.bare_reply().status, 200, "{more} fields");
+                continue;
+            }
+            let reply = client.reply();
+            assert_eq!(reply.status, status, "{way}: {more} fields");
+            if status == 431 {
+                assert_eq!(reply.json()["code"], "too_many_fields", "{way}: {more} fields");
+            }
+        }
+    }
+    let arrived = scene.stage.origin.arrived();
+    let kept: Vec<_> = arrived.iter().map(|one| one.values("X-Field").len()).collect();
+    assert_eq!(kept, [101, 255].repeat(4));
+}
+
+#[test]
+fn the_rules_hold_in_http_2_as_well() {
+    let scene = Scene::new();
+    let proxy = &scene.stage.proxy;
+    let gateway = proxy.gateway_url().trim_start_matches("http://");
+    let tunnel = Client::tunnel(proxy.forward_url(), "apiv2.metasv.com:443");
+    let secure = tunnel.secure_in("apiv2.metasv.com", &scene.ca, &[b"h2"]);
+    let ways = [
+        (Client::connect(proxy.gateway_url()), gateway, "/metasv/x"),
+        (secure.expect("the certificate is right"), "apiv2.metasv.com", "/x"),
+    ];
+    for (client, authority, path) in ways {
+        let fields = |more: &[(&'static str, &'static str)]| {
+            let path = ("path", path);
+            let head = [("method", "GET"), ("scheme", "https"), path, ("authority", authority)];
+            let head = head.map(|(name, value)| (format!(":{name}"), value.to_owned()));
+            let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            head.into_iter().chain(more).collect::<Vec<_>>()
+        };
+        let mut client = Http2::begin(client, &[]);
+        for (number, (more, code)) in [
+            (vec![("host", "other.test")], "bad_host"),
+            (vec![("x-field", "1"); 256], "too_many_fields"),
+            (vec![("x-field", "1"); 255], ""),
+        ]
+        .iter()
+        .enumerate()
+        {
+            let stream = 2 * u32::try_from(number).expect("it is small") + 1;
+            assert_eq!(client.ask(stream, &fields(more)).code(), *code, "{path}");
+        }
+    }
+    assert_eq!(scene.stage.origin.arrived().len(), 2);
+}
+
+/// A proxy that opens TLS, and its authority.
+struct Scene {
+    stage: Stage,
+    ca: String,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let (stage, ca) = intercepting(INTERCEPT);
+        Self { stage, ca }
+    }
+
+    fn proxy(&self) -> &Proxy {
+        &self.stage.proxy
+    }
+
+    fn inside(&self, port: u16) -> Client {
+        Client::tunnel(self.proxy().forward_url(), &format!("apiv2.metasv.com:{port}"))
+    }
+}
+
+/// A connection, and a request's first line with the `Host` that is right there.
+type Way = fn(&Scene) -> (Client, String);
+
+/// All there are in HTTP/1.1.
+const WAYS: &[(&str, Way)] = &[
+    ("absolute form", |scene| {
+        (Client::connect(scene.proxy().forward_url()), head("GET http://apiv2.metasv.com/x", "h"))
+    }),
+    ("gateway", |scene| at(scene.proxy().gateway_url(), "GET /metasv/x")),
+    ("plain inside CONNECT", |scene| (scene.inside(80), head("GET /x", "apiv2.metasv.com"))),
+    ("TLS inside CONNECT", |scene| {
+        let secure = scene.inside(443).secure("apiv2.metasv.com", &scene.ca);
+        (secure.expect("the certificate is right"), head("GET /x", "apiv2.metasv.com"))
+    }),
+    ("admin", |scene| at(scene.proxy().admin_url(), "GET /healthz")),
+    ("CONNECT", |scene| {
+        (Client::connect(scene.proxy().forward_url()), head("CONNECT apiv2.metasv.com:443", "h"))
+    }),
+];
+
+fn at(url: &str, line: &str) -> (Client, String) {
+    (Client::connect(url), head(line, url.trim_start_matches("http://")))
+}
+
+fn head(line: &str, host: &str) -> String {
+    format!("{line} HTTP/1.1\r\nHost: {host}\r\n")
+}
