@@ -2,13 +2,15 @@
 //! after 101 bytes pass untouched, whichever way the client came.
 
 use std::io::Write;
+use std::process::Command;
 use std::sync::Arc;
 
 use tempfile::NamedTempFile;
 use tokio_tungstenite::tungstenite::Error;
 
+use crate::clients::{installed, program};
 use crate::support::authority::Authority;
-use crate::support::client::Client;
+use crate::support::client::{Client, run};
 use crate::support::config;
 use crate::support::home::Home;
 use crate::support::proxy::{Proxy, Signal};
@@ -35,6 +37,36 @@ fn a_socket_opens_signed_and_carries_every_kind_of_message_whichever_way_it_came
     }
     stage.proxy.await_metric("countersign_connections", 1);
     assert_eq!(stage.echo.arrived().len(), 4);
+}
+
+#[test]
+fn a_target_of_websockets_own_scheme_means_http() {
+    let stage = Stage::new("");
+    for (scheme, port, status) in [
+        ("ws", "", 101),
+        ("wss", "", 101),
+        ("WS", ":80", 101),
+        ("Wss", ":443", 101),
+        ("ws", ":8080", 403),
+        ("wsss", "", 400),
+    ] {
+        let url = format!("{scheme}://apiv2.metasv.com{port}/x");
+        let mut client = Client::connect(stage.proxy.forward_url());
+        client.send(format!("GET {url} HTTP/1.1\r\nHost: h\r\n{HANDSHAKE}\r\n"));
+        assert_eq!(client.bare_reply().status, status, "{url}");
+    }
+    assert_eq!(stage.echo.arrived().len(), 4);
+    assert!(stage.echo.arrived().iter().all(|one| one.once("Host") == Ok("apiv2.metasv.com")));
+}
+
+#[test]
+fn aiohttp_opens_sockets_through_the_proxy() {
+    let stage = Stage::new("");
+    for scheme in ["ws", "wss"] {
+        let output = stage.run_client("aiohttp", &format!("{scheme}://apiv2.metasv.com/x"));
+        assert_eq!(output, "the first round\n", "{scheme}");
+    }
+    assert_eq!(stage.echo.arrived().len(), 2);
 }
 
 #[test]
@@ -115,6 +147,10 @@ fn a_provider_with_tls_is_spoken_to_in_http1() {
     say_goodbye(&mut socket, 4001);
 }
 
+/// What asks for a WebSocket (RFC 6455, section 4.1).
+const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\n\
+     Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+
 /// A provider with WebSockets, and a proxy that signs for it as for MetaSV.
 struct Stage {
     echo: Echo,
@@ -140,6 +176,17 @@ impl Stage {
 
     fn absolute(&self, path: &str) -> Opened {
         self.road().absolute(path)
+    }
+
+    /// Runs `sockets.py`; what it has written.
+    fn run_client(&self, library: &str, url: &str) -> String {
+        let place = self.proxy.forward_url().trim_start_matches("http://");
+        let (host, port) = place.split_once(':').expect("it has a port");
+        let mut python = Command::new(installed("venv/bin/python"));
+        python.arg(program("sockets.py")).args([library, url, host, port]);
+        let output = run(python.arg(self.proxy.home().path(config::CA_FILE)));
+        let written = [output.stdout, output.stderr].concat();
+        String::from_utf8_lossy(&written).into_owned()
     }
 
     fn inside(&self, path: &str) -> Opened {

@@ -124,14 +124,20 @@ pub(crate) fn destination(uri: &Uri) -> Result<Destination, Refusal> {
     let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
         return Err(bad("the request has a path only, as if this were a web server"));
     };
-    let https = match scheme {
-        "http" => false,
-        "https" => true,
-        other => return Err(bad(&format!("the scheme {} is not http", other.escape_debug()))),
+    let Some(https) = is_secure(scheme) else {
+        return Err(bad(&format!("the scheme {} is not http", scheme.escape_debug())));
     };
     let (name, port) =
         host_and_port(authority.as_str()).map_err(|what| bad(&format!("the target {what}")))?;
     Ok(Destination::Host { name, port, https })
+}
+
+/// Whether a scheme means TLS; none for one that does not mean HTTP. A WebSocket's handshake is a
+/// request for the `http` URL of the same place (RFC 6455, section 3), and some clients ask proxies
+/// for it by its own.
+fn is_secure(scheme: &str) -> Option<bool> {
+    let known = [("http", false), ("https", true), ("ws", false), ("wss", true)];
+    known.iter().find(|(name, _)| scheme.eq_ignore_ascii_case(name)).map(|(_, secure)| *secure)
 }
 
 #[cfg(test)]
