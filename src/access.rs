@@ -1,6 +1,8 @@
 //! Who may use the proxy: address ranges, tokens, and the guard against web pages.
 
-use std::net::{IpAddr, SocketAddr};
+mod page;
+
+use std::net::IpAddr;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
@@ -10,6 +12,8 @@ use http::{HeaderMap, HeaderValue};
 use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 
+pub use self::page::{Called, OwnNames};
+use crate::host::host_and_port;
 use crate::outbound::TOKEN_HEADER;
 use crate::refusal::{Code, Refusal};
 use crate::secret::Secret;
@@ -70,30 +74,40 @@ impl Access {
         Ok(Some(name.to_owned()))
     }
 
-    /// The guard against web pages. `own` are the names of a listener that answers to plain
-    /// URLs; none for a Unix socket, or where `Host` says nothing about the listener.
+    /// The guards of a listener that answers to plain URLs. `own` are its names; none for a Unix
+    /// socket, whose `Host` says nothing.
     ///
-    /// A page whose origin is allowed may call; any other is refused, as is a `Host` that is not
-    /// ours: that is a name an attacker points at this address (DNS rebinding).
+    /// A `Host` that is not ours is a name that an attacker points at this address (DNS rebinding).
     ///
     /// # Errors
     ///
     /// `wrong_authority`, `cross_site`.
-    pub fn page(&self, headers: &HeaderMap, own: Option<&OwnNames>) -> Result<(), Refusal> {
-        if let Some(own) = own {
-            let mut named = headers.get_all(HOST).iter();
-            let host = named.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
-            let added = self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
-            if named.next().is_some() || !added && !own.include(host) {
-                let detail = format!("this listener is not called \"{}\"", host.escape_debug());
-                return Err(Refusal::new(Code::WrongAuthority, detail));
-            }
+    pub fn listener(&self, headers: &HeaderMap, own: Option<&OwnNames>) -> Result<(), Refusal> {
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+        let added = || self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
+        if own.is_some_and(|own| !own.include(host) && !added()) {
+            let detail = format!("this listener is not called \"{}\"", host.escape_debug());
+            return Err(Refusal::new(Code::WrongAuthority, detail));
         }
-        if headers.contains_key(ORIGIN) {
-            if headers.get_all(ORIGIN).iter().all(|origin| self.origins.contains(origin)) {
-                return Ok(());
-            }
-            return Err(Refusal::new(Code::CrossSite, "Origin is not in access.origins"));
+        let called = host_and_port(host).ok().map(|(name, port)| Called::new(false, name, port));
+        self.page(headers, called.as_ref())
+    }
+
+    /// The guard against web pages: one whose origin is allowed may call, and one of the host that
+    /// is `called` itself; any other is refused.
+    ///
+    /// # Errors
+    ///
+    /// `cross_site`.
+    pub fn page(&self, headers: &HeaderMap, called: Option<&Called<'_>>) -> Result<(), Refusal> {
+        let origins = headers.get_all(ORIGIN).iter();
+        let mut others = origins.filter(|origin| !self.origins.contains(origin)).peekable();
+        if headers.contains_key(ORIGIN) && others.peek().is_none() {
+            return Ok(());
+        }
+        if !others.all(|origin| called.is_some() && Called::read(origin).as_ref() == called) {
+            let detail = "the Origin is not the host that is called, and not in access.origins";
+            return Err(Refusal::new(Code::CrossSite, detail));
         }
         let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
         match site {
@@ -119,42 +133,6 @@ impl Credentials {
             shown.set_sensitive(true);
         }
         Self(shown)
-    }
-}
-
-/// What clients may write in `Host` to a listener.
-#[derive(Clone, Debug)]
-pub struct OwnNames(SocketAddr);
-
-impl OwnNames {
-    /// The names of a listener at this address.
-    pub fn of(address: SocketAddr) -> Self {
-        Self(address)
-    }
-
-    /// Whether `host` is the listener's own: its address; `localhost` and every loopback address
-    /// for one on loopback; for one on every address, any address at all. No name can be pointed
-    /// at the listener by somebody else and pass.
-    fn include(&self, host: &str) -> bool {
-        let own = self.0;
-        let with_port = |host: &str| {
-            let port = host.rsplit_once(':').map(|(_, port)| port);
-            // A client leaves the scheme's own port out.
-            let written = port.is_some_and(|port| port.parse() == Ok(own.port()));
-            if written || own.port() != 80 { host.to_owned() } else { format!("{host}:80") }
-        };
-        let host = with_port(host);
-        let local = own.ip().is_loopback() || own.ip().is_unspecified();
-        if let Some((name, port)) = host.rsplit_once(':')
-            && name.eq_ignore_ascii_case("localhost")
-        {
-            return local && port.parse() == Ok(own.port());
-        }
-        let Ok(asked) = host.parse::<SocketAddr>() else { return false };
-        let address = asked.ip() == own.ip()
-            || own.ip().is_unspecified()
-            || own.ip().is_loopback() && asked.ip().is_loopback();
-        address && asked.port() == own.port()
     }
 }
 
@@ -279,7 +257,8 @@ mod tests {
             (vec![("host", "LOCALHOST:8081")], None),
             (vec![("host", "countersign:8081")], None),
             (vec![("host", "evil.example:8081")], Some(Code::WrongAuthority)),
-            (vec![("host", "127.0.0.1")], Some(Code::WrongAuthority)),
+            (vec![("host", "127.0.0.1")], None),
+            (vec![("host", "0.0.0.0:8081")], Some(Code::WrongAuthority)),
             (vec![], Some(Code::WrongAuthority)),
             (vec![("host", "localhost:8081"), ("sec-fetch-site", "none")], None),
             (
@@ -304,32 +283,13 @@ mod tests {
                 None,
             ),
         ] {
-            let result = access().page(&headers(&pairs), Some(&own));
+            let result = access().listener(&headers(&pairs), Some(&own));
             assert_eq!(result.err().map(|refusal| refusal.code), refused, "{pairs:?}");
         }
-        assert!(access().page(&headers(&[]), None).is_ok(), "a Unix socket has no Host to check");
-    }
-
-    #[test]
-    fn a_listener_answers_to_its_own_addresses_and_to_no_name_but_localhost() {
-        for (listener, host, own) in [
-            ("127.0.0.1:8081", "127.0.0.1:8081", true),
-            ("127.0.0.1:8081", "[::1]:8081", true),
-            ("127.0.0.1:8081", "10.0.0.1:8081", false),
-            ("127.0.0.1:8081", "127.0.0.1:8082", false),
-            ("127.0.0.1:8081", "localhost", false),
-            ("127.0.0.1:80", "localhost", true),
-            ("127.0.0.1:80", "127.0.0.1", true),
-            ("0.0.0.0:8089", "10.0.0.1:8089", true),
-            ("0.0.0.0:8089", "localhost:8089", true),
-            ("0.0.0.0:8089", "evil.example:8089", false),
-            ("10.0.0.1:8081", "10.0.0.1:8081", true),
-            ("10.0.0.1:8081", "localhost:8081", false),
-            ("[::1]:8081", "[::1]:8081", true),
-        ] {
-            let names = OwnNames::of(listener.parse().expect("an address"));
-            assert_eq!(names.include(host), own, "{host} at {listener}");
-        }
+        assert!(
+            access().listener(&headers(&[]), None).is_ok(),
+            "a Unix socket's Host is not checked"
+        );
     }
 
     #[test]

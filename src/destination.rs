@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::Method;
 
+use crate::access::Called;
 use crate::config::{HostPattern, Unrouted};
 use crate::outbound::origin_of;
 use crate::refusal::{Code, Refusal};
@@ -39,6 +40,12 @@ impl fmt::Display for Destination {
 }
 
 impl Destination {
+    /// The origin that it is addressed to; the gateway's is not said here.
+    pub fn called(&self) -> Option<Called<'_>> {
+        let Self::Host { name, port, https } = self else { return None };
+        Some(Called::new(*https, name, *port))
+    }
+
     /// The route of a request; none when its host has no route and such requests may pass.
     ///
     /// # Errors

@@ -155,7 +155,9 @@ impl Pipeline {
         record.route = Some(Arc::clone(&route.name));
         // A browser whose proxy this is would have any page's requests signed. (The gateway asks
         // before it looks at the path.)
-        snapshot.access.page(&intake.headers, None)?;
+        if let Some(called) = intake.destination.called() {
+            snapshot.access.page(&intake.headers, Some(&called))?;
+        }
         match &route.scheme {
             Bound::Scheme(scheme) => self.sign(snapshot, route, scheme, intake, record).await,
             Bound::Envelope(envelope) => {

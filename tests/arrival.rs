@@ -118,6 +118,39 @@ fn two_hundred_and_fifty_six_fields_are_taken_and_more_refused_in_words() {
 }
 
 #[test]
+fn a_page_of_the_called_host_itself_is_of_no_other_origin() {
+    let scene = Scene::new();
+    let mut asked = 0;
+    for (way, come) in WAYS.iter().filter(|(way, _)| *way != "CONNECT") {
+        let (_, first) = come(&scene);
+        let host = first.trim_end().rsplit(' ').next().expect("it has a Host").to_owned();
+        let host = if host == "h" { "apiv2.metasv.com" } else { &host };
+        let (own, other) = if way.contains("TLS") { ("https", "http") } else { ("http", "https") };
+        let usual = if host.contains("metasv") { ["80", "443"] } else { ["", ""] };
+        let port = usual[usize::from(own == "https")];
+        let colon = if port.is_empty() { "" } else { ":" };
+        for (origin, status) in [
+            (format!("{own}://{host}"), 200),
+            (format!("{own}://{host}{colon}{port}"), 200),
+            (format!("{other}://{host}"), 403),
+            (format!("{own}://{host}.evil.example"), 403),
+            (format!("{own}://evil.example"), 403),
+            (format!("{own}://{host}\r\nOrigin: {own}://evil.example"), 403),
+            (format!("{own}://{host}\r\nSec-Fetch-Site: cross-site"), 403),
+            ("null".to_owned(), 403),
+            ("file://".to_owned(), 403),
+        ] {
+            let (mut client, head) = come(&scene);
+            let reply = client.exchange(format!("{head}Origin: {origin}\r\n\r\n"));
+            assert_eq!(reply.status, status, "{way}: {origin}");
+            assert!(status == 200 || reply.json()["code"] == "cross_site", "{way}: {origin}");
+            asked += 1;
+        }
+    }
+    assert_eq!((asked, scene.stage.origin.arrived().len()), (45, 8));
+}
+
+#[test]
 fn the_rules_hold_in_http_2_as_well() {
     let scene = Scene::new();
     let proxy = &scene.stage.proxy;
@@ -125,13 +158,14 @@ fn the_rules_hold_in_http_2_as_well() {
     let tunnel = Client::tunnel(proxy.forward_url(), "apiv2.metasv.com:443");
     let secure = tunnel.secure_in("apiv2.metasv.com", &scene.ca, &[b"h2"]);
     let ways = [
-        (Client::connect(proxy.gateway_url()), gateway, "/metasv/x"),
-        (secure.expect("the certificate is right"), "apiv2.metasv.com", "/x"),
+        (Client::connect(proxy.gateway_url()), "http", gateway, "/metasv/x"),
+        (secure.expect("the certificate is right"), "https", "apiv2.metasv.com", "/x"),
     ];
-    for (client, authority, path) in ways {
-        let fields = |more: &[(&'static str, &'static str)]| {
+    for (client, scheme, authority, path) in ways {
+        let own = format!("{scheme}://{authority}");
+        let fields = |more: &[(&'static str, &str)]| {
             let path = ("path", path);
-            let head = [("method", "GET"), ("scheme", "https"), path, ("authority", authority)];
+            let head = [("method", "GET"), ("scheme", scheme), path, ("authority", authority)];
             let head = head.map(|(name, value)| (format!(":{name}"), value.to_owned()));
             let more = more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
             head.into_iter().chain(more).collect::<Vec<_>>()
@@ -141,6 +175,8 @@ fn the_rules_hold_in_http_2_as_well() {
             (vec![("host", "other.test")], "bad_host"),
             (vec![("x-field", "1"); 256], "too_many_fields"),
             (vec![("x-field", "1"); 255], ""),
+            (vec![("origin", "null")], "cross_site"),
+            (vec![("origin", &own)], ""),
         ]
         .iter()
         .enumerate()
@@ -149,7 +185,7 @@ fn the_rules_hold_in_http_2_as_well() {
             assert_eq!(client.ask(stream, &fields(more)).code(), *code, "{path}");
         }
     }
-    assert_eq!(scene.stage.origin.arrived().len(), 2);
+    assert_eq!(scene.stage.origin.arrived().len(), 4);
 }
 
 /// A proxy that opens TLS, and its authority.

@@ -219,7 +219,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "access",
-        &[only("outbound", &["TOKEN_HEADER"]), all("refusal"), all("secret")],
+        &[all("host"), only("outbound", &["TOKEN_HEADER"]), all("refusal"), all("secret")],
         "who may come in; the header with the token is one that never leaves",
     ),
     layer(
@@ -254,6 +254,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "destination",
         &[
+            only("access", &["Called"]),
             only("config", &["HostPattern", "Unrouted"]),
             only("outbound", &["origin_of"]),
             all("refusal"),

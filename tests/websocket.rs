@@ -60,13 +60,19 @@ fn a_target_of_websockets_own_scheme_means_http() {
 }
 
 #[test]
-fn aiohttp_opens_sockets_through_the_proxy() {
+fn clients_that_are_told_of_the_proxy_open_sockets_through_it() {
     let stage = Stage::new("");
-    for scheme in ["ws", "wss"] {
-        let output = stage.run_client("aiohttp", &format!("{scheme}://apiv2.metasv.com/x"));
-        assert_eq!(output, "the first round\n", "{scheme}");
+    for library in ["websocket", "aiohttp"] {
+        for scheme in ["ws", "wss"] {
+            let output = stage.run_client(library, &format!("{scheme}://apiv2.metasv.com/x"));
+            assert_eq!(output, "the first round\n", "{library} {scheme}");
+        }
     }
-    assert_eq!(stage.echo.arrived().len(), 2);
+    let arrived = stage.echo.arrived();
+    let origins: Vec<_> = arrived.iter().flat_map(|one| one.values("Origin")).collect();
+    // websocket-client sends one of its own, and nobody else does.
+    assert_eq!(origins, ["http://apiv2.metasv.com", "https://apiv2.metasv.com"]);
+    assert_eq!(arrived.len(), 4);
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn admit(
     snapshot.access.address(client.peer)?;
     intake::wellformed(request)?;
     if client.role != Role::Forward {
-        snapshot.access.page(request.headers(), client.own.as_ref())?;
+        snapshot.access.listener(request.headers(), client.own.as_ref())?;
     }
     if client.role != Role::Admin && shared.stopping.is_cancelled() {
         return Err(Refusal::new(Code::Draining, "a stop is in progress"));
