@@ -16,6 +16,7 @@ use http::header::CONTENT_ENCODING;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
+use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 
 use self::socket::Socket;
@@ -374,11 +375,16 @@ fn made(edits: Edits, mut record: Box<Record>) -> Response<Reply> {
 
 /// The refusal as an answer. Whatever is left of the request's body is not read.
 pub fn refuse(refusal: Refusal, mut record: Box<Record>) -> Response<Reply> {
-    record.code = Some(refusal.code.name());
+    let code = refusal.code.name();
+    record.code = Some(code);
     let route = record.route.clone();
     let response = refusal.into_response(route.as_deref(), &record.id);
     record.status = response.status().as_u16();
-    let (parts, body) = response.into_parts();
+    let (mut parts, body) = response.into_parts();
+    if record.method == Method::CONNECT.as_str() {
+        // Of a proxy's answer to it, clients show the status line at most.
+        parts.extensions.insert(ReasonPhrase::from_static(code.as_bytes()));
+    }
     Response::from_parts(parts, Reply::whole(body, Some(record)))
 }
 

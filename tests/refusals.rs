@@ -5,12 +5,15 @@ mod cases;
 
 use std::collections::BTreeSet;
 use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
 
 use cases::{Case, NOT_PROVOKED, PROVOKED, Scene};
 use countersign::refusal::Code;
 use serde_json::Value;
 
-use crate::support::client::{Client, Reply};
+use crate::clients::installed;
+use crate::support::client::{Client, Reply, run};
 use crate::support::config;
 use crate::support::home::Home;
 use crate::support::proxy::Proxy;
@@ -106,6 +109,68 @@ fn targets_that_cannot_be_used_are_refused_and_reach_nobody() {
 }
 
 #[test]
+fn a_refused_connect_says_its_code_where_clients_look() {
+    let stage = Stage::new("");
+    let table = [
+        ("other.test:443", "", "403 host_not_routed"),
+        ("api.sinohope.com:443", "", "403 interception_off"),
+        ("api.sinohope.com", "", "400 bad_target"),
+        ("api.sinohope.com:80", "Content-Length: 1\r\n", "400 bad_target"),
+        ("api.sinohope.com:80", "Host: other.test\r\n", "400 bad_host"),
+        (
+            "api.sinohope.com:80",
+            "Transfer-Encoding: gzip, chunked\r\n",
+            "501 transfer_coding_unknown",
+        ),
+    ];
+    for (place, more, line) in table {
+        let mut client = stage.client();
+        let head = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n");
+        client.send(format!("{head}{more}\r\n"));
+        let answer = client.await_end();
+        let wanted = format!("HTTP/1.1 {line}\r\n");
+        assert!(answer.starts_with(wanted.as_bytes()), "{}", String::from_utf8_lossy(&answer));
+    }
+    // Other requests keep the phrase that everybody knows.
+    let mut client = stage.client();
+    client.send("GET http://other.test/ HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    assert!(client.await_end().starts_with(b"HTTP/1.1 403 Forbidden\r\n"));
+}
+
+#[test]
+fn programs_show_the_code_of_a_refused_connect() {
+    let stage = Stage::new("");
+    let proxy = stage.proxy.forward_url();
+    let (python, node) = (installed("venv/bin/python"), installed("bin/node"));
+    let requests = "import requests; requests.get('https://other.test/')";
+    let connect = "const [host, port] = process.argv[1].slice(7).split(':')
+        require('http').request({ host, port, method: 'CONNECT', path: 'other.test:443' })
+          .on('connect', (answer) => { console.log(answer.statusCode, answer.statusMessage); process.exit() })
+          .end()";
+    let program = |path: &Path, arguments: &[&str]| {
+        let mut command = Command::new(path);
+        command.args(arguments);
+        command
+    };
+    let mut java = program(Path::new("java"), &[]);
+    let (host, port) = proxy[7..].split_once(':').expect("it has a port");
+    java.args([format!("-Dhttps.proxyHost={host}"), format!("-Dhttps.proxyPort={port}")]);
+    // The one of Java's two clients that shows more than the number.
+    stage.proxy.home().write("Tunnel.java", TUNNEL);
+    java.arg(stage.proxy.home().path("Tunnel.java"));
+    for mut command in [
+        program(Path::new("curl"), &["--disable", "-sv", "-x", proxy, "https://other.test/"]),
+        program(&python, &["-c", requests]),
+        program(&node, &["-e", connect, proxy]),
+        java,
+    ] {
+        let output = run(command.env("https_proxy", proxy));
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        assert!(said.contains("403 host_not_routed"), "{command:?}: {said}");
+    }
+}
+
+#[test]
 fn methods_that_cannot_be_signed_are_refused_with_those_that_can() {
     let stage = Stage::new("");
     let any = "GET, HEAD, POST, PUT, PATCH, DELETE";
@@ -175,6 +240,9 @@ fn a_provider_that_never_finishes_its_handshake_is_let_go_with_nothing_sent() {
     let remedy = problem["remedy"].as_str().unwrap_or_default();
     assert!(remedy.starts_with("Nothing was sent"), "{problem}");
 }
+
+const TUNNEL: &str = "class Tunnel { public static void main(String[] none) throws Exception { \
+     new java.net.URL(\"https://other.test/\").openConnection().getInputStream(); } }";
 
 /// Headers that belong to a status.
 const HEADERS: &[(&str, &str, &str)] = &[
