@@ -4,6 +4,7 @@
 //! other way out. Nothing is sent before it is signed, nothing is changed after.
 
 mod exchange;
+mod framing;
 mod judged;
 mod socket;
 
@@ -357,11 +358,14 @@ async fn forward(
     let (uploaded, keep) = watch.map_or((None, None), |watch| (Some(watch.sent), Some(watch.keep)));
     let started = Instant::now();
     let request: Request<Upload> = request;
-    let head = match socket {
+    let method = request.method().clone();
+    let mut head = match socket {
         None => upstream.send(request, uploaded).await?,
         Some(_) => upstream.send_upgrade(request).await?,
     };
     record.upstream = Some(started.elapsed());
+    let has_body = framing::has_body(method.as_str(), &head);
+    framing::state_length(head.headers_mut(), has_body)?;
     Ok(Answer::Streamed { head, upload: keep, socket })
 }
 

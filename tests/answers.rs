@@ -1,5 +1,7 @@
 //! Answers on their way back: relayed as they are, and never cut quietly.
 
+mod lengths;
+
 use crate::support::origin::{Answer, Handler, providers, scripted};
 use crate::support::stage::{METASV, Stage, get};
 use crate::support::wait::eventually;

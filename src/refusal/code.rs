@@ -350,8 +350,8 @@ impl Code {
                 "upstream_protocol",
                 502,
                 "http_protocol_error",
-                "The upstream did not answer in HTTP",
-                "Check the scheme and port of the upstream's url.",
+                "The upstream's answer is not HTTP that can be passed on",
+                "The request may have been carried out: look before you send it again. If every answer is like this, check the scheme and port of the upstream's url.",
             ),
             Self::ReplyUntrusted => (
                 "reply_untrusted",

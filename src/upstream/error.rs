@@ -10,6 +10,7 @@ use rustls::AlertDescription;
 use super::certificate::Fault;
 use super::handshake::{Handshake, alerted};
 use super::stream::Line;
+use super::{BUFFER, FIELDS};
 use crate::body::StreamError;
 
 /// A request that was dressed and signed but got no answer.
@@ -134,8 +135,13 @@ pub(super) fn explain(error: &legacy::Error, refusal: Option<AlertDescription>) 
             (_, reason) => (Phase::Exchange, reason),
         };
     }
+    let found = cause::<hyper::Error>(error);
+    if found.is_some_and(hyper::Error::is_parse_too_large) {
+        let reason = format!("its head has more than {FIELDS} fields or {} KiB", BUFFER >> 10);
+        return (Phase::Protocol, reason);
+    }
     let reason = error.source().map_or_else(|| error.to_string(), root);
-    let parse = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_parse);
+    let parse = found.is_some_and(hyper::Error::is_parse);
     let late = cause::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::TimedOut);
     let phase = match (parse || is_violation(&reason), late) {
         (true, _) => Phase::Protocol,

@@ -242,6 +242,9 @@ fn builder(settings: &Settings) -> Builder {
         .pool_max_idle_per_host(settings.idle_connections)
         .set_host(false)
         .http1_max_buf_size(BUFFER)
+        .http1_max_headers(FIELDS)
+        // As RFC 9112, section 5.1 asks of a proxy: the name is read and passed on without it.
+        .http1_allow_spaces_after_header_name_in_responses(true)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(STREAM_WINDOW * UNREAD_STREAMS)
         .http2_max_header_list_size(HEADER_LIST)
@@ -257,6 +260,8 @@ fn builder(settings: &Settings) -> Builder {
 const BUFFER: usize = 64 * 1024;
 /// The same for HTTP/2, where it is counted unpacked.
 const HEADER_LIST: u32 = 64 * 1024;
+/// Fields of a response head in HTTP/1.1, and of what stands behind a body.
+const FIELDS: usize = 256;
 /// What may be on its way to one client that does not read, in bytes.
 const STREAM_WINDOW: u32 = 512 * 1024;
 /// So many clients may not read before the others on their connection wait.

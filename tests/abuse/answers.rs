@@ -6,13 +6,11 @@ use std::net::{TcpListener, TcpStream};
 
 use crate::support::client::Client;
 use crate::support::config;
-use crate::support::h2_client::{DATA, End, Http2};
+use crate::support::h2_client::{DATA, End, Http2, get};
 use crate::support::h2_origin::H2Origin;
 use crate::support::origin::{self, Answer, Origin, scripted};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, Stage};
-
-use super::http2::get;
 
 #[test]
 fn an_answer_that_breaks_off_is_reset_in_http_2() {

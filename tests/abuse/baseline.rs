@@ -9,12 +9,11 @@ use crate::support::client::Client;
 use crate::support::config::INTERCEPT;
 use crate::support::h2_client::{
     DATA, END_HEADERS, END_STREAM, HEADERS, INITIAL_WINDOW_SIZE, PREFACE, SETTINGS, block, frame,
+    get,
 };
 use crate::support::proxy::Proxy;
 use crate::support::stage::intercepting;
 use crate::support::wait::eventually;
-
-use super::http2::get;
 
 #[test]
 fn connects_that_never_speak_free_their_places() {

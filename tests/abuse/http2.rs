@@ -3,18 +3,10 @@
 use crate::support::client::Client;
 use crate::support::h2_client::{
     CONTINUATION, DATA, END_HEADERS, END_STREAM, End, HEADERS, Http2, PING, RST_STREAM, SETTINGS,
-    block, frame,
+    block, frame, get,
 };
 use crate::support::stage::Stage;
 use crate::support::wait::eventually;
-
-/// The head of a GET on a gateway.
-pub(super) fn get(url: &str, path: &str) -> Vec<(String, String)> {
-    let host = url.trim_start_matches("http://");
-    [(":method", "GET"), (":scheme", "http"), (":authority", host), (":path", path)]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec()
-}
 
 #[test]
 fn a_refused_head_request_has_no_body_in_http_2_either() {

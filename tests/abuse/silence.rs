@@ -5,11 +5,10 @@ use crate::support::client::Client;
 use crate::support::config::INTERCEPT;
 use crate::support::h2_client::{
     DATA, End, HEADERS, Http2, INITIAL_WINDOW_SIZE, PING, PREFACE, SETTINGS, WINDOW_UPDATE, frame,
+    get,
 };
 use crate::support::stage::{Stage, intercepting};
 use crate::support::wait::eventually;
-
-use super::http2::get;
 
 #[test]
 fn a_client_that_does_not_begin_is_let_go_in_every_way_it_can_come() {

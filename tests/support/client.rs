@@ -220,7 +220,7 @@ pub(crate) fn trusting(ca: &str, protocols: &[&[u8]]) -> Arc<ClientConfig> {
 }
 
 fn parse(head: &[u8]) -> io::Result<Reply> {
-    let mut fields = [httparse::EMPTY_HEADER; 128];
+    let mut fields = [httparse::EMPTY_HEADER; 300];
     let mut response = httparse::Response::new(&mut fields);
     response.parse(head).map_err(|why| invalid(format!("not a response: {why}")))?;
     let status = response.code.unwrap_or_default();

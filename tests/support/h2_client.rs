@@ -143,6 +143,14 @@ impl Http2 {
     }
 }
 
+/// The head of a GET on a gateway.
+pub(crate) fn get(url: &str, path: &str) -> Vec<(String, String)> {
+    let host = url.trim_start_matches("http://");
+    [(":method", "GET"), (":scheme", "http"), (":authority", host), (":path", path)]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+}
+
 /// A frame (RFC 9113, section 4.1).
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).expect("frames here are short").to_be_bytes();
