@@ -5,6 +5,7 @@
 
 mod progress;
 mod reply;
+mod taken;
 
 use std::fmt;
 use std::future::Future;

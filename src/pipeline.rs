@@ -22,7 +22,7 @@ use hyper::upgrade::OnUpgrade;
 
 use self::socket::Socket;
 pub(crate) use self::socket::asks_for_socket;
-use crate::body::{self, CollectError, Keep, Reply, Upload};
+use crate::body::{self, CollectError, Keep, Reply, StreamError, Upload};
 use crate::destination::Destination;
 use crate::metrics::Metrics;
 use crate::moment::{Moment, Moments, unix_ms};
@@ -135,11 +135,18 @@ impl Pipeline {
         if let Some(socket) = socket.filter(|_| socket::has_switched(&head)) {
             return socket.switch(head, snapshot.timeouts.tunnel_idle, record);
         }
+        let has_body = framing::has_body(&record.method, &head);
         let (mut parts, body) = head.into_parts();
         strip_hop_by_hop(&mut parts.headers);
         parts.version = Version::HTTP_11;
+        if !has_body {
+            return Response::from_parts(parts, Reply::whole(Bytes::new(), Some(record)));
+        }
         let idle = snapshot.timeouts.body_idle;
-        Response::from_parts(parts, Reply::stream(body, idle, upload, Some(record)))
+        match Reply::stream(body, idle, upload, record).await {
+            Ok(reply) => Response::from_parts(parts, reply),
+            Err((error, record)) => refuse(broken(&error), record),
+        }
     }
 
     async fn run(
@@ -367,6 +374,11 @@ async fn forward(
     let has_body = framing::has_body(method.as_str(), &head);
     framing::state_length(head.headers_mut(), has_body)?;
     Ok(Answer::Streamed { head, upload: keep, socket })
+}
+
+/// An answer whose body broke before anything of it was passed on.
+fn broken(error: &StreamError) -> Refusal {
+    Refusal::new(Code::UpstreamClosed, format!("the upstream's answer broke off: {error}"))
 }
 
 /// What a scheme has made, as an answer.

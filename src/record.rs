@@ -79,11 +79,11 @@ impl Record {
     }
 
     /// Counts bytes of the answer's body.
-    pub fn sent(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
+    pub fn sent(&mut self, bytes: u64) {
+        self.bytes += bytes;
     }
 
-    /// Notes that the answer's body ended in an error.
+    /// Notes that the answer's body did not come to its end.
     pub fn cut(&mut self, error: &dyn fmt::Display) {
         self.cut = Some(error.to_string());
     }

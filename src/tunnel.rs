@@ -105,7 +105,7 @@ const PROBES: u32 = 4;
 
 /// Relays between two streams. Ends after `idle` without a byte in either direction. Returns how
 /// many bytes went to the client.
-pub async fn relay<C, S>(client: C, server: S, idle: Duration, half_close: HalfClose) -> usize
+pub async fn relay<C, S>(client: C, server: S, idle: Duration, half_close: HalfClose) -> u64
 where
     C: AsyncRead + AsyncWrite + Unpin,
     S: AsyncRead + AsyncWrite + Unpin,
@@ -126,7 +126,7 @@ where
         () = moved.stands_still(idle) => {}
         () = last_words => {}
     }
-    moved.to_client.load(Ordering::Relaxed)
+    moved.to_client.load(Ordering::Relaxed) as u64
 }
 
 /// How long the other side of a WebSocket may go on when one has closed its connection.

@@ -1,6 +1,8 @@
 //! Answers on their way back: relayed as they are, and never cut quietly.
 
+mod first;
 mod lengths;
+mod taken;
 
 use crate::support::origin::{Answer, Handler, providers, scripted};
 use crate::support::stage::{METASV, Stage, get};

@@ -66,6 +66,13 @@ impl Progress {
         self.state().hands = Hands::Writer;
     }
 
+    /// The reader took something of the piece that it has.
+    pub(super) fn moved(&self) {
+        if let Hands::Reader(since) = &mut self.state().hands {
+            *since = Instant::now();
+        }
+    }
+
     /// It is over, for better or worse.
     pub(super) fn over(&self) {
         self.state().hands = Hands::None;

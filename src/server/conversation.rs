@@ -159,8 +159,22 @@ pub(super) fn note(role: Role, ended: Result<(), hyper::Error>) {
 /// for a client to ask for.
 pub(super) const BUFFER: usize = 64 * 1024;
 
-/// One request, to the pipeline or to where its listener says.
+/// Answers one request.
 pub(super) async fn answer(
+    request: Request<Incoming>,
+    client: &Client,
+    shared: &Arc<Shared>,
+) -> Response<Reply> {
+    let is_head = request.method() == Method::HEAD;
+    let (mut parts, mut body) = decide(request, client, shared).await.into_parts();
+    if is_head {
+        body.withhold(&mut parts.headers);
+    }
+    Response::from_parts(parts, body)
+}
+
+/// One request, to the pipeline or to where its listener says.
+async fn decide(
     request: Request<Incoming>,
     client: &Client,
     shared: &Arc<Shared>,

@@ -76,13 +76,9 @@ async fn respond(
     shared: &Arc<Shared>,
     answering: Answering,
 ) -> Response<Reply> {
-    let is_head = request.method() == Method::HEAD;
-    let (mut parts, mut body) = answer(translate(request), client, shared).await.into_parts();
-    if is_head {
-        body.withhold(&mut parts.headers);
-    }
-    body.note(answering);
-    Response::from_parts(parts, body)
+    let mut response = answer(translate(request), client, shared).await;
+    response.body_mut().note(answering);
+    response
 }
 
 /// The requests of a connection that are under way, and some that are over.

@@ -57,6 +57,19 @@ impl Proxy {
         eventually(&format!("it writes {text:?}"), || self.output().contains(text));
     }
 
+    /// Waits for the line that has this, or for the one after so many that have.
+    pub(crate) fn await_line(&self, text: &str, after: usize) -> String {
+        let find = || {
+            self.output().lines().filter(|line| line.contains(text)).nth(after).map(str::to_owned)
+        };
+        let mut found = None;
+        eventually(&format!("it writes {text:?}"), || {
+            found = find();
+            found.is_some()
+        });
+        found.expect("it was waited for")
+    }
+
     /// Puts another configuration in place and waits until it was taken up, or refused.
     pub(crate) fn reload(&self, config: &str, taken: bool) {
         let line = if taken { ": reloaded" } else { ": not reloaded" };

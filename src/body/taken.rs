@@ -1,0 +1,102 @@
+//! What of an answer the connection to the client took, byte by byte.
+//!
+//! The HTTP library asks for more of a body than it can write, so that a body which was asked for
+//! to its end may still be in its buffers when the client leaves. So each piece tells when bytes of
+//! it go into the connection, and the request's record is closed when the last piece is gone, one
+//! way or the other.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use bytes::{Buf, Bytes};
+
+use super::reply::Answering;
+use crate::record::Record;
+
+/// One answer's account. Its drop writes the record's line.
+#[derive(Debug)]
+pub(super) struct Account {
+    record: Option<Box<Record>>,
+    /// For those who watch whether the client takes it.
+    answering: Option<Answering>,
+    given: AtomicU64,
+    taken: AtomicU64,
+    /// Nothing more will be given.
+    whole: AtomicBool,
+    broken: OnceLock<String>,
+}
+
+impl Account {
+    pub(super) fn open(record: Option<Box<Record>>) -> Arc<Self> {
+        Arc::new(Self {
+            record,
+            answering: None,
+            given: AtomicU64::new(0),
+            taken: AtomicU64::new(0),
+            whole: AtomicBool::new(false),
+            broken: OnceLock::new(),
+        })
+    }
+
+    pub(super) fn note(&mut self, answering: Answering) {
+        self.answering = Some(answering);
+    }
+
+    pub(super) fn answering(&self) -> Option<&Answering> {
+        self.answering.as_ref()
+    }
+
+    /// The piece as it is given to the HTTP library.
+    pub(super) fn give(self: &Arc<Self>, bytes: Bytes) -> Piece {
+        self.given.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        Piece { bytes, account: Arc::clone(self) }
+    }
+
+    pub(super) fn close(&self) {
+        self.whole.store(true, Ordering::Relaxed);
+    }
+
+    /// The body ended in an error.
+    pub(super) fn broken(&self, error: &dyn fmt::Display) {
+        let _first_counts = self.broken.set(error.to_string());
+    }
+}
+
+impl Drop for Account {
+    fn drop(&mut self) {
+        let Some(record) = &mut self.record else { return };
+        let taken = *self.taken.get_mut();
+        record.sent(taken);
+        match self.broken.get() {
+            Some(why) => record.cut(why),
+            None if *self.whole.get_mut() && taken == *self.given.get_mut() => {}
+            None => record.cut(&"the client's connection ended first"),
+        }
+    }
+}
+
+/// A piece of an answer on its way into the connection.
+#[derive(Debug)]
+pub struct Piece {
+    bytes: Bytes,
+    account: Arc<Account>,
+}
+
+impl Buf for Piece {
+    fn remaining(&self) -> usize {
+        self.bytes.len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
+        self.account.taken.fetch_add(count as u64, Ordering::Relaxed);
+        if let Some(answering) = &self.account.answering {
+            answering.moved();
+        }
+    }
+}
