@@ -21,7 +21,7 @@ use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 
 use self::socket::Socket;
-pub(crate) use self::socket::asks_for_socket;
+pub(crate) use self::socket::{asks_for_socket, lists};
 use crate::body::{self, CollectError, Keep, Reply, StreamError, Upload};
 use crate::destination::Destination;
 use crate::metrics::Metrics;

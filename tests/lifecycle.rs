@@ -145,7 +145,7 @@ fn a_limit_of_one_connection_serves_both_listeners_in_turn() {
 
 #[test]
 fn a_head_that_does_not_come_is_not_waited_for() {
-    let stage = Stage::new("[timeouts]\nrequest_head = \"1s\"\n");
+    let stage = Stage::new("[timeouts]\nrequest_head = \"1s\"\nclient_idle = \"1s\"\n");
     let (mut silent, mut half, mut slow) = (stage.client(), stage.client(), stage.client());
     half.send(format!("GET {METASV}/half HTTP/1.1\r\nHost:"));
     slow.send(format!("GET {METASV}/slow HTTP/1.1\r\nX: "));

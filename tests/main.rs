@@ -10,6 +10,7 @@ mod bodies;
 mod callbacks;
 mod cli;
 mod clients;
+mod connections;
 mod dialects;
 mod doctor;
 mod documents;

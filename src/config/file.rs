@@ -172,6 +172,7 @@ pub(super) struct Timeouts {
     pub(super) connect: Field<Duration>,
     pub(super) response_head: Field<Duration>,
     pub(super) idle: Field<Duration>,
+    pub(super) client_idle: Field<Duration>,
     pub(super) drain: Field<Duration>,
 }
 
@@ -186,6 +187,7 @@ fn timeouts(table: &mut Table<'_>) -> Timeouts {
         connect: duration("connect", "\"5s\""),
         response_head: duration("response_head", "\"30s\""),
         idle: duration("idle", "\"90s\""),
+        client_idle: duration("client_idle", "\"2m\""),
         drain: duration("drain", "\"10s\""),
     }
 }

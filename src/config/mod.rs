@@ -157,8 +157,8 @@ pub struct Limits {
 /// How long each phase may last.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Timeouts {
-    /// A client's connection may be silent this long before and between requests, and a request
-    /// head may take this long.
+    /// A request head may take this long, from its first byte; the first on a connection, from the
+    /// connection's.
     pub request_head: Duration,
     /// A body that is held whole must be there within this time.
     pub request_body: Duration,
@@ -174,6 +174,8 @@ pub struct Timeouts {
     pub response_head: Duration,
     /// An unused upstream connection is closed after this.
     pub idle: Duration,
+    /// A client's connection may be silent this long between requests.
+    pub client_idle: Duration,
     /// How long a stop waits for requests under way.
     pub drain: Duration,
 }

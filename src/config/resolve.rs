@@ -133,6 +133,7 @@ impl Resolver<'_> {
             connect: or(&written.connect, CONNECT),
             response_head: or(&written.response_head, RESPONSE_HEAD),
             idle: or(&written.idle, IDLE),
+            client_idle: or(&written.client_idle, CLIENT_IDLE),
             drain: or(&written.drain, DRAIN),
         }
     }
@@ -188,6 +189,9 @@ const SIGN: Duration = Duration::from_secs(2);
 const CONNECT: Duration = Duration::from_secs(5);
 const RESPONSE_HEAD: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(90);
+/// Longer than the pools of most HTTP clients keep a connection: who sends on one that is being
+/// closed loses its request.
+const CLIENT_IDLE: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(10);
 const ENV_PREFIX: &str = "COUNTERSIGN_";
 const WATCH: bool = false;

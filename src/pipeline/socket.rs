@@ -89,7 +89,7 @@ fn is_once(headers: &HeaderMap, name: &str, right: fn(&[u8]) -> bool) -> bool {
 }
 
 /// Whether a list header has this word, in any case.
-fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
+pub(crate) fn lists(headers: &HeaderMap, name: &HeaderName, word: &str) -> bool {
     let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(word))
 }

@@ -6,20 +6,22 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::{Method, Request, Response, Version};
+use http::header::CONNECTION;
+use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 
 use super::http2::http2;
 use super::inside::Inside;
+use super::patience::{Patience, promise};
 use super::stream::{Duplex, Lingering, Prefixed, Unread};
 use super::{Place, Role, Shared, connect, intake};
 use crate::access::OwnNames;
 use crate::admin;
 use crate::body::Reply;
-use crate::pipeline::refuse;
+use crate::pipeline::{lists, refuse};
 use crate::refusal::{Code, Refusal};
 use crate::snapshot::Snapshot;
 
@@ -102,27 +104,38 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
     let snapshot = shared.pipeline.snapshot();
     let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
     let mut builder = hyper::server::conn::http1::Builder::new();
+    let unread = Unread::default();
+    let (head, idle) = (timeouts.request_head, timeouts.client_idle);
     builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(timeouts.request_head)
+        .timer(Patience { head, idle, unread: unread.clone() })
+        .header_read_timeout(head)
         .max_header_size(limits.header)
         .max_headers(intake::FIELDS_READ)
         .max_buf_size(limits.header.max(BUFFER));
-    let unread = Unread::default();
+    let promise = promise(idle);
     let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));
     drop(snapshot);
     let role = client.role;
     let service = service_fn(|request: Request<Incoming>| {
         let (shared, client, unread) = (Arc::clone(&shared), client.clone(), unread.clone());
+        let promise = promise.clone().filter(|_| persists(&request));
         async move {
             let body = !request.body().is_end_stream();
             unread.by_closing(request.version() == Version::HTTP_10);
             let connects = request.method() == Method::CONNECT;
             // Boxed: hyper keeps room for this future for as long as the connection lives.
-            let response = Box::pin(answer(request, &client, &shared)).await;
-            unread.set(body && response.body().may_come_early());
+            let mut response = Box::pin(answer(request, &client, &shared)).await;
+            let early = body && response.body().may_come_early();
+            unread.answer(early);
             if switched(&response, connects) {
                 unread.tunnel();
+            } else if let Some(promise) = promise
+                && !early
+                && !shared.stopping.is_cancelled()
+            {
+                let headers = response.headers_mut();
+                headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+                headers.insert(KEEP_ALIVE, promise);
             }
             Ok::<_, Infallible>(response)
         }
@@ -142,6 +155,13 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
         }
     }
 }
+
+/// Whether a client means to send more requests on its connection.
+fn persists<B>(request: &Request<B>) -> bool {
+    request.version() == Version::HTTP_11 && !lists(request.headers(), &CONNECTION, "close")
+}
+
+const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 
 /// Whether what follows an answer is no longer HTTP.
 fn switched(response: &Response<Reply>, connects: bool) -> bool {

@@ -26,7 +26,8 @@ use crate::body::{Answering, Progress, Reply};
 pub(super) async fn http2(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
     let snapshot = shared.pipeline.snapshot();
     let (limits, timeouts) = (&snapshot.limits, &snapshot.timeouts);
-    let (quiet, idle) = (timeouts.request_head, timeouts.body_idle);
+    let stall = timeouts.body_idle;
+    let quiet = Quiet { first: timeouts.request_head, between: timeouts.client_idle };
     let mut builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
     builder
         .timer(TokioTimer::new())
@@ -35,9 +36,10 @@ pub(super) async fn http2(stream: Box<dyn Duplex>, client: Client, shared: Arc<S
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)
         .max_send_buf_size(BUFFER)
-        .keep_alive_interval(quiet)
-        .keep_alive_timeout(quiet);
-    let io = TokioIo::new(Lingering::new(stream, idle, Unread::never()));
+        .keep_alive_interval(quiet.first)
+        // Many clients read, and answer pings, only while they wait for an answer.
+        .keep_alive_timeout(quiet.first.max(quiet.between));
+    let io = TokioIo::new(Lingering::new(stream, stall, Unread::never()));
     drop(snapshot);
     let answers = Arc::new(Answers::default());
     let role = client.role;
@@ -59,7 +61,7 @@ pub(super) async fn http2(stream: Box<dyn Duplex>, client: Client, shared: Arc<S
                 connection.as_mut().graceful_shutdown();
             }
             () = shared.closing.cancelled(), if stopping => return,
-            () = tokio::time::sleep(quiet) => match answers.look(quiet, idle) {
+            () = tokio::time::sleep(quiet.first.min(quiet.between)) => match answers.look(quiet, stall) {
                 Turn::Wait => {}
                 Turn::Leave => connection.as_mut().graceful_shutdown(),
                 Turn::End(why) => {
@@ -88,8 +90,18 @@ struct Answers(Mutex<Known>);
 #[derive(Debug, Default)]
 struct Known {
     answers: Vec<Progress>,
+    /// Whether there was one at all.
+    asked: bool,
     /// Since when none was seen under way.
     silent: Option<Instant>,
+}
+
+/// How long a client may be silent.
+#[derive(Clone, Copy, Debug)]
+struct Quiet {
+    /// Before its first request.
+    first: Duration,
+    between: Duration,
 }
 
 /// What is to be done about a client.
@@ -106,6 +118,7 @@ impl Answers {
         let (answering, progress) = Answering::begin();
         let mut known = self.known();
         known.silent = None;
+        known.asked = true;
         if known.answers.len() >= 2 * STREAMS as usize {
             known.answers.retain(|one| !one.is_over());
         }
@@ -114,11 +127,12 @@ impl Answers {
     }
 
     /// Looks whether each answer is taken, and whether there are any. HTTP/1.1 ends a connection
-    /// that was `quiet`; what of its last answers is still on its way has until `idle`.
-    fn look(&self, quiet: Duration, idle: Duration) -> Turn {
+    /// that was `quiet`; here its end has until `stall`.
+    fn look(&self, quiet: Quiet, stall: Duration) -> Turn {
         let mut known = self.known();
+        let quiet = if known.asked { quiet.between } else { quiet.first };
         known.answers.retain(|one| !one.is_over());
-        if known.answers.iter().any(|one| one.is_stuck(idle)) {
+        if known.answers.iter().any(|one| one.is_stuck(stall)) {
             return Turn::End("takes no more of an answer");
         }
         if !known.answers.is_empty() {
@@ -126,7 +140,7 @@ impl Answers {
             return Turn::Wait;
         }
         let silent = known.silent.get_or_insert_with(Instant::now).elapsed();
-        if silent >= quiet + idle {
+        if silent >= quiet + stall {
             return Turn::End("was told to leave, and stays");
         }
         if silent >= quiet { Turn::Leave } else { Turn::Wait }

@@ -6,6 +6,7 @@ mod http2;
 mod inside;
 pub(crate) mod intake;
 mod listener;
+mod patience;
 mod stream;
 
 use std::sync::Arc;

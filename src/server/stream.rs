@@ -4,7 +4,7 @@
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -88,13 +88,17 @@ impl Drop for Lingering {
     }
 }
 
-/// Whether bytes may be on their way that nobody will read.
+/// Whether bytes may be on their way that nobody will read, and what else a stream and those who
+/// speak over it have to tell each other.
 #[derive(Clone, Debug)]
 pub(super) struct Unread(Option<Arc<State>>);
 
 #[derive(Debug, Default)]
 struct State {
     unread: AtomicBool,
+    answered: AtomicBool,
+    /// Bytes that have come in all.
+    read: AtomicUsize,
     /// One direction of a tunnel may end long before the other, and what comes then is no rest
     /// to be dropped.
     tunnel: AtomicBool,
@@ -113,11 +117,31 @@ impl Unread {
         Self(None)
     }
 
-    /// Bytes have come, so more may; or, told by whoever has answered them, no more will.
-    pub(super) fn set(&self, unread: bool) {
+    /// Bytes have come, so more may.
+    fn come(&self, bytes: usize) {
         if let Some(state) = &self.0 {
-            state.unread.store(unread, Ordering::Relaxed);
+            state.unread.store(true, Ordering::Relaxed);
+            state.read.fetch_add(bytes, Ordering::Relaxed);
         }
+    }
+
+    /// They were answered; whether more of them may come.
+    pub(super) fn answer(&self, more: bool) {
+        if let Some(state) = &self.0 {
+            state.unread.store(more, Ordering::Relaxed);
+            state.answered.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// How many bytes have come.
+    pub(super) fn read(&self) -> usize {
+        self.0.as_ref().map_or(0, |state| state.read.load(Ordering::Relaxed))
+    }
+
+    /// Whether there was an answer.
+    pub(super) fn has_answered(&self) -> bool {
+        let state = self.0.as_ref();
+        state.is_some_and(|state| state.answered.load(Ordering::Relaxed))
     }
 
     /// What comes from now on is no longer HTTP.
@@ -190,8 +214,9 @@ impl AsyncRead for Lingering {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let polled = self.inner.as_mut().poll_read(cx, buf);
-        if buf.filled().len() > before {
-            self.unread.set(true);
+        let bytes = buf.filled().len() - before;
+        if bytes > 0 {
+            self.unread.come(bytes);
         }
         polled
     }

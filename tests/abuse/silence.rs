@@ -92,4 +92,5 @@ fn a_client_that_only_answers_pings_is_told_to_leave_and_then_left() {
 }
 
 /// Deadlines of a moment, for clients that let them pass.
-const IMPATIENT: &str = "[timeouts]\nrequest_head = \"200ms\"\nbody_idle = \"400ms\"\n";
+const IMPATIENT: &str =
+    "[timeouts]\nrequest_head = \"200ms\"\nclient_idle = \"200ms\"\nbody_idle = \"400ms\"\n";

@@ -11,7 +11,7 @@ fn an_answer_whose_client_leaves_or_stops_reading_is_cut_at_what_it_took() {
     for leaves in [true, false] {
         let mut client = stage.client();
         client.send(get(&format!("{METASV}/big/1000000000")));
-        assert_eq!(client.take(9), b"HTTP/1.1 ");
+        assert_eq!(client.take(100_000).len(), 100_000);
         let client = (!leaves).then_some(client);
         let (number, cut) = (u8::from(!leaves), "the client's connection ended first");
         let line = stage.proxy.await_line(&format!("cut=\"{cut}\""), number.into());
