@@ -1,4 +1,5 @@
 //! Clients' connections: how long they stay open between requests, how they end, and what of an
 //! answer reaches those who have ended their half of one.
 
+mod half;
 mod idle;

@@ -173,7 +173,7 @@ fn a_head_beyond_the_limit_is_refused() {
 
 #[test]
 fn descriptors_go_back_after_abuse() {
-    let stage = Stage::new("[access]\nunrouted = \"pass\"\n");
+    let stage = Stage::new("[access]\nunrouted = \"pass\"\n[timeouts]\nresponse_head = \"2s\"\n");
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 200);
     stage.proxy.await_metric("countersign_connections", 1);
     let before = stage.proxy.descriptors();
@@ -194,6 +194,7 @@ fn descriptors_go_back_after_abuse() {
             client.send(opening);
             client
         });
+        // An end of what they send is none of what they want: the silent provider is waited for.
         eventually("they are taken", || stage.proxy.descriptors() > before);
         drop(clients);
     }

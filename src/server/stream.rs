@@ -40,31 +40,54 @@ pub(super) struct Lingering {
     closed: bool,
 }
 
-/// A connection that can end so that its peer sees an error.
+/// A connection that can end so that its peer sees an error, and tells when its peer's end was one.
 pub(super) trait Abort: AsyncWrite {
     /// Makes the close that follows one.
     fn abort(&self);
+
+    /// Whether the peer has reset it, for those who do not read. An end of what it sends is none,
+    /// and nothing is taken of what it has sent.
+    fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<io::Error>;
 }
 
 impl Abort for TcpStream {
     fn abort(&self) {
         let _gone_already = self.set_zero_linger();
     }
+
+    fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        match self.poll_peek(cx, &mut ReadBuf::new(&mut [0])) {
+            Poll::Ready(Err(error)) => Poll::Ready(error),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
 }
 
 /// A Unix socket knows no reset.
 impl Abort for UnixStream {
     fn abort(&self) {}
+
+    fn poll_reset(&self, _: &mut Context<'_>) -> Poll<io::Error> {
+        Poll::Pending
+    }
 }
 
 /// A close that TLS did not announce is an error by itself (RFC 8446, section 6.1).
-impl<S: AsyncRead + AsyncWrite + Unpin> Abort for TlsStream<S> {
+impl<S: AsyncRead + Abort + Unpin> Abort for TlsStream<S> {
     fn abort(&self) {}
+
+    fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.get_ref().0.poll_reset(cx)
+    }
 }
 
 impl<S: Abort + Unpin> Abort for Prefixed<S> {
     fn abort(&self) {
         self.inner.abort();
+    }
+
+    fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.inner.poll_reset(cx)
     }
 }
 
@@ -72,11 +95,19 @@ impl Abort for Box<dyn Duplex> {
     fn abort(&self) {
         self.as_ref().abort();
     }
+
+    fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.as_ref().poll_reset(cx)
+    }
 }
 
 impl Abort for Lingering {
     fn abort(&self) {
         self.inner.get_ref().abort();
+    }
+
+    fn poll_reset(&self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        self.inner.get_ref().poll_reset(cx)
     }
 }
 
@@ -165,9 +196,13 @@ impl Unread {
 
     fn get(&self) -> bool {
         let state = self.0.as_ref();
-        state.is_some_and(|state| {
-            state.unread.load(Ordering::Relaxed) && !state.tunnel.load(Ordering::Relaxed)
-        })
+        self.speaks_http_1() && state.is_some_and(|state| state.unread.load(Ordering::Relaxed))
+    }
+
+    /// Whether what comes is HTTP/1.1, and not yet something else.
+    fn speaks_http_1(&self) -> bool {
+        let state = self.0.as_ref();
+        state.is_some_and(|state| !state.tunnel.load(Ordering::Relaxed))
     }
 }
 
@@ -244,6 +279,13 @@ impl AsyncWrite for Lingering {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper does not read while a request is answered, as its client may have said all. It
+        // flushes whenever it is woken.
+        if self.unread.speaks_http_1()
+            && let Poll::Ready(error) = self.poll_reset(cx)
+        {
+            return Poll::Ready(Err(error));
+        }
         self.inner.as_mut().poll_flush(cx)
     }
 

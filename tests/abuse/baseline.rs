@@ -125,4 +125,5 @@ fn resident_kib(proxy: &Proxy) -> u64 {
     number.and_then(|number| number.parse().ok()).expect("the system tells the size")
 }
 
-const IMPATIENT: &str = "[timeouts]\nrequest_head = \"300ms\"\nbody_idle = \"300ms\"\n";
+const IMPATIENT: &str =
+    "[timeouts]\nrequest_head = \"300ms\"\nclient_idle = \"200ms\"\nbody_idle = \"300ms\"\n";
