@@ -151,6 +151,28 @@ fn each_order_of_a_batch_and_each_kind_of_message_is_signed() {
     assert!(!String::from_utf8_lossy(&arrived[1].body).contains("old"));
 }
 
+/// The provider's own client writes `extraData` without `0x`, its documents write it.
+#[test]
+fn a_withdrawals_extra_data_is_the_same_with_0x_and_without() {
+    let scene = Scene::new();
+    for extra in ["0x00ff", "00ff"] {
+        let body = format!(
+            "{{\"exchange\":\"0x1\",\"accountId\":5,\"token\":{{\"tokenId\":0,\"volume\":1}},\
+             \"maxFee\":{{\"tokenId\":0,\"volume\":\"2\"}},\"minGas\":300000,\"to\":\
+             \"0xc0ff3f78529ab90f765406f7234ce0f2b1ed69ee\",\"extraData\":\"{extra}\",\
+             \"validUntil\":1,\"storageId\":5}}"
+        );
+        let reply = scene.exchange(&post("http://api3.loopring.io/api/v3/user/withdrawals", &body));
+        assert_eq!(reply.status, 200, "{extra}: {}", reply.json());
+    }
+    // Both were verified at the origin; the text that was sent stays as it was written.
+    let bodies = scene.origin.arrived().into_iter().map(|arrived| arrived.body);
+    let bodies: Vec<String> =
+        bodies.map(|body| String::from_utf8(body).expect("it is JSON")).collect();
+    assert!(bodies[1].contains("\"extraData\":\"00ff\""), "{}", bodies[1]);
+    assert_eq!(bodies[0].replace("\"0x00ff\"", "\"00ff\""), bodies[1]);
+}
+
 #[test]
 fn an_endpoint_without_a_signature_gets_the_key_alone_or_nothing() {
     let scene = Scene::new();

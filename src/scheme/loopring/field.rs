@@ -199,19 +199,17 @@ fn on_chain_data_hash(document: &str, object: &Object<'_>) -> Result<Element, Sc
     }
 }
 
-/// Bytes in hex; none when it is left out or empty.
+/// Bytes in hex, with `0x` before them or without: the provider's own client writes none, its
+/// documents do. No bytes when it is left out or empty.
 fn extra_data(object: &Object<'_>) -> Result<Vec<u8>, SchemeError> {
     let Some(member) = object.get("extraData") else { return Ok(Vec::new()) };
     let text = member.value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    let bytes = match text {
-        Some("") => Some(Vec::new()),
-        Some(text) => text.strip_prefix("0x").and_then(|hex| base16ct::mixed::decode_vec(hex).ok()),
-        None => None,
-    };
+    let digits = text.map(|text| text.strip_prefix("0x").unwrap_or(text));
+    let bytes = digits.and_then(|hex| base16ct::mixed::decode_vec(hex).ok());
     bytes.ok_or_else(|| SchemeError::Body {
-        what:
-            "has a field \"extraData\" that must be an empty string or 0x and pairs of hex digits"
-                .into(),
+        what: "has a field \"extraData\" that must be a string of pairs of hex digits, with 0x \
+               before them or without"
+            .into(),
         remedy: "Correct the field; nothing was signed or sent.",
     })
 }
@@ -316,10 +314,14 @@ mod tests {
         assert_eq!(of(&format!("{{{rest}}}")), expected);
         assert_eq!(of(&format!("{{{rest},\"extraData\":\"\",{known}}}")), expected);
         assert_eq!(of(&format!("{{{known}}}")), expected);
-        assert_ne!(of(&format!("{{{rest},\"extraData\":\"0x00\"}}")), expected);
+        let with = of(&format!("{{{rest},\"extraData\":\"0x00fF\"}}"));
+        assert_ne!(with, expected);
+        assert_eq!(of(&format!("{{{rest},\"extraData\":\"00fF\"}}")), with);
         for (body, words) in [
             (format!("{{{rest},\"extraData\":\"0x00\",{known}}}"), "is not the hash of"),
             (format!("{{{rest},\"extraData\":\"zz\"}}"), "extraData"),
+            (format!("{{{rest},\"extraData\":\"0x0x00\"}}"), "extraData"),
+            (format!("{{{rest},\"extraData\":\"0x0\"}}"), "extraData"),
             ("{\"minGas\":0}".to_owned(), "has no field \"to\""),
             ("{\"to\":\"0x1\"}".to_owned(), "has no field \"minGas\""),
             ("{\"onChainDataHash\":1}".to_owned(), "onChainDataHash"),
