@@ -1,16 +1,20 @@
 //! Probes and metrics, on a listener of their own: health in-band would be a path that a provider
 //! could not have.
 
+use std::sync::Arc;
+
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::body::Reply;
 use crate::metrics::Metrics;
+use crate::moment::unix_ms;
 use crate::pipeline::{plain, refuse};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
+use crate::route::Route;
 use crate::snapshot::Snapshot;
 
 /// Answers a request to the admin listener.
@@ -48,7 +52,9 @@ pub(crate) fn answer(
     response
 }
 
-/// Ready means: every key has signed and verified a test, and no stop is in progress.
+/// Ready means: every key has signed and verified a test, and no stop is in progress. A route whose
+/// secret cannot be sent is named and changes nothing: the others go on, and a probe that failed
+/// would take them away too, from every proxy with that token at once.
 fn ready(snapshot: &Snapshot, draining: bool) -> (StatusCode, &'static str, String) {
     let keys: Vec<_> = snapshot
         .keys
@@ -56,8 +62,19 @@ fn ready(snapshot: &Snapshot, draining: bool) -> (StatusCode, &'static str, Stri
         .map(|key| json!({ "name": key.name, "fingerprint": key.public_key.fingerprint() }))
         .collect();
     let routes: Vec<_> = snapshot.routes.all().map(|route| route.name.to_string()).collect();
+    let now = unix_ms();
+    let fault = |route: &Arc<Route>| {
+        let error = route.credential(now).err()?;
+        Some((route.name.to_string(), Value::from(error.to_string())))
+    };
+    let unusable: Map<_, _> = snapshot.routes.all().filter_map(fault).collect();
     let state = if draining { "draining" } else { "ready" };
-    let body = json!({ "state": state, "self_tested_keys": keys, "routes": routes });
+    let body = json!({
+        "state": state,
+        "self_tested_keys": keys,
+        "routes": routes,
+        "unusable_routes": unusable,
+    });
     let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, "application/json", format!("{body}\n"))
 }

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::audit::{Audit, Mode};
 use crate::config::HostPattern;
 use crate::keys::{PublicKey, SignError, Signer};
-use crate::scheme::{Bound, Entry, Policy, Preimage, Signatures};
+use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures};
 use crate::upstream::{Origin, Upstream};
 
 /// A route with everything it needs bound.
@@ -75,6 +75,15 @@ impl Route {
         let methods: Vec<_> = self.methods.iter().map(Method::as_str).collect();
         let methods = if methods.is_empty() { "any method".into() } else { methods.join(", ") };
         format!("{methods} under {}", self.path)
+    }
+
+    /// Whether the secrets its scheme inserts could be sent at a time, in milliseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with one: until it is mended, the route's requests are refused.
+    pub fn credential(&self, unix_ms: u64) -> Result<(), SchemeError> {
+        self.scheme.signing().map_or(Ok(()), |scheme| scheme.credential(unix_ms))
     }
 
     /// The public key in a slot.

@@ -24,7 +24,7 @@ fn ca() {
 
 #[test]
 fn check() {
-    assert_cases("check", 8);
+    assert_cases("check", 9);
 }
 
 #[test]

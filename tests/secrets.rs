@@ -5,6 +5,7 @@ mod flows;
 mod mistakes;
 mod search;
 
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -18,7 +19,7 @@ use countersign::secret::Secret;
 use countersign::snapshot::{Snapshot, Surroundings};
 use countersign::tls::NewAuthority;
 use flows::{BEARER, CLIENT, FLOWS, HANDSHAKE, METRICS, MINE, OUTDATED, PASSWORD, QUERY, WRONG};
-use mistakes::BAD_FILES;
+use mistakes::{BAD_FILES, BAD_TOKENS, BadFile};
 use num_bigint::BigUint;
 use search::Canary;
 use sha2::{Digest as _, Sha256};
@@ -78,12 +79,13 @@ fn no_mistake_makes_check_show_a_secret() {
     let hex = scalar("metasv", "/keys/test-a/private_key_hex");
     let stage = Stage::new();
     let mut said = Vec::new();
-    for (name, file, content) in BAD_FILES {
+    let tokens = BAD_TOKENS.iter().map(|bad| (bad, 0));
+    for ((name, file, content), code) in BAD_FILES.iter().map(|bad| (bad, 78)).chain(tokens) {
         let home = stage.home();
         home.write(file, &content(&stage.config(), &hex));
         let path = home.path("proxy.toml").display().to_string();
         let output = countersign(&["check", &path]);
-        assert_eq!(output.status.code(), Some(78), "{name}: {output:?}");
+        assert_eq!(output.status.code(), Some(code), "{name}: {output:?}");
         said.push(((*name).to_owned(), [output.stdout, output.stderr].concat()));
     }
     assert_clean(&said);
@@ -311,17 +313,21 @@ url = "http://127.0.0.1:1"
         home
     }
 
-    /// A good file, then every bad one, each taken note of before the next.
+    /// Good files, then every bad one, each taken note of before the next.
     fn reload(&self, proxy: &Proxy, answers: &mut Vec<(String, Vec<u8>)>) {
         let hex = scalar("metasv", "/keys/test-a/private_key_hex");
-        proxy.signal(Signal::Hangup);
-        answers.push(await_metric(proxy, "reloads_total{result=\"ok\"} 1"));
-        for (index, (_, file, content)) in BAD_FILES.iter().enumerate() {
+        let as_it_is: &BadFile = &("nothing", "proxy.toml", |config, _| config.to_owned());
+        let taken_up = BAD_TOKENS.iter().chain([as_it_is]).map(|bad| (bad, "ok"));
+        let refused = BAD_FILES.iter().map(|bad| (bad, "failed"));
+        let mut counts = BTreeMap::new();
+        for ((_, file, content), result) in taken_up.chain(refused) {
             let fresh = self.home();
             let good = std::fs::read_to_string(fresh.path(file)).expect("the file is there");
             proxy.home().write(file, &content(&self.config(), &hex));
             proxy.signal(Signal::Hangup);
-            let wanted = format!("reloads_total{{result=\"failed\"}} {}", index + 1);
+            let count = counts.entry(result).or_insert(0);
+            *count += 1;
+            let wanted = format!("reloads_total{{result=\"{result}\"}} {count}");
             answers.push(await_metric(proxy, &wanted));
             proxy.home().write(file, &good);
         }

@@ -22,7 +22,11 @@ pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
     }
     let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
     let path = path.display();
-    writeln!(out, "{path}: {} and {}, all good", plural(routes, "route"), plural(keys, "key"))?;
+    let verdict = match snapshot.warnings.len() {
+        0 => "all good".to_owned(),
+        warnings => plural(warnings, "warning"),
+    };
+    writeln!(out, "{path}: {} and {}, {verdict}", plural(routes, "route"), plural(keys, "key"))?;
     for key in &snapshot.keys {
         let print = key.public_key.fingerprint();
         writeln!(out, "  {}: {} {print}, signs and verifies", key.name, key.algorithm())?;

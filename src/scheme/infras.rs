@@ -12,7 +12,8 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::{HeaderName, header};
 use serde_json::{Map, Value};
 
-use super::jwt::{IssuerKey, Jwt, JwtFault, Null, object};
+use super::credential::{Fault, MAX_TOKEN, alone, in_time};
+use super::jwt::{IssuerKey, Jwt, Null, object};
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, ParamDoc, ParamKind,
     Preimage, Scheme, SchemeError, SecretSlot, Signable, Signatures,
@@ -79,9 +80,6 @@ const SLOT: &str = "token";
 const SIGN_TYPES: &[&str] = &["gg18", "gg20", "cmp"];
 const TOKEN_HEADER: &str = "Sec-WebSocket-Infras-Token";
 
-/// Bytes of a token. Servers refuse heads that are longer as a whole.
-const MAX_TOKEN: usize = 16 * 1024;
-
 #[derive(Debug)]
 struct Infras {
     token: SecretCell,
@@ -123,11 +121,7 @@ fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
         token_member: token_member.map(str::to_owned),
         headers: headers(binding, token_member.is_some())?,
     };
-    // What time does not change is wrong now already. The token itself may be for later.
-    match scheme.check(scheme.token.current().expose(), None) {
-        Ok(()) => Ok(Arc::new(scheme)),
-        Err(fault) => Err(refused("secrets.token", fault.what, fault.fix)),
-    }
+    Ok(Arc::new(scheme))
 }
 
 /// The members of the request, in the order they are sent.
@@ -258,62 +252,27 @@ fn ascii(json: &str) -> String {
     text
 }
 
-/// Why a token is not sent.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Fault {
-    dated: bool,
-    what: &'static str,
-    fix: &'static str,
-}
-
-impl From<JwtFault> for Fault {
-    fn from(fault: JwtFault) -> Self {
-        Self { dated: false, what: fault.what(), fix: LOG_IN }
-    }
-}
-
 const LOG_IN: &str = "put the ID token of a new login into that entry";
 
 impl Infras {
-    /// Checks the token; what it says of time only where there is a time, in milliseconds.
-    fn check(&self, token: &[u8], unix_ms: Option<u64>) -> Result<(), Fault> {
-        let bad = |what, fix| Err(Fault { dated: false, what, fix });
-        if token.is_empty() {
-            return bad("is empty", LOG_IN);
-        }
-        if token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"bearer ")) {
-            return bad("starts with \"Bearer \"", "store the token alone");
-        }
-        if !token.iter().all(u8::is_ascii_graphic) {
-            return bad("contains white space or bytes outside ASCII", "store the token alone");
-        }
-        if token.len() > MAX_TOKEN {
-            return Err(JwtFault::Long.into());
-        }
+    /// Checks the token as it would be sent at this time, in milliseconds.
+    fn check(&self, token: &[u8], unix_ms: u64) -> Result<(), Fault> {
+        alone(token, LOG_IN)?;
         let Form::Jwt(key) = &self.form else {
             return Ok(());
         };
-        let token = Jwt::split(token, MAX_TOKEN)?;
+        let no_jwt = |fault| Fault::of_jwt(fault, LOG_IN);
+        let token = Jwt::split(token, MAX_TOKEN).map_err(no_jwt)?;
         if let Some(key) = key {
-            token.verify(key)?;
+            token.verify(key).map_err(no_jwt)?;
         }
-        let Some(expiry) = token.date("exp", Null::Wrong)? else {
-            return bad("has no exp, so nobody can tell how long it is good for", LOG_IN);
-        };
-        let beginning = token.date("nbf", Null::Wrong)?;
-        let Some(unix_ms) = unix_ms else {
-            return Ok(());
-        };
-        // Milliseconds are exact in 53 bits for another quarter of a million years.
-        let now = unix_ms as f64 / 1000.0;
-        if expiry <= now {
-            return Err(Fault { dated: true, what: "has expired", fix: LOG_IN });
+        let expiry = token.date("exp", Null::Wrong).map_err(no_jwt)?;
+        if expiry.is_none() {
+            let what = "has no exp, so nobody can tell how long it is good for";
+            return Err(Fault::lasting(what, LOG_IN));
         }
-        if beginning.is_some_and(|beginning| beginning > now) {
-            let fix = "wait, or set this machine's clock";
-            return Err(Fault { dated: true, what: "is not valid yet (nbf)", fix });
-        }
-        Ok(())
+        let beginning = token.date("nbf", Null::Wrong).map_err(no_jwt)?;
+        in_time(expiry, beginning, unix_ms, LOG_IN)
     }
 
     /// The request with the token among its members.
@@ -372,6 +331,10 @@ impl Scheme for Infras {
         BodyNeed::Nothing
     }
 
+    fn credential(&self, unix_ms: u64) -> Result<(), SchemeError> {
+        self.check(self.token.current().expose(), unix_ms).map_err(|fault| fault.of(SLOT))
+    }
+
     fn wants_upgrade(&self) -> bool {
         true
     }
@@ -388,9 +351,7 @@ impl Scheme for Infras {
     ) -> Result<Edits, SchemeError> {
         // The very token that is sent is the one that is checked.
         let token = self.token.current();
-        if let Err(Fault { dated, what, fix }) = self.check(token.expose(), Some(moment.unix_ms)) {
-            return Err(SchemeError::Credential { slot: SLOT, dated, what, fix });
-        }
+        self.check(token.expose(), moment.unix_ms).map_err(|fault| fault.of(SLOT))?;
         let [request_header, token_header] = self.headers.clone();
         match &self.token_member {
             Some(member) => {

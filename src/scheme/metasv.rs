@@ -11,6 +11,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, header};
 use sha2::{Digest as _, Sha256};
 
+use super::credential::{Fault, MAX_TOKEN, alone, in_time};
+use super::jwt::{Jwt, Null};
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Preimage,
     Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable, Signatures,
@@ -34,7 +36,7 @@ pub(super) const ENTRY: Entry = Entry {
         name: "token",
         required: false,
         file: "metasv.jwt",
-        doc: "A JWT sent as a bearer token. Bind this or keys.signer.",
+        doc: "A JWT sent as a bearer token; past its exp it is not. Bind this or keys.signer.",
     }],
     params: &[],
     public_form: Some(PublicForm { name: "compressed point in hex", write: public_hex }),
@@ -60,7 +62,7 @@ const SLOT: &str = "signer";
 fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
     match (binding.keys.get(SLOT), binding.secrets.get("token")) {
         (Some(key), None) => Ok(Arc::new(ClientSignature::new(key))),
-        (None, Some(token)) => bearer(token),
+        (None, Some(token)) => Ok(Arc::new(Bearer { token: token.clone() })),
         (Some(_), Some(_)) => Err(BindError {
             field: "secrets.token".into(),
             what: "is bound beside keys.signer, and a route uses one of the two".into(),
@@ -171,34 +173,28 @@ struct Bearer {
     token: SecretCell,
 }
 
-fn bearer(token: &SecretCell) -> Result<Arc<dyn Scheme>, BindError> {
-    let bearer = Bearer { token: token.clone() };
-    match bearer.value() {
-        Ok(_) => Ok(Arc::new(bearer)),
-        Err((what, fix)) => {
-            Err(BindError { field: "secrets.token".into(), what: what.into(), fix: fix.into() })
-        }
+impl Bearer {
+    /// Checks the token as it would be sent at this time, in milliseconds. Of one that is no JWT
+    /// nothing is known, and the provider is asked.
+    fn check(token: &[u8], unix_ms: u64) -> Result<(), Fault> {
+        alone(token, RENEW)?;
+        let Ok(token) = Jwt::split(token, MAX_TOKEN) else {
+            return Ok(());
+        };
+        let date = |name| {
+            let read = token.date(name, Null::Absent);
+            read.map_err(|fault| Fault::of_jwt(fault, RENEW))
+        };
+        in_time(date("exp")?, date("nbf")?, unix_ms, RENEW)
+    }
+
+    /// `Bearer ` and a token.
+    fn value(token: &Secret) -> Secret {
+        Secret::new([b"Bearer ", token.expose()].concat())
     }
 }
 
-impl Bearer {
-    /// `Bearer ` and the token of this moment, or what is wrong with it and how to mend it.
-    fn value(&self) -> Result<Secret, (&'static str, &'static str)> {
-        let token = self.token.current();
-        let token = token.expose();
-        if token.is_empty() {
-            return Err(("is empty", "store the JWT in that entry"));
-        }
-        if token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"bearer ")) {
-            return Err(("starts with \"Bearer \"", "store the token alone"));
-        }
-        if !token.iter().all(u8::is_ascii_graphic) {
-            let what = "contains white space or bytes outside ASCII";
-            return Err((what, "store the token alone"));
-        }
-        Ok(Secret::new([b"Bearer ", token].concat()))
-    }
-}
+const RENEW: &str = "store a JWT that the provider has just issued in that entry";
 
 impl Scheme for Bearer {
     fn owned_headers(&self) -> &[HeaderName] {
@@ -213,23 +209,31 @@ impl Scheme for Bearer {
         Ok(Vec::new())
     }
 
-    fn assemble(&self, _: Signable<'_>, _: &Moment, _: &Signatures) -> Result<Edits, SchemeError> {
-        let value = self.value().map_err(|(what, fix)| SchemeError::Credential {
-            slot: "token",
-            dated: false,
-            what,
-            fix,
-        })?;
-        Edits::default().set_secret(header::AUTHORIZATION, &value)
+    fn credential(&self, unix_ms: u64) -> Result<(), SchemeError> {
+        Self::check(self.token.current().expose(), unix_ms).map_err(|fault| fault.of("token"))
+    }
+
+    fn assemble(
+        &self,
+        _: Signable<'_>,
+        moment: &Moment,
+        _: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        // The very token that is sent is the one that is checked.
+        let token = self.token.current();
+        Self::check(token.expose(), moment.unix_ms).map_err(|fault| fault.of("token"))?;
+        Edits::default().set_secret(header::AUTHORIZATION, &Self::value(&token))
     }
 
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
         let mut values = request.head.headers.get_all(header::AUTHORIZATION).iter();
         let (value, second) = (values.next(), values.next());
-        let expected = self.value().ok();
-        let bearer = value.zip(expected).is_some_and(|(value, expected)| {
-            verify_slices_are_equal(value.as_bytes(), expected.expose()).is_ok()
-        });
+        let token = self.token.current();
+        let expected = Self::value(&token);
+        let bearer = alone(token.expose(), RENEW).is_ok()
+            && value.is_some_and(|value| {
+                verify_slices_are_equal(value.as_bytes(), expected.expose()).is_ok()
+            });
         if !bearer || second.is_some() {
             return Err(SchemeError::Claim {
                 part: "Authorization",

@@ -10,6 +10,7 @@
 //! verifier in the tests; CONTRIBUTING.md has the steps.
 
 mod cobo;
+mod credential;
 mod edits;
 mod envelope;
 mod error;
@@ -279,6 +280,16 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// comes to this scheme.
     fn wants_upgrade(&self) -> bool {
         false
+    }
+
+    /// Whether the secrets this scheme inserts could be sent at a time, in milliseconds since 1970:
+    /// what [`Self::assemble`] would say of them. A route is not ready without, and the others are.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Credential`].
+    fn credential(&self, _unix_ms: u64) -> Result<(), SchemeError> {
+        Ok(())
     }
 
     /// The texts to be signed. Pure: same request, same moment, same answer. Headers this

@@ -19,8 +19,9 @@ use super::{LiveKey, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
 use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
 use crate::keys::{Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer};
+use crate::moment::unix_ms;
 use crate::route::{BoundKey, Route, Routes};
-use crate::scheme::Binding;
+use crate::scheme::{Binding, SchemeError};
 use crate::secret::SecretCell;
 use crate::upstream::{Origin, Trust, Upstream};
 
@@ -198,18 +199,22 @@ impl<'a> Builder<'a> {
             let binding = Binding { files, ..binding };
             self.warn_of_binding(name, route, &binding);
             match route.scheme.bind(&binding) {
-                Ok(scheme) => routes.push(Arc::new(Route {
-                    name: name.as_str().into(),
-                    host: route.host.clone(),
-                    path: route.path.clone(),
-                    methods: route.methods.clone(),
-                    entry: route.scheme,
-                    scheme,
-                    keys: bound,
-                    upstream: Arc::clone(upstream),
-                    origin,
-                    policy: policy(route, audits),
-                })),
+                Ok(scheme) => {
+                    let live = Route {
+                        name: name.as_str().into(),
+                        host: route.host.clone(),
+                        path: route.path.clone(),
+                        methods: route.methods.clone(),
+                        entry: route.scheme,
+                        scheme,
+                        keys: bound,
+                        upstream: Arc::clone(upstream),
+                        origin,
+                        policy: policy(route, audits),
+                    };
+                    self.warn_of_credential(route, &live);
+                    routes.push(Arc::new(live));
+                }
                 Err(error) => {
                     let at = route.fields.get(&error.field).copied().unwrap_or(route.at);
                     self.error(at, format!("routes.{name}: {error}"), error.fix);
@@ -233,6 +238,19 @@ impl<'a> Builder<'a> {
                 fix: doubt.fix,
             });
         }
+    }
+
+    /// Says which route refuses its requests because of what a secret holds now. A token runs out
+    /// while others are good, and so it is no reason not to start.
+    fn warn_of_credential(&mut self, route: &config::Route, live: &Route) {
+        let Err(error) = live.credential(unix_ms()) else { return };
+        let SchemeError::Credential { slot, what, fix, .. } = error else { return };
+        let at = route.fields.get(&format!("secrets.{slot}")).copied().unwrap_or(route.at);
+        let what = format!(
+            "routes.{}: the secret in secrets.{slot} {what}, and the route's requests are refused",
+            live.name
+        );
+        self.warnings.push(ConfigError { at: Some(at), what, fix: fix.into() });
     }
 
     /// The content of the files that the route's parameters name; `None` when one cannot be read.

@@ -12,7 +12,7 @@ use crate::support::client::Client;
 use crate::support::config;
 use crate::support::dialect::{Dialect, Outgoing};
 use crate::support::home::Home;
-use crate::support::origin::{Origin, metasv, sinohope, verifying};
+use crate::support::origin::{Origin, metasv, providers, sinohope, verifying};
 use crate::support::proxy::Proxy;
 use crate::support::vectors::{cases, load, request, text};
 use crate::support::verify::MetaSv;
@@ -150,6 +150,40 @@ fn metasv_jwt_mode_sends_the_token_and_nothing_beside_it() {
         assert_eq!(reply.status, 200, "{own:?}: {}", reply.json());
     }
     assert_eq!(origin.arrived().len(), 2);
+}
+
+#[test]
+fn a_metasv_token_past_its_time_is_not_sent_and_other_routes_go_on() {
+    // {"alg":"HS256"} and {"exp":1}.
+    let expired = "eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl";
+    assert_stops_its_route_alone(expired, "credential_expired", "has expired");
+}
+
+#[test]
+fn a_metasv_token_that_cannot_be_sent_does_not_hold_up_the_start() {
+    let both = "Bearer eyJhbGciOiJIUzI1NiJ9.eyJleHAiOjF9.c2lnbmF0dXJl";
+    assert_stops_its_route_alone(both, "credential_unusable", "starts with \"Bearer \"");
+}
+
+fn assert_stops_its_route_alone(token: &str, code: &str, what: &str) {
+    let (provider, other) = (Origin::start(providers()), Origin::start(providers()));
+    let tables = [bearer(&provider.url()), config::sinohope(&other.url(), None)];
+    let home = Home::new(&config::proxy(&tables));
+    home.write("keys/metasv.jwt", token);
+    let proxy = Proxy::start_in(home, &[]);
+    let get = |host: &str| {
+        let get = format!("GET http://{host}/xpubs HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        Client::connect(proxy.forward_url()).exchange(get)
+    };
+    let refused = get("apiv2.metasv.com");
+    assert_eq!((refused.status, &refused.json()["code"]), (503, &code.into()));
+    assert_eq!(get("api.sinohope.com").status, 200);
+    assert_eq!((provider.connections(), other.connections()), (0, 1));
+    let ready = proxy.probe("/readyz");
+    let said = format!("the secret in secrets.token {what}");
+    let unusable = serde_json::json!({ "metasv": said });
+    assert_eq!((ready.status, &ready.json()["unusable_routes"]), (200, &unusable));
+    proxy.await_output(&format!("routes.metasv: {said}, and the route's requests are refused"));
 }
 
 /// A route that puts the token in `keys/metasv.jwt` into requests.

@@ -56,6 +56,10 @@ pub(super) const BAD_FILES: &[BadFile] = &[
         config.replace("ca_key = \"ca\"", &format!("ca_key = \"{key}\""))
     }),
     ("a token for its hash", "keys/clients", |_, _| format!("app:{CLIENT}\n")),
+];
+
+/// The same for tokens, each of which stops its route and not the proxy.
+pub(super) const BAD_TOKENS: &[BadFile] = &[
     ("a token with the word before it", "keys/bearer.jwt", |_, _| format!("Bearer {BEARER}\n")),
     ("a handshake's token with the word before it", "keys/handshake.jwt", |_, _| {
         format!("Bearer {HANDSHAKE}\n")

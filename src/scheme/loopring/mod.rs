@@ -20,6 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::canonical::{Canonical, Duplicates, Public};
 use self::message::{MESSAGES, Message};
+use super::credential::Fault;
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
     ParamKind, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot,
@@ -183,10 +184,6 @@ const SIGNATURE_WIDTH: usize = 6;
 fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
     let signing = signing(binding)?;
     let api_key = binding.secrets.get("api_key").cloned();
-    if api_key.as_ref().is_some_and(|key| usable(key).is_none()) {
-        let (what, fix) = (UNUSABLE.into(), FIX.into());
-        return Err(BindError { field: "secrets.api_key".into(), what, fix });
-    }
     let key = match &signing {
         Signing::Nothing if api_key.is_none() => {
             return Err(BindError {
@@ -278,15 +275,16 @@ fn base(text: &str) -> Result<Public, BindError> {
     }
 }
 
-/// The API key of this moment, if it can be a header's value.
-fn usable(key: &SecretCell) -> Option<Arc<Secret>> {
+/// The API key of this moment, where it can be a header's value.
+fn usable(key: &SecretCell) -> Result<Arc<Secret>, SchemeError> {
     let key = key.current();
     let bytes = key.expose();
-    (!bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic)).then_some(key)
+    if !bytes.is_empty() && bytes.iter().all(u8::is_ascii_graphic) {
+        return Ok(key);
+    }
+    let what = "is empty, or has white space or bytes outside ASCII in it";
+    Err(Fault::lasting(what, "store the API key alone, as the provider shows it").of("api_key"))
 }
-
-const UNUSABLE: &str = "is empty, or has white space or bytes outside ASCII in it";
-const FIX: &str = "store the API key alone, as the provider shows it";
 
 fn public_decimal(key: &PublicKey) -> String {
     match key {
@@ -358,6 +356,10 @@ impl Scheme for Loopring {
         if whole { BodyNeed::Whole } else { BodyNeed::Nothing }
     }
 
+    fn credential(&self, _: u64) -> Result<(), SchemeError> {
+        self.api_key.as_ref().map_or(Ok(()), |key| usable(key).map(drop))
+    }
+
     fn canonicalise(
         &self,
         request: Signable<'_>,
@@ -384,9 +386,7 @@ impl Scheme for Loopring {
     ) -> Result<Edits, SchemeError> {
         let mut edits = Edits::default();
         if let Some(key) = &self.api_key {
-            let unusable =
-                SchemeError::Credential { slot: "api_key", dated: false, what: UNUSABLE, fix: FIX };
-            edits = edits.set_secret(API_KEY, &*usable(key).ok_or(unusable)?)?;
+            edits = edits.set_secret(API_KEY, &*usable(key)?)?;
         }
         match &self.signing {
             Signing::Header { form, .. } => {
