@@ -21,6 +21,8 @@ RUN mkdir src \
 
 # COPY keeps the sources' times, which may be older than the build above; without the touch
 # cargo would take the stand-ins' objects for ours.
+# The program prints the example.
+COPY proxy.toml.example proxy.toml.example
 COPY src src
 RUN touch src/main.rs src/lib.rs \
     && cargo build --locked --profile dist --bin countersign
@@ -44,7 +46,7 @@ EXPOSE 8080 8081 8089
 # Both signals end it; SIGTERM is what engines send, and it drains.
 STOPSIGNAL SIGTERM
 
-# No HEALTHCHECK: it would need a program in here that asks. Probe /healthz and /readyz on the
-# admin listener from outside.
+# No HEALTHCHECK: a configuration without an admin listener would never be healthy, and engines
+# have it set for each container. What to set is ["/countersign", "health"]; docs/deployment.md.
 ENTRYPOINT ["/countersign"]
 CMD ["run", "/etc/countersign/proxy.toml"]

@@ -14,7 +14,7 @@ use crate::support::under_test;
 
 #[test]
 fn usage() {
-    assert_cases("usage", 8);
+    assert_cases("usage", 9);
 }
 
 #[test]
@@ -53,6 +53,11 @@ fn keys() {
 }
 
 #[test]
+fn shell() {
+    assert_cases("shell", 3);
+}
+
+#[test]
 fn demo() {
     assert_cases("demo", 1);
 }
@@ -64,18 +69,63 @@ fn every_file_of_cases_is_run() {
     let names: BTreeSet<String> = names
         .filter_map(|name| name.to_string_lossy().strip_suffix(".toml").map(str::to_owned))
         .collect();
-    let expected = ["audit", "ca", "check", "demo", "explain", "init", "keys", "usage", "verify"];
+    let expected =
+        ["audit", "ca", "check", "demo", "explain", "init", "keys", "shell", "usage", "verify"];
     assert_eq!(names, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn the_example_that_is_printed_is_the_one_that_is_kept() {
+    let output = Command::new(under_test()).arg("example").output().expect("the binary runs");
+    assert_eq!(output.stdout, include_bytes!("../proxy.toml.example"));
+}
+
+#[test]
+fn the_configuration_is_named_the_same_way_in_every_command() {
+    let commands: [(&[&str], &[&str]); 11] = [
+        (&["run"], &[]),
+        (&["check"], &[]),
+        (&["exec"], &["--", "/bin/true"]),
+        (&["explain"], &["--url", "/"]),
+        (&["verify"], &["--file", "post.http"]),
+        (&["doctor"], &[]),
+        (&["ca", "new"], &[]),
+        (&["ca", "show"], &[]),
+        (&["ca", "export"], &[]),
+        (&["callback", "send"], &["--type", "ping"]),
+        (&["health"], &[]),
+    ];
+    // None of them is right, and each is said by its name.
+    let ways: [(&[&str], &str); 3] = [
+        (&["gone.toml"], "\ngone.toml: "),
+        (&["--config", "gone.toml"], "\ngone.toml: "),
+        (&[], "\nproxy.toml: "),
+    ];
+    let home = prepare(&[("post.http", "files/post.http")]);
+    for (command, rest) in commands {
+        for (way, said) in ways {
+            let arguments = [command, way, rest].concat();
+            let mut program = Command::new(under_test());
+            program.args(&arguments).current_dir(home.path(".")).env_clear().stdin(Stdio::null());
+            let output = program.output().expect("the binary runs");
+            let error = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(78), "{arguments:?}: {error}");
+            assert!(error.contains(said), "{arguments:?}: {error}");
+        }
+    }
 }
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let metasv = "http://apiv2.metasv.com/xpubs";
-    let table: [(&[&str], i32); 11] = [
+    let table: [(&[&str], i32); 14] = [
         (&["--help"], 0),
         (&["--version"], 0),
         (&["schemes"], 0),
         (&["schemes", "--markdown"], 0),
+        (&["completions", "bash"], 0),
+        (&["man", "exec"], 0),
+        (&["example"], 0),
         (&["check", "proxy.toml"], 0),
         (&["explain", "proxy.toml", "--url", metasv], 0),
         (&["explain", "proxy.toml", "--url", metasv, "--json"], 0),

@@ -17,6 +17,7 @@ mod documents;
 mod exec;
 mod framing;
 mod gateway;
+mod health;
 mod image;
 mod infras;
 mod intercept;

@@ -10,7 +10,7 @@ use pkcs8::{Document, LineEnding};
 
 pub(super) use new::NewCa;
 
-use super::{CliError, Exit};
+use super::{CliError, ConfigFile, Exit};
 use crate::config::Config;
 use crate::moment::unix_ms;
 use crate::tls::CaCertificate;
@@ -28,19 +28,17 @@ enum CaCommand {
     New(new::NewArgs),
     /// Show a CA's certificate: whose it is, how long, and which hosts it may vouch for
     Show {
-        /// The configuration whose CA it is, and whose hosts are looked at
-        #[arg(default_value = "proxy.toml")]
-        config: PathBuf,
+        #[command(flatten)]
+        config: ConfigFile,
         /// A certificate in PEM, whatever a configuration says
-        #[arg(long, value_name = "FILE", conflicts_with = "config")]
+        #[arg(long, value_name = "FILE", conflicts_with_all = ["positional", "option"])]
         cert: Option<PathBuf>,
     },
     /// Write the certificate that clients have to trust to standard output
     #[command(after_help = TRUST)]
     Export {
-        /// The configuration whose CA it is
-        #[arg(default_value = "proxy.toml")]
-        config: PathBuf,
+        #[command(flatten)]
+        config: ConfigFile,
         /// The form
         #[arg(long, default_value = "pem")]
         format: Format,
@@ -73,11 +71,11 @@ pub(super) fn run(args: &CaArgs, out: &mut dyn Write) -> Result<(), CliError> {
         CaCommand::New(args) => new::run(args, out),
         CaCommand::Show { cert: Some(file), .. } => show(file, &[], out),
         CaCommand::Show { config, cert: None } => {
-            let config = Config::load(config)?;
+            let config = Config::load(config.path())?;
             show(certificate_of(&config)?, &hosts_of(&config), out)
         }
         CaCommand::Export { config, format } => {
-            export(certificate_of(&Config::load(config)?)?, *format, out)
+            export(certificate_of(&Config::load(config.path())?)?, *format, out)
         }
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::explain::signing;
 use super::raw::RawRequest;
-use super::{CliError, Exit, runtime};
+use super::{CliError, ConfigFile, Exit, runtime};
 use crate::body;
 use crate::config::Config;
 use crate::destination::Destination;
@@ -38,8 +38,8 @@ enum CallbackCommand {
 
 #[derive(Debug, clap::Args)]
 struct SendArgs {
-    /// The configuration, with a route of the scheme cobo_client
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// What the node wants
     #[arg(long = "type", value_name = "TYPE")]
     kind: Kind,
@@ -76,7 +76,7 @@ enum Kind {
 pub(super) fn run(args: &CallbackArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let CallbackCommand::Send(args) = &args.command;
     let request = request(args)?;
-    let config = Config::load(&args.config)?;
+    let config = Config::load(args.config.path())?;
     let runtime = runtime()?;
     let snapshot = runtime.block_on(Snapshot::build(&config, &Surroundings::default(), None))?;
     let route = find(&snapshot, args.route.as_deref())?;

@@ -10,7 +10,6 @@ mod shell;
 mod trial;
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
 
 use self::runtimes::{ALL, Runtime};
 use self::scene::Scene;
@@ -18,14 +17,13 @@ use self::shell::Shell;
 use self::trial::{Outcome, Trial};
 use super::exec::environment::Variables;
 use super::exec::signals::Signals;
-use super::{CliError, Exit, runtime};
+use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DoctorArgs {
-    /// The configuration that this shell should lead to; proxy.toml, where there is one
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
+    #[command(flatten)]
+    config: ConfigFile,
     /// A runtime to try, in place of all; may be given several times
     #[arg(long = "runtime", value_name = "NAME", value_parser = named)]
     runtimes: Vec<&'static Runtime>,
@@ -38,8 +36,9 @@ fn named(name: &str) -> Result<&'static Runtime, String> {
 }
 
 pub(super) fn run(args: &DoctorArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let beside = Path::new("proxy.toml");
-    let path = args.config.as_deref().or_else(|| beside.exists().then_some(beside));
+    // The one that this shell should lead to. There may be none.
+    let path = args.config.path();
+    let path = (args.config.named().is_some() || path.exists()).then_some(path);
     let config = path.map(Config::load).transpose()?;
     runtime()?.block_on(async {
         let mut signals = Signals::take()?;

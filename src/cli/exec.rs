@@ -16,7 +16,7 @@ pub(super) mod trust;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use self::credentials::{Credentials, Typed};
 use self::environment::Variables;
@@ -24,15 +24,16 @@ use self::no_proxy::NoProxy;
 use self::proxy::Proxy;
 use self::signals::Signals;
 use self::trust::Trust;
+use super::config_file::DEFAULT;
 use super::directory::Directory;
 use super::{CliError, Exit, log, runtime};
 use crate::config::{Config, Log};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ExecArgs {
-    /// The configuration
-    #[arg(long, value_name = "FILE", default_value = "proxy.toml")]
-    config: PathBuf,
+    /// The configuration; CONFIG.toml before -- says the same
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Start a proxy for the program alone, also where one runs
     #[arg(long)]
     own: bool,
@@ -47,11 +48,32 @@ pub(super) struct ExecArgs {
     command: Vec<OsString>,
 }
 
+impl ExecArgs {
+    /// The configuration, and the program with its arguments. No program is called `CONFIG.toml`
+    /// and takes `--` first: that is how other commands are told their configuration.
+    fn split(&self) -> Result<(&Path, &[OsString]), CliError> {
+        let named = |file: &OsString| Path::new(file).extension().is_some_and(|end| end == "toml");
+        match (&self.command[..], &self.config) {
+            ([file, dashes, program @ ..], _) if named(file) && dashes == "--" => {
+                let fault = match (&self.config, program) {
+                    (Some(_), _) => "the configuration is named twice",
+                    (None, []) => "there is no program behind --",
+                    (None, _) => return Ok((Path::new(file), program)),
+                };
+                let fix = "countersign exec [CONFIG] -- PROGRAM …";
+                Err(CliError::new(Exit::Usage, fault).fix(fix))
+            }
+            (program, config) => Ok((config.as_deref().unwrap_or(Path::new(DEFAULT)), program)),
+        }
+    }
+}
+
 pub(super) fn run(args: &ExecArgs) -> Result<(), CliError> {
-    let config = Config::load(&args.config)?;
+    let (config, command) = args.split()?;
+    let config = Config::load(config)?;
     let credentials = Credentials::find(args.token.as_ref(), &config)?;
     let _lines = log::start(&quieter(&config.log, args.quiet));
-    runtime()?.block_on(execute(args, &config, credentials.as_ref()))
+    runtime()?.block_on(execute(args, command, &config, credentials.as_ref()))
 }
 
 /// The log between a program's own lines: without one for each request, unless more than the usual
@@ -67,6 +89,7 @@ fn quieter(log: &Log, quiet: bool) -> Log {
 
 async fn execute(
     args: &ExecArgs,
+    command: &[OsString],
     config: &Config,
     credentials: Option<&Credentials>,
 ) -> Result<(), CliError> {
@@ -87,7 +110,7 @@ async fn execute(
             say(&format!("left out of NO_PROXY, as hosts with a route are in it: {entries}"));
         }
     }
-    let ended = program::run(&args.command, variables, &mut signals).await;
+    let ended = program::run(command, variables, &mut signals).await;
     let refusals = proxy.finish(&mut signals).await;
     if !args.quiet {
         refusals.iter().for_each(|line| say(line));

@@ -9,7 +9,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::raw::RawRequest;
-use super::{CliError, Exit, runtime};
+use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
 use crate::moment::{Moment, Moments, NONCES, Nonce};
 use crate::outbound::{Outbound, Payload};
@@ -19,8 +19,8 @@ use crate::snapshot::{Snapshot, Surroundings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ExplainArgs {
-    /// The configuration
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// The request's method
     #[arg(long, default_value = "GET", conflicts_with = "file")]
     method: String,
@@ -49,7 +49,7 @@ pub(super) struct ExplainArgs {
 
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let request = request(args)?;
-    let config = Config::load(&args.config)?;
+    let config = Config::load(args.config.path())?;
     let surroundings = Surroundings::default();
     let runtime = runtime()?;
     let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;

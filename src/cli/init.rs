@@ -7,6 +7,8 @@ use std::io::Write;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+
 use super::ca::NewCa;
 use super::keys::create_private;
 use super::{CliError, Exit};
@@ -15,17 +17,19 @@ use crate::scheme::{self, Entry, KeySlot, ParamDoc, REGISTRY, SecretSlot};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct InitArgs {
-    /// A provider to sign for; may be given several times
-    #[arg(long = "provider", required = true, value_name = "NAME", value_parser = provider)]
+    /// A provider to sign for; several with commas between them, or one after the other
+    #[arg(long = "provider", required = true, value_name = "NAME", value_delimiter = ',',
+          value_parser = provider())]
     providers: Vec<&'static Entry>,
     /// Where proxy.toml and keys/ are written
     #[arg(long, default_value = ".")]
     dir: PathBuf,
 }
 
-fn provider(name: &str) -> Result<&'static Entry, String> {
-    let known: Vec<_> = REGISTRY.iter().map(|entry| entry.name).collect();
-    scheme::find(name).ok_or_else(|| format!("the providers are: {}", known.join(", ")))
+/// The names that the registry has, for help and completions too.
+fn provider() -> impl TypedValueParser<Value = &'static Entry> {
+    let names = PossibleValuesParser::new(REGISTRY.iter().map(|entry| entry.name));
+    names.map(|name| scheme::find(&name).expect("it is one of the registry's names"))
 }
 
 pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> {

@@ -8,26 +8,29 @@ mod audit;
 mod ca;
 mod callback;
 mod check;
+mod config_file;
 mod demo;
 mod directory;
 mod doctor;
 mod error;
 mod exec;
 mod explain;
+mod health;
 mod in_process;
 mod init;
 mod keys;
 mod log;
+mod manual;
 mod raw;
 mod run;
 mod schemes;
 mod verify;
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use config_file::ConfigFile;
 pub(crate) use error::{CliError, Exit};
 
 /// A proxy that signs: programs speak plainly, and their requests to custody and trading APIs
@@ -75,15 +78,16 @@ enum Command {
     Callback(callback::CallbackArgs),
     /// List every scheme with its keys, secrets and params
     Schemes(schemes::SchemesArgs),
+    /// Ask whether the proxy is ready: exit 0 or 1, for containers without a shell
+    Health(health::HealthArgs),
+    /// Print a configuration that describes every setting
+    Example,
+    /// Print what completes this program's commands in a shell
+    Completions(manual::CompletionsArgs),
+    /// Print a manual page
+    Man(manual::ManArgs),
     /// See the whole thing work: stand-in providers that verify, throw-away keys, real requests
     Demo(demo::DemoArgs),
-}
-
-#[derive(Debug, clap::Args)]
-struct ConfigFile {
-    /// The configuration
-    #[arg(default_value = "proxy.toml")]
-    config: PathBuf,
 }
 
 /// Runs the command the arguments name. The only function a binary needs.
@@ -110,10 +114,10 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
     match command {
-        Command::Run(file) => run::run(&file.config, out),
+        Command::Run(file) => run::run(file.path(), out),
         Command::Exec(args) => exec::run(&args),
         Command::Doctor(args) => doctor::run(&args, out),
-        Command::Check(file) => check::run(&file.config, out),
+        Command::Check(file) => check::run(file.path(), out),
         Command::Init(args) => init::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
@@ -122,6 +126,10 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Audit(args) => audit::run(&args, out),
         Command::Callback(args) => callback::run(&args, out),
         Command::Schemes(args) => schemes::run(&args, out),
+        Command::Health(args) => health::run(&args),
+        Command::Example => manual::example(out),
+        Command::Completions(args) => manual::completions(&args, out),
+        Command::Man(args) => manual::man(&args, out),
         Command::Demo(args) => demo::run(&args, out),
     }
 }

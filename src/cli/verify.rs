@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::explain::{shown, signing};
 use super::raw::RawRequest;
-use super::{CliError, Exit, runtime};
+use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
 use crate::destination::Destination;
 use crate::moment::Moments;
@@ -20,8 +20,8 @@ use crate::verification::{Flaw, verify};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
-    /// The configuration whose route and keys the request is held against
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// A raw HTTP/1.1 request, as it reached the provider; - is standard input
     #[arg(long)]
     file: PathBuf,
@@ -35,7 +35,7 @@ pub(super) struct VerifyArgs {
 
 pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let request = RawRequest::read(&args.file)?;
-    let config = Config::load(&args.config)?;
+    let config = Config::load(args.config.path())?;
     let surroundings = Surroundings::default();
     let snapshot = runtime()?.block_on(Snapshot::build(&config, &surroundings, None))?;
     let route = find(args, &snapshot, &request)?;

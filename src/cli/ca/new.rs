@@ -7,8 +7,8 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
 use super::{hosts_of, write_reach};
-use crate::cli::CliError;
 use crate::cli::keys::{create_private, create_public};
+use crate::cli::{CliError, ConfigFile};
 use crate::config::{Config, Store};
 use crate::keys::{Algorithm, PrivateKey};
 use crate::moment::unix_ms;
@@ -24,9 +24,8 @@ CA; `countersign check` says so.
 Where [intercept] is written, certificate and key go where it looks for them. Where its key is in
 a store that is no directory: countersign ca new --key-out - | your-secret-manager")]
 pub(super) struct NewArgs {
-    /// The configuration whose routes name the hosts
-    #[arg(default_value = "proxy.toml")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Write ca.pem and ca-key.pem into this directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -45,7 +44,7 @@ pub(super) struct NewArgs {
 const DAYS: u32 = 730;
 
 pub(super) fn run(args: &NewArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let config = Config::load(&args.config)?;
+    let config = Config::load(args.config.path())?;
     let hosts = if args.unconstrained { Vec::new() } else { hosts_of(&config) };
     if hosts.is_empty() && !args.unconstrained {
         let what = format!("no route of {} has a host", config.path.display());

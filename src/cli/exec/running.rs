@@ -91,7 +91,7 @@ pub(in crate::cli) fn local(address: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, address.port())
 }
 
-async fn get(
+pub(in crate::cli) async fn get(
     endpoint: &Endpoint,
     path: &str,
     credentials: Option<&Credentials>,
@@ -126,7 +126,7 @@ async fn exchange(
     sender.send_request(request).await.ok()
 }
 
-async fn whole(response: Response<Incoming>) -> Option<Bytes> {
+pub(in crate::cli) async fn whole(response: Response<Incoming>) -> Option<Bytes> {
     let body = Limited::new(response.into_body(), LONGEST).collect().await;
     body.ok().map(http_body_util::Collected::to_bytes)
 }
