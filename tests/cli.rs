@@ -6,6 +6,7 @@ mod case;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::pipe;
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use case::{Case, directory, prepare};
@@ -29,7 +30,7 @@ fn check() {
 
 #[test]
 fn init() {
-    assert_cases("init", 4);
+    assert_cases("init", 12);
 }
 
 #[test]
@@ -72,6 +73,27 @@ fn every_file_of_cases_is_run() {
     let expected =
         ["audit", "ca", "check", "demo", "explain", "init", "keys", "shell", "usage", "verify"];
     assert_eq!(names, expected.map(str::to_owned).into());
+}
+
+#[test]
+fn what_was_in_the_file_stays_to_the_byte_when_a_provider_is_added() {
+    let home = prepare(&[("proxy.toml", "files/proxy.toml")]);
+    let path = home.path("proxy.toml");
+    // As other editors leave it: their line ends, none at the last, and a mode of its own.
+    let mut before = fs::read_to_string(&path).expect("it is there").replace('\n', "\r\n");
+    before.push_str("# the end, ü");
+    fs::write(&path, &before).expect("it can be written");
+    let mode = fs::Permissions::from_mode(0o640);
+    fs::set_permissions(&path, mode.clone()).expect("it is ours");
+    let mut init = Command::new(under_test());
+    init.args(["init", "--add", "--provider", "loopring"]).current_dir(home.path("."));
+    let output = init.output().expect("the binary runs");
+    assert!(output.status.success(), "{output:?}");
+    let after = fs::read_to_string(&path).expect("it is there");
+    let addition = after.strip_prefix(&before).expect("what was there is there");
+    assert!(addition.starts_with("\n\n[keys.loopring]\n"), "{addition}");
+    let found = fs::metadata(&path).expect("it is there").permissions();
+    assert_eq!(found.mode() & 0o7777, mode.mode());
 }
 
 #[test]

@@ -22,6 +22,7 @@ mod keys;
 mod log;
 mod manual;
 mod raw;
+mod relative;
 mod run;
 mod schemes;
 mod verify;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::{hosts_of, write_reach};
 use crate::cli::keys::{create_private, create_public};
+use crate::cli::relative::relative;
 use crate::cli::{CliError, ConfigFile};
 use crate::config::{Config, Store};
 use crate::keys::{Algorithm, PrivateKey};
@@ -176,15 +177,8 @@ fn write_lines(
     said: &mut Vec<u8>,
 ) -> Result<(), CliError> {
     let base = directory(config);
-    // What is not beside the configuration is written in full.
-    let relative = |path: &Path| {
-        // An empty path has no absolute form; with a dot it is the working directory.
-        let base = std::path::absolute(Path::new(".").join(base))?;
-        let path = std::path::absolute(Path::new(".").join(path))?;
-        Ok::<_, io::Error>(path.strip_prefix(base).unwrap_or(&path).display().to_string())
-    };
     writeln!(said, "\nadd to {}:\n", config.path.display())?;
-    let certificate = relative(certificate)?;
+    let certificate = relative(base, certificate)?;
     writeln!(said, "[intercept]\nca_cert = {certificate:?}\nca_key = \"intercept_ca\"\n")?;
     let Some(key) = key else {
         return Ok(writeln!(
@@ -195,8 +189,7 @@ fn write_lines(
     let (dir, entry) = (key.parent().unwrap_or(base), key.file_name().unwrap_or_default());
     let store = file_stores(config).find(|(_, own)| *own == dir).map(|(name, _)| name);
     if store.is_none() {
-        let dir = relative(dir)?;
-        let dir = if dir.is_empty() { "." } else { &dir };
+        let dir = relative(base, dir)?;
         writeln!(said, "[stores.intercept]\nkind = \"file\"\ndir = {dir:?}\n")?;
     }
     let (store, entry) = (store.unwrap_or("intercept"), entry.to_string_lossy());

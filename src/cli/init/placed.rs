@@ -1,0 +1,214 @@
+//! The key of a provider: one that is made, or one that exists and stays where it is.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::written::PASSPHRASE;
+use crate::cli::keys::create_private;
+use crate::cli::relative::relative;
+use crate::cli::{CliError, Exit, runtime};
+use crate::keys::{Algorithm, FileStore, KeyError, KeySpec, KeyStore as _, PrivateKey, PublicKey};
+use crate::scheme::{self, Entry, KeySlot};
+
+/// `--key FILE` or `--key PROVIDER=FILE`.
+#[derive(Clone, Debug)]
+pub(super) struct Given {
+    provider: Option<&'static Entry>,
+    file: PathBuf,
+}
+
+/// Never fails: what is no provider's name with `=` behind it is part of a file's.
+pub(super) fn given(text: &str) -> Result<Given, std::convert::Infallible> {
+    let named = text.split_once('=').and_then(|(name, file)| Some((scheme::find(name)?, file)));
+    Ok(match named {
+        Some((entry, file)) => Given { provider: Some(entry), file: file.into() },
+        None => Given { provider: None, file: text.into() },
+    })
+}
+
+/// A key with its place in a store.
+pub(super) struct Placed {
+    /// The name under `[keys]`.
+    pub(super) name: String,
+    /// The name of its store, under `[stores]`.
+    pub(super) store: String,
+    /// The store, where it has to be written too.
+    pub(super) own_store: Option<OwnStore>,
+    /// The entry in the store.
+    pub(super) file: String,
+    /// The public half.
+    pub(super) public: PublicKey,
+}
+
+/// The directory of a key that is no store yet.
+pub(super) struct OwnStore {
+    pub(super) name: String,
+    /// As it is written: from the configuration's directory.
+    pub(super) dir: String,
+    pub(super) encrypted: bool,
+}
+
+/// Where keys are made.
+pub(super) struct Store {
+    pub(super) name: String,
+    pub(super) dir: PathBuf,
+}
+
+/// Which file each provider's key is in, where one was given.
+pub(super) fn assign(
+    given: &[Given],
+    providers: &[&'static Entry],
+) -> Result<Vec<(&'static Entry, PathBuf)>, CliError> {
+    let usage = |what: String, fix: &str| Err(CliError::new(Exit::Usage, what).fix(fix));
+    let with_keys: Vec<_> = providers.iter().copied().filter(|e| !e.keys.is_empty()).collect();
+    let mut files: Vec<(&'static Entry, PathBuf)> = Vec::new();
+    for Given { provider, file } in given {
+        let entry = match (provider, &with_keys[..]) {
+            (Some(entry), _) => *entry,
+            (None, [only]) => *only,
+            (None, []) => return usage("--key: no provider here has a key".into(), "leave it out"),
+            (None, _) => {
+                let what = format!("--key {}: it is not said whose it is", file.display());
+                return usage(what, "write --key PROVIDER=FILE");
+            }
+        };
+        if !with_keys.iter().any(|with| with.name == entry.name) {
+            let what = format!(
+                "--key {}={}: {0} is not a provider here that has a key",
+                entry.name,
+                file.display()
+            );
+            return usage(what, "name it with --provider, or leave the key out");
+        }
+        if files.iter().any(|(other, _)| other.name == entry.name) {
+            return usage(format!("--key: {} has one key", entry.name), "name one file");
+        }
+        files.push((entry, file.clone()));
+    }
+    Ok(files)
+}
+
+impl Placed {
+    /// One key to a provider is the rule, and then it has the provider's name.
+    pub(super) fn name(entry: &Entry, slot: &KeySlot) -> String {
+        match entry.keys.len() {
+            1 => entry.name.into(),
+            _ => format!("{}-{}", entry.name, slot.name),
+        }
+    }
+
+    /// Opens a key that exists, as the proxy will. It is not copied: whoever renews or removes it
+    /// does so where it is.
+    pub(super) fn open(
+        entry: &Entry,
+        slot: &KeySlot,
+        file: &Path,
+        store: &Store,
+        base: &Path,
+    ) -> Result<Self, CliError> {
+        let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
+        let dir = dir.unwrap_or(Path::new("."));
+        let name = Self::name(entry, slot);
+        let leaf = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let (public, encrypted) = opened(dir, &leaf, &name, slot)?;
+        let at = |dir: &Path| std::path::absolute(dir).map_err(|error| CliError::at(dir, &error));
+        if at(dir)? == at(&store.dir)? && !encrypted {
+            return Ok(Self {
+                name,
+                store: store.name.clone(),
+                own_store: None,
+                file: leaf,
+                public,
+            });
+        }
+        let dir = relative(base, dir).map_err(|error| CliError::at(dir, &error))?;
+        let own = OwnStore { name: name.clone(), dir, encrypted };
+        Ok(Self { store: name.clone(), name, own_store: Some(own), file: leaf, public })
+    }
+
+    /// Takes the store of another key that is in the same directory.
+    pub(super) fn share_store(&mut self, others: &[Self]) {
+        let Some(own) = &self.own_store else { return };
+        let same = others.iter().filter_map(|other| other.own_store.as_ref());
+        let same = same.filter(|other| other.dir == own.dir && other.encrypted == own.encrypted);
+        if let Some(other) = same.into_iter().next() {
+            self.store.clone_from(&other.name);
+            self.own_store = None;
+        }
+    }
+
+    /// Makes a key.
+    pub(super) fn make(entry: &Entry, slot: &KeySlot, store: &Store) -> Result<Self, CliError> {
+        let algorithm = first(slot);
+        let key = PrivateKey::generate(algorithm);
+        let name = Self::name(entry, slot);
+        let file = format!("{name}.{}", algorithm.file_extension());
+        create_private(&store.dir.join(&file), key.to_text().as_bytes())?;
+        let public = key.public_key();
+        Ok(Self { name, store: store.name.clone(), own_store: None, file, public })
+    }
+
+    /// What there is to register.
+    pub(super) fn say(
+        &self,
+        entry: &Entry,
+        what: &str,
+        out: &mut dyn Write,
+    ) -> std::io::Result<()> {
+        writeln!(out, "{what}")?;
+        writeln!(out, "  fingerprint  {}", self.public.fingerprint())?;
+        if let Some(form) = entry.public_form {
+            writeln!(out, "  register this public key with {} ({}):", entry.name, form.name)?;
+            let written = (form.write)(&self.public);
+            writeln!(out, "  {}", written.trim_end().replace('\n', "\n  "))?;
+        }
+        writeln!(out)
+    }
+}
+
+fn first(slot: &KeySlot) -> Algorithm {
+    *slot.algorithms.first().expect("a slot takes some algorithm")
+}
+
+/// The public half, and whether a passphrase was needed.
+fn opened(
+    dir: &Path,
+    leaf: &str,
+    name: &str,
+    slot: &KeySlot,
+) -> Result<(PublicKey, bool), CliError> {
+    let runtime = runtime()?;
+    let open = |algorithm: Option<Algorithm>, passphrase: Option<&str>| {
+        let store = FileStore::new(dir.to_owned(), passphrase.map(str::to_owned));
+        let spec = KeySpec { name: name.into(), entry: leaf.into(), algorithm };
+        let opened = runtime.block_on(store.open(&spec));
+        opened.map(|signer| (signer.public_key().clone(), passphrase.is_some()))
+    };
+    // A bare number says nothing of its curve; where one alone will do, it is that.
+    let told = (slot.algorithms.len() == 1).then(|| first(slot));
+    let found = open(told, None).or_else(|_| open(told, Some(PASSPHRASE)));
+    let (public, encrypted) = match found {
+        Ok(found) => found,
+        Err(_) if told.is_none() && open(Some(first(slot)), None).is_ok() => {
+            let algorithms: Vec<_> = slot.algorithms.iter().map(|a| a.name()).collect();
+            let file = dir.join(leaf);
+            let what = format!("{} is a number, and does not say of which curve", file.display());
+            return Err(CliError::failed(
+                what,
+                format!(
+                    "countersign keys import --in {} --algorithm {} --out NEW.pem, and give NEW.pem",
+                    file.display(),
+                    algorithms.join("|")
+                ),
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if slot.algorithms.contains(&public.algorithm()) {
+        return Ok((public, encrypted));
+    }
+    let wanted: Vec<_> = slot.algorithms.iter().map(|a| a.name()).collect();
+    let what = format!("is an {} key", public.algorithm());
+    let fix = format!("give one of {}", wanted.join(" or "));
+    Err(KeyError { place: dir.join(leaf).display().to_string(), what, fix }.into())
+}
