@@ -94,6 +94,12 @@ impl Snapshot {
     pub async fn problems(config: &Config) -> Vec<ConfigError> {
         build::problems(config).await
     }
+
+    /// What is wrong, and what is doubtful, as far as it can be told without a key or a secret.
+    /// Routes are looked at only where the configuration itself is `right`.
+    pub fn unopened(config: &Config, right: bool) -> (Vec<ConfigError>, Vec<ConfigError>) {
+        build::unopened(config, right)
+    }
 }
 
 /// The current snapshot: one writer, many readers.

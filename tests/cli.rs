@@ -25,7 +25,7 @@ fn ca() {
 
 #[test]
 fn check() {
-    assert_cases("check", 9);
+    assert_cases("check", 11);
 }
 
 #[test]

@@ -244,7 +244,7 @@ const LAYERS: &[Layer] = &[
             only("moment", &["unix_ms"]),
             only("outbound", &["origin_of"]),
             all("route"),
-            only("scheme", &["Binding", "SchemeError"]),
+            only("scheme", &["BindError", "Binding", "SchemeError"]),
             all("secret"),
             only("tls", &["Authority", "CaCertificate", "LeafSettings", "Leaves"]),
             all("upstream"),

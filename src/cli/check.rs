@@ -3,35 +3,164 @@
 use std::io::Write;
 use std::path::Path;
 
-use super::{CliError, runtime};
-use crate::config::{Config, ConfigErrors};
-use crate::snapshot::{Snapshot, Surroundings};
+use serde_json::{Value, json};
 
-pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
-    let runtime = runtime()?;
-    let (config, errors) = Config::attempt(path)?;
-    if let Some(mut errors) = errors {
-        errors.errors.extend(runtime.block_on(Snapshot::problems(&config)));
-        return Err(ConfigErrors::new(errors.path, errors.errors).into());
+use super::config_file::ConfigFile;
+use super::{CliError, Exit, runtime};
+use crate::config::{Config, ConfigError, ConfigErrors, Location};
+use crate::snapshot::{LiveKey, Snapshot, Surroundings};
+
+#[derive(Debug, clap::Args)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Open no key and no secret, as where they are not: the rest is checked with stand-ins
+    #[arg(long)]
+    without_keys: bool,
+    /// Print JSON, whatever is found
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let path = args.config.path();
+    let found = Found::of(path, args.without_keys)?;
+    if args.json {
+        writeln!(out, "{:#}", found.json(path))?;
+        return if found.errors.is_empty() { Ok(()) } else { Err(CliError::silent(Exit::Config)) };
     }
-    let surroundings = Surroundings::default();
-    let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;
-    for warning in &snapshot.warnings {
-        let one = ConfigErrors::new(config.path.clone(), vec![warning.clone()]);
-        writeln!(out, "warning: {one}")?;
-    }
-    let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
-    let path = path.display();
-    let verdict = match snapshot.warnings.len() {
-        0 => "all good".to_owned(),
-        warnings => plural(warnings, "warning"),
+    let problems = |list: &[Problem]| {
+        let list = list.iter().map(|problem| problem.error.clone()).collect();
+        ConfigErrors::new(path.to_owned(), list)
     };
-    writeln!(out, "{path}: {} and {}, {verdict}", plural(routes, "route"), plural(keys, "key"))?;
-    for key in &snapshot.keys {
-        let print = key.public_key.fingerprint();
-        writeln!(out, "  {}: {} {print}, signs and verifies", key.name, key.algorithm())?;
+    if !found.errors.is_empty() {
+        return Err(problems(&found.errors).into());
     }
-    Ok(())
+    for warning in &found.warnings {
+        writeln!(out, "warning: {}", problems(std::slice::from_ref(warning)))?;
+    }
+    found.text(path, out)
+}
+
+/// What there is to say about a configuration.
+#[derive(Default)]
+struct Found {
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
+    routes: usize,
+    /// How many keys it names, and those that were opened.
+    keys: (usize, Option<Vec<LiveKey>>),
+}
+
+/// A problem, and a stable word for what kind it is.
+struct Problem {
+    code: &'static str,
+    error: ConfigError,
+}
+
+impl Found {
+    fn of(path: &Path, without_keys: bool) -> Result<Self, CliError> {
+        let mut found = Self::default();
+        let (config, written) = match Config::attempt(path) {
+            Ok(both) => both,
+            Err(errors) => {
+                found.errors = all(errors.errors, |_| WRITTEN);
+                return Ok(found);
+            }
+        };
+        (found.routes, found.keys.0) = (config.routes.len(), config.keys.len());
+        let right = written.is_none();
+        found.errors = all(written.map(|errors| errors.errors).unwrap_or_default(), |_| WRITTEN);
+        let (errors, warnings) = match (without_keys, right) {
+            (true, _) => Snapshot::unopened(&config, right),
+            (false, false) => (runtime()?.block_on(Snapshot::problems(&config)), Vec::new()),
+            (false, true) => {
+                let surroundings = Surroundings::default();
+                let built = runtime()?.block_on(Snapshot::build(&config, &surroundings, None));
+                match built {
+                    Ok(snapshot) => {
+                        found.keys.1 = Some(snapshot.keys);
+                        (Vec::new(), snapshot.warnings)
+                    }
+                    Err(errors) => (errors.errors, Vec::new()),
+                }
+            }
+        };
+        found.errors.extend(all(errors, |error| of_table(&error.what)));
+        found.errors.sort_by_key(|problem| problem.error.at);
+        found.warnings = all(warnings, |_| "doubtful");
+        Ok(found)
+    }
+
+    fn text(&self, path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
+        let (path, (named, opened)) = (path.display(), &self.keys);
+        let verdict = match self.warnings.len() {
+            0 => "all good".to_owned(),
+            warnings => plural(warnings, "warning"),
+        };
+        let (routes, keys) = (plural(self.routes, "route"), plural(*named, "key"));
+        let unopened = if opened.is_none() { "; no key and no secret was opened" } else { "" };
+        writeln!(out, "{path}: {routes} and {keys}, {verdict}{unopened}")?;
+        for key in opened.iter().flatten() {
+            let print = key.public_key.fingerprint();
+            writeln!(out, "  {}: {} {print}, signs and verifies", key.name, key.algorithm())?;
+        }
+        Ok(())
+    }
+
+    fn json(&self, path: &Path) -> Value {
+        let list = |problems: &[Problem]| -> Vec<Value> {
+            problems.iter().map(|problem| problem.json(path)).collect()
+        };
+        let key = |key: &LiveKey| {
+            json!({
+                "name": key.name,
+                "algorithm": key.algorithm().name(),
+                "fingerprint": key.public_key.fingerprint(),
+            })
+        };
+        json!({
+            "file": path.display().to_string(),
+            "good": self.errors.is_empty(),
+            "errors": list(&self.errors),
+            "warnings": list(&self.warnings),
+            "routes": self.routes,
+            "keys": self.keys.1.as_ref().map(|keys| keys.iter().map(key).collect::<Vec<_>>()),
+        })
+    }
+}
+
+impl Problem {
+    fn json(&self, path: &Path) -> Value {
+        let ConfigError { at, what, fix } = &self.error;
+        json!({
+            "code": self.code,
+            "file": path.display().to_string(),
+            "line": at.map(|Location { line, .. }| line),
+            "column": at.map(|Location { column, .. }| column),
+            "what": what,
+            "fix": fix,
+        })
+    }
+}
+
+/// The file itself is wrong: it cannot be read, or says what cannot be.
+const WRITTEN: &str = "configuration_invalid";
+
+/// What the file names cannot be used: the code by the table that a message begins with.
+fn of_table(what: &str) -> &'static str {
+    let codes = [
+        ("keys.", "key_unusable"),
+        ("secrets.", "secret_unusable"),
+        ("upstreams.", "upstream_unusable"),
+        ("intercept.", "authority_unusable"),
+        ("access.", "tokens_unusable"),
+    ];
+    codes.iter().find(|(table, _)| what.starts_with(table)).map_or("route_unusable", |(_, c)| c)
+}
+
+fn all(errors: Vec<ConfigError>, code: fn(&ConfigError) -> &'static str) -> Vec<Problem> {
+    errors.into_iter().map(|error| Problem { code: code(&error), error }).collect()
 }
 
 fn plural(count: usize, what: &str) -> String {

@@ -62,7 +62,7 @@ enum Command {
     /// Say which runtimes of this machine work through the proxy, and which variable they lack
     Doctor(doctor::DoctorArgs),
     /// Read a configuration, open every key, and print every problem; start nothing
-    Check(ConfigFile),
+    Check(check::CheckArgs),
     /// Write a commented proxy.toml for the providers you name, and make their keys
     Init(init::InitArgs),
     /// Show how one request would be signed, without sending it
@@ -118,7 +118,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Run(file) => run::run(file.path(), out),
         Command::Exec(args) => exec::run(&args),
         Command::Doctor(args) => doctor::run(&args, out),
-        Command::Check(file) => check::run(file.path(), out),
+        Command::Check(args) => check::run(&args, out),
         Command::Init(args) => init::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),

@@ -3,6 +3,7 @@
 mod audits;
 mod intercept;
 mod pools;
+mod unopened;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use sha2::{Digest as _, Sha256};
 
 use audits::{Audits, policy};
+pub(super) use unopened::unopened;
 
 use super::watching::{self, Stamp, Watched, Watching};
 use super::{LiveKey, Snapshot, Surroundings};
@@ -21,7 +23,7 @@ use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
 use crate::keys::{Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer};
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Route, Routes};
-use crate::scheme::{Binding, SchemeError};
+use crate::scheme::{BindError, Binding, SchemeError};
 use crate::secret::SecretCell;
 use crate::upstream::{Origin, Trust, Upstream};
 
@@ -215,13 +217,15 @@ impl<'a> Builder<'a> {
                     self.warn_of_credential(route, &live);
                     routes.push(Arc::new(live));
                 }
-                Err(error) => {
-                    let at = route.fields.get(&error.field).copied().unwrap_or(route.at);
-                    self.error(at, format!("routes.{name}: {error}"), error.fix);
-                }
+                Err(error) => self.unbound(name, route, &error),
             }
         }
         routes
+    }
+
+    fn unbound(&mut self, name: &str, route: &config::Route, error: &BindError) {
+        let at = route.fields.get(&error.field).copied().unwrap_or(route.at);
+        self.error(at, format!("routes.{name}: {error}"), error.fix.as_str());
     }
 
     /// Says what is doubtful about a binding. Where it does not build either, that is an error and

@@ -1,0 +1,57 @@
+//! What can be said of a configuration on a machine that has none of its keys and secrets: stand-ins
+//! are bound in their place, and what others may read (certificates, public keys) is read.
+
+use std::collections::BTreeMap;
+
+use super::{Builder, Secrets};
+use crate::config::{self, Config, ConfigError};
+use crate::keys::{PrivateKey, PublicKey};
+use crate::scheme::Binding;
+use crate::secret::{Secret, SecretCell};
+use crate::snapshot::Surroundings;
+
+/// What is wrong, and what is doubtful. Routes are bound only where the file itself is `right`.
+pub(in crate::snapshot) fn unopened(
+    config: &Config,
+    right: bool,
+) -> (Vec<ConfigError>, Vec<ConfigError>) {
+    let surroundings = Surroundings::default();
+    let mut builder = Builder::new(config, &surroundings, None);
+    // What needs a secret ends where it is looked for.
+    let none = Secrets::new();
+    builder.upstreams(&none);
+    builder.leaves(&none);
+    let mut made = BTreeMap::new();
+    for (name, route) in &config.routes {
+        let files = builder.files(name, route);
+        let (Some(files), true) = (files, right) else { continue };
+        let keys = stand_ins(config, route, &mut made);
+        let stand_in = || SecretCell::fixed(Secret::new(b"stand-in".to_vec()));
+        let secrets = route.secrets.keys().map(|slot| (slot.clone(), stand_in())).collect();
+        let binding = Binding { keys, secrets, params: route.params.clone(), files };
+        builder.warn_of_binding(name, route, &binding);
+        if let Err(error) = route.scheme.bind(&binding) {
+            builder.unbound(name, route, &error);
+        }
+    }
+    builder.warnings.sort_by_key(|warning| warning.at);
+    (builder.errors, builder.warnings)
+}
+
+/// A public key in each slot that names a key, of the algorithm that is written, or one that fits.
+fn stand_ins(
+    config: &Config,
+    route: &config::Route,
+    made: &mut BTreeMap<&'static str, PublicKey>,
+) -> BTreeMap<String, PublicKey> {
+    let mut keys = BTreeMap::new();
+    for slot in route.scheme.keys {
+        let Some(name) = route.keys.get(slot.name) else { continue };
+        let written = config.keys.get(name).and_then(|key| key.algorithm);
+        let Some(algorithm) = written.or(slot.algorithms.first().copied()) else { continue };
+        let make = || PrivateKey::generate(algorithm).public_key();
+        let key = made.entry(algorithm.name()).or_insert_with(make);
+        keys.insert(slot.name.to_owned(), key.clone());
+    }
+    keys
+}
