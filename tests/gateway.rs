@@ -1,7 +1,9 @@
 //! The gateway: `/<route>/rest` for programs that cannot use a proxy, and its guards against web
 //! pages.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::net::TcpListener;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
@@ -213,6 +215,23 @@ fn sockets_of_the_gateway_and_admin_are_their_owners_alone() {
 }
 
 #[test]
+fn a_proxy_writes_no_files_but_those_its_configuration_names() {
+    let (home, origin) = unix_home();
+    let files = || -> BTreeSet<_> {
+        let directories = [home.path("."), home.path("keys")];
+        let listed = directories.iter().map(|of| fs::read_dir(of).expect("it can be listed"));
+        listed.flatten().map(|file| file.expect("it can be listed").file_name()).collect()
+    };
+    let before = files();
+    let proxy = Proxy::start_in(home.clone(), &[]);
+    let request = "GET /metasv/x HTTP/1.1\r\nHost: x\r\n\r\n";
+    assert_eq!(Client::connect(proxy.gateway_url()).exchange(request).status, 200);
+    assert_eq!(origin.arrived().len(), 1);
+    let new: Vec<_> = files().difference(&before).cloned().collect();
+    assert_eq!(new, ["admin.sock", "gateway.sock"]);
+}
+
+#[test]
 fn a_socket_that_nobody_listens_on_is_replaced_and_removed_at_the_end() {
     let (home, origin) = unix_home();
     drop(UnixListener::bind(home.path("gateway.sock")).expect("a socket can be bound"));
@@ -224,6 +243,19 @@ fn a_socket_that_nobody_listens_on_is_replaced_and_removed_at_the_end() {
     proxy.signal(Signal::Terminate);
     assert!(proxy.wait_exit(DEADLINE).success());
     assert!(!proxy.home().path("gateway.sock").exists());
+}
+
+#[test]
+fn a_port_that_is_taken_comes_with_the_line_to_write() {
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let taken = taken.local_addr().expect("it is bound");
+    let listeners = format!("forward = \"{taken}\"\n");
+    let tables = [config::metasv("http://127.0.0.1:9", None)];
+    let home = Home::new(&config::listening(&listeners, &tables));
+    let (code, text) = refused_start(&home);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains(&format!("listen.forward cannot be bound to {taken}: ")), "{text}");
+    assert!(text.contains("or write forward = \"127.0.0.1:"), "{text}");
 }
 
 #[test]

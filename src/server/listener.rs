@@ -155,7 +155,22 @@ fn refused(role: Role, place: impl ToString, error: &io::Error) -> BindError {
     let kind = error.kind();
     let fix = FIXES.iter().find(|(of, _)| *of == kind);
     let fix = fix.map_or("choose another address", |(_, fix)| fix);
-    BindError { role, place: place.to_string(), reason: error.to_string(), fix: fix.into() }
+    let (place, setting) = (place.to_string(), role.name());
+    // The very line to write, where another port of the same address is free.
+    let fix = match place.parse().ok().filter(|_| kind == io::ErrorKind::AddrInUse).and_then(free) {
+        Some(free) => {
+            format!("stop the process that has it, or write {setting} = \"{free}\" below [listen]")
+        }
+        None => fix.into(),
+    };
+    BindError { role, place, reason: error.to_string(), fix }
+}
+
+/// An address that nobody has, past the ports that other listeners are usually next to this one.
+fn free(taken: SocketAddr) -> Option<SocketAddr> {
+    let ports = taken.port().checked_add(100)?..=u16::MAX;
+    let mut near = ports.take(100).map(|port| SocketAddr::new(taken.ip(), port));
+    near.find(|address| std::net::TcpListener::bind(address).is_ok())
 }
 
 const FIXES: &[(io::ErrorKind, &str)] = &[
