@@ -55,6 +55,20 @@ fn a_length_beside_chunks_is_dropped_and_the_connection_closed_behind() {
 }
 
 #[test]
+fn the_same_length_twice_is_one_length() {
+    let stage = Stage::new("");
+    for host in [METASV, SINOHOPE] {
+        let reply = stage.exchange(format!(
+            "POST {host}/first HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\n{{}}"
+        ));
+        assert_eq!(reply.status, 200, "{}", reply.json());
+    }
+    let arrived = stage.origin.arrived();
+    assert_eq!(arrived.len(), 2);
+    assert!(arrived.iter().all(|one| one.once("Content-Length") == Ok("2")), "{arrived:?}");
+}
+
+#[test]
 fn chunks_that_break_the_rules_never_look_complete() {
     let table = [
         "5\nhello\n0\n\n",

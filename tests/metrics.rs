@@ -1,5 +1,7 @@
 //! What is counted: by names and labels of the configuration, never by anything of a request.
 
+use std::collections::BTreeSet;
+
 use crate::support::client::Client;
 use crate::support::origin::{Origin, echo};
 use crate::support::stage::{METASV, SINOHOPE, Stage, get};
@@ -69,6 +71,20 @@ fn every_metric_has_a_name_a_kind_and_a_line_of_help() {
     let version = format!("countersign_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
     assert!(text.contains(&version), "{text}");
     assert!(text.ends_with("# EOF\n"), "{text}");
+    // The document has these, each by the name it is shown under, and no others.
+    let shown: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
+        .map(|(name, kind)| match kind {
+            "counter" => format!("{name}_total"),
+            "info" => format!("{name}_info"),
+            _ => name.to_owned(),
+        })
+        .collect();
+    let document = include_str!("../docs/deployment.md");
+    let (_, document) = document.split_once("## Metrics and the log").expect("it has that part");
+    let named = document.split('`').filter(|code| code.starts_with("countersign_"));
+    assert_eq!(named.map(str::to_owned).collect::<BTreeSet<_>>(), shown);
 }
 
 #[test]

@@ -156,6 +156,17 @@ fn what_takes_a_restart_is_named_by_a_reload_that_changes_it() {
         stage.proxy.reload(config, true);
         assert_eq!(warnings(), number + 1, "{config}");
     }
+    // The document names these.
+    let document = include_str!("../docs/deployment.md");
+    let (before, _) = document.split_once(" change with a\nrestart only").expect("it says so");
+    let said = before.rsplit_once("nothing. ").expect("a sentence begins").1;
+    let mut named: Vec<_> = said.split('`').skip(1).step_by(2).collect();
+    let output = stage.proxy.output();
+    let lines = output.lines().filter_map(|line| line.split_once(" has changed: that takes a"));
+    let mut warned: Vec<_> = lines.filter_map(|(what, _)| what.rsplit(' ').next()).collect();
+    named.sort_unstable();
+    warned.sort_unstable();
+    assert_eq!(named, warned, "{output}");
     let host = stage.proxy.gateway_url().trim_start_matches("http://");
     let request = format!("GET /metasv/x HTTP/1.1\r\nHost: {host}\r\n\r\n");
     assert_eq!(Client::connect(stage.proxy.gateway_url()).exchange(request).status, 200);
