@@ -9,13 +9,12 @@ use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
 
 use crate::body::Reply;
-use crate::metrics::Metrics;
 use crate::moment::unix_ms;
 use crate::pipeline::{plain, refuse};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
 use crate::route::Route;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, Surroundings};
 
 /// Answers a request to the admin listener.
 ///
@@ -24,7 +23,7 @@ use crate::snapshot::Snapshot;
 pub(crate) fn answer(
     request: &Request<Incoming>,
     snapshot: &Snapshot,
-    metrics: &Metrics,
+    surroundings: &Surroundings,
     draining: bool,
     record: Box<Record>,
 ) -> Response<Reply> {
@@ -34,9 +33,9 @@ pub(crate) fn answer(
     }
     let (status, kind, body) = match request.uri().path() {
         "/healthz" => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        "/readyz" => ready(snapshot, draining),
+        "/readyz" => ready(snapshot, surroundings, draining),
         "/metrics" => match snapshot.access.client(request.headers()) {
-            Ok(_) => (StatusCode::OK, OPEN_METRICS, metrics.expose()),
+            Ok(_) => (StatusCode::OK, OPEN_METRICS, surroundings.metrics.expose()),
             Err(refusal) => return refuse(refusal, record),
         },
         _ => {
@@ -54,8 +53,13 @@ pub(crate) fn answer(
 
 /// Ready means: every key has signed and verified a test, and no stop is in progress. A route whose
 /// secret cannot be sent is named and changes nothing: the others go on, and a probe that failed
-/// would take them away too, from every proxy with that token at once.
-fn ready(snapshot: &Snapshot, draining: bool) -> (StatusCode, &'static str, String) {
+/// would take them away too, from every proxy with that token at once. By the digest and the
+/// addresses `exec` knows its own configuration's proxy.
+fn ready(
+    snapshot: &Snapshot,
+    surroundings: &Surroundings,
+    draining: bool,
+) -> (StatusCode, &'static str, String) {
     let keys: Vec<_> = snapshot
         .keys
         .iter()
@@ -74,6 +78,8 @@ fn ready(snapshot: &Snapshot, draining: bool) -> (StatusCode, &'static str, Stri
         "self_tested_keys": keys,
         "routes": routes,
         "unusable_routes": unusable,
+        "configuration": snapshot.digest,
+        "addresses": surroundings.dialer.own(),
     });
     let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, "application/json", format!("{body}\n"))

@@ -75,7 +75,7 @@ impl Moments {
 
 /// This process's share of every millisecond's nonces, written `"2/4"`: the second of four
 /// proxies that sign with the same key.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Replica {
     index: u64,
     count: u64,

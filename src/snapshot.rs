@@ -5,6 +5,7 @@
 //! through a reload. A build that fails changes nothing and says everything that is wrong.
 
 mod build;
+mod digest;
 mod watching;
 
 use std::sync::Arc;
@@ -41,6 +42,8 @@ pub struct Snapshot {
     pub warnings: Vec<ConfigError>,
     /// Every key, opened and tested.
     pub keys: Vec<LiveKey>,
+    /// The digest of the configuration, as [`Self::digest`] has it.
+    pub digest: String,
     /// Every pool, for the next snapshot to take over.
     upstreams: Vec<Arc<Upstream>>,
     /// Keeps secrets up to date for as long as somebody uses this snapshot.
@@ -87,6 +90,12 @@ impl Snapshot {
         previous: Option<&Self>,
     ) -> Result<Self, ConfigErrors> {
         build::build(config, surroundings, previous).await
+    }
+
+    /// The digest of a configuration, 64 hex digits: equal when two processes would do the same
+    /// with a request. Nothing secret is in it.
+    pub fn digest(config: &Config) -> String {
+        digest::digest(config)
     }
 
     /// What else is wrong with a configuration that does not resolve: its keys, secrets and

@@ -287,7 +287,6 @@ const LAYERS: &[Layer] = &[
         "admin",
         &[
             only("body", &["Reply"]),
-            all("metrics"),
             only("moment", &["unix_ms"]),
             all("pipeline"),
             only("record", &["Record"]),

@@ -186,11 +186,16 @@ fn readiness_lists_the_keys_and_routes_that_are_live() {
         keys.iter().map(|key| key["name"].as_str().unwrap_or_default().to_owned()).collect()
     };
     assert_eq!(names(listed("self_tested_keys")), ["metasv", "sinohope"]);
-    let before = listed("self_tested_keys")[0]["fingerprint"].clone();
+    let digest = || stage.proxy.probe("/readyz").json()["configuration"].clone();
+    let (before, was) = (listed("self_tested_keys")[0]["fingerprint"].clone(), digest());
     assert!(before.as_str().is_some_and(|print| print.starts_with("SHA256:")), "{before}");
     let other = stage.configuration("").replace("metasv.hex", "metasv.wif");
     stage.proxy.reload(&other, true);
     assert_ne!(listed("self_tested_keys")[0]["fingerprint"], before);
+    assert_ne!(digest(), was);
+    // What takes a restart is not in use, so it is not in what is said to be.
+    stage.proxy.reload(&stage.configuration("[nonces]\nreplica = \"2/2\"\n"), true);
+    assert_eq!(digest(), was);
     assert_eq!(listed("routes"), ["metasv", "sinohope"]);
 }
 

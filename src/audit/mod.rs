@@ -50,7 +50,7 @@ pub struct Entry {
 }
 
 /// Whose word counted.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Mode {
     /// The rules answered.
     Enforce,

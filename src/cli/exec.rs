@@ -104,6 +104,7 @@ async fn execute(
     };
     let Scene { proxy, variables, past, directory } = scene;
     if !args.quiet {
+        proxy.passed_over(config).iter().for_each(|line| say(line));
         say(&proxy.announcement(config));
         if !past.left_out.is_empty() {
             let entries = past.left_out.join(", ");

@@ -100,13 +100,15 @@ async fn reload(
     surroundings: Surroundings,
     mut hangup: Signal,
 ) {
+    let started = Arc::new(started);
     while hangup.recv().await.is_some() {
-        let (path, current) = (started.path.clone(), snapshots.current());
+        let (fixed, current) = (Arc::clone(&started), snapshots.current());
         let (around, runtime) = (surroundings.clone(), Handle::current());
         // On a thread of its own: opening an encrypted key takes a worker's time from requests.
         let built = tokio::task::spawn_blocking(move || {
-            let config = Config::load(&path)?;
-            let built = runtime.block_on(Snapshot::build(&config, &around, Some(&current)));
+            let config = Config::load(&fixed.path)?;
+            let used = with_the_fixed(config.clone(), &fixed);
+            let built = runtime.block_on(Snapshot::build(&used, &around, Some(&current)));
             built.map(|snapshot| (config, snapshot))
         });
         let Ok(built) = built.await else {
@@ -153,6 +155,17 @@ fn warn_of_the_fixed(started: &Config, config: &Config) {
             tracing::warn!("{what} has changed: that takes a restart, not a reload");
         }
     }
+}
+
+/// A new configuration with what has to wait for a restart as it is: what is said of the one in use
+/// is then so.
+fn with_the_fixed(mut config: Config, started: &Config) -> Config {
+    config.listen.clone_from(&started.listen);
+    config.limits.connections = started.limits.connections;
+    config.limits.tunnels = started.limits.tunnels;
+    config.replica = started.replica;
+    config.log.clone_from(&started.log);
+    config
 }
 
 /// SIGTERM and SIGINT: the first begins the drain, the second ends it.

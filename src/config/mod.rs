@@ -28,7 +28,7 @@ use crate::scheme::{Entry, Policy};
 pub const DIRECT_IDLE_CONNECTIONS: usize = 32;
 
 /// A configuration without contradictions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Config {
     /// The file it came from, for messages.
     pub path: PathBuf,
@@ -89,7 +89,7 @@ impl Config {
 }
 
 /// Where requests arrive.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Listen {
     /// Clients set `HTTP_PROXY` to this.
     pub forward: Option<SocketAddr>,
@@ -100,7 +100,7 @@ pub struct Listen {
 }
 
 /// Who may send requests.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Access {
     /// The `[secrets]` entry with client tokens, lines of `name:sha256-of-token`.
     pub tokens: Option<String>,
@@ -116,7 +116,7 @@ pub struct Access {
 }
 
 /// What happens to a request on the forward listener for a host that no route names.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Unrouted {
     /// It is refused: a mistyped host must not leave unsigned.
     Refuse,
@@ -125,7 +125,7 @@ pub enum Unrouted {
 }
 
 /// What HTTPS is ended with for hosts that have a route.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Intercept {
     /// A PEM file: the authority's certificate, then those that signed it, if any.
     pub ca_cert: PathBuf,
@@ -142,7 +142,7 @@ pub struct Intercept {
 }
 
 /// What a request may cost.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Limits {
     /// Bytes of a body that a scheme reads.
     pub signed_body: u64,
@@ -155,7 +155,7 @@ pub struct Limits {
 }
 
 /// How long each phase may last.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Timeouts {
     /// A request head may take this long, from its first byte; the first on a connection, from the
     /// connection's.
@@ -181,7 +181,7 @@ pub struct Timeouts {
 }
 
 /// Where keys are kept.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Store {
     /// `kind = "env"`: entry `X` is the variable `prefix` + `X`.
     Env {
@@ -198,7 +198,7 @@ pub enum Store {
 }
 
 /// A key, by the name routes use.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Key {
     /// A name in [`Config::stores`].
     pub store: String,
@@ -213,7 +213,7 @@ pub struct Key {
 }
 
 /// Bytes a request carries or the proxy reads; they sign nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct SecretEntry {
     /// A name in [`Config::stores`].
     pub store: String,
@@ -226,7 +226,7 @@ pub struct SecretEntry {
 }
 
 /// How a route's requests are sent: where to, through what, whom to trust there and who to be.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Upstream {
     /// Scheme, address, port, base path; without one, requests go to `https://` and the host they
     /// were matched by.
@@ -252,7 +252,7 @@ pub struct Upstream {
 }
 
 /// A client certificate and its key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Client {
     /// A PEM file with the chain, the own certificate first.
     pub cert: PathBuf,
@@ -261,7 +261,7 @@ pub struct Client {
 }
 
 /// Which requests are signed, how, and with what.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Route {
     /// The name that is matched, signed and sent as `Host`. Without one the route is reached
     /// through the gateway only, and the upstream's own host is sent.
@@ -293,7 +293,7 @@ pub struct Route {
 
 /// `[routes.NAME.decide]`: a policy that answers in place of a service, or beside it. Routes may
 /// share a file of decisions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub struct Decide {
     /// Who answers.
     pub mode: Mode,
@@ -307,7 +307,7 @@ pub struct Decide {
 }
 
 /// What is written down.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Log {
     /// A level, or a list such as `info,countersign::pipeline=debug`.
     pub level: String,
@@ -316,7 +316,7 @@ pub struct Log {
 }
 
 /// The form of log lines.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum LogFormat {
     /// For people.
     Text,

@@ -2,10 +2,11 @@
 //! its fix, and a file's problems are reported together.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::path::PathBuf;
 
 /// A place in a configuration file.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub struct Location {
     /// The line, from 1.
     pub line: usize,
@@ -25,6 +26,11 @@ impl Location {
         let start = before.rfind('\n').map_or(0, |newline| newline + 1);
         Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
     }
+}
+
+/// Where a value is written is no part of what a configuration says, and of no hash of it.
+impl Hash for Location {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
 }
 
 /// One problem of a configuration.

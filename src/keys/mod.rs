@@ -39,7 +39,7 @@ use crate::secret::Secret;
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// What a key does. The name in brackets is how the configuration writes it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Algorithm {
     /// ECDSA over NIST P-256 (`ecdsa_p256`).
     EcdsaP256,

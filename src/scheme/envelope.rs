@@ -6,6 +6,7 @@
 //! ([`Envelope::conclude`]) is decided in one pure place, apart from how it is sealed.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -57,6 +58,13 @@ pub trait Envelope: fmt::Debug + Send + Sync {
 pub trait Policy: fmt::Debug + Send + Sync {
     /// Judges a request. Pure: same request, same verdict.
     fn judge(&self, opened: &Opened) -> Verdict;
+}
+
+/// Two that read the same are the same.
+impl Hash for dyn Policy {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        format!("{self:?}").hash(state);
+    }
 }
 
 /// The two things that can be said to a sealed request.

@@ -24,6 +24,7 @@ mod sinohope;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -109,6 +110,13 @@ impl Entry {
     /// Whether it opens requests on their way in. These come through the gateway only.
     pub fn is_envelope(&self) -> bool {
         matches!(self.build, Build::Envelope(_))
+    }
+}
+
+/// A name has one entry.
+impl Hash for Entry {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
     }
 }
 

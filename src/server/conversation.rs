@@ -209,8 +209,8 @@ async fn decide(
         return refuse(refusal, record);
     }
     if client.role == Role::Admin {
-        let (metrics, draining) = (shared.pipeline.metrics(), shared.stopping.is_cancelled());
-        return admin::answer(&request, &snapshot, metrics, draining, record);
+        let draining = shared.stopping.is_cancelled();
+        return admin::answer(&request, &snapshot, &shared.surroundings, draining, record);
     }
     let shown = match &client.inside {
         Some(inside) => snapshot.access.owner(&inside.shown),

@@ -32,6 +32,8 @@ pub(super) async fn build(
     surroundings: &Surroundings,
     previous: Option<&Snapshot>,
 ) -> Result<Snapshot, ConfigErrors> {
+    // Before its files are read: one that changes meanwhile makes it another configuration's.
+    let digest = Snapshot::digest(config);
     let mut builder = Builder::new(config, surroundings, previous);
     let stores = builder.stores();
     let keys = builder.keys(&stores).await;
@@ -59,6 +61,7 @@ pub(super) async fn build(
         timeouts: config.timeouts.clone(),
         unrouted: config.access.unrouted,
         keys: keys.iter().map(live).collect(),
+        digest,
         upstreams: upstreams.into_values().map(|(pool, _)| pool).chain([passing.clone()]).collect(),
         passing,
         _watching: Watching::start(watched, watching::EVERY),

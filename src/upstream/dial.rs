@@ -30,6 +30,11 @@ impl Dialer {
         let _already_told = self.0.own.set(addresses);
     }
 
+    /// Where it listens; nowhere before that is told.
+    pub fn own(&self) -> &[SocketAddr] {
+        self.0.own.get().map_or(&[], Vec::as_slice)
+    }
+
     /// A TCP connection to the address that answers first, unless that is ourselves.
     pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, ConnectFailure> {
         let unresolved =

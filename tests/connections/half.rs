@@ -1,8 +1,8 @@
 //! Clients that end their half of a connection when they have asked, and clients that leave.
 
-use crate::abuse::intercepting;
 use crate::support::client::Client;
 use crate::support::config::INTERCEPT;
+use crate::support::stage::intercepting;
 use crate::support::stage::{METASV, SINOHOPE, get};
 use crate::support::wait::eventually;
 

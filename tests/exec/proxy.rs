@@ -5,9 +5,9 @@ use std::fs;
 use serde_json::Value;
 
 use super::run::{Desk, err};
-use crate::support::config;
-use crate::support::home::Home;
-use crate::support::origin::{Origin, echo};
+use crate::support::authority::Authority;
+use crate::support::config::{self, INTERCEPT};
+use crate::support::origin::{Origin, echo, providers};
 use crate::support::proxy::{Proxy, Signal};
 use crate::support::stage::{METASV, SINOHOPE};
 use crate::support::wait::DEADLINE;
@@ -25,7 +25,7 @@ fn requests_of_a_program_are_signed_by_a_proxy_of_its_own() {
         after,
         "signs for apiv2.metasv.com, api.sinohope.com (http:// only: [intercept] adds https://); \
          other hosts are refused \
-         (access.unrouted = \"pass\" lets them through)\n"
+         (access.unrouted = \"pass\" lets them through)"
     );
     assert_eq!(desk.origin.arrived().len(), 1);
 }
@@ -82,8 +82,63 @@ fn what_runs_with_other_routes_or_is_another_server_is_not_used() {
         desk.home.write("other.toml", &desk.listening(&listeners));
         let output = desk.run(&["--config", "other.toml", "--", "true"]);
         assert_eq!(said_at(&err(&output)).0, "a proxy for this program alone");
+        let passed_over = err(&output).contains(" has not the configuration in other.toml, so");
+        assert_eq!(passed_over, listeners.contains(admin), "{}", err(&output));
     }
     assert_eq!(server.arrived().len(), 1, "it was asked");
+}
+
+#[test]
+fn a_proxy_that_runs_with_another_upstream_is_not_used_until_it_has_this_one() {
+    let desk = Desk::new("");
+    let proxy = running(&desk);
+    let sandbox = Origin::start(providers());
+    // The same routes, keys and listeners: only where the requests go is another place.
+    serving(&desk, &proxy);
+    let text = |name: &str| fs::read_to_string(desk.home.path(name)).expect("it is there");
+    let moved = |text: &str| text.replace(&desk.origin.url(), &sandbox.url());
+    desk.home.write("sandbox.toml", &moved(&text("run.toml")));
+    let url = format!("{METASV}/xpubs");
+    let whose = |config: &str| {
+        let output = desk.run(&curl(&["--config", config], &url));
+        assert!(output.status.success(), "{output:?}");
+        said_at(&err(&output)).0
+    };
+    let arrived = || (desk.origin.arrived().len(), sandbox.arrived().len());
+    assert_eq!(whose("sandbox.toml"), "a proxy for this program alone");
+    assert_eq!(arrived(), (0, 1));
+    assert_eq!(whose("run.toml"), "the proxy that runs");
+    assert_eq!(arrived(), (1, 1));
+    proxy.reload(&moved(&text("proxy.toml")), true);
+    assert_eq!(whose("run.toml"), "a proxy for this program alone");
+    assert_eq!(arrived(), (2, 1));
+    assert_eq!(whose("sandbox.toml"), "the proxy that runs");
+    assert_eq!(arrived(), (2, 2));
+}
+
+#[test]
+fn a_configuration_is_the_same_however_it_is_written_and_another_with_other_files() {
+    let desk = Desk::new(INTERCEPT);
+    let replace_authority = || {
+        let ca = Authority::new();
+        desk.home.write(config::CA_FILE, &ca.pem());
+        desk.home.write(config::CA_KEY_FILE, &ca.key_pem());
+    };
+    replace_authority();
+    let proxy = running(&desk);
+    let text = fs::read_to_string(desk.home.path("proxy.toml")).expect("it is there");
+    let text = text.replacen(config::LISTENERS, &listeners_of(&proxy), 1);
+    desk.home.write("run.toml", &format!("# The same, with a remark.\n{text}"));
+    let path = desk.home.path("run.toml");
+    let whose = || {
+        let mut command = desk.exec(&["--config", &path.to_string_lossy(), "--", "true"]);
+        let output = command.current_dir("/").output().expect("the binary can be run");
+        said_at(&err(&output)).0
+    };
+    assert_eq!(whose(), "the proxy that runs");
+    // What the proxy has read is not what a program would be told to trust.
+    replace_authority();
+    assert_eq!(whose(), "a proxy for this program alone");
 }
 
 #[test]
@@ -138,12 +193,7 @@ fn curl<'a>(options: &[&'a str], url: &'a str) -> Vec<&'a str> {
 
 /// A proxy that runs with the desk's own configuration.
 fn running(desk: &Desk) -> Proxy {
-    let text = fs::read_to_string(desk.home.path("proxy.toml")).expect("it is there");
-    let home = Home::new(&text);
-    if let Ok(tokens) = fs::read_to_string(desk.home.path(config::TOKENS_FILE)) {
-        home.write(config::TOKENS_FILE, &tokens);
-    }
-    Proxy::start_in(home, &[])
+    Proxy::start_in(desk.home.clone(), &[])
 }
 
 /// The name of a configuration with the addresses this proxy has.
@@ -161,10 +211,11 @@ fn bare(url: &str) -> &str {
     url.trim_start_matches("http://")
 }
 
-/// The line on standard error, without the address: what stands before it and what after.
-fn said_at(line: &str) -> (String, String) {
-    let line = line.strip_prefix("countersign: ").unwrap_or_else(|| panic!("{line}"));
-    let (before, rest) = line.split_once(", at 127.0.0.1:").unwrap_or_else(|| panic!("{line}"));
+/// The line that says which proxy it is, without the address: what stands before it and after.
+fn said_at(said: &str) -> (String, String) {
+    let mut lines = said.lines().filter_map(|line| line.strip_prefix("countersign: "));
+    let parts = lines.find_map(|line| line.split_once(", at 127.0.0.1:"));
+    let (before, rest) = parts.unwrap_or_else(|| panic!("{said}"));
     let after = rest.split_once(", ").map_or("", |(_, after)| after);
     (before.to_owned(), after.to_owned())
 }

@@ -9,7 +9,7 @@ use ipnet::IpNet;
 
 use super::credentials::Credentials;
 use super::environment;
-use super::running::{self, Running};
+use super::running::{self, Found, Running};
 use super::signals::Signals;
 use crate::cli::CliError;
 use crate::cli::in_process::InProcess;
@@ -21,8 +21,8 @@ use crate::server::Role;
 pub(super) enum Proxy {
     /// It runs by itself.
     Running(Running),
-    /// It ends with the program.
-    Own(InProcess, Running),
+    /// It ends with the program. Another one, with another configuration, may run beside it.
+    Own { proxy: InProcess, running: Running, beside: bool },
 }
 
 impl Proxy {
@@ -32,7 +32,8 @@ impl Proxy {
         config: &Config,
         credentials: Option<&Credentials>,
     ) -> Result<Self, CliError> {
-        if !own && let Some(running) = running::find(config, credentials).await? {
+        let found = if own { Found::Nothing } else { running::find(config, credentials).await? };
+        if let Found::Own(running) = found {
             return Ok(Self::Running(running));
         }
         let proxy = InProcess::start(&on_free_ports(config)).await?;
@@ -43,21 +44,29 @@ impl Proxy {
         }
         let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
         let gateway = proxy.address(Role::Gateway);
-        Ok(Self::Own(proxy, Running { forward, gateway }))
+        let running = Running { forward, gateway };
+        Ok(Self::Own { proxy, running, beside: found == Found::Other })
     }
 
     /// Where it is.
     pub(super) fn running(&self) -> Running {
         match self {
-            Self::Running(running) | Self::Own(_, running) => *running,
+            Self::Running(running) | Self::Own { running, .. } => *running,
         }
+    }
+
+    /// Why the proxy that runs is not used, where one does and is not.
+    pub(super) fn passed_over(&self, config: &Config) -> Option<String> {
+        let Self::Own { beside: true, .. } = self else { return None };
+        let (admin, path) = (config.listen.admin.as_ref()?, config.path.display());
+        Some(format!("what runs at {admin} has not the configuration in {path}, so it is not used"))
     }
 
     /// Which proxy it is, whom it signs for, and what becomes of other hosts.
     pub(super) fn announcement(&self, config: &Config) -> String {
         let (whose, forward) = match self {
             Self::Running(running) => ("the proxy that runs", running.forward),
-            Self::Own(_, running) => ("a proxy for this program alone", running.forward),
+            Self::Own { running, .. } => ("a proxy for this program alone", running.forward),
         };
         let hosts: Vec<_> = environment::routed(config).map(ToString::to_string).collect();
         let hosts = match hosts.len() {
@@ -79,7 +88,7 @@ impl Proxy {
     /// Ends what was started: requests under way may finish, unless a signal comes. Says what was
     /// refused, as the program may not have.
     pub(super) async fn finish(self, signals: &mut Signals) -> Vec<String> {
-        let Self::Own(proxy, _) = self else { return Vec::new() };
+        let Self::Own { proxy, .. } = self else { return Vec::new() };
         let metrics = Arc::clone(proxy.metrics());
         let hurry = async {
             signals.ending().await;

@@ -1,10 +1,10 @@
 //! Whether the configuration's own proxy runs already.
 //!
 //! Its admin listener is asked, and what answers is believed to be countersign, with this
-//! configuration, only if it is ready and names the same routes and keys, in our form. Programs
-//! are then sent to the configured forward listener, which has to take connections.
+//! configuration, only if it is ready, names the configuration's digest, and listens where the
+//! configuration says. Programs are then sent to the configured forward listener, which has to take
+//! connections.
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
@@ -20,6 +20,7 @@ use tokio::net::{TcpStream, UnixStream};
 use super::credentials::Credentials;
 use crate::cli::CliError;
 use crate::config::{Config, Endpoint};
+use crate::snapshot::Snapshot;
 
 /// The addresses of a proxy that runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -28,7 +29,18 @@ pub(in crate::cli) struct Running {
     pub(in crate::cli) gateway: Option<SocketAddr>,
 }
 
-/// Looks for it. `None` when there is none that could be used.
+/// What answers at the configuration's admin listener.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Found {
+    /// Nothing that could be used.
+    Nothing,
+    /// Countersign, and not with this configuration.
+    Other,
+    /// The configuration's own proxy.
+    Own(Running),
+}
+
+/// Looks for it.
 ///
 /// # Errors
 ///
@@ -36,49 +48,51 @@ pub(in crate::cli) struct Running {
 pub(super) async fn find(
     config: &Config,
     credentials: Option<&Credentials>,
-) -> Result<Option<Running>, CliError> {
+) -> Result<Found, CliError> {
     let asked = tokio::time::timeout(PATIENCE, ask(config, credentials)).await;
     match (asked.ok().flatten(), credentials) {
         (Some((_, false)), Some(credentials)) => Err(credentials.refused()),
-        (Some((running, _)), _) => Ok(Some(running)),
-        (None, _) => Ok(None),
+        (Some((found, _)), _) => Ok(found),
+        (None, _) => Ok(Found::Nothing),
     }
 }
 
 /// What runs, and whether it takes the credentials.
-async fn ask(config: &Config, credentials: Option<&Credentials>) -> Option<(Running, bool)> {
-    let (admin, forward) = (config.listen.admin.as_ref()?, config.listen.forward?);
+async fn ask(config: &Config, credentials: Option<&Credentials>) -> Option<(Found, bool)> {
+    let (admin, forward) = (config.listen.admin.as_ref()?, local(config.listen.forward?));
+    let gateway = match config.listen.gateway {
+        Some(Endpoint::Tcp(address)) => Some(local(address)),
+        Some(Endpoint::Unix(_)) | None => None,
+    };
+    let running = Running { forward, gateway };
     let ready = get(admin, "/readyz", None).await?;
-    if !ready.status().is_success() || !is_ours(&whole(ready).await?, config) {
+    if !ready.status().is_success() {
         return None;
     }
-    let forward = local(forward);
+    let answer: Value = serde_json::from_slice(&whole(ready).await?).ok()?;
+    let found = recognise(&answer, &Snapshot::digest(config), running);
+    if found != Found::Own(running) {
+        return Some((found, true));
+    }
     TcpStream::connect(forward).await.ok()?;
-    let gateway = config.listen.gateway.as_ref().and_then(|endpoint| match endpoint {
-        Endpoint::Tcp(address) => Some(local(*address)),
-        Endpoint::Unix(_) => None,
-    });
     let admitted = match credentials {
         Some(credentials) => get(admin, "/metrics", Some(credentials)).await?.status().is_success(),
         None => true,
     };
-    Some((Running { forward, gateway }, admitted))
+    Some((found, admitted))
 }
 
-/// Whether this is our answer to `/readyz`, with this configuration's routes and keys.
-fn is_ours(body: &[u8], config: &Config) -> bool {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let names = |list: &Value, of: fn(&Value) -> &Value| -> Option<BTreeSet<String>> {
-        let names = list.as_array()?.iter().map(|item| of(item).as_str().map(str::to_owned));
-        names.collect()
-    };
-    let routes = names(&body["routes"], |route| route);
-    let keys = names(&body["self_tested_keys"], |key| &key["name"]);
-    let printed = names(&body["self_tested_keys"], |key| &key["fingerprint"]);
-    body["state"] == "ready"
-        && routes == Some(config.routes.keys().cloned().collect())
-        && keys == Some(config.keys.keys().cloned().collect())
-        && printed.is_some()
+/// Whose answer to `/readyz` this is, to somebody who looks for the proxy with this digest at these
+/// addresses.
+fn recognise(answer: &Value, digest: &str, wanted: Running) -> Found {
+    if answer["state"] != "ready" || !answer["self_tested_keys"].is_array() {
+        return Found::Nothing;
+    }
+    let addresses: Vec<SocketAddr> =
+        serde_json::from_value(answer["addresses"].clone()).unwrap_or_default();
+    let listens = |at: SocketAddr| addresses.iter().any(|bound| local(*bound) == at);
+    let listens = listens(wanted.forward) && wanted.gateway.is_none_or(listens);
+    if answer["configuration"] == digest && listens { Found::Own(wanted) } else { Found::Other }
 }
 
 /// The address by which this machine reaches a listener.
@@ -138,36 +152,31 @@ const LONGEST: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
-
-    const CONFIG: &str = "[listen]\nforward = \"0.0.0.0:8080\"\n[access]\ntokens = \"t\"\n\
-        [secrets.t]\nstore = \"e\"\nentry = \"t\"\n[stores.e]\nkind = \"env\"\n\
-        [keys.k]\nstore = \"e\"\nentry = \"k\"\n[routes.r]\nhost = \"api.sinohope.com\"\n\
-        scheme = \"sinohope\"\nkeys = { signer = \"k\" }\n";
 
     #[test]
     fn only_our_own_answer_for_this_configuration_is_believed() {
-        let config = Config::parse(CONFIG, Path::new("proxy.toml")).expect("a configuration");
-        let key = r#"{"name": "k", "fingerprint": "SHA256:x"}"#;
-        for (state, keys, routes, ours) in [
-            ("ready", key, r#""r""#, true),
-            ("draining", key, r#""r""#, false),
-            ("ready", key, "", false),
-            ("ready", key, r#""r", "s""#, false),
-            ("ready", "", r#""r""#, false),
-            ("ready", r#"{"name": "k"}"#, r#""r""#, false),
-            ("ready", r#"{"name": "j", "fingerprint": "x"}"#, r#""r""#, false),
-            ("ready", r#""k""#, r#""r""#, false),
+        let at = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let wanted = Running { forward: at(8080), gateway: Some(at(8081)) };
+        let both = r#""0.0.0.0:8080", "127.0.0.1:8081""#;
+        for (state, digest, addresses, found) in [
+            ("ready", "d", both, Found::Own(wanted)),
+            ("draining", "d", both, Found::Nothing),
+            ("ready", "e", both, Found::Other),
+            ("ready", "d", r#""0.0.0.0:8080""#, Found::Other),
+            ("ready", "d", r#""127.0.0.1:8081", "127.0.0.1:8090""#, Found::Other),
+            ("ready", "d", "8080", Found::Other),
         ] {
             let body = format!(
-                r#"{{"state": "{state}", "self_tested_keys": [{keys}], "routes": [{routes}]}}"#
+                r#"{{"state": "{state}", "self_tested_keys": [], "configuration": "{digest}",
+                "addresses": [{addresses}]}}"#
             );
-            assert_eq!(is_ours(body.as_bytes(), &config), ours, "{body}");
+            let answer = serde_json::from_str(&body).expect("JSON");
+            assert_eq!(recognise(&answer, "d", wanted), found, "{body}");
         }
-        for body in ["", "ok", "{}", r#"{"state": "ready"}"#, "[]", "null"] {
-            assert!(!is_ours(body.as_bytes(), &config), "{body}");
+        for body in ["{}", r#"{"state": "ready"}"#, "[]", "null", "\"ok\""] {
+            let answer = serde_json::from_str(body).expect("JSON");
+            assert_eq!(recognise(&answer, "d", wanted), Found::Nothing, "{body}");
         }
     }
 
