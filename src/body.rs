@@ -3,6 +3,7 @@
 //! No body is ever cut quietly. One that grows past its limit, stands still or breaks off ends in
 //! an error, which closes the connection it was being written to.
 
+mod lease;
 mod progress;
 mod reply;
 mod taken;
@@ -17,6 +18,7 @@ use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
+pub use lease::Lease;
 pub use progress::Progress;
 pub use reply::{Answering, Reply};
 use tokio::sync::oneshot;

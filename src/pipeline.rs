@@ -22,7 +22,7 @@ use hyper::upgrade::OnUpgrade;
 
 use self::socket::Socket;
 pub(crate) use self::socket::{asks_for_socket, lists};
-use crate::body::{self, CollectError, Keep, Reply, StreamError, Upload};
+use crate::body::{self, CollectError, Keep, Lease, Reply, StreamError, Upload};
 use crate::destination::Destination;
 use crate::metrics::Metrics;
 use crate::moment::{Moment, Moments, unix_ms};
@@ -60,8 +60,9 @@ enum Answer {
     /// The upstream's answer as it comes, and what belongs to it.
     Streamed {
         head: Response<Incoming>,
-        /// The request's body, while it is still being sent.
-        upload: Option<Keep>,
+        /// What lives as long: the request's body, while it is still being sent, and the place
+        /// on a shared connection.
+        kept: (Option<Keep>, Option<Lease>),
         /// The tunnel that opens if the answer is 101.
         socket: Option<Socket>,
     },
@@ -126,8 +127,8 @@ impl Pipeline {
             Ok(intake) => self.run(snapshot, intake, &mut record).await,
             Err(refusal) => Err(refusal),
         };
-        let (head, upload, socket) = match answer {
-            Ok(Answer::Streamed { head, upload, socket }) => (head, upload, socket),
+        let (head, kept, socket) = match answer {
+            Ok(Answer::Streamed { head, kept, socket }) => (head, kept, socket),
             Ok(Answer::Whole(edits)) => return made(edits, record),
             Err(refusal) => return refuse(refusal, record),
         };
@@ -143,7 +144,7 @@ impl Pipeline {
             return Response::from_parts(parts, Reply::whole(Bytes::new(), Some(record)));
         }
         let idle = snapshot.timeouts.body_idle;
-        match Reply::stream(body, idle, upload, record).await {
+        match Reply::stream(body, idle, kept, record).await {
             Ok(reply) => Response::from_parts(parts, reply),
             Err((error, record)) => refuse(broken(&error), record),
         }
@@ -366,14 +367,17 @@ async fn forward(
     let started = Instant::now();
     let request: Request<Upload> = request;
     let method = request.method().clone();
-    let mut head = match socket {
-        None => upstream.send(request, uploaded).await?,
-        Some(_) => upstream.send_upgrade(request).await?,
+    let (mut head, lease) = match socket {
+        None => {
+            let answered = upstream.send(request, uploaded).await?;
+            (answered.head, answered.lease)
+        }
+        Some(_) => (upstream.send_upgrade(request).await?, None),
     };
     record.upstream = Some(started.elapsed());
     let has_body = framing::has_body(method.as_str(), &head);
     framing::state_length(head.headers_mut(), has_body)?;
-    Ok(Answer::Streamed { head, upload: keep, socket })
+    Ok(Answer::Streamed { head, kept: (keep, lease), socket })
 }
 
 /// An answer whose body broke before anything of it was passed on.

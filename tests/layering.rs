@@ -191,7 +191,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "upstream",
         &[
-            only("body", &["Progress", "StreamError", "Upload"]),
+            only("body", &["Lease", "Progress", "StreamError", "Upload"]),
             all("secret"),
             only("tls", &["provider"]),
             only("tunnel", &["keep_alive"]),

@@ -14,7 +14,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 
 use super::taken::{Account, Piece};
-use super::{Idle, Keep, Progress, StreamError};
+use super::{Idle, Keep, Lease, Progress, StreamError};
 use crate::record::Record;
 
 /// A body on its way to the client, with the record that is written when the last of it has gone.
@@ -63,6 +63,7 @@ struct Stream {
     body: Incoming,
     idle: Idle,
     upload: Option<Keep>,
+    _lease: Option<Lease>,
 }
 
 impl Reply {
@@ -71,8 +72,8 @@ impl Reply {
         Self { source: Source::Whole(Full::new(body)), account: Account::open(record) }
     }
 
-    /// The upstream's answer, streamed. What of it is there already is looked at, and not waited
-    /// for.
+    /// The upstream's answer, streamed, with what is to live as long. What of it is there already
+    /// is looked at, and not waited for.
     ///
     /// # Errors
     ///
@@ -80,7 +81,7 @@ impl Reply {
     pub async fn stream(
         mut body: Incoming,
         idle: Duration,
-        upload: Option<Keep>,
+        (upload, lease): (Option<Keep>, Option<Lease>),
         record: Box<Record>,
     ) -> Result<Self, (StreamError, Box<Record>)> {
         let first = poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_frame(cx))).await;
@@ -92,7 +93,7 @@ impl Reply {
             Poll::Ready(None) => return Ok(Self::whole(Bytes::new(), Some(record))),
             Poll::Pending => None,
         };
-        let stream = Stream { first, body, idle: Idle::new(idle), upload };
+        let stream = Stream { first, body, idle: Idle::new(idle), upload, _lease: lease };
         let source = Source::Stream(Box::new(stream));
         Ok(Self { source, account: Account::open(Some(record)) })
     }

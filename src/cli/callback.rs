@@ -212,10 +212,10 @@ async fn ask(
         let fix = "see that the server runs, and that the URL is its";
         CliError::failed(format!("{url} gave no answer: {error}"), fix)
     };
-    let head = pool.send(request, None).await.map_err(|error| failed(&error))?;
-    let status = head.status().as_u16();
+    let answered = pool.send(request, None).await.map_err(|error| failed(&error))?;
+    let status = answered.head.status().as_u16();
     let (most, limit) = (snapshot.limits.signed_body, snapshot.timeouts.response_head);
-    let reply = body::collect(head.into_body(), most, limit).await;
+    let reply = body::collect(answered.head.into_body(), most, limit).await;
     let reply = reply.map_err(|_| failed(&"it broke off, or is too long or too slow"))?;
     let signable = crate::scheme::Signable { head: &shown.0, body: Some(&shown.1) };
     let opened = scheme.open_reply(signable, &reply, &moments.next());

@@ -1,9 +1,6 @@
 //! Makes connections: name, TCP, loop check, the proxy in between, TLS, all under one deadline.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::{HeaderValue, Uri};
@@ -50,7 +47,8 @@ impl Connector {
         Place { host: host.to_owned(), port: uri.port_u16().unwrap_or(own) }
     }
 
-    async fn open(self, uri: Uri) -> Result<Stream, ConnectFailure> {
+    /// Makes a connection for requests of `uri`.
+    pub(super) async fn open(self, uri: Uri) -> Result<Stream, ConnectFailure> {
         let (limit, deadline) = (self.connect, Instant::now() + self.connect);
         let timeout =
             |_| ConnectFailure { phase: Phase::ConnectTimeout, reason: format!("{limit:?}") };
@@ -101,18 +99,4 @@ fn of_the_proxy(failure: ConnectFailure) -> ConnectFailure {
 
 fn is_https(uri: &Uri) -> bool {
     uri.scheme_str() == Some("https")
-}
-
-impl tower_service::Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = ConnectFailure;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectFailure>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectFailure>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        Box::pin(self.clone().open(uri))
-    }
 }

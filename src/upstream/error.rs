@@ -4,13 +4,10 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
-use hyper_util::client::legacy;
-use rustls::AlertDescription;
-
 use super::certificate::Fault;
+use super::connection::{BUFFER, FIELDS};
 use super::handshake::{Handshake, alerted};
 use super::stream::Line;
-use super::{BUFFER, FIELDS};
 use crate::body::StreamError;
 
 /// A request that was dressed and signed but got no answer.
@@ -90,7 +87,7 @@ impl fmt::Display for ForwardError {
 
 impl Error for ForwardError {}
 
-/// What the connector found, on its way through the HTTP client's own error type.
+/// What was found while a connection was made.
 #[derive(Clone, Debug)]
 pub(crate) struct ConnectFailure {
     pub(super) phase: Phase,
@@ -112,11 +109,8 @@ impl fmt::Display for ConnectFailure {
 
 impl Error for ConnectFailure {}
 
-/// What the HTTP client's error means; `refusal` is what the upstream last said of TLS.
-pub(super) fn explain(error: &legacy::Error, refusal: Option<AlertDescription>) -> (Phase, String) {
-    if let Some(failure) = cause::<ConnectFailure>(error) {
-        return (failure.phase, failure.reason.clone());
-    }
+/// What the HTTP library's error means; `unsent` is whether nothing of a request was begun.
+pub(super) fn explain(error: &hyper::Error, line: &Line, unsent: bool) -> (Phase, String) {
     if let Some(stream) = cause::<StreamError>(error) {
         return match stream {
             StreamError::Idle(limit) => (Phase::RequestStalled, format!("{limit:?}")),
@@ -126,37 +120,27 @@ pub(super) fn explain(error: &legacy::Error, refusal: Option<AlertDescription>) 
     }
     // What another connection was told counts only where this request was given to none: of one
     // that was sent nobody may say that nothing was carried out.
-    let own = line(error).and_then(|line| line.refusal());
-    if let Some(alert) = own.or_else(|| refusal.filter(|_| is_unsent(error))) {
+    if let Some(alert) = line.refusal(unsent) {
         return match alerted(alert, 0) {
             (Phase::ClientCertificate, reason) => (Phase::ClientCertificate, reason),
-            (_, reason) if is_unsent(error) => (Phase::Tls(Handshake::Broken), reason),
+            (_, reason) if unsent => (Phase::Tls(Handshake::Broken), reason),
             // The handshake was over, and the request on its way.
             (_, reason) => (Phase::Exchange, reason),
         };
     }
-    let found = cause::<hyper::Error>(error);
-    if found.is_some_and(hyper::Error::is_parse_too_large) {
+    if error.is_parse_too_large() {
         let reason = format!("its head has more than {FIELDS} fields or {} KiB", BUFFER >> 10);
         return (Phase::Protocol, reason);
     }
-    let reason = error.source().map_or_else(|| error.to_string(), root);
-    let parse = found.is_some_and(hyper::Error::is_parse);
+    let reason = root(error);
     let late = cause::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::TimedOut);
-    let phase = match (parse || is_violation(&reason), late) {
+    let phase = match (error.is_parse() || is_violation(&reason), late) {
         (true, _) => Phase::Protocol,
         (false, true) => Phase::Stalled,
-        (false, false) if is_unsent(error) => Phase::Connect,
+        (false, false) if unsent => Phase::Connect,
         (false, false) => Phase::Exchange,
     };
     (phase, reason)
-}
-
-/// Whether the connection ended before the request was given to it: while it was being made, or
-/// with the request still in its queue, from where it came back.
-fn is_unsent(error: &legacy::Error) -> bool {
-    let came_back = cause::<hyper::Error>(error).is_some_and(hyper::Error::is_canceled);
-    came_back || error.connect_info().is_none()
 }
 
 /// Whether these are the HTTP/2 library's words for frames that it could not accept, as against
@@ -165,12 +149,6 @@ fn is_violation(reason: &str) -> bool {
     ["connection error detected", "stream error detected"]
         .iter()
         .any(|words| reason.starts_with(words))
-}
-
-fn line(error: &legacy::Error) -> Option<Line> {
-    let mut extras = http::Extensions::new();
-    error.connect_info()?.get_extras(&mut extras);
-    extras.remove()
 }
 
 /// The first error of type `E` in a chain of sources.

@@ -7,12 +7,12 @@
 //! host that is named. The `Host` field stays beside an equal `:authority`, as RFC 9113 (section
 //! 8.3.1) lets whoever translates: the client does not say which version it is going to speak.
 //!
-//! **Nothing is ever repeated** once any of it could have been processed. The client's own retry
-//! covers a request that never left the queue of a pooled connection which had closed meanwhile:
-//! hyper hands such a request back whole, over HTTP/1.1 and HTTP/2 alike, and only such. One that
-//! was given to the HTTP/2 library is never handed back, not even when the upstream says that it
-//! did not process it (`REFUSED_STREAM`, or a GOAWAY below its stream): that could be sent again
-//! by the letter of RFC 9113, section 8.7, but is left to the program, with the upstream's words.
+//! **Nothing is ever repeated** once any of it could have been processed. What is retried is a
+//! request that never left the queue of a pooled connection which had closed meanwhile: hyper
+//! hands such a request back whole, over HTTP/1.1 and HTTP/2 alike, and only such. One that was
+//! given to the HTTP/2 library is never handed back, not even when the upstream says that it did
+//! not process it (`REFUSED_STREAM`, or a GOAWAY below its stream): that could be sent again by
+//! the letter of RFC 9113, section 8.7, but is left to the program, with the upstream's words.
 //! The first request on a new connection is never retried, and an upgrade's connection is always
 //! new.
 //!
@@ -22,15 +22,14 @@
 //! answer has begun already, the stream cannot be ended alone, for the client library waits for
 //! its window and listens to nobody. The whole connection is ended then, and what else is under
 //! way on it with it.
-//!
-//! Before the first connection has shown that the upstream speaks HTTP/2, every request opens one;
-//! all but one of them are closed again as soon as that is known.
 
 mod certificate;
+mod connection;
 mod connector;
 mod dial;
 mod error;
 mod handshake;
+mod pool;
 mod race;
 mod settings;
 mod stream;
@@ -48,8 +47,6 @@ use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Builder, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Settings, Via};
@@ -60,18 +57,31 @@ pub(crate) use trust::{
 pub(crate) use via::authorization;
 
 use self::connector::Connector;
+use self::error::ConnectFailure;
+use self::pool::{Limits, Pool};
 use self::stream::{Line, Refusal};
-use crate::body::{Progress, Upload};
+use crate::body::{Lease, Progress, Upload};
+
+/// An answer, and what is to be kept until its end.
+#[derive(Debug)]
+pub struct Answered {
+    /// The head, with the body to come.
+    pub head: Response<Incoming>,
+    /// Its place on a shared connection.
+    pub lease: Option<Lease>,
+}
+
+/// How far a request came, and what was found there.
+type Failure = (Phase, String);
 
 /// A pool of connections.
 #[derive(Debug)]
 pub struct Upstream {
     /// What it was made from.
     pub settings: Settings,
-    connector: Connector,
-    client: Client<Connector, Upload>,
-    /// For what only HTTP/1.1 can do. It keeps no connections.
-    upgrading: Client<Connector, Upload>,
+    pool: Pool,
+    /// For what only HTTP/1.1 can do, on connections that are not kept.
+    http_1_1: Connector,
 }
 
 impl Upstream {
@@ -101,10 +111,9 @@ impl Upstream {
             dialer,
             refusal: Refusal::default(),
         };
-        let client = builder(&settings).build(connector.clone());
         let http_1_1 = Connector { tls: trust::only_http_1_1(&connector.tls), ..connector.clone() };
-        let upgrading = builder(&settings).pool_max_idle_per_host(0).build(http_1_1);
-        Ok(Self { settings, connector, client, upgrading })
+        let limits = Limits { idle_connections: settings.idle_connections, idle: settings.idle };
+        Ok(Self { settings, pool: Pool::new(connector, limits), http_1_1 })
     }
 
     /// Sends a request and waits for the response head.
@@ -119,20 +128,19 @@ impl Upstream {
         &self,
         request: Request<Upload>,
         uploaded: Option<oneshot::Receiver<()>>,
-    ) -> Result<Response<Incoming>, ForwardError> {
+    ) -> Result<Answered, ForwardError> {
         let uri = request.uri().clone();
         let progress = request.body().progress();
-        let mut answer = self.exchange(&self.client, request, uploaded).await?;
-        if answer.status().as_u16() == SWITCHING_PROTOCOLS {
-            let upstream = self.describe(&uri);
+        let sent = self.pooled(&uri, request);
+        let (head, lease, line) = self.in_time(&uri, sent, progress.as_ref(), uploaded).await?;
+        if head.status().as_u16() == SWITCHING_PROTOCOLS {
             let reason = "it switches protocols, which it was not asked to".to_owned();
-            return Err(ForwardError { upstream, phase: Phase::Protocol, reason });
+            return Err(self.failed(&uri, (Phase::Protocol, reason)));
         }
-        let line = answer.extensions_mut().remove::<Line>().filter(Line::is_h2);
-        if let (Some(line), Some(progress)) = (line, progress.filter(|p| !p.is_over())) {
+        if let Some(progress) = progress.filter(|p| line.is_h2() && !p.is_over()) {
             tokio::spawn(watch(progress, line, self.settings.stall));
         }
-        Ok(answer)
+        Ok(Answered { head, lease })
     }
 
     /// Sends the handshake of an upgrade, on a connection of its own that speaks HTTP/1.1, and
@@ -146,29 +154,70 @@ impl Upstream {
         &self,
         request: Request<Upload>,
     ) -> Result<Response<Incoming>, ForwardError> {
-        let upstream = self.describe(request.uri());
+        let uri = request.uri().clone();
         let asked = request.headers().get(UPGRADE).cloned();
-        let mut answer = self.exchange(&self.upgrading, request, None).await?;
-        answer.extensions_mut().remove::<Line>();
+        let sent = self.alone(&uri, request);
+        let answer = self.in_time(&uri, sent, None, None).await?;
         let switches = answer.status().as_u16() == SWITCHING_PROTOCOLS;
         if switches && !is_same_protocol(answer.headers().get(UPGRADE), asked.as_ref()) {
             let reason = "it switches to another protocol than it was asked to".to_owned();
-            return Err(ForwardError { upstream, phase: Phase::Protocol, reason });
+            return Err(self.failed(&uri, (Phase::Protocol, reason)));
         }
         Ok(answer)
     }
 
-    async fn exchange(
+    /// Sends a request over the pool. One that comes back whole, because its connection had
+    /// closed meanwhile, goes to the next; but not from a new connection.
+    async fn pooled(
         &self,
-        client: &Client<Connector, Upload>,
+        uri: &Uri,
+        mut request: Request<Upload>,
+    ) -> Result<(Response<Incoming>, Option<Lease>, Line), Failure> {
+        let Some(place) = self.pool.place(uri) else {
+            return Err((Phase::Connect, "the URL has no host".to_owned()));
+        };
+        loop {
+            let lent = place.connection().await.map_err(ConnectFailure::into_parts)?;
+            let (line, used) = (lent.line().clone(), lent.used);
+            let unanswered = match lent.send(request).await {
+                Ok((answer, lease)) => {
+                    line.answered();
+                    return Ok((answer, lease, line));
+                }
+                Err(unanswered) => *unanswered,
+            };
+            let unsent = unanswered.request.is_some();
+            request = match unanswered.request.filter(|_| used) {
+                Some(request) => request,
+                None => return Err(error::explain(&unanswered.error, &line, unsent)),
+            };
+            *request.uri_mut() = uri.clone();
+        }
+    }
+
+    async fn alone(
+        &self,
+        uri: &Uri,
         request: Request<Upload>,
+    ) -> Result<Response<Incoming>, Failure> {
+        let opened = self.http_1_1.clone().open(uri.clone()).await;
+        let stream = opened.map_err(ConnectFailure::into_parts)?;
+        let line = stream.line().clone();
+        let answer = connection::send_alone(stream, request).await.map_err(|unanswered| {
+            error::explain(&unanswered.error, &line, unanswered.request.is_some())
+        })?;
+        line.answered();
+        Ok(answer)
+    }
+
+    /// Waits for an answer, but not for ever.
+    async fn in_time<T>(
+        &self,
+        uri: &Uri,
+        sent: impl Future<Output = Result<T, Failure>>,
+        progress: Option<&Progress>,
         uploaded: Option<oneshot::Receiver<()>>,
-    ) -> Result<Response<Incoming>, ForwardError> {
-        // Described only when something fails: that takes longer than finding a connection.
-        let uri = request.uri().clone();
-        let failed =
-            |phase, reason| Err(ForwardError { upstream: self.describe(&uri), phase, reason });
-        let progress = request.body().progress();
+    ) -> Result<T, ForwardError> {
         let limit = self.settings.response_head;
         let late = async {
             if let Some(uploaded) = uploaded {
@@ -177,36 +226,31 @@ impl Upstream {
             }
             tokio::time::sleep(limit).await;
         };
-        // Before the connection is there, nothing can be taken.
-        let patience = self.settings.stall.max(self.settings.connect);
+        // Before the connection is there, nothing can be taken; and there may be two to wait for,
+        // one that shows what the upstream speaks and then an own.
+        let patience = self.settings.stall.max(2 * self.settings.connect);
         let stuck = async {
-            match &progress {
+            match progress {
                 Some(progress) => progress.stuck(patience).await,
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
-            answer = client.request(request) => {
-                let refusal = &self.connector.refusal;
-                match answer {
-                    Ok(answer) => {
-                        refusal.forget();
-                        Ok(answer)
-                    }
-                    Err(error) => {
-                        let (phase, reason) = error::explain(&error, refusal.get());
-                        failed(phase, reason)
-                    }
-                }
-            }
-            () = late => failed(Phase::ResponseTimeout, format!("{limit:?}")),
-            () = stuck => failed(Phase::Stalled, format!("nothing for {patience:?}")),
-        }
+        let answer = tokio::select! {
+            answer = sent => answer,
+            () = late => Err((Phase::ResponseTimeout, format!("{limit:?}"))),
+            () = stuck => Err((Phase::Stalled, format!("nothing for {patience:?}"))),
+        };
+        answer.map_err(|failure| self.failed(uri, failure))
+    }
+
+    /// Described only when something fails: that takes longer than finding a connection.
+    fn failed(&self, uri: &Uri, (phase, reason): Failure) -> ForwardError {
+        ForwardError { upstream: self.describe(uri), phase, reason }
     }
 
     /// What is dialled, for messages.
     fn describe(&self, uri: &Uri) -> String {
-        let place = self.connector.place(uri).url(uri.scheme_str().unwrap_or("http"));
+        let place = self.http_1_1.place(uri).url(uri.scheme_str().unwrap_or("http"));
         match &self.settings.via {
             None => place,
             Some(via) => format!("{place} through {}", via.place.url("http")),
@@ -228,52 +272,6 @@ async fn watch(progress: Progress, line: Line, stall: Duration) {
     }
 }
 
-/// How both clients are built.
-///
-/// Windows are fixed: one client that does not read its answer must not stop the others on the
-/// same connection, so a connection's window is that of many streams, and what a connection may
-/// hold in memory is bounded by it.
-fn builder(settings: &Settings) -> Builder {
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .pool_idle_timeout(settings.idle)
-        .pool_max_idle_per_host(settings.idle_connections)
-        .set_host(false)
-        .http1_max_buf_size(BUFFER)
-        .http1_max_headers(FIELDS)
-        // As RFC 9112, section 5.1 asks of a proxy: the name is read and passed on without it.
-        .http1_allow_spaces_after_header_name_in_responses(true)
-        .http2_initial_stream_window_size(STREAM_WINDOW)
-        .http2_initial_connection_window_size(STREAM_WINDOW * UNREAD_STREAMS)
-        .http2_max_header_list_size(HEADER_LIST)
-        .http2_max_send_buf_size(SEND_BUFFER)
-        .http2_max_concurrent_reset_streams(RESET_STREAMS)
-        .http2_keep_alive_interval(PING)
-        .http2_keep_alive_timeout(PONG)
-        .http2_keep_alive_while_idle(false);
-    builder
-}
-
-/// What a connection may buffer, a response head included.
-const BUFFER: usize = 64 * 1024;
-/// The same for HTTP/2, where it is counted unpacked.
-const HEADER_LIST: u32 = 64 * 1024;
-/// Fields of a response head in HTTP/1.1, and of what stands behind a body.
-const FIELDS: usize = 256;
-/// What may be on its way to one client that does not read, in bytes.
-const STREAM_WINDOW: u32 = 512 * 1024;
-/// So many clients may not read before the others on their connection wait.
-const UNREAD_STREAMS: u32 = 32;
-/// What an upload may be ahead of the network, in bytes.
-const SEND_BUFFER: usize = 256 * 1024;
-/// Cancelled requests whose last frames are still expected.
-const RESET_STREAMS: usize = 64;
-/// A connection in use that is silent for this long is asked whether it lives…
-const PING: Duration = Duration::from_secs(20);
-/// …and has this long to say so.
-const PONG: Duration = Duration::from_secs(10);
 const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// The absolute URI of a target: what is sent as `Host` is its authority. The target is kept to

@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::TokioIo;
 use rustls::AlertDescription;
 use tokio::io::{AsyncRead as _, ReadBuf};
@@ -39,6 +38,10 @@ impl Stream {
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
         Self { io: Io::Tls(TokioIo::new(tls)), line: Line::new(h2, refusal) }
     }
+
+    pub(super) fn line(&self) -> &Line {
+        &self.line
+    }
 }
 
 /// The last word of an upstream that broke off TLS, which the HTTP client forgets: in TLS 1.3 a
@@ -48,13 +51,8 @@ impl Stream {
 pub(super) struct Refusal(Arc<Mutex<Option<AlertDescription>>>);
 
 impl Refusal {
-    pub(super) fn get(&self) -> Option<AlertDescription> {
+    fn get(&self) -> Option<AlertDescription> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Another connection was accepted.
-    pub(super) fn forget(&self) {
-        self.set(None);
     }
 
     fn set(&self, alert: Option<AlertDescription>) {
@@ -89,9 +87,16 @@ impl Line {
         }))
     }
 
-    /// What the other end said when it broke off instead of saying anything else.
-    pub(super) fn refusal(&self) -> Option<AlertDescription> {
-        self.0.refusal.get().copied()
+    /// What the other end said when it broke off instead of saying anything else, here or, where
+    /// that is asked for, on another connection.
+    pub(super) fn refusal(&self, elsewhere: bool) -> Option<AlertDescription> {
+        let own = self.0.refusal.get().copied();
+        own.or_else(|| self.0.pool.get().filter(|_| elsewhere))
+    }
+
+    /// Notes that a request was answered.
+    pub(super) fn answered(&self) {
+        self.0.pool.set(None);
     }
 
     /// Whether HTTP/2 is spoken.
@@ -169,13 +174,6 @@ impl Stream {
             Poll::Ready(Err(last)) => self.line.note(&last),
         }
         Poll::Ready(Err(error))
-    }
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        let connected = Connected::new().extra(self.line.clone());
-        if self.line.is_h2() { connected.negotiated_h2() } else { connected }
     }
 }
 

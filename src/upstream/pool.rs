@@ -1,0 +1,339 @@
+//! The pool: for each host that is named, the connections that wait for requests and the requests
+//! that wait for a connection.
+//!
+//! HTTP/1.1 connections are lent to one request at a time, the last one used first, so that those
+//! that are not needed grow old and are closed. HTTP/2 connections are shared; another is opened
+//! when each has as many streams as its upstream takes. As long as it is not known which of the
+//! two an upstream speaks, one connection is opened, and whoever comes meanwhile waits for it.
+//!
+//! hyper-util has such parts too (`client::pool`), without bounds on what is idle or how long, and
+//! as layers whose types have no names: more code to hold together than this is.
+
+use std::collections::{HashMap, VecDeque};
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri};
+use hyper::body::Incoming;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::connection::{Http1, Http2, Unanswered};
+use super::connector::Connector;
+use super::error::{ConnectFailure, explain};
+use super::stream::Line;
+use crate::body::{Lease, Upload};
+
+/// How many connections are kept, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    /// Unused ones for each host; none are kept, or shared, where this is 0.
+    pub(super) idle_connections: usize,
+    /// An unused one is closed after this.
+    pub(super) idle: Duration,
+}
+
+/// Connections to every host that requests name.
+#[derive(Debug)]
+pub(super) struct Pool {
+    connector: Connector,
+    limits: Limits,
+    places: Arc<Mutex<Places>>,
+}
+
+#[derive(Debug, Default)]
+struct Places {
+    by_name: HashMap<(Scheme, Authority), Arc<Place>>,
+    /// Whether the task runs that closes what is not used.
+    swept: bool,
+}
+
+impl Pool {
+    pub(super) fn new(connector: Connector, limits: Limits) -> Self {
+        Self { connector, limits, places: Arc::default() }
+    }
+
+    /// Where requests for `uri` find their connections.
+    ///
+    /// # Errors
+    ///
+    /// When it is no absolute one.
+    pub(super) fn place(&self, uri: &Uri) -> Option<Arc<Place>> {
+        let key = (uri.scheme()?.clone(), uri.authority()?.clone());
+        let mut places = lock(&self.places);
+        if let Some(place) = places.by_name.get(&key) {
+            return Some(Arc::clone(place));
+        }
+        let place = Arc::new_cyclic(|own| Place {
+            own: Weak::clone(own),
+            uri: root(&key),
+            connector: self.connector.clone(),
+            limits: self.limits,
+            state: Mutex::default(),
+        });
+        places.by_name.insert(key, Arc::clone(&place));
+        if !mem::replace(&mut places.swept, true) {
+            tokio::spawn(sweep(Arc::downgrade(&self.places), self.limits.idle));
+        }
+        Some(place)
+    }
+}
+
+/// Closes what is not used any more, until there is nothing left.
+async fn sweep(places: Weak<Mutex<Places>>, every: Duration) {
+    loop {
+        tokio::time::sleep(every.max(Duration::from_millis(100))).await;
+        let Some(places) = places.upgrade() else { return };
+        let mut places = lock(&places);
+        places.by_name.retain(|_, place| place.sweep());
+        if places.by_name.is_empty() {
+            places.swept = false;
+            return;
+        }
+    }
+}
+
+/// The root of a host, for those who dial it.
+fn root((scheme, authority): &(Scheme, Authority)) -> Uri {
+    let mut parts = http::uri::Parts::default();
+    parts.scheme = Some(scheme.clone());
+    parts.authority = Some(authority.clone());
+    parts.path_and_query = Some(PathAndQuery::from_static("/"));
+    Uri::from_parts(parts).expect("a scheme, an authority and a path make a URI")
+}
+
+/// The connections to one host.
+#[derive(Debug)]
+pub(super) struct Place {
+    own: Weak<Self>,
+    uri: Uri,
+    connector: Connector,
+    limits: Limits,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// HTTP/1.1 connections without a request, and since when; the last used at the end.
+    idle: Vec<(Instant, Http1)>,
+    /// HTTP/2 connections, and when each was last given a request.
+    shared: Vec<(Instant, Http2)>,
+    waiting: VecDeque<oneshot::Sender<Result<Lent, ConnectFailure>>>,
+    /// How many connections are being opened.
+    opening: usize,
+    /// Whether each request has a connection of its own; as long as that is not known, one shows.
+    one_each: bool,
+}
+
+/// A connection for one request.
+#[derive(Debug)]
+pub(super) struct Lent {
+    pub(super) connection: Connection,
+    /// Whether it was lent before.
+    pub(super) used: bool,
+}
+
+/// A connection that a request can be sent on.
+#[derive(Debug)]
+pub(super) enum Connection {
+    Http1(Http1),
+    Http2(Http2, Lease),
+}
+
+impl Lent {
+    pub(super) fn line(&self) -> &Line {
+        match &self.connection {
+            Connection::Http1(http1) => http1.line(),
+            Connection::Http2(http2, _) => http2.line(),
+        }
+    }
+
+    /// Sends a request and waits for the response head. The lease is to live as long as the
+    /// answer.
+    pub(super) async fn send(
+        self,
+        request: Request<Upload>,
+    ) -> Result<(Response<Incoming>, Option<Lease>), Box<Unanswered>> {
+        match self.connection {
+            Connection::Http1(http1) => Ok((http1.send(request).await?, None)),
+            Connection::Http2(http2, lease) => Ok((http2.send(request).await?, Some(lease))),
+        }
+    }
+}
+
+impl Place {
+    /// A connection: one that is there, or else the first that comes, back from another request
+    /// or newly opened.
+    ///
+    /// # Errors
+    ///
+    /// When none could be opened.
+    pub(super) async fn connection(&self) -> Result<Lent, ConnectFailure> {
+        let coming = {
+            let mut state = lock(&self.state);
+            if let Some(lent) = state.take(&self.limits) {
+                return Ok(lent);
+            }
+            let (sender, coming) = oneshot::channel();
+            state.waiting.push_back(sender);
+            self.open_more(&mut state);
+            coming
+        };
+        coming.await.expect("whoever opens connections tells those who wait")
+    }
+
+    /// Opens as many connections as are wanted. They are opened for whoever waits when they are
+    /// there, and do not end with the request that wanted them.
+    fn open_more(&self, state: &mut State) {
+        let wanted = if state.one_each || self.limits.idle_connections == 0 {
+            state.waiting.len()
+        } else {
+            state.waiting.len().min(1)
+        };
+        for _ in state.opening..wanted {
+            state.opening += 1;
+            let (place, connector) = (Weak::clone(&self.own), self.connector.clone());
+            let uri = self.uri.clone();
+            tokio::spawn(async move {
+                let opened = open(connector, uri, Weak::clone(&place)).await;
+                if let Some(place) = place.upgrade() {
+                    place.opened(opened);
+                }
+            });
+        }
+    }
+
+    fn opened(&self, opened: Result<Opened, ConnectFailure>) {
+        let mut state = lock(&self.state);
+        state.opening -= 1;
+        match opened {
+            Ok(Opened::Http1(http1)) => {
+                state.one_each = true;
+                state.hand_out(
+                    Lent { connection: Connection::Http1(http1), used: false },
+                    &self.limits,
+                );
+            }
+            Ok(Opened::Http2(http2)) => {
+                state.one_each = false;
+                state.share_out(http2, &self.limits);
+            }
+            Err(failure) => state.fail(&failure),
+        }
+        self.open_more(&mut state);
+    }
+
+    /// Takes back a connection that is ready for another request.
+    pub(super) fn put_back(&self, http1: Http1) {
+        let lent = Lent { connection: Connection::Http1(http1), used: true };
+        lock(&self.state).hand_out(lent, &self.limits);
+    }
+
+    /// Closes what is not used any more, and says whether anything is left.
+    fn sweep(self: &Arc<Self>) -> bool {
+        let mut state = lock(&self.state);
+        let now = Instant::now();
+        let kept = |since: Instant| now.duration_since(since) < self.limits.idle;
+        state.idle.retain(|(since, http1)| kept(*since) && http1.is_open());
+        state
+            .shared
+            .retain(|(last, http2)| (kept(*last) || http2.streams() > 0) && http2.is_open());
+        let used = Arc::strong_count(self) > 1 || Arc::weak_count(self) > 1;
+        used || !state.idle.is_empty() || !state.shared.is_empty()
+    }
+}
+
+impl State {
+    /// A connection that is there.
+    fn take(&mut self, limits: &Limits) -> Option<Lent> {
+        let now = Instant::now();
+        self.shared.retain(|(_, http2)| http2.is_open());
+        if let Some((last, http2)) = self.shared.iter_mut().find(|(_, http2)| http2.has_room()) {
+            *last = now;
+            let (http2, lease) = http2.share();
+            return Some(Lent { connection: Connection::Http2(http2, lease), used: true });
+        }
+        while let Some((since, http1)) = self.idle.pop() {
+            if now.duration_since(since) >= limits.idle {
+                // Those below have waited longer.
+                self.idle.clear();
+            } else if http1.is_open() {
+                return Some(Lent { connection: Connection::Http1(http1), used: true });
+            }
+        }
+        None
+    }
+
+    /// Gives a connection to who has waited longest, or keeps it.
+    fn hand_out(&mut self, mut lent: Lent, limits: &Limits) {
+        while let Some(waiting) = self.waiting.pop_front() {
+            match waiting.send(Ok(lent)) {
+                Ok(()) => return,
+                // It does not wait any more.
+                Err(Ok(back)) => lent = back,
+                Err(Err(_)) => return,
+            }
+        }
+        let Connection::Http1(http1) = lent.connection else { return };
+        if limits.idle_connections == 0 {
+            return;
+        }
+        if self.idle.len() >= limits.idle_connections {
+            self.idle.remove(0);
+        }
+        self.idle.push((Instant::now(), http1));
+    }
+
+    /// Gives shares of a new connection to those who wait, as far as it goes.
+    fn share_out(&mut self, http2: Http2, limits: &Limits) {
+        let mut used = false;
+        while http2.has_room() {
+            let Some(waiting) = self.waiting.pop_front() else { break };
+            let (own, lease) = http2.share();
+            let lent = Lent { connection: Connection::Http2(own, lease), used };
+            used |= waiting.send(Ok(lent)).is_ok();
+            if used && limits.idle_connections == 0 {
+                return;
+            }
+        }
+        self.shared.push((Instant::now(), http2));
+    }
+
+    /// Tells those who wait for nothing any more.
+    fn fail(&mut self, failure: &ConnectFailure) {
+        while self.waiting.len() > self.opening {
+            let Some(waiting) = self.waiting.pop_front() else { return };
+            drop(waiting.send(Err(failure.clone())));
+        }
+    }
+}
+
+/// A connection that was just opened.
+enum Opened {
+    Http1(Http1),
+    Http2(Http2),
+}
+
+async fn open(
+    connector: Connector,
+    uri: Uri,
+    place: Weak<Place>,
+) -> Result<Opened, ConnectFailure> {
+    let stream = connector.open(uri).await?;
+    let line = stream.line().clone();
+    let begun = if line.is_h2() {
+        Http2::begin(stream).await.map(Opened::Http2)
+    } else {
+        Http1::begin(stream, place).await.map(Opened::Http1)
+    };
+    begun.map_err(|error| {
+        let (phase, reason) = explain(&error, &line, true);
+        ConnectFailure { phase, reason }
+    })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
