@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::header::HOST;
 use http::uri::Parts;
 use http::{Request, Response, Uri};
 use hyper::body::Incoming;
@@ -214,13 +215,23 @@ impl Http2 {
         (self.clone(), Lease::take(&self.streams))
     }
 
-    /// Sends a request and waits for the response head.
+    /// Sends a request and waits for the response head. Without `Host`: it would say once more
+    /// what `:authority` says, which RFC 9113 (section 8.3.1) allows, and which nginx before
+    /// 1.29.1 refuses and others end the stream for.
     pub(super) async fn send(
         mut self,
-        request: Request<Upload>,
+        mut request: Request<Upload>,
     ) -> Result<Response<Incoming>, Box<Unanswered>> {
+        let host = request.headers_mut().remove(HOST);
         let sent = self.sender.try_send_request(request).await;
-        sent.map_err(|error| Box::new(error.into()))
+        sent.map_err(|error| {
+            let mut unanswered = Unanswered::from(error);
+            // The next connection may be another kind.
+            if let (Some(request), Some(host)) = (&mut unanswered.request, host) {
+                request.headers_mut().insert(HOST, host);
+            }
+            Box::new(unanswered)
+        })
     }
 }
 

@@ -4,8 +4,7 @@
 //! **What is dialled is the upstream's, what is named is the request's.** The authority of a
 //! request's URI is its `Host`, which is what HTTP/2 sends as `:authority` and what schemes sign;
 //! an upstream with a `url` dials that, whatever the URI says. So the pool has a place for each
-//! host that is named. The `Host` field stays beside an equal `:authority`, as RFC 9113 (section
-//! 8.3.1) lets whoever translates: the client does not say which version it is going to speak.
+//! host that is named.
 //!
 //! **Nothing is ever repeated** once any of it could have been processed. What is retried is a
 //! request that never left the queue of a pooled connection which had closed meanwhile: hyper

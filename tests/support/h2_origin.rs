@@ -1,4 +1,4 @@
-//! A provider that speaks HTTP/2, over TLS and by ALPN. Its answers are those of a [`Handler`];
+//! A provider that speaks HTTP/2, over TLS and by ALPN, and takes no `Host` beside `:authority`. Its answers are those of a [`Handler`];
 //! what it is odd about is by path.
 
 use std::convert::Infallible;
@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::{Request, Response};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt as _, Full};
@@ -205,6 +206,10 @@ async fn respond(
 ) -> Result<Outgoing, io::Error> {
     shared.state().begun += 1;
     let (parts, body) = request.into_parts();
+    // As nginx has it up to 1.29.0.
+    if parts.uri.authority().is_some() && parts.headers.contains_key(HOST) {
+        return Ok(plain(400, "client sent duplicate host header"));
+    }
     let mut arrived = Arrived {
         method: parts.method.to_string(),
         target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),

@@ -143,9 +143,9 @@ pub(crate) fn metasv(key: &str) -> Handler {
 /// Sinohope by its name with `test-p256`, MetaSV by every other name with `test-a`.
 pub(crate) fn providers() -> Handler {
     let (sinohope, metasv) = (sinohope("test-p256"), metasv("test-a"));
-    Box::new(move |request| match request.values("Host").as_slice() {
-        ["api.sinohope.com"] => sinohope(request),
-        _ => metasv(request),
+    Box::new(move |request| {
+        let named = [request.values("Host"), request.values(":authority")].concat();
+        if named == ["api.sinohope.com"] { sinohope(request) } else { metasv(request) }
     })
 }
 
