@@ -84,6 +84,19 @@ impl Outbound {
         Self { upgrade: true, ..self }
     }
 
+    /// The same request once more, in case the upstream leaves the first one unprocessed; none
+    /// where the body is not in hand, nor for a WebSocket.
+    pub fn spare(&self) -> Option<Self> {
+        let payload = match &self.payload {
+            _ if self.upgrade => return None,
+            Payload::Stream(_) => return None,
+            Payload::Empty => Payload::Empty,
+            Payload::Whole(body) => Payload::Whole(body.clone()),
+        };
+        let (head, origin) = (self.head.clone(), self.origin.clone());
+        Some(Self { head, origin, payload, upgrade: false })
+    }
+
     /// Whether it asks for a WebSocket.
     pub fn upgrades(&self) -> bool {
         self.upgrade

@@ -190,6 +190,25 @@ impl Pipeline {
         let (intake, socket) = self.socket(intake)?;
         let outbound = dress(snapshot, route, scheme.as_ref(), intake, record).await?;
         let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
+        let again = spare(&route.upstream, &outbound);
+        let first = self.send(snapshot, route, scheme, outbound, socket, record).await;
+        match again.filter(|_| is_unprocessed(&first)) {
+            Some(again) => self.send(snapshot, route, scheme, again, None, record).await,
+            None => first,
+        }
+    }
+
+    /// Signs a request and sends it. One that goes out again is signed again: with its nonce,
+    /// another would look like a replay.
+    async fn send(
+        &self,
+        snapshot: &Snapshot,
+        route: &Arc<Route>,
+        scheme: &Arc<dyn Scheme>,
+        outbound: Outbound,
+        socket: Option<Socket>,
+        record: &mut Record,
+    ) -> Result<Answer, Refusal> {
         let started = Instant::now();
         let (outbound, edits) = self.seal(snapshot, route, scheme, outbound).await?;
         record.signed = true;
@@ -245,7 +264,7 @@ impl Pipeline {
         let payload = stream(body);
         let outbound = Outbound::dress(method, &target, headers, payload, host, origin, None)?;
         let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
-        forward(snapshot, &snapshot.passing, outbound, Edits::default(), socket, record).await
+        forward_plain(snapshot, &snapshot.passing, outbound, socket, record).await
     }
 }
 
@@ -352,6 +371,32 @@ async fn canonicalise(
     let lost = |_| Refusal::new(Code::Internal, "the canonical text was not finished");
     let (outbound, preimages) = hashed.await.map_err(lost)?;
     Ok((outbound, preimages?))
+}
+
+/// The request once more, where the upstream's version of HTTP makes that worth the copy.
+fn spare(upstream: &Upstream, outbound: &Outbound) -> Option<Outbound> {
+    upstream.may_leave_unprocessed().then(|| outbound.spare()).flatten()
+}
+
+/// Whether the upstream says that it did not process the request.
+fn is_unprocessed(answer: &Result<Answer, Refusal>) -> bool {
+    answer.as_ref().is_err_and(|refusal| refusal.code == Code::UpstreamUnprocessed)
+}
+
+/// Sends a request that nobody signs; once more, where the upstream did not process it.
+async fn forward_plain(
+    snapshot: &Snapshot,
+    upstream: &Upstream,
+    outbound: Outbound,
+    socket: Option<Socket>,
+    record: &mut Record,
+) -> Result<Answer, Refusal> {
+    let again = spare(upstream, &outbound);
+    let first = forward(snapshot, upstream, outbound, Edits::default(), socket, record).await;
+    match again.filter(|_| is_unprocessed(&first)) {
+        Some(again) => forward(snapshot, upstream, again, Edits::default(), None, record).await,
+        None => first,
+    }
 }
 
 async fn forward(

@@ -10,14 +10,14 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 
 use super::judged::Judged;
-use super::{Answer, Intake, Pipeline, forward, whole};
+use super::{Answer, Intake, Pipeline, forward_plain, whole};
 use crate::body;
 use crate::destination::Destination;
 use crate::outbound::{Outbound, Payload};
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::route::Route;
-use crate::scheme::{Answered, Conclusion, Edits, Envelope, Head, Opened, SchemeError, Signable};
+use crate::scheme::{Answered, Conclusion, Envelope, Head, Opened, SchemeError, Signable};
 use crate::snapshot::Snapshot;
 
 impl Pipeline {
@@ -147,7 +147,7 @@ async fn ask(
     record: &mut Record,
 ) -> Asked {
     let asked = async {
-        let sent = forward(snapshot, &route.upstream, outbound, Edits::default(), None, record);
+        let sent = forward_plain(snapshot, &route.upstream, outbound, None, record);
         let head = match sent.await {
             Ok(Answer::Streamed { head, .. }) => head,
             Ok(Answer::Whole(_)) => return Asked::Nothing("it gave no answer".into()),

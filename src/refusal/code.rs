@@ -66,6 +66,8 @@ pub enum Code {
     UpstreamProxy,
     /// The upstream's certificate or handshake is not acceptable.
     UpstreamTls,
+    /// The upstream says that it did not process the request.
+    UpstreamUnprocessed,
     /// The upstream closed the connection without an answer.
     UpstreamClosed,
     /// The upstream's answer is not HTTP.
@@ -125,6 +127,7 @@ impl Code {
         Self::UpstreamUnreachable,
         Self::UpstreamProxy,
         Self::UpstreamTls,
+        Self::UpstreamUnprocessed,
         Self::UpstreamClosed,
         Self::UpstreamProtocol,
         Self::ReplyUntrusted,
@@ -339,12 +342,19 @@ impl Code {
                 "The upstream's TLS is not acceptable",
                 "Check [upstreams.NAME] ca and server_name against the upstream's certificate.",
             ),
+            Self::UpstreamUnprocessed => (
+                "upstream_unprocessed",
+                502,
+                "connection_terminated",
+                "The upstream did not process the request",
+                "Nothing was carried out: send the request again. Where the proxy holds the body, it has done so once.",
+            ),
             Self::UpstreamClosed => (
                 "upstream_closed",
                 502,
                 "connection_terminated",
                 "The upstream closed the connection without an answer",
-                "The request may have been carried out: look before you send it again. The proxy never repeats a signed request.",
+                "The request may have been carried out: look before you send it again. The proxy does not repeat what may have been.",
             ),
             Self::UpstreamProtocol => (
                 "upstream_protocol",

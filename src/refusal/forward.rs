@@ -20,6 +20,7 @@ fn code(phase: Phase) -> Code {
         Phase::Via(_) => Code::UpstreamProxy,
         Phase::Tls(Handshake::Silent) => Code::UpstreamTimeout,
         Phase::Tls(_) | Phase::Certificate(_) | Phase::ClientCertificate => Code::UpstreamTls,
+        Phase::Unprocessed => Code::UpstreamUnprocessed,
         Phase::Exchange => Code::UpstreamClosed,
         Phase::Protocol => Code::UpstreamProtocol,
         Phase::ConnectTimeout | Phase::ResponseTimeout | Phase::Stalled => Code::UpstreamTimeout,
@@ -53,6 +54,7 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         Phase::Via(_)
         | Phase::Resolve
         | Phase::Connect
+        | Phase::Unprocessed
         | Phase::Exchange
         | Phase::Protocol
         | Phase::ResponseTimeout
@@ -143,6 +145,7 @@ mod tests {
             (Phase::Via(Some(502)), "upstream_proxy", "could not reach"),
             (Phase::Via(None), "upstream_proxy", "via in [upstreams.NAME]"),
             (Phase::ConnectTimeout, "upstream_timeout", "Nothing was sent"),
+            (Phase::Unprocessed, "upstream_unprocessed", "Nothing was carried out"),
             (Phase::Exchange, "upstream_closed", "may have been carried out"),
         ];
         for (phase, code, words) in table {

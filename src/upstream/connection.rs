@@ -193,7 +193,7 @@ impl Http2 {
     }
 
     pub(super) fn is_open(&self) -> bool {
-        !self.sender.is_closed()
+        !self.sender.is_closed() && !self.line.is_retired()
     }
 
     pub(super) fn line(&self) -> &Line {

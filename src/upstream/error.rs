@@ -39,6 +39,8 @@ pub enum Phase {
     Certificate(Fault),
     /// The upstream refused our certificate, or wants one. It looked at no request.
     ClientCertificate,
+    /// The upstream said that it did not process the request (RFC 9113, section 8.7).
+    Unprocessed,
     /// The connection ended before a response head.
     Exchange,
     /// What came back is not HTTP, or not an answer to what was asked.
@@ -72,6 +74,7 @@ impl fmt::Display for ForwardError {
             Phase::ClientCertificate => {
                 write!(f, "{upstream} does not accept this proxy's certificate: {reason}")
             }
+            Phase::Unprocessed => write!(f, "{upstream} did not process the request: {reason}"),
             Phase::Exchange => write!(f, "{upstream} ended the connection: {reason}"),
             Phase::Protocol => write!(f, "{upstream} answered with something else: {reason}"),
             Phase::ResponseTimeout => {
@@ -133,6 +136,9 @@ pub(super) fn explain(error: &hyper::Error, line: &Line, unsent: bool) -> (Phase
         return (Phase::Protocol, reason);
     }
     let reason = root(error);
+    if cause::<h2::Error>(error).is_some_and(is_unprocessed) {
+        return (Phase::Unprocessed, reason);
+    }
     let late = cause::<io::Error>(error).is_some_and(|e| e.kind() == io::ErrorKind::TimedOut);
     let phase = match (error.is_parse() || is_violation(&reason), late) {
         (true, _) => Phase::Protocol,
@@ -141,6 +147,14 @@ pub(super) fn explain(error: &hyper::Error, line: &Line, unsent: bool) -> (Phase
         (false, false) => Phase::Exchange,
     };
     (phase, reason)
+}
+
+/// Whether an upstream said with certainty that it did not process a request: its stream was
+/// refused, or lies above the last one of a GOAWAY. The library ends only those with the GOAWAY;
+/// one at or below the last ends with its connection, as an input or output error.
+fn is_unprocessed(error: &h2::Error) -> bool {
+    let refused = error.is_reset() && error.reason() == Some(h2::Reason::REFUSED_STREAM);
+    error.is_remote() && (refused || error.is_go_away())
 }
 
 /// Whether these are the HTTP/2 library's words for frames that it could not accept, as against

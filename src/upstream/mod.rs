@@ -6,14 +6,13 @@
 //! an upstream with a `url` dials that, whatever the URI says. So the pool has a place for each
 //! host that is named.
 //!
-//! **Nothing is ever repeated** once any of it could have been processed. What is retried is a
-//! request that never left the queue of a pooled connection which had closed meanwhile: hyper
-//! hands such a request back whole, over HTTP/1.1 and HTTP/2 alike, and only such. One that was
-//! given to the HTTP/2 library is never handed back, not even when the upstream says that it did
-//! not process it (`REFUSED_STREAM`, or a GOAWAY below its stream): that could be sent again by
-//! the letter of RFC 9113, section 8.7, but is left to the program, with the upstream's words.
-//! The first request on a new connection is never retried, and an upgrade's connection is always
-//! new.
+//! **Nothing is ever repeated** once any of it could have been processed. What is retried here is
+//! a request that never left the queue of a pooled connection which had closed meanwhile: hyper
+//! hands such a request back whole, over HTTP/1.1 and HTTP/2 alike, and only such. The first
+//! request on a new connection is never retried, and an upgrade's connection is always new. What
+//! was given to the HTTP/2 library and left unprocessed by the upstream's own word
+//! (`REFUSED_STREAM`, or a GOAWAY below its stream: RFC 9113, section 8.7) is for the pipeline to
+//! sign anew: it is told so, and the connection gets no other request.
 //!
 //! **Nothing waits for ever.** Connecting has a deadline, the response head has one that counts
 //! from the end of the upload, and an upload that the upstream does not take has one of its own:
@@ -36,6 +35,7 @@ mod trust;
 mod via;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 pub use certificate::Fault;
@@ -81,6 +81,8 @@ pub struct Upstream {
     pool: Pool,
     /// For what only HTTP/1.1 can do, on connections that are not kept.
     http_1_1: Connector,
+    /// Whether the last answer came over HTTP/2, or none did.
+    shares: AtomicBool,
 }
 
 impl Upstream {
@@ -112,7 +114,17 @@ impl Upstream {
         };
         let http_1_1 = Connector { tls: trust::only_http_1_1(&connector.tls), ..connector.clone() };
         let limits = Limits { idle_connections: settings.idle_connections, idle: settings.idle };
-        Ok(Self { settings, pool: Pool::new(connector, limits), http_1_1 })
+        Ok(Self {
+            settings,
+            pool: Pool::new(connector, limits),
+            http_1_1,
+            shares: AtomicBool::new(true),
+        })
+    }
+
+    /// Whether a request may end in [`Phase::Unprocessed`], which HTTP/1.1 does not know.
+    pub fn may_leave_unprocessed(&self) -> bool {
+        self.shares.load(Ordering::Relaxed)
     }
 
     /// Sends a request and waits for the response head.
@@ -181,6 +193,7 @@ impl Upstream {
             let unanswered = match lent.send(request).await {
                 Ok((answer, lease)) => {
                     line.answered();
+                    self.shares.store(line.is_h2(), Ordering::Relaxed);
                     return Ok((answer, lease, line));
                 }
                 Err(unanswered) => *unanswered,
@@ -188,7 +201,14 @@ impl Upstream {
             let unsent = unanswered.request.is_some();
             request = match unanswered.request.filter(|_| used) {
                 Some(request) => request,
-                None => return Err(error::explain(&unanswered.error, &line, unsent)),
+                None => {
+                    let failure = error::explain(&unanswered.error, &line, unsent);
+                    if failure.0 == Phase::Unprocessed {
+                        // Also a stream refused alone has come to the wrong connection.
+                        line.retire();
+                    }
+                    return Err(failure);
+                }
             };
             *request.uri_mut() = uri.clone();
         }

@@ -68,6 +68,7 @@ struct LineState {
     /// Whether requests share it.
     h2: bool,
     ended: AtomicBool,
+    retired: AtomicBool,
     reader: Mutex<Option<Waker>>,
     /// Whether anything was said over it: who speaks has accepted our certificate.
     accepted: AtomicBool,
@@ -80,6 +81,7 @@ impl Line {
         Self(Arc::new(LineState {
             h2,
             ended: AtomicBool::new(false),
+            retired: AtomicBool::new(false),
             reader: Mutex::default(),
             accepted: AtomicBool::new(false),
             refusal: OnceLock::new(),
@@ -102,6 +104,16 @@ impl Line {
     /// Whether HTTP/2 is spoken.
     pub(super) fn is_h2(&self) -> bool {
         self.0.h2
+    }
+
+    /// Takes no new requests from now on; those that are under way are finished.
+    pub(super) fn retire(&self) {
+        self.0.retired.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no new requests are taken.
+    pub(super) fn is_retired(&self) -> bool {
+        self.0.retired.load(Ordering::Relaxed)
     }
 
     /// Ends the connection with all that is under way on it.

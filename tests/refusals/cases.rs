@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use crate::support::client::{Client, Reply};
 use crate::support::config;
+use crate::support::h2_origin::H2Origin;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, metasv};
 use crate::support::proxy::{Proxy, Signal};
@@ -167,6 +168,12 @@ pub(super) const PROVOKED: &[Case] = &[
     case("upstream_unreachable", 502, Some("closed"), |scene| scene.get("http://closed.test/x")),
     case("upstream_proxy", 502, Some("proxied"), |scene| scene.get("http://proxied.test/x")),
     case("upstream_tls", 502, Some("strange"), |scene| scene.get("http://strange.test/x")),
+    case("upstream_unprocessed", 502, Some("metasv"), |_| {
+        let origin = H2Origin::start(&["apiv2.metasv.com"], metasv("test-a"));
+        let ca = Some(origin.ca());
+        let proxy = Proxy::start(&config::proxy(&[config::metasv(&origin.url(), ca)]));
+        Client::connect(proxy.forward_url()).exchange(get(&format!("{METASV}/refused")))
+    }),
     case("upstream_closed", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/drop"))),
     case("upstream_protocol", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/garbage"))),
     case("too_many_tunnels", 503, None, |scene| {

@@ -2,7 +2,8 @@
 //! what it is odd about is by path.
 
 use std::convert::Infallible;
-use std::io::{self, Write};
+use std::error::Error;
+use std::io::Write;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -53,6 +54,7 @@ struct State {
     open: usize,
     unread: Vec<Incoming>,
     trailers: usize,
+    spared: bool,
 }
 
 impl H2Origin {
@@ -203,7 +205,7 @@ async fn respond(
     shared: Arc<Shared>,
     leave: watch::Sender<Leave>,
     request: Request<Incoming>,
-) -> Result<Outgoing, io::Error> {
+) -> Result<Outgoing, Box<dyn Error + Send + Sync>> {
     shared.state().begun += 1;
     let (parts, body) = request.into_parts();
     // As nginx has it up to 1.29.0.
@@ -236,7 +238,16 @@ async fn respond(
             drop(body);
             return Ok(plain(200, "late"));
         }
-        "/reset" => return Err(io::Error::other("reset")),
+        // Not processed, by its own word; the one that is spared comes again.
+        path @ ("/refused" | "/refused-once") => {
+            let mut state = shared.state();
+            if path == "/refused" || !std::mem::replace(&mut state.spared, true) {
+                state.arrived.push(arrived);
+                let refused = h2::Error::from(h2::Reason::REFUSED_STREAM);
+                return Err(refused.into());
+            }
+        }
+        "/reset" => return Err("reset".into()),
         "/cut" => {
             leave.send_replace(Leave::Abruptly);
             return std::future::pending().await;
@@ -248,7 +259,7 @@ async fn respond(
         "/held" => shared.wait_for_release().await,
         _ => {}
     }
-    let body = body.collect().await.map_err(io::Error::other)?;
+    let body = body.collect().await?;
     let trailers = body.trailers().map_or(0, http::HeaderMap::len);
     shared.state().trailers += trailers;
     let body = body.to_bytes();

@@ -1,5 +1,5 @@
-//! HTTP/2 to the letter, by a provider made of bytes: what it says it did not process is not sent
-//! again, and what is not HTTP/2 is said to be none.
+//! HTTP/2 to the letter, by a provider made of bytes: what it says it did not process is sent
+//! once more, and nothing else; what is not HTTP/2 is said to be none.
 
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,13 +12,15 @@ use tempfile::NamedTempFile;
 
 use super::{ask, metasv, refusal, text, trusting};
 use crate::support::authority::{Authority, serve};
+use crate::support::client::Client;
 use crate::support::proxy::Proxy;
+use crate::support::stage::{METASV, post};
 
-/// What is sent back for a request on this stream.
+/// What is sent back for a request on this stream; nothing ends the connection.
 type Answer = fn(stream: u8) -> Vec<u8>;
 type Tls = StreamOwned<ServerConnection, TcpStream>;
 
-/// A provider that answers the first request with 200 and every other with these bytes.
+/// A provider that answers the second request with these bytes and every other with 200.
 struct Provider {
     url: String,
     ca: NamedTempFile,
@@ -64,6 +66,10 @@ impl Provider {
     fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Provider {
@@ -91,10 +97,11 @@ fn converse(
         if kind != HEADERS {
             continue;
         }
-        let answer = match requests.fetch_add(1, Ordering::Relaxed) {
-            0 => frame(HEADERS, END_STREAM | END_HEADERS, stream, &[STATUS_200]),
-            _ => second(stream),
-        };
+        let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
+        let answer = if number == 2 { second(stream) } else { ok(stream) };
+        if answer.is_empty() {
+            return Ok(());
+        }
         tls.write_all(&answer)?;
         tls.flush()?;
     }
@@ -115,30 +122,60 @@ fn next_frame(stream: &mut Tls) -> io::Result<(u8, u8)> {
     Ok((head[3], head[8]))
 }
 
+fn ok(stream: u8) -> Vec<u8> {
+    frame(HEADERS, END_STREAM | END_HEADERS, stream, &[STATUS_200])
+}
+
+fn reset(stream: u8, reason: u8) -> Vec<u8> {
+    frame(RST_STREAM, 0, stream, &[0, 0, 0, reason])
+}
+
+fn go_away(last: u8, reason: u8) -> Vec<u8> {
+    frame(GOAWAY, 0, 0, &[0, 0, 0, last, 0, 0, 0, reason])
+}
+
+/// What a provider does with the second request, and whether that leaves a doubt.
+const SECOND: &[(&str, Answer, Option<&str>)] = &[
+    ("refused", |stream| reset(stream, REFUSED_STREAM), None),
+    ("gone away", |stream| go_away(stream - 2, 0), None),
+    ("driven away", |stream| go_away(stream - 2, ENHANCE_YOUR_CALM), None),
+    ("gone away twice", |stream| [go_away(0x7f, 0), go_away(stream - 2, 0)].concat(), None),
+    ("cancelled", |stream| reset(stream, CANCEL), Some("no longer needed")),
+    ("broken", |stream| reset(stream, INTERNAL_ERROR), Some("unexpected internal error")),
+    // What a GOAWAY does not leave out may have been processed, whatever follows.
+    ("gone away with it", |stream| [go_away(stream, 0), reset(stream, CANCEL)].concat(), Some("")),
+    ("cut", |_| Vec::new(), Some("")),
+];
+
 #[test]
-fn what_a_provider_says_it_did_not_process_is_not_sent_again() {
-    let table: [(&str, Answer, &str); 4] = [
-        ("refused", |stream| frame(RST_STREAM, 0, stream, &[0, 0, 0, 7]), "refused stream"),
-        ("cancelled", |stream| frame(RST_STREAM, 0, stream, &[0, 0, 0, 8]), "no longer needed"),
-        // It has processed the first request, on stream 1, and no other.
-        (
-            "gone away",
-            |_| frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 0]),
-            "not a result of an error",
-        ),
-        ("driven away", |_| frame(GOAWAY, 0, 0, &[0, 0, 0, 1, 0, 0, 0, 11]), "excessive load"),
-    ];
-    for (name, second, words) in table {
-        let provider = Provider::start(second);
+fn what_a_provider_says_it_did_not_process_is_sent_once_more_and_nothing_else() {
+    for (name, second, doubt) in SECOND {
+        let provider = Provider::start(*second);
         let proxy = provider.proxy();
         assert_eq!(ask(&proxy, "/x").status, 200, "{name}");
         let reply = ask(&proxy, "/y");
-        let problem = reply.json();
-        assert_eq!(refusal(&reply), (502, "upstream_closed".to_owned()), "{name}: {problem}");
-        assert!(text(&problem, "detail").contains(words), "{name}: {problem}");
-        assert_eq!(provider.requests(), 2, "{name}: it was sent once");
-        assert_eq!(provider.connections.load(Ordering::Relaxed), 1, "{name}");
+        if let Some(words) = doubt {
+            let problem = reply.json();
+            assert_eq!(refusal(&reply), (502, "upstream_closed".to_owned()), "{name}: {problem}");
+            assert!(text(&problem, "detail").contains(words), "{name}: {problem}");
+        } else {
+            assert_eq!(reply.status, 200, "{name}");
+        }
+        let again = usize::from(doubt.is_none());
+        assert_eq!((provider.requests(), provider.connections()), (2 + again, 1 + again), "{name}");
     }
+}
+
+#[test]
+fn a_body_that_was_streamed_is_not_sent_again_and_nothing_was_carried_out() {
+    let provider = Provider::start(SECOND[0].1);
+    let proxy = provider.proxy();
+    assert_eq!(ask(&proxy, "/x").status, 200);
+    let reply = Client::connect(proxy.forward_url()).exchange(post(METASV, "{}"));
+    let problem = reply.json();
+    assert_eq!(refusal(&reply), (502, "upstream_unprocessed".to_owned()), "{problem}");
+    assert!(text(&problem, "remedy").contains("Nothing was carried out"), "{problem}");
+    assert_eq!(provider.requests(), 2);
 }
 
 #[test]
@@ -156,6 +193,10 @@ const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const GOAWAY: u8 = 7;
+const INTERNAL_ERROR: u8 = 2;
+const REFUSED_STREAM: u8 = 7;
+const CANCEL: u8 = 8;
+const ENHANCE_YOUR_CALM: u8 = 11;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 /// `:status: 200` in the static table of RFC 7541.

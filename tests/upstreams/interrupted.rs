@@ -1,6 +1,7 @@
 //! HTTP/2 that does not go well: every end is a clear one, nothing waits for ever, and nothing is
 //! sent a second time.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::thread;
 
@@ -34,6 +35,24 @@ fn a_stream_that_is_reset_and_a_connection_that_is_cut_are_said_once() {
     }
     // A reset ends its own stream only; the cut connection was replaced.
     assert_eq!(origin.connections(), 2);
+}
+
+#[test]
+fn what_is_sent_again_is_signed_again() {
+    let (origin, proxy) = stage("");
+    assert_eq!(ask(&proxy, "/refused-once").status, 200);
+    let reply = ask(&proxy, "/refused");
+    let remedy = text(&reply.json(), "remedy");
+    assert_eq!(refusal(&reply), (502, "upstream_unprocessed".to_owned()), "once and no more");
+    assert!(remedy.contains("Nothing was carried out"), "{remedy}");
+    let arrived = origin.arrived();
+    for name in ["MetaSV-Nonce", "MetaSV-Signature"] {
+        let values: BTreeSet<_> = arrived.iter().map(|one| one.once(name)).collect();
+        assert_eq!(values.len(), 4, "{name}");
+    }
+    assert_eq!((origin.begun(), origin.connections()), (4, 3), "each time on another connection");
+    proxy.await_output("upstream_unprocessed");
+    assert_eq!(proxy.output().matches("countersign::request").count(), 2, "a line for each");
 }
 
 #[test]
