@@ -6,8 +6,9 @@ mod certificates;
 mod frames;
 mod handshakes;
 mod interrupted;
+mod keep_alive;
 mod proxied;
-mod silent;
+mod silence;
 mod upgrades;
 mod versions;
 

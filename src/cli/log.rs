@@ -10,7 +10,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
@@ -19,6 +19,8 @@ use crate::config::{Log, LogFormat};
 /// Starts the log. What it returns writes the last lines when it is dropped.
 pub(super) fn start(log: &Log) -> Lines {
     let targets: Targets = log.level.parse().expect("the configuration checked the filter");
+    // h2 wonders at the answers to the PINGs of src/upstream/stream.rs, which it has not sent.
+    let targets = targets.with_target("h2::proto::ping_pong", LevelFilter::ERROR);
     let lines = Lines::to(io::stderr());
     let buffer = Arc::clone(&lines.0);
     let layer = tracing_subscriber::fmt::layer().with_writer(move || Line(Arc::clone(&buffer)));

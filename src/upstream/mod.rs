@@ -20,6 +20,11 @@
 //! answer has begun already, the stream cannot be ended alone, for the client library waits for
 //! its window and listens to nobody. The whole connection is ended then, and what else is under
 //! way on it with it.
+//!
+//! **A connection that is dead gets no more requests.** One that is silent for a second while a
+//! request waits is sent a PING, and gets no new requests until something is heard; one on which
+//! a request waited in vain gets none at all. What is under way there has its own deadlines, and
+//! hyper's PINGs, after twenty seconds of silence and ten without an answer, end it.
 
 mod certificate;
 mod connection;
@@ -34,8 +39,8 @@ mod stream;
 mod trust;
 mod via;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use certificate::Fault;
@@ -50,6 +55,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Settings, Via};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 pub(crate) use trust::{
     Identity, Trust, config as tls, only as trust_only, public as trust_public,
 };
@@ -69,6 +75,9 @@ pub struct Answered {
     /// Its place on a shared connection.
     pub lease: Option<Lease>,
 }
+
+/// The connection that a request is on.
+type On = Mutex<Option<Line>>;
 
 /// How far a request came, and what was found there.
 type Failure = (Phase, String);
@@ -142,8 +151,10 @@ impl Upstream {
     ) -> Result<Answered, ForwardError> {
         let uri = request.uri().clone();
         let progress = request.body().progress();
-        let sent = self.pooled(&uri, request);
-        let (head, lease, line) = self.in_time(&uri, sent, progress.as_ref(), uploaded).await?;
+        let on = Mutex::default();
+        let sent = self.pooled(&uri, request, &on);
+        let (head, lease, line) =
+            self.in_time(&uri, sent, progress.as_ref(), uploaded, &on).await?;
         if head.status().as_u16() == SWITCHING_PROTOCOLS {
             let reason = "it switches protocols, which it was not asked to".to_owned();
             return Err(self.failed(&uri, (Phase::Protocol, reason)));
@@ -168,7 +179,7 @@ impl Upstream {
         let uri = request.uri().clone();
         let asked = request.headers().get(UPGRADE).cloned();
         let sent = self.alone(&uri, request);
-        let answer = self.in_time(&uri, sent, None, None).await?;
+        let answer = self.in_time(&uri, sent, None, None, &Mutex::default()).await?;
         let switches = answer.status().as_u16() == SWITCHING_PROTOCOLS;
         if switches && !is_same_protocol(answer.headers().get(UPGRADE), asked.as_ref()) {
             let reason = "it switches to another protocol than it was asked to".to_owned();
@@ -183,6 +194,7 @@ impl Upstream {
         &self,
         uri: &Uri,
         mut request: Request<Upload>,
+        on: &On,
     ) -> Result<(Response<Incoming>, Option<Lease>, Line), Failure> {
         let Some(place) = self.pool.place(uri) else {
             return Err((Phase::Connect, "the URL has no host".to_owned()));
@@ -190,6 +202,7 @@ impl Upstream {
         loop {
             let lent = place.connection().await.map_err(ConnectFailure::into_parts)?;
             let (line, used) = (lent.line().clone(), lent.used);
+            *lock(on) = Some(line.clone());
             let unanswered = match lent.send(request).await {
                 Ok((answer, lease)) => {
                     line.answered();
@@ -236,6 +249,7 @@ impl Upstream {
         sent: impl Future<Output = Result<T, Failure>>,
         progress: Option<&Progress>,
         uploaded: Option<oneshot::Receiver<()>>,
+        on: &On,
     ) -> Result<T, ForwardError> {
         let limit = self.settings.response_head;
         let late = async {
@@ -243,7 +257,7 @@ impl Upstream {
                 // A dropped sender says the same: the body is over.
                 let _over = uploaded.await;
             }
-            tokio::time::sleep(limit).await;
+            late(limit, on).await;
         };
         // Before the connection is there, nothing can be taken; and there may be two to wait for,
         // one that shows what the upstream speaks and then an own.
@@ -283,6 +297,30 @@ fn is_same_protocol(answer: Option<&HeaderValue>, asked: Option<&HeaderValue>) -
     answer.as_bytes().eq_ignore_ascii_case(asked.as_bytes())
 }
 
+/// Waits until an answer is late. Meanwhile the connection is looked at now and then: one that is
+/// silent is not given other requests, and one that leaves a request without an answer never is.
+async fn late(limit: Duration, on: &On) {
+    let line = || lock(on).clone();
+    let until = Instant::now() + limit;
+    loop {
+        let heard = line().map(|line| line.heard());
+        let next = until.min(Instant::now() + SILENCE);
+        tokio::time::sleep_until(next).await;
+        match (line(), heard) {
+            (Some(line), _) if next == until => line.retire(),
+            (Some(line), Some(heard)) => line.suspect(heard),
+            _ => {}
+        }
+        if next == until {
+            return;
+        }
+    }
+}
+
+fn lock(on: &On) -> MutexGuard<'_, Option<Line>> {
+    on.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Ends the connection of an upload that is neither taken nor refused.
 async fn watch(progress: Progress, line: Line, stall: Duration) {
     tokio::select! {
@@ -291,6 +329,8 @@ async fn watch(progress: Progress, line: Line, stall: Duration) {
     }
 }
 
+/// A request may wait so long before a connection on which nothing is heard is suspect.
+const SILENCE: Duration = Duration::from_secs(1);
 const SWITCHING_PROTOCOLS: u16 = 101;
 
 /// The absolute URI of a target: what is sent as `Host` is its authority. The target is kept to

@@ -3,7 +3,7 @@
 //!
 //! HTTP/1.1 connections are lent to one request at a time, the last one used first, so that those
 //! that are not needed grow old and are closed. HTTP/2 connections are shared; another is opened
-//! when each has as many streams as its upstream takes. As long as it is not known which of the
+//! when each has as many streams as its upstream takes, or is silent while a request waits. As long as it is not known which of the
 //! two an upstream speaks, one connection is opened, and whoever comes meanwhile waits for it.
 //!
 //! hyper-util has such parts too (`client::pool`), without bounds on what is idle or how long, and
@@ -250,7 +250,8 @@ impl State {
     fn take(&mut self, limits: &Limits) -> Option<Lent> {
         let now = Instant::now();
         self.shared.retain(|(_, http2)| http2.is_open());
-        if let Some((last, http2)) = self.shared.iter_mut().find(|(_, http2)| http2.has_room()) {
+        let usable = |http2: &Http2| http2.has_room() && !http2.line().is_suspect();
+        if let Some((last, http2)) = self.shared.iter_mut().find(|(_, http2)| usable(http2)) {
             *last = now;
             let (http2, lease) = http2.share();
             return Some(Lent { connection: Connection::Http2(http2, lease), used: true });

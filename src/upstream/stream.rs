@@ -3,14 +3,16 @@
 use std::fmt;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
+use hyper::rt::Write as _;
 use hyper_util::rt::TokioIo;
 use rustls::AlertDescription;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::client::TlsStream;
 
@@ -22,6 +24,8 @@ pub(super) type Tcp = Pin<Box<TimeoutWriter<Counted<TcpStream>>>>;
 pub(super) struct Stream {
     io: Io,
     line: Line,
+    /// What is left of a PING to be written before anything else.
+    ping: &'static [u8],
 }
 
 enum Io {
@@ -31,12 +35,12 @@ enum Io {
 
 impl Stream {
     pub(super) fn plain(tcp: Tcp, refusal: Refusal) -> Self {
-        Self { io: Io::Plain(TokioIo::new(tcp)), line: Line::new(false, refusal) }
+        Self { io: Io::Plain(TokioIo::new(tcp)), line: Line::new(false, refusal), ping: &[] }
     }
 
     pub(super) fn tls(tls: Box<TlsStream<Tcp>>, refusal: Refusal) -> Self {
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Self { io: Io::Tls(TokioIo::new(tls)), line: Line::new(h2, refusal) }
+        Self { io: Io::Tls(TokioIo::new(tls)), line: Line::new(h2, refusal), ping: &[] }
     }
 
     pub(super) fn line(&self) -> &Line {
@@ -70,8 +74,15 @@ struct LineState {
     ended: AtomicBool,
     retired: AtomicBool,
     reader: Mutex<Option<Waker>>,
-    /// Whether anything was said over it: who speaks has accepted our certificate.
-    accepted: AtomicBool,
+    /// How often something was read. Who speaks has accepted our certificate.
+    heard: AtomicU64,
+    /// What `heard` was when the silence had become long, and one; 0 before that.
+    suspected: AtomicU64,
+    /// Whether a PING is to be written.
+    ping: AtomicBool,
+    born: Instant,
+    /// When the last PING was, in milliseconds after `born`, and one; 0 before that.
+    pinged: AtomicU64,
     refusal: OnceLock<AlertDescription>,
     pool: Refusal,
 }
@@ -83,7 +94,11 @@ impl Line {
             ended: AtomicBool::new(false),
             retired: AtomicBool::new(false),
             reader: Mutex::default(),
-            accepted: AtomicBool::new(false),
+            heard: AtomicU64::new(0),
+            suspected: AtomicU64::new(0),
+            ping: AtomicBool::new(false),
+            born: Instant::now(),
+            pinged: AtomicU64::new(0),
             refusal: OnceLock::new(),
             pool,
         }))
@@ -116,9 +131,42 @@ impl Line {
         self.0.retired.load(Ordering::Relaxed)
     }
 
+    /// How often something was read.
+    pub(super) fn heard(&self) -> u64 {
+        self.0.heard.load(Ordering::Relaxed)
+    }
+
+    /// A request has waited for some time. If nothing was read since `heard`, the connection gets
+    /// no new requests until something is, and the other end is asked for a sign of life.
+    ///
+    /// It is asked no more often than hyper asks, whatever waits: servers for gRPC count PINGs
+    /// that come without data, and end the connection of who sends many.
+    pub(super) fn suspect(&self, heard: u64) {
+        if !self.0.h2 || self.heard() != heard {
+            return;
+        }
+        self.0.suspected.store(heard + 1, Ordering::Relaxed);
+        let now = u64::try_from(self.0.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let last = self.0.pinged.load(Ordering::Relaxed);
+        if last == 0 || now > last + PING_EVERY {
+            self.0.pinged.store(now + 1, Ordering::Relaxed);
+            self.0.ping.store(true, Ordering::Release);
+            self.wake();
+        }
+    }
+
+    /// Whether it was silent for too long, and still is.
+    pub(super) fn is_suspect(&self) -> bool {
+        self.0.suspected.load(Ordering::Relaxed) == self.heard() + 1
+    }
+
     /// Ends the connection with all that is under way on it.
     pub(super) fn end(&self) {
         self.0.ended.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    fn wake(&self) {
         if let Some(reader) = self.reader().take() {
             reader.wake();
         }
@@ -147,7 +195,7 @@ impl Line {
     }
 
     fn note(&self, error: &io::Error) {
-        if self.0.accepted.load(Ordering::Relaxed) {
+        if self.heard() > 0 {
             return;
         }
         let said = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
@@ -165,6 +213,23 @@ impl fmt::Debug for Line {
 }
 
 impl Stream {
+    fn poll_bytes(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let polled = match &mut self.io {
+            Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
+        };
+        self.heard(cx, polled)
+    }
+
+    /// Writes what is left of a PING.
+    fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while !self.ping.is_empty() {
+            let written = ready!(self.poll_bytes(cx, self.ping))?;
+            self.ping = self.ping.get(written..).unwrap_or_default();
+        }
+        Poll::Ready(Ok(()))
+    }
+
     /// A write failed, or nothing did: before it is said, what the other end had to say is heard,
     /// for nobody reads from a connection that cannot be written to.
     fn heard<T>(
@@ -202,7 +267,7 @@ impl hyper::rt::Read for Stream {
             Io::Tls(io) => Pin::new(io).poll_read(cx, buf),
         };
         match &polled {
-            Poll::Ready(Ok(())) => this.line.0.accepted.store(true, Ordering::Relaxed),
+            Poll::Ready(Ok(())) => drop(this.line.0.heard.fetch_add(1, Ordering::Relaxed)),
             Poll::Ready(Err(error)) => this.line.note(error),
             Poll::Pending => {}
         }
@@ -217,15 +282,18 @@ impl hyper::rt::Write for Stream {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
-        let polled = match &mut this.io {
-            Io::Plain(io) => Pin::new(io).poll_write(cx, buf),
-            Io::Tls(io) => Pin::new(io).poll_write(cx, buf),
-        };
-        this.heard(cx, polled)
+        ready!(this.poll_ping(cx))?;
+        this.poll_bytes(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        // The library flushes when it has written every frame that it had begun.
+        if this.line.0.ping.load(Ordering::Acquire) {
+            this.line.0.ping.store(false, Ordering::Relaxed);
+            this.ping = PING;
+        }
+        ready!(this.poll_ping(cx))?;
         let polled = match &mut this.io {
             Io::Plain(io) => Pin::new(io).poll_flush(cx),
             Io::Tls(io) => Pin::new(io).poll_flush(cx),
@@ -253,6 +321,7 @@ impl hyper::rt::Write for Stream {
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        ready!(this.poll_ping(cx))?;
         let polled = match &mut this.io {
             Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
@@ -260,3 +329,8 @@ impl hyper::rt::Write for Stream {
         this.heard(cx, polled)
     }
 }
+
+/// A PING frame (RFC 9113, section 6.7). Its answer only has to be read.
+const PING: &[u8] = &[0, 0, 8, 6, 0, 0, 0, 0, 0, b'a', b'l', b'i', b'v', b'e', b'?', 0, 0];
+/// No more than one in so many milliseconds.
+const PING_EVERY: u64 = 20_000;

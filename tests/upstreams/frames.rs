@@ -17,58 +17,78 @@ use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, post};
 
 /// What is sent back for a request on this stream; nothing ends the connection.
-type Answer = fn(stream: u8) -> Vec<u8>;
+pub(super) type Answer = fn(stream: u8) -> Vec<u8>;
+/// What is sent back for a PING with these eight bytes.
+type Pong = fn(content: &[u8]) -> Vec<u8>;
 type Tls = StreamOwned<ServerConnection, TcpStream>;
 
 /// A provider that answers the second request with these bytes and every other with 200.
-struct Provider {
+pub(super) struct Provider {
     url: String,
     ca: NamedTempFile,
-    requests: Arc<AtomicUsize>,
-    connections: Arc<AtomicUsize>,
+    seen: Arc<Seen>,
     over: Arc<AtomicBool>,
     acceptor: Option<JoinHandle<()>>,
 }
 
+#[derive(Default)]
+struct Seen {
+    requests: AtomicUsize,
+    connections: AtomicUsize,
+    pings: AtomicUsize,
+}
+
 impl Provider {
-    fn start(second: Answer) -> Self {
+    pub(super) fn start(second: Answer) -> Self {
+        Self::start_with(second, |_| Vec::new())
+    }
+
+    pub(super) fn start_with(second: Answer, pong: Pong) -> Self {
         let authority = Authority::new();
         let tls = serve(authority.issue(&["apiv2.metasv.com"], |_| ()), &["h2"], None);
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let url = format!("https://{}", listener.local_addr().expect("it is bound"));
         let mut ca = NamedTempFile::new().expect("a file can be made");
         ca.write_all(authority.pem().as_bytes()).expect("the file can be written");
-        let (requests, connections) = (Arc::default(), Arc::<AtomicUsize>::default());
+        let seen = Arc::<Seen>::default();
         let over = Arc::<AtomicBool>::default();
         let acceptor = thread::spawn({
-            let (requests, connections) = (Arc::clone(&requests), Arc::clone(&connections));
-            let over = Arc::clone(&over);
+            let (seen, over) = (Arc::clone(&seen), Arc::clone(&over));
             move || {
                 for socket in listener.incoming() {
                     if over.load(Ordering::Relaxed) {
                         return;
                     }
-                    connections.fetch_add(1, Ordering::Relaxed);
-                    let (tls, requests) = (Arc::clone(&tls), Arc::clone(&requests));
+                    seen.connections.fetch_add(1, Ordering::Relaxed);
+                    let (tls, seen) = (Arc::clone(&tls), Arc::clone(&seen));
                     let socket = socket.expect("a connection");
                     // It lives as long as the proxy keeps it.
-                    thread::spawn(move || converse(tls, socket, &requests, second));
+                    thread::spawn(move || converse(tls, socket, &seen, (second, pong)));
                 }
             }
         });
-        Self { url, ca, requests, connections, over, acceptor: Some(acceptor) }
+        Self { url, ca, seen, over, acceptor: Some(acceptor) }
     }
 
     fn proxy(&self) -> Proxy {
-        Proxy::start(&metasv(&self.url, &trusting(self.ca.path())))
+        self.proxy_with("")
     }
 
-    fn requests(&self) -> usize {
-        self.requests.load(Ordering::Relaxed)
+    /// With these tables beside the usual ones.
+    pub(super) fn proxy_with(&self, tables: &str) -> Proxy {
+        Proxy::start(&metasv(&self.url, &(trusting(self.ca.path()) + tables)))
     }
 
-    fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+    pub(super) fn requests(&self) -> usize {
+        self.seen.requests.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn connections(&self) -> usize {
+        self.seen.connections.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn pings(&self) -> usize {
+        self.seen.pings.load(Ordering::Relaxed)
     }
 }
 
@@ -84,8 +104,8 @@ impl Drop for Provider {
 fn converse(
     tls: Arc<ServerConfig>,
     socket: TcpStream,
-    requests: &AtomicUsize,
-    second: Answer,
+    seen: &Seen,
+    (second, pong): (Answer, Pong),
 ) -> io::Result<()> {
     let session = ServerConnection::new(tls).expect("the configuration is complete");
     let mut tls: Tls = StreamOwned::new(session, socket);
@@ -93,36 +113,55 @@ fn converse(
     tls.write_all(&frame(SETTINGS, 0, 0, &[]))?;
     tls.flush()?;
     loop {
-        let (kind, stream) = next_frame(&mut tls)?;
-        if kind != HEADERS {
-            continue;
+        let (kind, stream, content) = next_frame(&mut tls)?;
+        let answer = match kind {
+            HEADERS if seen.requests.fetch_add(1, Ordering::Relaxed) == 1 => second(stream),
+            HEADERS => ok(stream),
+            PING => pong(&content),
+            _ => continue,
+        };
+        if answer == DEAD {
+            return dead(&mut tls, seen);
         }
-        let number = requests.fetch_add(1, Ordering::Relaxed) + 1;
-        let answer = if number == 2 { second(stream) } else { ok(stream) };
-        if answer.is_empty() {
+        if kind == HEADERS && answer.is_empty() {
             return Ok(());
         }
         tls.write_all(&answer)?;
         tls.flush()?;
+        if kind == PING {
+            seen.pings.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
 /// A frame (RFC 9113, section 4.1).
-fn frame(kind: u8, flags: u8, stream: u8, content: &[u8]) -> Vec<u8> {
+pub(super) fn frame(kind: u8, flags: u8, stream: u8, content: &[u8]) -> Vec<u8> {
     let length = u8::try_from(content.len()).expect("frames here are short");
     [&[0, 0, length, kind, flags, 0, 0, 0, stream], content].concat()
 }
 
-/// Type and stream of the next frame.
-fn next_frame(stream: &mut Tls) -> io::Result<(u8, u8)> {
+/// Takes everything and says nothing any more.
+fn dead(tls: &mut Tls, seen: &Seen) -> io::Result<()> {
+    loop {
+        match next_frame(tls)?.0 {
+            HEADERS => drop(seen.requests.fetch_add(1, Ordering::Relaxed)),
+            PING => drop(seen.pings.fetch_add(1, Ordering::Relaxed)),
+            _ => {}
+        }
+    }
+}
+
+/// Type, stream and content of the next frame.
+fn next_frame(stream: &mut Tls) -> io::Result<(u8, u8, Vec<u8>)> {
     let mut head = [0; 9];
     stream.read_exact(&mut head)?;
     let length = u64::from(u32::from_be_bytes([0, head[0], head[1], head[2]]));
-    io::copy(&mut stream.take(length), &mut io::sink())?;
-    Ok((head[3], head[8]))
+    let mut content = Vec::new();
+    io::copy(&mut stream.take(length), &mut content)?;
+    Ok((head[3], head[8], content))
 }
 
-fn ok(stream: u8) -> Vec<u8> {
+pub(super) fn ok(stream: u8) -> Vec<u8> {
     frame(HEADERS, END_STREAM | END_HEADERS, stream, &[STATUS_200])
 }
 
@@ -189,14 +228,18 @@ fn what_is_not_http_2_after_all_is_said_to_be_none() {
 }
 
 const PREFACE: usize = 24;
+/// An answer after which the connection is dead, and looks alive.
+pub(super) const DEAD: &[u8] = b"dead";
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+pub(super) const PING: u8 = 6;
 const GOAWAY: u8 = 7;
 const INTERNAL_ERROR: u8 = 2;
 const REFUSED_STREAM: u8 = 7;
 const CANCEL: u8 = 8;
 const ENHANCE_YOUR_CALM: u8 = 11;
+pub(super) const ACK: u8 = 1;
 const END_STREAM: u8 = 1;
 const END_HEADERS: u8 = 4;
 /// `:status: 200` in the static table of RFC 7541.
