@@ -169,7 +169,7 @@ impl Http2 {
     /// Windows are fixed: one client that does not read its answer must not stop the others on
     /// the same connection, so a connection's window is that of many streams, and what a
     /// connection may hold in memory is bounded by it.
-    pub(super) async fn begin(stream: Stream) -> hyper::Result<Self> {
+    pub(super) async fn begin(stream: Stream, place: Weak<Place>) -> hyper::Result<Self> {
         let line = stream.line().clone();
         let beside = Beside::default();
         let begun = http2::Builder::new(beside.clone())
@@ -188,7 +188,7 @@ impl Http2 {
         let (sender, requests) = begun?;
         let limit = Arc::new(AtomicUsize::new(FIRST_STREAMS));
         let frames = beside.frames();
-        tokio::spawn(Pair { frames, requests: Some(requests), limit: Arc::clone(&limit) });
+        tokio::spawn(Pair { frames, requests: Some(requests), limit: Arc::clone(&limit), place });
         Ok(Self { sender, line, streams: Arc::default(), limit })
     }
 
@@ -223,8 +223,10 @@ impl Http2 {
         mut request: Request<Upload>,
     ) -> Result<Response<Incoming>, Box<Unanswered>> {
         let host = request.headers_mut().remove(HOST);
-        let sent = self.sender.try_send_request(request).await;
-        sent.map_err(|error| {
+        let sent = self.sender.try_send_request(request);
+        // A request that comes just as the queue closes may stay in it until all senders are gone.
+        drop(self.sender);
+        sent.await.map_err(|error| {
             let mut unanswered = Unanswered::from(error);
             // The next connection may be another kind.
             if let (Some(request), Some(host)) = (&mut unanswered.request, host) {
@@ -267,6 +269,7 @@ struct Pair {
     /// While requests are taken.
     requests: Option<http2::Connection<Stream, Upload, Beside>>,
     limit: Arc<AtomicUsize>,
+    place: Weak<Place>,
 }
 
 impl Future for Pair {
@@ -291,6 +294,9 @@ impl Pair {
         self.limit.store(requests.current_max_send_streams(), Ordering::Relaxed);
         if Pin::new(requests).poll(cx).is_ready() {
             self.requests = None;
+            if let Some(place) = self.place.upgrade() {
+                place.forget_closed();
+            }
         }
     }
 }

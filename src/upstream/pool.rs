@@ -231,6 +231,11 @@ impl Place {
         lock(&self.state).hand_out(lent, &self.limits);
     }
 
+    /// Lets go of HTTP/2 connections that take no more requests.
+    pub(super) fn forget_closed(&self) {
+        lock(&self.state).shared.retain(|(_, http2)| http2.is_open());
+    }
+
     /// Closes what is not used any more, and says whether anything is left.
     fn sweep(self: &Arc<Self>) -> bool {
         let mut state = lock(&self.state);
@@ -325,7 +330,7 @@ async fn open(
     let stream = connector.open(uri).await?;
     let line = stream.line().clone();
     let begun = if line.is_h2() {
-        Http2::begin(stream).await.map(Opened::Http2)
+        Http2::begin(stream, place).await.map(Opened::Http2)
     } else {
         Http1::begin(stream, place).await.map(Opened::Http1)
     };
