@@ -7,6 +7,7 @@ mod frames;
 mod handshakes;
 mod interrupted;
 mod keep_alive;
+mod pool;
 mod proxied;
 mod silence;
 mod upgrades;

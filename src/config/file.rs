@@ -313,6 +313,7 @@ pub(super) struct Upstream {
     pub(super) allow_plaintext: Field<bool>,
     pub(super) post_quantum: Field<bool>,
     pub(super) idle_connections: Field<u64>,
+    pub(super) max_age: Field<Duration>,
 }
 
 fn upstream(table: &mut Table<'_>, at: Location) -> Upstream {
@@ -333,6 +334,7 @@ fn upstream(table: &mut Table<'_>, at: Location) -> Upstream {
         allow_plaintext: table.flag(Key::flag("allow_plaintext", "true")),
         post_quantum: table.flag(Key::flag("post_quantum", "false")),
         idle_connections: table.count(Key::count("idle_connections", "32")),
+        max_age: table.parsed(Key::duration("max_age", "\"5m\""), units::duration),
     }
 }
 

@@ -26,6 +26,8 @@ use crate::scheme::{Entry, Policy};
 
 /// How many unused connections are kept to a host that no `[upstreams]` table speaks of.
 pub const DIRECT_IDLE_CONNECTIONS: usize = 32;
+/// Connections that are older get no new requests, unless an `[upstreams]` table says otherwise.
+pub const MAX_AGE: Duration = Duration::from_secs(300);
 
 /// A configuration without contradictions.
 #[derive(Clone, Debug, Hash)]
@@ -247,6 +249,8 @@ pub struct Upstream {
     pub post_quantum: bool,
     /// How many unused connections are kept.
     pub idle_connections: usize,
+    /// A connection that is older gets no new requests.
+    pub max_age: Duration,
     /// Where the table is written.
     pub at: Location,
 }

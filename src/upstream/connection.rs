@@ -279,6 +279,9 @@ impl Future for Pair {
         let this = self.get_mut();
         this.poll_requests(cx);
         if this.frames.as_mut().is_some_and(|frames| frames.as_mut().poll(cx).is_pending()) {
+            if let Some(requests) = &this.requests {
+                this.limit.store(requests.current_max_send_streams(), Ordering::Relaxed);
+            }
             return Poll::Pending;
         }
         // Requests that wait in the queue come back, now that no frame will take them.
@@ -291,7 +294,6 @@ impl Future for Pair {
 impl Pair {
     fn poll_requests(&mut self, cx: &mut Context<'_>) {
         let Some(requests) = &mut self.requests else { return };
-        self.limit.store(requests.current_max_send_streams(), Ordering::Relaxed);
         if Pin::new(requests).poll(cx).is_ready() {
             self.requests = None;
             if let Some(place) = self.place.upgrade() {

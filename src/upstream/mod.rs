@@ -122,7 +122,11 @@ impl Upstream {
             refusal: Refusal::default(),
         };
         let http_1_1 = Connector { tls: trust::only_http_1_1(&connector.tls), ..connector.clone() };
-        let limits = Limits { idle_connections: settings.idle_connections, idle: settings.idle };
+        let limits = Limits {
+            idle_connections: settings.idle_connections,
+            idle: settings.idle,
+            max_age: settings.max_age,
+        };
         Ok(Self {
             settings,
             pool: Pool::new(connector, limits),

@@ -33,6 +33,14 @@ pub(super) struct Limits {
     pub(super) idle_connections: usize,
     /// An unused one is closed after this.
     pub(super) idle: Duration,
+    /// An older one gets no new requests: the name may lead elsewhere by then.
+    pub(super) max_age: Duration,
+}
+
+impl Limits {
+    fn is_young(&self, line: &Line, now: Instant) -> bool {
+        now.duration_since(line.born()) < self.max_age
+    }
 }
 
 /// Connections to every host that requests name.
@@ -241,10 +249,11 @@ impl Place {
         let mut state = lock(&self.state);
         let now = Instant::now();
         let kept = |since: Instant| now.duration_since(since) < self.limits.idle;
-        state.idle.retain(|(since, http1)| kept(*since) && http1.is_open());
-        state
-            .shared
-            .retain(|(last, http2)| (kept(*last) || http2.streams() > 0) && http2.is_open());
+        let young = |line: &Line| self.limits.is_young(line, now);
+        state.idle.retain(|(since, http1)| kept(*since) && http1.is_open() && young(http1.line()));
+        state.shared.retain(|(last, http2)| {
+            (kept(*last) || http2.streams() > 0) && http2.is_open() && young(http2.line())
+        });
         let used = Arc::strong_count(self) > 1 || Arc::weak_count(self) > 1;
         used || !state.idle.is_empty() || !state.shared.is_empty()
     }
@@ -254,7 +263,7 @@ impl State {
     /// A connection that is there.
     fn take(&mut self, limits: &Limits) -> Option<Lent> {
         let now = Instant::now();
-        self.shared.retain(|(_, http2)| http2.is_open());
+        self.shared.retain(|(_, http2)| http2.is_open() && limits.is_young(http2.line(), now));
         let usable = |http2: &Http2| http2.has_room() && !http2.line().is_suspect();
         if let Some((last, http2)) = self.shared.iter_mut().find(|(_, http2)| usable(http2)) {
             *last = now;
@@ -265,7 +274,7 @@ impl State {
             if now.duration_since(since) >= limits.idle {
                 // Those below have waited longer.
                 self.idle.clear();
-            } else if http1.is_open() {
+            } else if http1.is_open() && limits.is_young(http1.line(), now) {
                 return Some(Lent { connection: Connection::Http1(http1), used: true });
             }
         }
@@ -274,6 +283,10 @@ impl State {
 
     /// Gives a connection to who has waited longest, or keeps it.
     fn hand_out(&mut self, mut lent: Lent, limits: &Limits) {
+        let now = Instant::now();
+        if lent.used && !limits.is_young(lent.line(), now) {
+            return;
+        }
         while let Some(waiting) = self.waiting.pop_front() {
             match waiting.send(Ok(lent)) {
                 Ok(()) => return,
@@ -289,7 +302,7 @@ impl State {
         if self.idle.len() >= limits.idle_connections {
             self.idle.remove(0);
         }
-        self.idle.push((Instant::now(), http1));
+        self.idle.push((now, http1));
     }
 
     /// Gives shares of a new connection to those who wait, as far as it goes.

@@ -39,6 +39,8 @@ pub struct Settings {
     pub post_quantum: bool,
     /// How many unused connections are kept for each host.
     pub idle_connections: usize,
+    /// A connection that is older gets no new requests.
+    pub max_age: Duration,
     /// Name, TCP, the proxy in between, and TLS together.
     pub connect: Duration,
     /// From the last byte of the request to the response head.

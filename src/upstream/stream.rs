@@ -116,6 +116,11 @@ impl Line {
         self.0.pool.set(None);
     }
 
+    /// When it was made.
+    pub(super) fn born(&self) -> Instant {
+        self.0.born
+    }
+
     /// Whether HTTP/2 is spoken.
     pub(super) fn is_h2(&self) -> bool {
         self.0.h2

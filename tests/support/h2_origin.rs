@@ -41,6 +41,8 @@ struct Shared {
     handler: Handler,
     /// What it takes of each body at first, in bytes.
     window: u32,
+    /// How many streams it takes at a time.
+    streams: u32,
     state: Mutex<State>,
     released: watch::Sender<bool>,
 }
@@ -74,22 +76,30 @@ impl H2Origin {
     pub(crate) fn start_closed(names: &[&str], handler: Handler) -> Self {
         let authority = Authority::new();
         let tls = serve(authority.issue(names, |_| ()), &["h2"], None);
-        Self::listen(tls, &authority.pem(), handler, 0)
+        Self::listen(tls, &authority.pem(), handler, (0, STREAMS))
+    }
+
+    /// The same, but it takes no more than so many streams at a time.
+    pub(crate) fn start_narrow(names: &[&str], handler: Handler, streams: u32) -> Self {
+        let authority = Authority::new();
+        let tls = serve(authority.issue(names, |_| ()), &["h2"], None);
+        Self::listen(tls, &authority.pem(), handler, (WINDOW, streams))
     }
 
     /// With TLS of its own; what is in `trusted` is for those who are to trust it.
     pub(crate) fn start_with(tls: Arc<ServerConfig>, trusted: &str, handler: Handler) -> Self {
-        Self::listen(tls, trusted, handler, WINDOW)
+        Self::listen(tls, trusted, handler, (WINDOW, STREAMS))
     }
 
-    fn listen(tls: Arc<ServerConfig>, trusted: &str, handler: Handler, window: u32) -> Self {
+    fn listen(tls: Arc<ServerConfig>, trusted: &str, handler: Handler, takes: (u32, u32)) -> Self {
         let mut authority = NamedTempFile::new().expect("a file can be made");
         authority.write_all(trusted.as_bytes()).expect("the file can be written");
         let runtime = Runtime::new().expect("a runtime can be started");
         let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port is free");
         let address = listener.local_addr().expect("a bound socket has an address");
         let (state, released) = (Mutex::default(), watch::Sender::new(false));
-        let shared = Arc::new(Shared { handler, window, state, released });
+        let shared =
+            Arc::new(Shared { handler, window: takes.0, streams: takes.1, state, released });
         runtime.spawn(accept(listener, TlsAcceptor::from(tls), Arc::clone(&shared)));
         Self { address, shared, authority, _runtime: runtime }
     }
@@ -171,6 +181,7 @@ async fn connection(socket: TcpStream, tls: TlsAcceptor, shared: Arc<Shared>) {
     let mut serving = std::pin::pin!(
         http2::Builder::new(TokioExecutor::new())
             .initial_stream_window_size(shared.window)
+            .max_concurrent_streams(shared.streams)
             .serve_connection(TokioIo::new(stream), service)
     );
     loop {
@@ -282,3 +293,4 @@ fn plain(status: u16, text: &'static str) -> Outgoing {
 }
 
 const WINDOW: u32 = 64 * 1024;
+const STREAMS: u32 = 200;

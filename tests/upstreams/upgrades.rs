@@ -41,6 +41,7 @@ fn upstream(place: std::net::SocketAddr, tls: Arc<ClientConfig>) -> Upstream {
         server_name: Some("ws.test".into()),
         post_quantum: true,
         idle_connections: 4,
+        max_age: Duration::from_secs(30),
         connect: Duration::from_secs(30),
         response_head: Duration::from_millis(500),
         stall: Duration::from_secs(30),

@@ -87,21 +87,6 @@ fn many_requests_share_a_connection() {
 }
 
 #[test]
-fn requests_that_come_before_the_first_connection_all_get_their_answer() {
-    let origin = H2Origin::start(&["apiv2.metasv.com"], origin::metasv("test-a"));
-    let proxy = Proxy::start(&metasv(&origin.url(), &trusting(origin.ca())));
-    let url = proxy.forward_url();
-    thread::scope(|scope| {
-        let clients: Vec<_> = (0..20).map(|_| scope.spawn(|| ask_at(url, "/x").status)).collect();
-        for client in clients {
-            assert_eq!(client.join().expect("the client does not panic"), 200);
-        }
-    });
-    assert_eq!(origin.arrived().len(), 20);
-    origin.await_open(1);
-}
-
-#[test]
 fn bodies_of_every_framing_stream_through_http_2_intact() {
     let origin = H2Origin::start(&["apiv2.metasv.com"], origin::metasv("test-a"));
     let proxy = Proxy::start(&metasv(&origin.url(), &trusting(origin.ca())));

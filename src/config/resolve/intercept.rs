@@ -1,10 +1,10 @@
 //! What HTTPS is ended with.
 
-use crate::document::Written;
 use std::time::Duration;
 
 use super::{LEAF_CACHE, LEAF_LIFETIME, Resolver, or, whole};
 use crate::config::Intercept;
+use crate::document::Written;
 
 impl Resolver<'_> {
     pub(super) fn intercept(&self) -> Option<Intercept> {

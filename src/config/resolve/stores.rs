@@ -1,11 +1,11 @@
 //! Stores, and the keys and secrets in them.
 
-use crate::document::{Field, Written};
 use std::collections::BTreeMap;
 
 use super::{ENV_PREFIX, Resolver, WATCH, or};
 use crate::config::file::{self, StoreKind};
 use crate::config::{Key, SecretEntry, Store};
+use crate::document::{Field, Written};
 use crate::keys::{Algorithm, PublicKey};
 
 impl Resolver<'_> {

@@ -140,8 +140,10 @@ fn upstreams_and_hosts_are_what_is_written() {
     assert_eq!(url.as_deref(), Some("https://10.0.0.7:8443"));
     assert_eq!(tls.server_name.as_deref(), Some("api.example.com"));
     assert_eq!(tls.ca.as_deref(), Some(Path::new("ca.pem")));
-    assert_eq!((tls.idle_connections, config.upstreams["plain"].idle_connections), (0, 32));
-    assert_eq!((tls.post_quantum, config.upstreams["plain"].post_quantum), (false, true));
+    let plain = &config.upstreams["plain"];
+    assert_eq!((tls.idle_connections, plain.idle_connections), (0, 32));
+    assert_eq!((tls.post_quantum, plain.post_quantum), (false, true));
+    assert_eq!((tls.max_age.as_secs(), plain.max_age.as_secs()), (30, 300));
     let direct = &config.upstreams["direct"];
     let via = direct.via.as_ref().map(ToString::to_string);
     assert_eq!((&direct.url, via.as_deref()), (&None, Some("http://proxy.internal:3128")));

@@ -1,11 +1,11 @@
 //! Where requests leave to, through what, whom they believe and who they are.
 
-use crate::document::{Field, Written};
 use std::collections::BTreeMap;
 
 use super::{IDLE_CONNECTIONS, Resolver, or, whole};
 use crate::config::file;
-use crate::config::{Client, Location, Upstream, UpstreamUrl};
+use crate::config::{Client, Location, MAX_AGE, Upstream, UpstreamUrl};
+use crate::document::{Field, Written};
 
 impl Resolver<'_> {
     pub(super) fn upstreams(&self) -> BTreeMap<String, Upstream> {
@@ -41,6 +41,7 @@ impl Resolver<'_> {
             client: self.client(written),
             post_quantum: or(&written.post_quantum, true),
             idle_connections: whole(or(&written.idle_connections, IDLE_CONNECTIONS)),
+            max_age: or(&written.max_age, MAX_AGE),
             at: written.at,
         })
     }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::HeaderValue;
 
@@ -26,6 +27,7 @@ struct Parts {
     server_name: Option<String>,
     post_quantum: bool,
     idle_connections: usize,
+    max_age: Duration,
 }
 
 /// What is wrong, and what to write instead.
@@ -55,7 +57,9 @@ impl Builder<'_> {
     /// The pool for hosts that no upstream speaks of.
     pub(super) fn passing(&mut self) -> Option<Arc<Upstream>> {
         let idle_connections = config::DIRECT_IDLE_CONNECTIONS;
-        match self.pool(Parts { idle_connections, post_quantum: true, ..Parts::default() }) {
+        let max_age = config::MAX_AGE;
+        let parts = Parts { idle_connections, max_age, post_quantum: true, ..Parts::default() };
+        match self.pool(parts) {
             Ok(pool) => Some(pool),
             Err(Trouble { what, fix }) => {
                 self.errors.push(ConfigError { at: None, what, fix: fix.into() });
@@ -75,6 +79,7 @@ impl Builder<'_> {
             server_name: upstream.server_name.clone(),
             post_quantum: upstream.post_quantum,
             idle_connections: upstream.idle_connections,
+            max_age: upstream.max_age,
             ..Parts::default()
         };
         if let Some(path) = &upstream.ca {
@@ -137,6 +142,7 @@ impl Builder<'_> {
             server_name: parts.server_name.clone(),
             post_quantum: parts.post_quantum,
             idle_connections: parts.idle_connections,
+            max_age: parts.max_age,
             connect: timeouts.connect,
             response_head: timeouts.response_head,
             stall: timeouts.body_idle,
