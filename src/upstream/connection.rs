@@ -169,7 +169,13 @@ impl Http2 {
     /// Windows are fixed: one client that does not read its answer must not stop the others on
     /// the same connection, so a connection's window is that of many streams, and what a
     /// connection may hold in memory is bounded by it.
-    pub(super) async fn begin(stream: Stream, place: Weak<Place>) -> hyper::Result<Self> {
+    ///
+    /// `streams` is how many there may be until the upstream has said how many it takes.
+    pub(super) async fn begin(
+        stream: Stream,
+        place: Weak<Place>,
+        streams: usize,
+    ) -> hyper::Result<Self> {
         let line = stream.line().clone();
         let beside = Beside::default();
         let begun = http2::Builder::new(beside.clone())
@@ -182,11 +188,11 @@ impl Http2 {
             .keep_alive_interval(PING)
             .keep_alive_timeout(PONG)
             .keep_alive_while_idle(false)
-            .initial_max_send_streams(FIRST_STREAMS)
+            .initial_max_send_streams(streams)
             .handshake(stream)
             .await;
         let (sender, requests) = begun?;
-        let limit = Arc::new(AtomicUsize::new(FIRST_STREAMS));
+        let limit = Arc::new(AtomicUsize::new(streams));
         let frames = beside.frames();
         tokio::spawn(Pair { frames, requests: Some(requests), limit: Arc::clone(&limit), place });
         Ok(Self { sender, line, streams: Arc::default(), limit })
@@ -205,9 +211,14 @@ impl Http2 {
         self.streams.load(Ordering::Relaxed)
     }
 
+    /// How many the upstream takes at a time.
+    pub(super) fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
     /// Whether the upstream would take another stream.
     pub(super) fn has_room(&self) -> bool {
-        self.streams() < self.limit.load(Ordering::Relaxed)
+        self.streams() < self.limit()
     }
 
     /// A share of it, for one request.
@@ -317,9 +328,6 @@ const UNREAD_STREAMS: u32 = 32;
 const SEND_BUFFER: usize = 256 * 1024;
 /// Cancelled requests whose last frames are still expected.
 const RESET_STREAMS: usize = 64;
-/// Streams at a time until the upstream has said how many it takes (RFC 9113, section 6.5.2,
-/// recommends no fewer).
-const FIRST_STREAMS: usize = 100;
 /// A connection in use that is silent for this long is asked whether it lives…
 const PING: Duration = Duration::from_secs(20);
 /// …and has this long to say so.

@@ -204,8 +204,10 @@ impl Place {
             state.opening += 1;
             let (place, connector) = (Weak::clone(&self.own), self.connector.clone());
             let uri = self.uri.clone();
+            let known = state.shared.iter().map(|(_, http2)| http2.limit()).min();
+            let streams = known.unwrap_or(FIRST_STREAMS).min(FIRST_STREAMS);
             tokio::spawn(async move {
-                let opened = open(connector, uri, Weak::clone(&place)).await;
+                let opened = open(connector, uri, Weak::clone(&place), streams).await;
                 if let Some(place) = place.upgrade() {
                     place.opened(opened);
                 }
@@ -339,11 +341,12 @@ async fn open(
     connector: Connector,
     uri: Uri,
     place: Weak<Place>,
+    streams: usize,
 ) -> Result<Opened, ConnectFailure> {
     let stream = connector.open(uri).await?;
     let line = stream.line().clone();
     let begun = if line.is_h2() {
-        Http2::begin(stream, place).await.map(Opened::Http2)
+        Http2::begin(stream, place, streams).await.map(Opened::Http2)
     } else {
         Http1::begin(stream, place).await.map(Opened::Http1)
     };
@@ -356,3 +359,7 @@ async fn open(
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+/// Streams at a time on the first connection, until the upstream has said how many it takes (RFC
+/// 9113, section 6.5.2, recommends no fewer).
+const FIRST_STREAMS: usize = 100;
