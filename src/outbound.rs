@@ -8,7 +8,7 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderName, Method, Request};
+use http::{Extensions, HeaderName, Method, Request};
 use hyper::body::Incoming;
 
 use crate::body::{Upload, Watch};
@@ -36,6 +36,8 @@ pub struct Outbound {
     origin: Origin,
     payload: Payload,
     upgrade: bool,
+    /// How the client wrote the names of its headers, in hyper's own form.
+    spelled: Extensions,
 }
 
 static NO_BODY: Bytes = Bytes::new();
@@ -75,7 +77,13 @@ impl Outbound {
         frame(&mut headers, &payload, &method);
         let target = prefixed(&origin.base_path, target)?;
         let head = Head { method, host, target, headers };
-        Ok(Self { head, origin, payload, upgrade: false })
+        Ok(Self { head, origin, payload, upgrade: false, spelled: Extensions::new() })
+    }
+
+    /// Keeps the names of headers as the client wrote them, where they go on in HTTP/1.1. By the
+    /// letter their case means nothing (RFC 9110, section 5.1); some providers look at it.
+    pub fn spelled(self, spelled: Extensions) -> Self {
+        Self { spelled, ..self }
     }
 
     /// Asks for a WebSocket: the two headers that ask are of one connection only, so the client's
@@ -94,7 +102,7 @@ impl Outbound {
             Payload::Whole(body) => Payload::Whole(body.clone()),
         };
         let (head, origin) = (self.head.clone(), self.origin.clone());
-        Some(Self { head, origin, payload, upgrade: false })
+        Some(Self { head, origin, payload, upgrade: false, spelled: self.spelled.clone() })
     }
 
     /// Whether it asks for a WebSocket.
@@ -134,7 +142,7 @@ impl Outbound {
         idle: std::time::Duration,
     ) -> Result<(Request<Upload>, Option<Watch>), DressError> {
         use http_body::Body as _;
-        let Self { mut head, origin, mut payload, upgrade } = self;
+        let Self { mut head, origin, mut payload, upgrade, spelled } = self;
         if let Some(body) = edits.apply(&mut head.headers) {
             payload = Payload::Whole(body);
             frame(&mut head.headers, &payload, &head.method);
@@ -160,6 +168,7 @@ impl Outbound {
         *request.method_mut() = head.method;
         *request.uri_mut() = uri;
         *request.headers_mut() = head.headers;
+        *request.extensions_mut() = spelled;
         Ok((request, watch))
     }
 }

@@ -15,7 +15,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use http::header::CONTENT_ENCODING;
 use http::uri::PathAndQuery;
-use http::{HeaderMap, Method, Request, Response, Version};
+use http::{Extensions, HeaderMap, Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
@@ -48,6 +48,8 @@ pub struct Intake {
     pub target: PathAndQuery,
     /// Headers as the client sent them.
     pub headers: HeaderMap,
+    /// How an HTTP/1.1 client wrote the names of its headers, in hyper's own form.
+    pub spelled: Extensions,
     /// The body.
     pub body: Incoming,
     /// The client's connection, once it is no longer HTTP: where the request is a WebSocket
@@ -260,9 +262,10 @@ impl Pipeline {
         let (host, origin) = intake.destination.unrouted_place()?;
         record.host.clone_from(&host);
         let (intake, socket) = self.socket(intake)?;
-        let Intake { method, target, headers, body, .. } = intake;
+        let Intake { method, target, headers, spelled, body, .. } = intake;
         let payload = stream(body);
         let outbound = Outbound::dress(method, &target, headers, payload, host, origin, None)?;
+        let outbound = outbound.spelled(spelled);
         let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
         forward_plain(snapshot, &snapshot.passing, outbound, socket, record).await
     }
@@ -276,7 +279,7 @@ async fn dress(
     intake: Intake,
     record: &mut Record,
 ) -> Result<Outbound, Refusal> {
-    let Intake { method, destination, target, headers, body, .. } = intake;
+    let Intake { method, destination, target, headers, spelled, body, .. } = intake;
     let (host, origin) = destination.place(route)?;
     record.host.clone_from(&host);
     let head = Head { method, host, target, headers };
@@ -285,7 +288,8 @@ async fn dress(
         BodyNeed::Whole => whole(snapshot, route, &head.headers, body).await?,
     };
     let Head { method, host, target, headers } = head;
-    Ok(Outbound::dress(method, &target, headers, payload, host, origin, Some(scheme))?)
+    let dressed = Outbound::dress(method, &target, headers, payload, host, origin, Some(scheme))?;
+    Ok(dressed.spelled(spelled))
 }
 
 fn stream(body: Incoming) -> Payload {

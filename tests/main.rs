@@ -34,6 +34,7 @@ mod reload;
 mod rsa;
 mod running;
 mod secrets;
+mod spelling;
 mod streaming;
 mod support;
 mod upstreams;

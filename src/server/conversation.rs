@@ -111,6 +111,7 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
         .header_read_timeout(head)
         // Who has sent a whole request may end its half of the connection (RFC 9112, section 9.6).
         .half_close(true)
+        .preserve_header_case(true)
         .max_header_size(limits.header)
         .max_headers(intake::FIELDS_READ)
         .max_buf_size(limits.header.max(BUFFER));

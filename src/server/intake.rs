@@ -105,8 +105,8 @@ pub(super) fn intake(
     let upgrade = asks.then(|| hyper::upgrade::on(&mut request));
     let target = rooted(target)?;
     let (parts, body) = request.into_parts();
-    let (method, headers) = (parts.method, parts.headers);
-    Ok(Intake { method, destination, target, headers, body, upgrade })
+    let (method, headers, spelled) = (parts.method, parts.headers, parts.extensions);
+    Ok(Intake { method, destination, target, headers, spelled, body, upgrade })
 }
 
 /// A target that is only a query, with the path it stands for: what is signed and what is sent must

@@ -139,6 +139,9 @@ pub(super) async fn send_alone(
 fn http_1_1() -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
+        // Names as the client wrote them, and others as people write them.
+        .preserve_header_case(true)
+        .title_case_headers(true)
         .max_buf_size(BUFFER)
         .max_headers(FIELDS)
         // As RFC 9112, section 5.1 asks of a proxy: the name is read and passed on without it.
