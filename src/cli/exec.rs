@@ -63,7 +63,9 @@ impl ExecArgs {
                 let fix = "countersign exec [CONFIG] -- PROGRAM …";
                 Err(CliError::new(Exit::Usage, fault).fix(fix))
             }
-            (program, config) => Ok((config.as_deref().unwrap_or(Path::new(DEFAULT)), program)),
+            (program, config) => {
+                Ok((config.as_deref().unwrap_or_else(|| Path::new(DEFAULT)), program))
+            }
         }
     }
 }

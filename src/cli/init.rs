@@ -116,7 +116,7 @@ fn place(
     config: &Path,
     said: &mut Vec<u8>,
 ) -> Result<Vec<Placed>, CliError> {
-    let base = config.parent().unwrap_or(Path::new(""));
+    let base = config.parent().unwrap_or_else(|| Path::new(""));
     let mut placed: Vec<Placed> = Vec::new();
     for (entry, file) in files {
         let slot = entry.keys.first().expect("only providers with keys are given any");

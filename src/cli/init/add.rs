@@ -26,7 +26,7 @@ pub(super) fn run(
     let file = file.as_mut().map_err(|error| CliError::at(config, error))?;
     let mut before = String::new();
     file.read_to_string(&mut before).map_err(|error| CliError::at(config, &error))?;
-    let base = config.parent().unwrap_or(Path::new(""));
+    let base = config.parent().unwrap_or_else(|| Path::new(""));
     let (store, made) = match file_store(&current) {
         Some(store) => (store, false),
         None => (Store { name: "files".into(), dir: base.join("keys") }, true),

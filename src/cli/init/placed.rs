@@ -107,7 +107,7 @@ impl Placed {
         base: &Path,
     ) -> Result<Self, CliError> {
         let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty());
-        let dir = dir.unwrap_or(Path::new("."));
+        let dir = dir.unwrap_or_else(|| Path::new("."));
         let name = Self::name(entry, slot);
         let leaf = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let (public, encrypted) = opened(dir, &leaf, &name, slot)?;

@@ -48,7 +48,9 @@ fn stand_ins(
     for slot in route.scheme.keys {
         let Some(name) = route.keys.get(slot.name) else { continue };
         let written = config.keys.get(name).and_then(|key| key.algorithm);
-        let Some(algorithm) = written.or(slot.algorithms.first().copied()) else { continue };
+        let Some(algorithm) = written.or_else(|| slot.algorithms.first().copied()) else {
+            continue;
+        };
         let make = || PrivateKey::generate(algorithm).public_key();
         let key = made.entry(algorithm.name()).or_insert_with(make);
         keys.insert(slot.name.to_owned(), key.clone());
