@@ -104,14 +104,11 @@ impl ServerCertVerifier for Named {
 /// Whether a certificate is refused for who has issued it, or for calling itself an issuer. The
 /// library looks at its time before either.
 fn is_about_its_issuer(error: &rustls::Error) -> bool {
-    match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => true,
-        // An error of the library below, which has no other name here.
-        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) => {
-            inner.to_string() == "CaUsedAsEndEntity"
-        }
-        _ => false,
+    // An error of the library below, which has no other name here.
+    if let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(inner))) = error {
+        return inner.to_string() == "CaUsedAsEndEntity";
     }
+    *error == CertificateError::UnknownIssuer.into()
 }
 
 /// A refused certificate's issuer is its own subject.
