@@ -213,7 +213,7 @@ const LAYERS: &[Layer] = &[
             only("keys", &["SignError"]),
             only("outbound", &["DressError"]),
             only("scheme", &["SchemeError"]),
-            only("upstream", &["Fault", "ForwardError", "Handshake", "Phase"]),
+            only("upstream", &["Fault", "ForwardError", "Handshake", "Hop", "Phase"]),
         ],
         "every error of the layers below, and nothing else of them",
     ),

@@ -5,6 +5,7 @@ mod addresses;
 mod certificates;
 mod frames;
 mod handshakes;
+mod hops;
 mod interrupted;
 mod keep_alive;
 mod pool;

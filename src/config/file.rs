@@ -14,7 +14,7 @@ use http::{HeaderValue, Method};
 use ipnet::IpNet;
 use toml::de::DeTable;
 
-use super::units::{self, Endpoint, HostPattern, UpstreamUrl};
+use super::units::{self, Endpoint, HostPattern, UpstreamUrl, Via};
 use super::{LogFormat, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::Algorithm;
@@ -304,8 +304,9 @@ fn route(table: &mut Table<'_>, at: Location) -> Route {
 pub(super) struct Upstream {
     pub(super) at: Location,
     pub(super) url: Field<UpstreamUrl>,
-    pub(super) via: Field<UpstreamUrl>,
+    pub(super) via: Field<Via>,
     pub(super) via_credentials: Field<String>,
+    pub(super) via_ca: Field<String>,
     pub(super) server_name: Field<String>,
     pub(super) ca: Field<String>,
     pub(super) client_cert: Field<String>,
@@ -325,8 +326,9 @@ fn upstream(table: &mut Table<'_>, at: Location) -> Upstream {
     Upstream {
         at,
         url: table.parsed(url, UpstreamUrl::parse),
-        via: table.parsed(via, units::via),
+        via: table.parsed(via, Via::parse),
         via_credentials: table.parsed(via_credentials, values::text),
+        via_ca: table.parsed(Key::string("via_ca", "\"proxy-ca.pem\""), values::text),
         server_name: table.parsed(server_name, values::server_name),
         ca: table.parsed(Key::string("ca", "\"ca.pem\""), values::text),
         client_cert: table.parsed(Key::string("client_cert", "\"client.pem\""), values::text),

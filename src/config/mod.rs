@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
-pub use units::{Endpoint, HostPattern, UpstreamUrl};
+pub use units::{Endpoint, HostPattern, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
 
 use crate::audit::Mode;
 pub use crate::document::{ConfigError, ConfigErrors, Location};
@@ -233,11 +233,13 @@ pub struct Upstream {
     /// Scheme, address, port, base path; without one, requests go to `https://` and the host they
     /// were matched by.
     pub url: Option<UpstreamUrl>,
-    /// An HTTP proxy that every connection goes through, by CONNECT; never `https`, and without a
-    /// path.
-    pub via: Option<UpstreamUrl>,
-    /// A name in [`Config::secrets`]: `user:password` for `via`.
+    /// The proxy that every connection goes through.
+    pub via: Option<Via>,
+    /// A name in [`Config::secrets`]: `user:password` for the proxy that `via` names.
     pub via_credentials: Option<String>,
+    /// A PEM file with the authorities to trust for the proxy's certificate, in place of the
+    /// system's.
+    pub via_ca: Option<PathBuf>,
     /// The name the upstream's certificate must have, where it is not the host that is dialled.
     pub server_name: Option<String>,
     /// A PEM file with the authorities to trust in place of the system's.

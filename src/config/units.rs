@@ -6,6 +6,7 @@
 mod endpoint;
 mod host;
 mod url;
+mod via;
 
 use std::time::Duration;
 
@@ -14,7 +15,8 @@ pub(super) use endpoint::socket_address;
 pub use host::HostPattern;
 pub(super) use host::host_name;
 pub use url::UpstreamUrl;
-pub(super) use url::{origin, via};
+pub(super) use url::origin;
+pub use via::{ProxyScheme, ProxyUrl, Via};
 
 use crate::document::{Fault, quoted};
 

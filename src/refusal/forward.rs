@@ -2,7 +2,7 @@
 //! what was found.
 
 use super::{Code, Refusal};
-use crate::upstream::{Fault, ForwardError, Handshake, Phase};
+use crate::upstream::{Fault, ForwardError, Handshake, Hop, Phase};
 
 impl From<ForwardError> for Refusal {
     fn from(error: ForwardError) -> Self {
@@ -16,7 +16,7 @@ impl From<ForwardError> for Refusal {
 
 fn code(phase: Phase) -> Code {
     match phase {
-        Phase::Resolve | Phase::Connect => Code::UpstreamUnreachable,
+        Phase::Resolve | Phase::ResolvePastProxy | Phase::Connect => Code::UpstreamUnreachable,
         Phase::Via(_) => Code::UpstreamProxy,
         Phase::Tls(Handshake::Silent) => Code::UpstreamTimeout,
         Phase::Tls(_) | Phase::Certificate(_) | Phase::ClientCertificate => Code::UpstreamTls,
@@ -42,17 +42,11 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         Phase::ClientCertificate => Some(
             "Nothing was carried out. Set client_cert and client_key in [upstreams.NAME] to a certificate that the upstream accepts.",
         ),
-        Phase::Via(Some(407)) => Some(
-            "Nothing was sent. The proxy wants other credentials: set via_credentials in [upstreams.NAME], or correct the secret it names.",
+        Phase::Via(hop) => lead(hop),
+        Phase::ResolvePastProxy => Some(
+            "Nothing was sent. The environment of this proxy names a proxy that was not asked: write via = \"environment\" in an [upstreams.NAME], and upstream = \"NAME\" in the route.",
         ),
-        Phase::Via(Some(403 | 405)) => Some(
-            "Nothing was sent. The proxy does not let connections through to this host and port: ask those who run it.",
-        ),
-        Phase::Via(Some(500..)) => Some(
-            "Nothing was sent. The proxy could not reach the upstream: check the host's name and port, or ask those who run the proxy.",
-        ),
-        Phase::Via(_)
-        | Phase::Resolve
+        Phase::Resolve
         | Phase::Connect
         | Phase::Unprocessed
         | Phase::Exchange
@@ -85,6 +79,27 @@ fn agree(handshake: Handshake) -> &'static str {
         Handshake::Broken => {
             "Nothing was sent. Ask those who run the upstream, whose log says why it broke off the handshake, or those who run what is on the way to it."
         }
+    }
+}
+
+fn lead(hop: Hop) -> Option<&'static str> {
+    match hop {
+        Hop::Credentials => Some(
+            "Nothing was sent. The proxy wants other credentials: set via_credentials in [upstreams.NAME], or correct the secret it names, or what the environment says.",
+        ),
+        Hop::Denied => Some(
+            "Nothing was sent. The proxy does not let connections through to this host and port: ask those who run it.",
+        ),
+        Hop::Beyond => Some(
+            "Nothing was sent. The proxy could not reach the upstream: check the host's name and port, or ask those who run the proxy.",
+        ),
+        Hop::Certificate => Some(
+            "Nothing was sent. If this is the right proxy, name a file with its authority's certificate with via_ca in [upstreams.NAME].",
+        ),
+        Hop::Tls => Some(
+            "Nothing was sent. Check that the proxy speaks TLS at this port: one that does not is http:// in via.",
+        ),
+        Hop::Failed => None,
     }
 }
 
@@ -140,10 +155,13 @@ mod tests {
             (Phase::Tls(Handshake::Silent), "upstream_timeout", "post_quantum = false"),
             (Phase::Tls(Handshake::Broken), "upstream_tls", "log"),
             (Phase::ClientCertificate, "upstream_tls", "client_cert"),
-            (Phase::Via(Some(407)), "upstream_proxy", "via_credentials"),
-            (Phase::Via(Some(403)), "upstream_proxy", "does not let"),
-            (Phase::Via(Some(502)), "upstream_proxy", "could not reach"),
-            (Phase::Via(None), "upstream_proxy", "via in [upstreams.NAME]"),
+            (Phase::Via(Hop::Credentials), "upstream_proxy", "via_credentials"),
+            (Phase::Via(Hop::Denied), "upstream_proxy", "does not let"),
+            (Phase::Via(Hop::Beyond), "upstream_proxy", "could not reach"),
+            (Phase::Via(Hop::Certificate), "upstream_proxy", "via_ca"),
+            (Phase::Via(Hop::Tls), "upstream_proxy", "speaks TLS"),
+            (Phase::ResolvePastProxy, "upstream_unreachable", "via = \"environment\""),
+            (Phase::Via(Hop::Failed), "upstream_proxy", "via in [upstreams.NAME]"),
             (Phase::ConnectTimeout, "upstream_timeout", "Nothing was sent"),
             (Phase::Unprocessed, "upstream_unprocessed", "Nothing was carried out"),
             (Phase::Exchange, "upstream_closed", "may have been carried out"),

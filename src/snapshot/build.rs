@@ -3,6 +3,7 @@
 mod audits;
 mod intercept;
 mod pools;
+mod proxies;
 mod unopened;
 
 use std::collections::BTreeMap;

@@ -28,7 +28,8 @@ pub(super) fn digest(config: &Config) -> String {
 fn read(config: &Config) -> impl Iterator<Item = &PathBuf> {
     let authority = config.intercept.iter().map(|intercept| &intercept.ca_cert);
     let upstreams = config.upstreams.values().flat_map(|upstream| {
-        upstream.ca.iter().chain(upstream.client.as_ref().map(|client| &client.cert))
+        let client = upstream.client.as_ref().map(|client| &client.cert);
+        upstream.ca.iter().chain(&upstream.via_ca).chain(client)
     });
     let params = config.routes.values().flat_map(|route| route.files.values().flatten());
     authority.chain(upstreams).chain(params)
@@ -47,7 +48,8 @@ fn placed(config: &Config) -> Config {
     });
     let authority = placed.intercept.iter_mut().map(|intercept| &mut intercept.ca_cert);
     let upstreams = placed.upstreams.values_mut().flat_map(|upstream| {
-        upstream.ca.iter_mut().chain(upstream.client.as_mut().map(|client| &mut client.cert))
+        let client = upstream.client.as_mut().map(|client| &mut client.cert);
+        upstream.ca.iter_mut().chain(&mut upstream.via_ca).chain(client)
     });
     let routes = placed.routes.values_mut().flat_map(|route| {
         // Whether a default is written down makes no difference.

@@ -3,19 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Uri};
+use http::Uri;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 use tokio_io_timeout::TimeoutWriter;
 
 use super::dial::Dialer;
 use super::error::{ConnectFailure, Phase};
-use super::handshake::{Counted, Handshake, Patience, shake_hands};
+use super::handshake::{Counted, Handshake, out_of_time, shake_hands};
 use super::settings::Place;
 use super::stream::{Refusal, Stream};
-use super::via;
+use super::via::{self, Proxy, Road, Through};
 
 /// How connections are made.
 #[derive(Clone, Debug)]
@@ -23,8 +22,8 @@ pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
     /// Where to, where it is not the request's own host.
     pub(super) place: Option<Place>,
-    /// Through which proxy, and what it wants to hear.
-    pub(super) via: Option<(Place, Option<HeaderValue>)>,
+    /// Through which proxy.
+    pub(super) through: Through,
     /// The certificate's name, where it is not the host that is dialled.
     pub(super) server_name: Option<ServerName<'static>>,
     pub(super) connect: Duration,
@@ -47,14 +46,18 @@ impl Connector {
         Place { host: host.to_owned(), port: uri.port_u16().unwrap_or(own) }
     }
 
+    /// The proxy on the way to `place`.
+    pub(super) fn proxy(&self, uri: &Uri, place: &Place) -> Option<&Arc<Proxy>> {
+        self.through.proxy(is_https(uri), place)
+    }
+
     /// Makes a connection for requests of `uri`.
     pub(super) async fn open(self, uri: Uri) -> Result<Stream, ConnectFailure> {
         let (limit, deadline) = (self.connect, Instant::now() + self.connect);
-        let timeout =
-            |_| ConnectFailure { phase: Phase::ConnectTimeout, reason: format!("{limit:?}") };
+        let late = |phase| ConnectFailure { phase, reason: format!("{limit:?}") };
         let place = self.place(&uri);
-        let tcp = timeout_at(deadline, self.reach(&place)).await.map_err(timeout)??;
-        let (tcp, heard) = Counted::new(tcp);
+        let road = timeout_at(deadline, self.reach(&uri, &place)).await;
+        let (tcp, heard) = Counted::new(road.map_err(|_| late(Phase::ConnectTimeout))??);
         let mut tcp = TimeoutWriter::new(tcp);
         tcp.set_timeout(Some(self.stall));
         let tcp = Box::pin(tcp);
@@ -68,33 +71,28 @@ impl Connector {
                 reason: format!("{} cannot be a certificate's name", place.host),
             })?,
         };
-        let patience = Patience { deadline, limit, heard: &heard };
-        let tls = shake_hands(self.tls, name, tcp, patience).await?;
+        let shaken = shake_hands(Arc::clone(&self.tls), name, tcp, &heard);
+        let tls = timeout_at(deadline, shaken).await;
+        let tls = tls.map_err(|_| late(out_of_time(&self.tls, &heard)))??;
         Ok(Stream::tls(Box::new(tls), self.refusal))
     }
 
-    /// A TCP connection to a place, or to the proxy that leads there.
-    async fn reach(&self, place: &Place) -> Result<TcpStream, ConnectFailure> {
-        let Some((via, authorization)) = &self.via else {
-            return self.dialer.dial(&place.host, place.port).await;
+    /// A connection to a place, which may begin with one to a proxy.
+    async fn reach(&self, uri: &Uri, place: &Place) -> Result<Road, ConnectFailure> {
+        let Some(proxy) = self.proxy(uri, place) else {
+            let dialled = self.dialer.dial(&place.host, place.port).await;
+            return dialled.map(Road::Left).map_err(|failure| {
+                let unresolved = failure.phase == Phase::Resolve;
+                if unresolved && self.through.passes_by(is_https(uri), place) {
+                    return ConnectFailure { phase: Phase::ResolvePastProxy, ..failure };
+                }
+                failure
+            });
         };
-        let dialled = self.dialer.dial(&via.host, via.port).await;
-        let mut tcp = dialled.map_err(of_the_proxy)?;
-        via::tunnel(&mut tcp, place, authorization.as_ref()).await?;
-        Ok(tcp)
+        let listens = proxy.place();
+        let dialled = self.dialer.dial(&listens.host, listens.port).await;
+        self.through.lead(proxy, dialled.map_err(via::of_the_proxy)?, place).await
     }
-}
-
-/// A proxy that cannot be reached is not the upstream that cannot.
-fn of_the_proxy(failure: ConnectFailure) -> ConnectFailure {
-    let what = if failure.phase == Phase::Resolve {
-        "its name does not resolve"
-    } else if failure.phase == Phase::Connect {
-        "connecting to it failed"
-    } else {
-        return failure;
-    };
-    ConnectFailure { phase: Phase::Via(None), reason: format!("{what}: {}", failure.reason) }
 }
 
 fn is_https(uri: &Uri) -> bool {

@@ -26,11 +26,12 @@ pub struct ForwardError {
 pub enum Phase {
     /// The name was not found.
     Resolve,
+    /// The same, and the environment names a proxy that was not asked.
+    ResolvePastProxy,
     /// The TCP connection failed.
     Connect,
-    /// The proxy in between failed or refused, with this status where it answered. Nothing was
-    /// sent to the upstream.
-    Via(Option<u16>),
+    /// The proxy in between failed or refused. Nothing was sent to the upstream.
+    Via(Hop),
     /// Name, TCP and TLS together took too long. Nothing was sent.
     ConnectTimeout,
     /// The handshake failed. Nothing was sent.
@@ -57,11 +58,30 @@ pub enum Phase {
     Loop,
 }
 
+/// How a proxy in between failed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hop {
+    /// It wants credentials, or others.
+    Credentials,
+    /// It lets no connections through to this place.
+    Denied,
+    /// It could not reach the upstream.
+    Beyond,
+    /// Its certificate was refused.
+    Certificate,
+    /// TLS with it failed otherwise.
+    Tls,
+    /// Anything else.
+    Failed,
+}
+
 impl fmt::Display for ForwardError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { upstream, reason, .. } = self;
         match self.phase {
-            Phase::Resolve => write!(f, "the name in {upstream} does not resolve: {reason}"),
+            Phase::Resolve | Phase::ResolvePastProxy => {
+                write!(f, "the name in {upstream} does not resolve: {reason}")
+            }
             Phase::Connect => write!(f, "connecting to {upstream} failed: {reason}"),
             Phase::Via(_) => write!(f, "the proxy on the way failed {upstream}: {reason}"),
             Phase::ConnectTimeout => write!(f, "connecting to {upstream} took more than {reason}"),

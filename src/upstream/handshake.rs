@@ -6,12 +6,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig, NamedGroup, PeerIncompatible};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -37,32 +35,22 @@ pub enum Handshake {
     Broken,
 }
 
-/// Until when, and who hears what is said.
-pub(super) struct Patience<'a> {
-    pub(super) deadline: Instant,
-    /// The whole of which the deadline is the end.
-    pub(super) limit: Duration,
-    pub(super) heard: &'a Heard,
-}
-
-/// Speaks TLS over `stream` with the holder of `name`'s certificate.
+/// Speaks TLS over `stream`, of which `heard` is told, with the holder of `name`'s certificate.
 pub(super) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(
     tls: Arc<ClientConfig>,
     name: ServerName<'static>,
     stream: S,
-    patience: Patience<'_>,
+    heard: &Heard,
 ) -> Result<TlsStream<S>, ConnectFailure> {
-    let Patience { deadline, limit, heard } = patience;
     let long = is_longer_than_a_packet(&tls);
-    match timeout_at(deadline, TlsConnector::from(tls).connect(name, stream)).await {
-        Ok(Ok(stream)) => Ok(stream),
-        Ok(Err(error)) => Err(failure(&error, heard.bytes(), long)),
-        Err(_) => {
-            let silent = heard.bytes() == 0 && long;
-            let phase = if silent { Phase::Tls(Handshake::Silent) } else { Phase::ConnectTimeout };
-            Err(ConnectFailure { phase, reason: format!("{limit:?}") })
-        }
-    }
+    let connected = TlsConnector::from(tls).connect(name, stream).await;
+    connected.map_err(|error| failure(&error, heard.bytes(), long))
+}
+
+/// What it means that the time is over in the middle of a handshake.
+pub(super) fn out_of_time(tls: &ClientConfig, heard: &Heard) -> Phase {
+    let silent = heard.bytes() == 0 && is_longer_than_a_packet(tls);
+    if silent { Phase::Tls(Handshake::Silent) } else { Phase::ConnectTimeout }
 }
 
 /// A share in ML-KEM has 1184 bytes: beside the rest it takes two packets.
@@ -90,58 +78,58 @@ fn failure(error: &io::Error, said: usize, long: bool) -> ConnectFailure {
         Some(rustls::Error::PeerIncompatible(why)) => {
             (Phase::Tls(incompatible(why)), format!("it does not fit: {why:?}"))
         }
-        Some(_) => (Phase::Tls(Handshake::Broken), error.to_string()),
-        None => match error.kind() {
-            io::ErrorKind::UnexpectedEof => {
-                (Phase::Tls(broken), format!("it closed the connection {words}"))
-            }
-            io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe => {
-                (Phase::Tls(broken), format!("it reset the connection {words}"))
-            }
-            _ => (Phase::Tls(Handshake::Broken), error.to_string()),
-        },
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            (Phase::Tls(broken), format!("it closed the connection {words}"))
+        }
+        None if RESETS.contains(&error.kind()) => {
+            (Phase::Tls(broken), format!("it reset the connection {words}"))
+        }
+        _ => (Phase::Tls(Handshake::Broken), error.to_string()),
     };
     ConnectFailure { phase, reason }
 }
 
+const RESETS: [io::ErrorKind; 3] =
+    [io::ErrorKind::ConnectionReset, io::ErrorKind::ConnectionAborted, io::ErrorKind::BrokenPipe];
+
 fn incompatible(why: &PeerIncompatible) -> Handshake {
-    match why {
-        PeerIncompatible::ServerDoesNotSupportTls12Or13
-        | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig => Handshake::Version,
-        _ => Handshake::Cipher,
-    }
+    let versions = [
+        PeerIncompatible::ServerDoesNotSupportTls12Or13,
+        PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+    ];
+    if versions.contains(why) { Handshake::Version } else { Handshake::Cipher }
 }
 
 /// What the other end meant when it broke off, having said so many bytes.
 pub(super) fn alerted(alert: AlertDescription, said: usize) -> (Phase, String) {
-    let about_ours = [
-        AlertDescription::BadCertificate,
-        AlertDescription::UnsupportedCertificate,
-        AlertDescription::CertificateRevoked,
-        AlertDescription::CertificateExpired,
-        AlertDescription::CertificateUnknown,
-        AlertDescription::UnknownCA,
-        AlertDescription::AccessDenied,
-        // It is from another authority of the name that the other end trusts.
-        AlertDescription::DecryptError,
-        AlertDescription::CertificateRequired,
-    ];
-    let phase = match alert {
-        AlertDescription::ProtocolVersion => Phase::Tls(Handshake::Version),
-        // In TLS 1.2 this is also how a certificate is missed (RFC 5246, section 7.4.6): then the
-        // other end has shown its own, and so agreed on all else.
-        AlertDescription::HandshakeFailure if said >= CERTIFICATE => Phase::ClientCertificate,
-        AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity => {
-            Phase::Tls(Handshake::Cipher)
-        }
-        AlertDescription::UnrecognisedName => Phase::Tls(Handshake::Name),
-        alert if about_ours.contains(&alert) => Phase::ClientCertificate,
-        _ => Phase::Tls(Handshake::Broken),
+    // In TLS 1.2 this is also how a certificate is missed (RFC 5246, section 7.4.6): then the other
+    // end has shown its own, and so agreed on all else.
+    let missed = alert == AlertDescription::HandshakeFailure && said >= CERTIFICATE;
+    let known = ALERTS.iter().find(|(kind, _)| *kind == alert);
+    let phase = match known {
+        Some(_) if missed => Phase::ClientCertificate,
+        Some((_, phase)) => *phase,
+        None => Phase::Tls(Handshake::Broken),
     };
     (phase, format!("it said {alert:?}"))
 }
+
+const ALERTS: &[(AlertDescription, Phase)] = &[
+    (AlertDescription::ProtocolVersion, Phase::Tls(Handshake::Version)),
+    (AlertDescription::HandshakeFailure, Phase::Tls(Handshake::Cipher)),
+    (AlertDescription::InsufficientSecurity, Phase::Tls(Handshake::Cipher)),
+    (AlertDescription::UnrecognisedName, Phase::Tls(Handshake::Name)),
+    (AlertDescription::BadCertificate, Phase::ClientCertificate),
+    (AlertDescription::UnsupportedCertificate, Phase::ClientCertificate),
+    (AlertDescription::CertificateRevoked, Phase::ClientCertificate),
+    (AlertDescription::CertificateExpired, Phase::ClientCertificate),
+    (AlertDescription::CertificateUnknown, Phase::ClientCertificate),
+    (AlertDescription::UnknownCA, Phase::ClientCertificate),
+    (AlertDescription::AccessDenied, Phase::ClientCertificate),
+    // It is from another authority of the name that the other end trusts.
+    (AlertDescription::DecryptError, Phase::ClientCertificate),
+    (AlertDescription::CertificateRequired, Phase::ClientCertificate),
+];
 
 /// So many bytes are no answer without a certificate: a `ServerHello`, or the request for another
 /// `ClientHello`, with an alert has less than half of it.

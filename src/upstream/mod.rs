@@ -45,7 +45,7 @@ use std::time::Duration;
 
 pub use certificate::Fault;
 pub use dial::Dialer;
-pub use error::{ForwardError, Phase};
+pub use error::{ForwardError, Hop, Phase};
 pub use handshake::Handshake;
 use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -57,9 +57,10 @@ pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Settings, Via}
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 pub(crate) use trust::{
-    Identity, Trust, config as tls, only as trust_only, public as trust_public,
+    Identity, Trust, config as tls, only as trust_only, public as trust_public, tls_with_proxy,
 };
-pub(crate) use via::authorization;
+pub(crate) use via::{Choice, Credentials};
+pub use via::{Environment, Protocol, Proxy, Through};
 
 use self::connector::Connector;
 use self::error::ConnectFailure;
@@ -97,7 +98,7 @@ pub struct Upstream {
 impl Upstream {
     /// A pool without connections yet.
     ///
-    /// `authorization` is what the proxy of `settings.via` wants to hear.
+    /// `through` is how `settings.via` is reached.
     ///
     /// # Errors
     ///
@@ -105,16 +106,15 @@ impl Upstream {
     pub fn new(
         settings: Settings,
         tls: Arc<ClientConfig>,
-        authorization: Option<HeaderValue>,
+        through: Through,
         dialer: Dialer,
     ) -> Result<Self, String> {
         let server_name = settings.server_name.clone().map(ServerName::try_from).transpose();
         let server_name = server_name.map_err(|_| "cannot be a certificate's name".to_owned())?;
-        let via = settings.via.as_ref().map(|via| (via.place.clone(), authorization));
         let connector = Connector {
             tls,
             place: settings.dial.clone(),
-            via,
+            through,
             server_name,
             connect: settings.connect,
             stall: settings.stall,
@@ -287,10 +287,11 @@ impl Upstream {
 
     /// What is dialled, for messages.
     fn describe(&self, uri: &Uri) -> String {
-        let place = self.http_1_1.place(uri).url(uri.scheme_str().unwrap_or("http"));
-        match &self.settings.via {
-            None => place,
-            Some(via) => format!("{place} through {}", via.place.url("http")),
+        let place = self.http_1_1.place(uri);
+        let url = place.url(uri.scheme_str().unwrap_or("http"));
+        match self.http_1_1.proxy(uri, &place) {
+            None => url,
+            Some(proxy) => format!("{url} through {proxy}"),
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use http::uri::{Authority, Scheme};
 use sha2::{Digest as _, Sha256};
 
+use super::via::Protocol;
 use crate::secret::Secret;
 
 /// Scheme, host and port of an upstream, with the path its targets begin with.
@@ -27,7 +28,7 @@ pub struct Settings {
     /// Where every connection goes, whatever its requests name; none where each request's own
     /// host is dialled.
     pub dial: Option<Place>,
-    /// The HTTP proxy that connections go through.
+    /// The proxy that connections go through.
     pub via: Option<Via>,
     /// The PEM text of the authorities to trust; none for the public ones.
     pub ca: Option<Vec<u8>>,
@@ -80,13 +81,16 @@ impl fmt::Display for Place {
     }
 }
 
-/// The HTTP proxy between this one and an upstream.
+/// The proxy between this one and an upstream.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Via {
-    /// Where it listens, in plain HTTP.
-    pub place: Place,
+    /// How it is spoken to, and where it listens; none where the environment says it, which does
+    /// not change while the program runs.
+    pub proxy: Option<(Protocol, Place)>,
     /// What its credentials are, without saying it.
     pub credentials: Option<Fingerprint>,
+    /// The PEM text of the authorities to trust for its certificate; none for the public ones.
+    pub ca: Option<Vec<u8>>,
 }
 
 /// A certificate to be shown, and which key belongs to it.

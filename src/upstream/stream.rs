@@ -11,14 +11,14 @@ use hyper::rt::Write as _;
 use hyper_util::rt::TokioIo;
 use rustls::AlertDescription;
 use tokio::io::{AsyncRead as _, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::client::TlsStream;
 
 use super::handshake::Counted;
+use super::via::Road;
 
-pub(super) type Tcp = Pin<Box<TimeoutWriter<Counted<TcpStream>>>>;
+pub(super) type Tcp = Pin<Box<TimeoutWriter<Counted<Road>>>>;
 
 /// A connection to an upstream.
 pub(super) struct Stream {

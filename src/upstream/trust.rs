@@ -127,6 +127,18 @@ fn groups(post_quantum: bool) -> Arc<CryptoProvider> {
     Arc::new(short)
 }
 
+/// Settings for a proxy that is spoken to in TLS.
+///
+/// # Errors
+///
+/// What the TLS library says.
+pub(crate) fn tls_with_proxy(
+    trust: Trust,
+    post_quantum: bool,
+) -> Result<Arc<ClientConfig>, String> {
+    config(trust, None, post_quantum).map(|config| only_http_1_1(&config))
+}
+
 /// The same settings for what only HTTP/1.1 can do.
 pub(super) fn only_http_1_1(config: &ClientConfig) -> Arc<ClientConfig> {
     let mut config = config.clone();

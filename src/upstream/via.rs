@@ -1,161 +1,284 @@
-//! Through an HTTP proxy: CONNECT (RFC 9110, section 9.3.6), before TLS and before plain HTTP alike.
-//!
-//! The proxy in between sees where the connection goes and its own credentials, nothing else.
-//! Of its answer only the status is used.
+//! Through another proxy: which one, and how it is spoken to. It sees where the connection goes and
+//! its own credentials, nothing else, for what goes through it is TLS or was plain anyway.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::HeaderValue;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use zeroize::Zeroizing;
+mod connect;
+mod socks;
 
-use super::error::{ConnectFailure, Phase};
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use connect::authorization;
+use http::{HeaderValue, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+use tokio_util::either::Either;
+
+use super::error::{ConnectFailure, Hop, Phase};
+use super::handshake::{Counted, shake_hands};
 use super::settings::Place;
 use crate::secret::Secret;
 
-/// `Proxy-Authorization` for `user:password` (RFC 7617), marked sensitive.
-///
-/// # Errors
-///
-/// What the credentials lack; nothing of them.
-pub(crate) fn authorization(credentials: &Secret) -> Result<HeaderValue, String> {
-    let bytes = credentials.expose();
-    if !bytes.contains(&b':') {
-        return Err("has no colon between user and password".into());
-    }
-    if bytes.iter().any(u8::is_ascii_control) {
-        return Err("has more than one line, or a control character".into());
-    }
-    let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(bytes)));
-    let value = HeaderValue::from_str(&value);
-    let mut value = value.map_err(|_| "cannot be sent as a header".to_owned())?;
-    value.set_sensitive(true);
-    Ok(value)
+/// What carries the bytes to an upstream: TCP, or TLS with a proxy.
+pub(super) type Road = Either<TcpStream, Box<TlsStream<Counted<TcpStream>>>>;
+
+/// How a proxy is spoken to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// CONNECT (RFC 9110, section 9.3.6).
+    Http,
+    /// The same inside TLS.
+    Https,
+    /// SOCKS 5 (RFC 1928); names are resolved by the proxy.
+    Socks5,
 }
 
-/// Has the proxy at the other end of `stream` connect it to `target`.
-pub(super) async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
-    stream: &mut S,
-    target: &Place,
-    authorization: Option<&HeaderValue>,
-) -> Result<(), ConnectFailure> {
-    let broken = |error: std::io::Error| refused(None, format!("it broke off: {error}"));
-    let mut request =
-        Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes());
-    if let Some(value) = authorization {
-        request.reserve_exact(value.len() + 32);
-        request.extend_from_slice(b"Proxy-Authorization: ");
-        request.extend_from_slice(value.as_bytes());
-        request.extend_from_slice(b"\r\n");
-    }
-    request.extend_from_slice(b"\r\n");
-    stream.write_all(&request).await.map_err(broken)?;
-    stream.flush().await.map_err(broken)?;
-    let mut head = Vec::new();
-    loop {
-        let read = stream.read_buf(&mut head).await.map_err(broken)?;
-        if read == 0 {
-            return Err(refused(None, "it closed the connection without an answer".into()));
-        }
-        // Interim answers come before the one that counts.
-        while let Some((status, length)) = parse(&head)? {
-            head.drain(..length);
-            match status {
-                200..=299 if head.is_empty() => return Ok(()),
-                // Whoever is dialled speaks second, so these are not its words.
-                200..=299 => return Err(refused(None, "it sent more than its answer".into())),
-                100..=199 => {}
-                _ => {
-                    let reason = format!("it answered CONNECT with status {status}");
-                    return Err(refused(Some(status), reason));
-                }
+/// A proxy between this one and an upstream.
+#[derive(Debug)]
+pub struct Proxy {
+    protocol: Protocol,
+    place: Place,
+    credentials: Option<Credentials>,
+}
+
+/// What a proxy wants to hear.
+#[derive(Debug)]
+pub(crate) enum Credentials {
+    /// `Proxy-Authorization`, marked sensitive.
+    Basic(HeaderValue),
+    /// User and password as RFC 1929 frames them.
+    Password(Secret),
+}
+
+impl Credentials {
+    /// From `user:password`.
+    ///
+    /// # Errors
+    ///
+    /// What the credentials lack; nothing of them.
+    pub(crate) fn read(protocol: Protocol, secret: &Secret) -> Result<Self, String> {
+        match protocol {
+            Protocol::Http | Protocol::Https => authorization(secret).map(Self::Basic),
+            Protocol::Socks5 => {
+                let bytes = secret.expose();
+                let colon = bytes.iter().position(|byte| *byte == b':');
+                let colon = colon.ok_or("has no colon between user and password")?;
+                Self::password(&bytes[..colon], &bytes[colon + 1..])
             }
         }
-        if head.len() > LONGEST_HEAD {
-            return Err(refused(None, "its answer to CONNECT does not end".into()));
+    }
+
+    /// From a user and a password.
+    ///
+    /// # Errors
+    ///
+    /// When one of them has a length that SOCKS has no room for.
+    pub(crate) fn password(user: &[u8], password: &[u8]) -> Result<Self, String> {
+        socks::password(user, password).map(Self::Password)
+    }
+}
+
+impl Proxy {
+    /// A proxy at a place.
+    pub(crate) fn new(protocol: Protocol, place: Place, credentials: Option<Credentials>) -> Self {
+        Self { protocol, place, credentials }
+    }
+
+    /// Where it listens.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Whether it is spoken to in TLS.
+    pub(crate) fn is_tls(&self) -> bool {
+        self.protocol == Protocol::Https
+    }
+
+    /// Has the proxy at the other end of `tcp` connect it to `target`.
+    async fn lead(
+        &self,
+        mut tcp: TcpStream,
+        tls: Option<&Arc<ClientConfig>>,
+        target: &Place,
+    ) -> Result<Road, ConnectFailure> {
+        let header = match &self.credentials {
+            Some(Credentials::Basic(value)) => Some(value),
+            Some(Credentials::Password(_)) | None => None,
+        };
+        let password = match &self.credentials {
+            Some(Credentials::Password(message)) => Some(message),
+            Some(Credentials::Basic(_)) | None => None,
+        };
+        match self.protocol {
+            Protocol::Http => connect::tunnel(&mut tcp, target, header).await?,
+            Protocol::Socks5 => socks::tunnel(&mut tcp, target, password).await?,
+            Protocol::Https => {
+                let tls = tls.expect("a pool whose proxy speaks TLS has the settings for it");
+                let name = ServerName::try_from(self.place.host.clone());
+                let name = name.map_err(|_| {
+                    refused(Hop::Tls, "its host cannot be a certificate's name".into())
+                })?;
+                let (tcp, heard) = Counted::new(tcp);
+                let tls = shake_hands(Arc::clone(tls), name, tcp, &heard).await;
+                let mut tls = tls.map_err(of_its_tls)?;
+                connect::tunnel(&mut tls, target, header).await?;
+                return Ok(Either::Right(Box::new(tls)));
+            }
+        }
+        Ok(Either::Left(tcp))
+    }
+}
+
+/// As a URL, without credentials.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = match self.protocol {
+            Protocol::Http => "http",
+            Protocol::Https => "https",
+            Protocol::Socks5 => "socks5",
+        };
+        write!(f, "{scheme}://{}", self.place)
+    }
+}
+
+/// The proxies that this process's environment names: `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`
+/// for upstreams of these schemes, and `NO_PROXY` for those that are reached past them.
+#[derive(Debug, Default)]
+pub struct Environment {
+    http: Option<Arc<Proxy>>,
+    https: Option<Arc<Proxy>>,
+    /// Takes every host but those of `NO_PROXY`.
+    through: Option<Matcher>,
+}
+
+impl Environment {
+    /// What the variables say; `no_proxy` as it is.
+    pub(crate) fn new(
+        http: Option<Arc<Proxy>>,
+        https: Option<Arc<Proxy>>,
+        no_proxy: String,
+    ) -> Self {
+        let any = Matcher::builder().all("http://proxy.invalid").no(no_proxy).build();
+        Self { http, https, through: Some(any) }
+    }
+
+    fn proxy(&self, https: bool, target: &Place) -> Option<&Arc<Proxy>> {
+        let uri: Uri = target.url("http").parse().ok()?;
+        let proxy = if https { &self.https } else { &self.http };
+        proxy
+            .as_ref()
+            .filter(|_| self.through.as_ref().is_some_and(|m| m.intercept(&uri).is_some()))
+    }
+
+    /// Whether one of them is spoken to in TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        [&self.http, &self.https].into_iter().flatten().any(|proxy| proxy.is_tls())
+    }
+}
+
+/// Which proxy connections go through.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Choice {
+    /// None.
+    #[default]
+    Direct,
+    /// This one, all of them.
+    Proxy(Arc<Proxy>),
+    /// Whichever the environment names for an upstream.
+    Environment,
+}
+
+/// How connections reach their upstream.
+#[derive(Clone, Debug, Default)]
+pub struct Through {
+    pub(crate) choice: Choice,
+    /// What the environment says, whether or not it is asked.
+    pub(crate) environment: Arc<Environment>,
+    /// For a proxy that is spoken to in TLS.
+    pub(crate) tls: Option<Arc<ClientConfig>>,
+}
+
+impl Through {
+    /// The proxy on the way to `target`.
+    pub(super) fn proxy(&self, https: bool, target: &Place) -> Option<&Arc<Proxy>> {
+        match &self.choice {
+            Choice::Direct => None,
+            Choice::Proxy(proxy) => Some(proxy),
+            Choice::Environment => self.environment.proxy(https, target),
         }
     }
-}
 
-/// Status and length of the head that `bytes` begins with, once it is there.
-fn parse(bytes: &[u8]) -> Result<Option<(u16, usize)>, ConnectFailure> {
-    let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
-    let mut response = httparse::Response::new(&mut headers);
-    match response.parse(bytes) {
-        Ok(httparse::Status::Complete(length)) => Ok(response.code.map(|code| (code, length))),
-        Ok(httparse::Status::Partial) => Ok(None),
-        Err(_) => Err(refused(None, "it does not answer in HTTP".into())),
+    /// Whether the environment names a proxy for `target`, and is not asked.
+    pub(super) fn passes_by(&self, https: bool, target: &Place) -> bool {
+        matches!(self.choice, Choice::Direct) && self.environment.proxy(https, target).is_some()
+    }
+
+    /// Has `proxy`, at the other end of `tcp`, connect it to `target`.
+    pub(super) async fn lead(
+        &self,
+        proxy: &Proxy,
+        tcp: TcpStream,
+        target: &Place,
+    ) -> Result<Road, ConnectFailure> {
+        proxy.lead(tcp, self.tls.as_ref(), target).await
     }
 }
 
-fn refused(status: Option<u16>, reason: String) -> ConnectFailure {
-    ConnectFailure { phase: Phase::Via(status), reason }
+/// A proxy that cannot be reached is not the upstream that cannot.
+pub(super) fn of_the_proxy(failure: ConnectFailure) -> ConnectFailure {
+    let what = if failure.phase == Phase::Resolve {
+        "its name does not resolve"
+    } else if failure.phase == Phase::Connect {
+        "connecting to it failed"
+    } else {
+        return failure;
+    };
+    refused(Hop::Failed, format!("{what}: {}", failure.reason))
 }
 
-const LONGEST_HEAD: usize = 16 * 1024;
-const MOST_HEADERS: usize = 64;
+fn of_its_tls(failure: ConnectFailure) -> ConnectFailure {
+    let hop = if let Phase::Certificate(_) = failure.phase { Hop::Certificate } else { Hop::Tls };
+    refused(hop, format!("TLS with it failed: {}", failure.reason))
+}
+
+fn refused(hop: Hop, reason: String) -> ConnectFailure {
+    ConnectFailure { phase: Phase::Via(hop), reason }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// What becomes of a tunnel whose proxy answers with these pieces, and what it was asked.
-    async fn answered(pieces: &[&str]) -> (Result<(), ConnectFailure>, String) {
-        let (mut near, mut far) = tokio::io::duplex(64 * 1024);
-        let target = Place { host: "::1".into(), port: 8443 };
-        let value = authorization(&Secret::new(b"me:pass:word".to_vec())).expect("credentials");
-        let proxy = async {
-            let mut asked = vec![0; 1024];
-            let read = far.read(&mut asked).await.expect("a request");
-            for piece in pieces {
-                far.write_all(piece.as_bytes()).await.expect("it listens");
-                tokio::task::yield_now().await;
-            }
-            drop(far);
-            String::from_utf8_lossy(&asked[..read]).into_owned()
-        };
-        tokio::join!(tunnel(&mut near, &target, Some(&value)), proxy)
-    }
-
-    #[tokio::test]
-    async fn only_a_whole_2xx_and_nothing_more_opens_a_tunnel() {
-        let long = "x: y\r\n".repeat(4000);
-        let table: [(&[&str], Option<&str>); 9] = [
-            (&["HTTP/1.1 200 Connection established\r\n\r\n"], None),
-            (&["HTTP/1.0 2", "00 OK\r\nVia: x\r", "\n\r\n"], None),
-            (&["HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\n"], None),
-            (
-                &["HTTP/1.1 407 Auth\r\nsecret: x\r\n\r\nbody"],
-                Some("it answered CONNECT with status 407"),
-            ),
-            (&["HTTP/1.1 200 OK\r\n\r\nSSH-2.0"], Some("it sent more than its answer")),
-            (&["SSH-2.0-OpenSSH\r\n\r\n"], Some("it does not answer in HTTP")),
-            (&["HTTP/1.1 200 OK\r\n"], Some("it closed the connection without an answer")),
-            (&[], Some("it closed the connection without an answer")),
-            (&["HTTP/1.1 200 OK\r\n", &long], Some("it does not answer in HTTP")),
-        ];
-        for (pieces, refusal) in table {
-            let (result, asked) = answered(pieces).await;
-            let reason = result.as_ref().err().map(|failure| failure.reason.as_str());
-            assert_eq!(reason, refusal, "{pieces:.40?}");
-            assert_eq!(
-                asked,
-                "CONNECT [::1]:8443 HTTP/1.1\r\nHost: [::1]:8443\r\n\
-                 Proxy-Authorization: Basic bWU6cGFzczp3b3Jk\r\n\r\n"
-            );
-        }
-        let endless = format!("HTTP/1.1 200 OK\r\nx: {}", "y".repeat(20_000));
-        let (result, _) = answered(&[&endless]).await;
-        let reason = result.expect_err("it is too long").reason;
-        assert_eq!(reason, "its answer to CONNECT does not end");
+    fn proxy(protocol: Protocol, port: u16) -> Option<Arc<Proxy>> {
+        let place = Place { host: "proxy.internal".into(), port };
+        Some(Arc::new(Proxy::new(protocol, place, None)))
     }
 
     #[test]
-    fn credentials_are_a_user_and_a_password_on_one_line() {
-        for (text, good) in [("a:b", true), ("a:", true), ("ab", false), ("a:b\nc:d", false)] {
-            let value = authorization(&Secret::new(text.into()));
-            assert_eq!(value.is_ok(), good, "{text:?}");
-            assert!(value.is_ok_and(|value| value.is_sensitive()) == good);
+    fn the_environment_names_a_proxy_by_scheme_and_none_for_some_hosts() {
+        let (http, https) = (proxy(Protocol::Http, 1), proxy(Protocol::Socks5, 2));
+        let no_proxy = "localhost, .x.com,10.0.0.0/8,::1".to_owned();
+        let environment = Environment::new(http, https, no_proxy);
+        let table = [
+            (true, "y.com", Some("socks5://proxy.internal:2")),
+            (false, "y.com", Some("http://proxy.internal:1")),
+            (true, "x.com", None),
+            (true, "a.x.com", None),
+            (true, "ax.com", Some("socks5://proxy.internal:2")),
+            (true, "10.1.2.3", None),
+            (false, "11.1.2.3", Some("http://proxy.internal:1")),
+            (false, "::1", None),
+            (false, "::2", Some("http://proxy.internal:1")),
+        ];
+        for (https, host, expected) in table {
+            let target = Place { host: host.into(), port: 443 };
+            let found = environment.proxy(https, &target).map(ToString::to_string);
+            assert_eq!(found.as_deref(), expected, "{host}");
         }
+        let all = Environment::new(None, proxy(Protocol::Https, 3), "*".into());
+        assert!(all.has_tls());
+        assert!(all.proxy(true, &Place { host: "y.com".into(), port: 443 }).is_none());
     }
 }

@@ -70,6 +70,10 @@ impl Forwarder {
         Self { address, shared, acceptor: Some(acceptor) }
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// `http://address:port`.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
@@ -136,7 +140,7 @@ fn serve(shared: &Shared, socket: TcpStream) -> io::Result<()> {
     Ok(())
 }
 
-fn copy(mut from: TcpStream, mut to: TcpStream) {
+pub(super) fn copy(mut from: TcpStream, mut to: TcpStream) {
     let mut block = [0; 16 * 1024];
     while let Ok(count @ 1..) = from.read(&mut block) {
         if to.write_all(&block[..count]).is_err() {

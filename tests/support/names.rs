@@ -16,19 +16,22 @@ use super::under_test;
 /// A port of the system's choice on the usual address.
 pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Starts a proxy for which these addresses have the name `two.test`, in this order.
+/// Starts a proxy for which these addresses have the name `two.test`, in this order, and nothing
+/// else has a name; with these environment variables beside the test's own.
 ///
-/// Its `/etc/hosts` is another file, in a mount namespace of its own.
-pub(crate) fn knowing(home: Home, addresses: &[SocketAddr]) -> Proxy {
+/// Its `/etc/hosts` is another file, in a mount namespace of its own, and the only one it looks at.
+pub(crate) fn knowing(home: Home, addresses: &[SocketAddr], variables: &[(&str, &str)]) -> Proxy {
     let lines = addresses.iter().map(|address| format!("{} two.test\n", address.ip()));
     home.write("hosts", &lines.collect::<String>());
     let mut command = Command::new("unshare");
     if fs::metadata("/proc/self").expect("Linux has /proc").uid() != 0 {
         command.args(["--user", "--map-root-user"]);
     }
-    let become_it = "mount --bind \"$0\" /etc/hosts && exec \"$@\"";
-    command.args(["--mount", "sh", "-c", become_it]).arg(home.path("hosts")).arg(under_test());
-    Proxy::start_by(command, home, &[])
+    home.write("nsswitch.conf", "hosts: files\n");
+    let become_it = "for file in hosts nsswitch.conf; do mount --bind $file /etc/$file || exit; \
+                     done; exec \"$0\" \"$@\"";
+    command.args(["--mount", "sh", "-c", become_it]).arg(under_test());
+    Proxy::start_by(command, home, variables)
 }
 
 /// An address where nobody answers: its queue is full, so that the system drops what comes.

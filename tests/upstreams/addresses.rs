@@ -23,7 +23,7 @@ const SOON: &str = "[timeouts]\nconnect = \"900ms\"\n";
 fn a_dead_address_is_passed_over_and_the_one_that_answered_is_remembered() {
     let mut dead = Dead::new();
     let origin = Origin::start_at(dead.neighbour(), origin::metasv("test-a"));
-    let proxy = knowing(Home::new(&two(&dead, "")), &[dead.address(), dead.neighbour()]);
+    let proxy = knowing(Home::new(&two(&dead, "")), &[dead.address(), dead.neighbour()], &[]);
     assert_eq!(ask(&proxy, "/x").status, 200);
     dead.revive();
     assert_eq!(ask(&proxy, "/y").status, 200);
@@ -36,7 +36,7 @@ fn an_address_that_is_not_needed_is_not_asked() {
     let mut dead = Dead::new();
     dead.revive();
     let _origin = Origin::start_at(dead.neighbour(), origin::metasv("test-a"));
-    let proxy = knowing(Home::new(&two(&dead, "")), &[dead.neighbour(), dead.address()]);
+    let proxy = knowing(Home::new(&two(&dead, "")), &[dead.neighbour(), dead.address()], &[]);
     assert_eq!(ask(&proxy, "/x").status, 200);
     assert_eq!(dead.callers(), 0);
 }
@@ -49,7 +49,7 @@ fn a_dead_address_of_a_proxy_on_the_way_is_passed_over() {
     let forwarder = Forwarder::start_at(dead.neighbour(), Conduct::Connect(place));
     let via = format!("via = \"http://two.test:{}\"\n", dead.address().port());
     let config = metasv("http://internal.test", &format!("allow_plaintext = true\n{via}{SOON}"));
-    let proxy = knowing(Home::new(&config), &[dead.address(), dead.neighbour()]);
+    let proxy = knowing(Home::new(&config), &[dead.address(), dead.neighbour()], &[]);
     assert_eq!(ask(&proxy, "/x").status, 200);
     assert_eq!(forwarder.asked().len(), 1);
 }
@@ -59,7 +59,7 @@ fn a_dead_address_at_the_end_of_a_blind_tunnel_is_passed_over() {
     let dead = Dead::new();
     let origin = Origin::start_at(dead.neighbour(), origin::echo());
     let config = metasv("http://127.0.0.1:1", &format!("[access]\nunrouted = \"pass\"\n{SOON}"));
-    let proxy = knowing(Home::new(&config), &[dead.address(), dead.neighbour()]);
+    let proxy = knowing(Home::new(&config), &[dead.address(), dead.neighbour()], &[]);
     let place = format!("two.test:{}", dead.address().port());
     let mut client = Client::tunnel(proxy.forward_url(), &place);
     let reply = client.exchange(format!("GET / HTTP/1.1\r\nHost: {place}\r\n\r\n"));
@@ -72,7 +72,7 @@ fn any_address_that_is_this_proxy_is_a_loop() {
     // The route names the port of a listener that is known when there is one.
     let listening = format!("forward = \"{}\"\n", dead.neighbour());
     let config = two(&dead, "").replace("forward = \"127.0.0.1:0\"\n", &listening);
-    let proxy = knowing(Home::new(&config), &[dead.address(), dead.neighbour()]);
+    let proxy = knowing(Home::new(&config), &[dead.address(), dead.neighbour()], &[]);
     assert_eq!(refusal(&ask(&proxy, "/x")), (508, "loop".to_owned()));
 }
 
@@ -81,7 +81,7 @@ fn what_became_of_each_address_is_said() {
     let dead = Dead::new();
     let addresses = ["127.0.0.4", "127.0.0.5"]
         .map(|ip| SocketAddr::new(ip.parse().expect("an address"), dead.address().port()));
-    let proxy = knowing(Home::new(&two(&dead, "")), &addresses);
+    let proxy = knowing(Home::new(&two(&dead, "")), &addresses, &[]);
     let reply = ask(&proxy, "/x");
     assert_eq!(refusal(&reply), (502, "upstream_unreachable".to_owned()));
     let detail = super::text(&reply.json(), "detail");

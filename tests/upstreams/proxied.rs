@@ -9,7 +9,7 @@ use crate::support::origin::{self, Origin};
 use crate::support::proxy::{Proxy, countersign};
 
 /// The usual MetaSV route, whose upstream says only how its host is reached.
-fn directly(lines: &str) -> String {
+pub(super) fn directly(lines: &str) -> String {
     config::proxy(&[config::metasv("removed", None), lines.to_owned()])
         .replace("url = \"removed\"\n", "")
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::body::Upload;
-use countersign::upstream::{Dialer, Place, Settings, Upstream};
+use countersign::upstream::{Dialer, Place, Settings, Through, Upstream};
 use http::Request;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -47,7 +47,7 @@ fn upstream(place: std::net::SocketAddr, tls: Arc<ClientConfig>) -> Upstream {
         stall: Duration::from_secs(30),
         idle: Duration::from_secs(30),
     };
-    Upstream::new(settings, tls, None, Dialer::default()).expect("the name is one")
+    Upstream::new(settings, tls, Through::default(), Dialer::default()).expect("the name is one")
 }
 
 fn handshake() -> Request<Upload> {

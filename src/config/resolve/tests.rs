@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{Config, Endpoint, Limits, Location, LogFormat, Store, Timeouts, Unrouted};
+use crate::config::{
+    Config, Endpoint, Limits, Location, LogFormat, Store, Timeouts, Unrouted, Via,
+};
 
 #[test]
 fn the_example_resolves_to_what_it_shows() {
@@ -145,8 +147,10 @@ fn upstreams_and_hosts_are_what_is_written() {
     assert_eq!((tls.post_quantum, plain.post_quantum), (false, true));
     assert_eq!((tls.max_age.as_secs(), plain.max_age.as_secs()), (30, 300));
     let direct = &config.upstreams["direct"];
-    let via = direct.via.as_ref().map(ToString::to_string);
-    assert_eq!((&direct.url, via.as_deref()), (&None, Some("http://proxy.internal:3128")));
+    let Some(Via::Proxy(via)) = &direct.via else { panic!("{direct:?}") };
+    assert_eq!((&direct.url, via.to_string().as_str()), (&None, "http://proxy.internal:3128"));
+    assert_eq!(config.upstreams["office"].via, Some(Via::Environment));
+    assert_eq!(config.upstreams["office"].via_ca.as_deref(), Some(Path::new("proxy-ca.pem")));
     assert_eq!(direct.via_credentials.as_deref(), Some("proxy_password"));
     let client = direct.client.as_ref().expect("a certificate");
     assert_eq!((client.cert.as_path(), client.key.as_str()), (Path::new("client.pem"), "key"));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{IDLE_CONNECTIONS, Resolver, or, whole};
 use crate::config::file;
-use crate::config::{Client, Location, MAX_AGE, Upstream, UpstreamUrl};
+use crate::config::{Client, Location, MAX_AGE, ProxyScheme, Upstream, UpstreamUrl, Via};
 use crate::document::{Field, Written};
 
 impl Resolver<'_> {
@@ -32,10 +32,12 @@ impl Resolver<'_> {
             url => self.refuse_plaintext_on_tls(url.is_some(), &written.allow_plaintext),
         }
         self.check_credentials(written);
+        self.check_via_ca(written);
         Some(Upstream {
             url: written.url.value().cloned(),
             via: written.via.value().cloned(),
             via_credentials: written.via_credentials.value().cloned(),
+            via_ca: written.via_ca.value().map(|ca| self.directory.join(ca)),
             server_name: written.server_name.value().cloned(),
             ca: written.ca.value().map(|ca| self.directory.join(ca)),
             client: self.client(written),
@@ -87,6 +89,26 @@ impl Resolver<'_> {
                 "via_credentials is for a proxy, and there is no via",
                 fix,
             );
+        }
+        if written.via.value() == Some(&Via::Environment) {
+            let what =
+                "via_credentials is for a proxy that via names, and the environment's has its own";
+            let fix = "remove via_credentials, or write via = \"http://proxy.internal:3128\"";
+            self.report.add(credentials.at, what, fix);
+        }
+    }
+
+    fn check_via_ca(&self, written: &file::Upstream) {
+        let Some(ca) = written.via_ca.get() else { return };
+        let may_be_tls = match written.via.value() {
+            Some(Via::Proxy(url)) => url.scheme == ProxyScheme::Https,
+            Some(Via::Environment) => true,
+            None => !written.via.is_absent(),
+        };
+        if !may_be_tls {
+            let what = "via_ca is about a proxy's certificate, and via is not https";
+            let fix = "remove via_ca, or write via = \"https://proxy.internal:3129\"";
+            self.report.add(ca.at, what, fix);
         }
     }
 

@@ -89,7 +89,7 @@ fn scheme_and_rest(text: &str) -> Result<(bool, &str), Fault> {
 }
 
 /// Reads what stands between a scheme and a path. What was meant is a URL again.
-fn host_and_port(scheme: &str, authority: &str) -> Result<(String, Option<u16>), Fault> {
+pub(super) fn host_and_port(scheme: &str, authority: &str) -> Result<(String, Option<u16>), Fault> {
     let read = || {
         let (host, port) = split(authority)?;
         Ok((host_name(host)?, port))
@@ -102,26 +102,6 @@ fn host_and_port(scheme: &str, authority: &str) -> Result<(String, Option<u16>),
 
 fn default_port(https: bool) -> u16 {
     if https { 443 } else { 80 }
-}
-
-/// Reads the URL of an HTTP proxy: `http://host[:port]`.
-pub(in crate::config) fn via(text: &str) -> Result<UpstreamUrl, Fault> {
-    let url = UpstreamUrl::parse(text).map_err(|fault| {
-        if fault.what.starts_with("carries a user") {
-            return Fault::new(fault.what, "and its user and password as via_credentials");
-        }
-        fault
-    })?;
-    if url.https {
-        let value = format!("http://{}", url.authority());
-        let note = "what goes through the proxy has TLS of its own";
-        return Err(Fault::meant("is a proxy that is spoken to over TLS", value, note));
-    }
-    if !url.base_path.is_empty() {
-        let value = format!("http://{}", url.authority());
-        return Err(Fault::meant("has a path, and a proxy has none", value, ""));
-    }
-    Ok(url)
 }
 
 /// Reads an origin, `scheme://host[:port]`, and writes it as browsers send it: lower-case,
@@ -214,24 +194,6 @@ mod tests {
             let fault = UpstreamUrl::parse(text).expect_err(text);
             assert_eq!(fault.what, what, "{text}");
             assert!(!format!("{fault:?}").contains("secret\""), "{text}");
-        }
-    }
-
-    #[test]
-    fn proxies_are_plain_http_without_a_path() {
-        let good = via("http://proxy.internal:3128/").expect("a proxy");
-        assert_eq!((good.host.as_str(), good.port), ("proxy.internal", 3128));
-        let table = [
-            ("https://proxy.internal:3128", Some("http://proxy.internal:3128")),
-            ("http://proxy.internal/path", Some("http://proxy.internal")),
-            ("http://me:secret@proxy.internal", None),
-            ("socks5://proxy.internal", None),
-            ("proxy.internal:3128", None),
-        ];
-        for (text, meant) in table {
-            let fault = via(text).expect_err(text);
-            assert_eq!(fault.value.as_deref(), meant, "{text}");
-            assert!(!format!("{fault:?}").contains("secret"), "{fault:?}");
         }
     }
 

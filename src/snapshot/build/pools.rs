@@ -4,22 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::HeaderValue;
-
+use super::proxies::environment;
 use super::{Builder, Reached, Secrets, Upstreams};
-use crate::config::{self, ConfigError, UpstreamUrl};
+use crate::config::{self, ConfigError, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
+use crate::keys::variable;
 use crate::outbound::origin_of;
 use crate::secret::{Secret, SecretCell};
 use crate::upstream::{
-    ClientCertificate, Fingerprint, Identity, Origin, Place, Settings, Trust, Upstream, Via,
-    authorization, tls, trust_only, trust_public,
+    self, Choice, ClientCertificate, Credentials, Environment, Fingerprint, Identity, Origin,
+    Place, Protocol, Proxy, Settings, Through, Trust, Upstream, tls, tls_with_proxy, trust_only,
+    trust_public,
 };
 
 /// What a pool is made from, opened.
 #[derive(Default)]
 struct Parts {
     dial: Option<Place>,
-    via: Option<(Place, Option<Arc<Secret>>)>,
+    via: Option<ViaParts>,
     /// A PEM file and what it holds.
     ca: Option<(PathBuf, Vec<u8>)>,
     /// A PEM file, what it holds, and the key.
@@ -30,10 +31,19 @@ struct Parts {
     max_age: Duration,
 }
 
+/// The proxy on the way.
+struct ViaParts {
+    /// None where the environment says it.
+    proxy: Option<(Protocol, Place)>,
+    credentials: Option<Arc<Secret>>,
+    /// A PEM file and what it holds.
+    ca: Option<(PathBuf, Vec<u8>)>,
+}
+
 /// What is wrong, and what to write instead.
-struct Trouble {
-    what: String,
-    fix: &'static str,
+pub(super) struct Trouble {
+    pub(super) what: String,
+    pub(super) fix: &'static str,
 }
 
 impl Builder<'_> {
@@ -98,7 +108,15 @@ impl Builder<'_> {
             if matches!(credentials, Some(None)) {
                 return Ok(None);
             }
-            parts.via = Some((place(via), credentials.flatten()));
+            let ca = match &upstream.via_ca {
+                Some(path) => Some((path.clone(), read(path, "via_ca")?)),
+                None => None,
+            };
+            let proxy = match via {
+                Via::Proxy(url) => Some(proxy(url)),
+                Via::Environment => None,
+            };
+            parts.via = Some(ViaParts { proxy, credentials: credentials.flatten(), ca });
         }
         Ok(Some((self.pool(parts)?, origin)))
     }
@@ -110,29 +128,69 @@ impl Builder<'_> {
         if let Some(pool) = known.into_iter().find(|pool| pool.settings == settings) {
             return Ok(Arc::clone(pool));
         }
-        let roots = match &parts.ca {
-            Some((path, pem)) => trust_only(path, pem).map_err(|what| Trouble { what, fix: CA })?,
-            None => self.public_roots(),
-        };
+        let roots = self.trust(parts.ca.as_ref(), CA)?;
         let identity = parts.client.as_ref().map(|(path, chain, key)| {
             Identity::read(path, chain, key).map_err(|what| Trouble { what, fix: CLIENT })
         });
         let tls = tls(roots, identity.transpose()?, parts.post_quantum);
         let tls = tls.map_err(|what| Trouble { what, fix: CLIENT })?;
-        let credentials = parts.via.as_ref().and_then(|(_, credentials)| credentials.as_deref());
-        let authorization = credentials.map(credentials_value).transpose()?;
+        let through = self.through(&parts)?;
         let dialer = self.surroundings.dialer.clone();
-        let pool = Upstream::new(settings, tls, authorization, dialer);
+        let pool = Upstream::new(settings, tls, through, dialer);
         pool.map(Arc::new).map_err(|what| Trouble { what, fix: "correct server_name" })
+    }
+
+    /// How connections reach their upstream.
+    fn through(&mut self, parts: &Parts) -> Result<Through, Trouble> {
+        let environment = environment(variable);
+        let Some(via) = &parts.via else {
+            // What it says is for a remedy only.
+            let environment = Arc::new(environment.unwrap_or_default());
+            return Ok(Through { environment, ..Through::default() });
+        };
+        let (choice, environment) = match &via.proxy {
+            Some((protocol, place)) => {
+                let known = via.credentials.as_deref();
+                let known = known.map(|secret| credentials(*protocol, secret)).transpose()?;
+                let proxy = Proxy::new(*protocol, place.clone(), known);
+                (Choice::Proxy(Arc::new(proxy)), Environment::default())
+            }
+            None => (Choice::Environment, environment?),
+        };
+        let wants_tls = match &choice {
+            Choice::Proxy(proxy) => proxy.is_tls(),
+            Choice::Environment => environment.has_tls(),
+            Choice::Direct => false,
+        };
+        let mut through = Through { choice, environment: Arc::new(environment), tls: None };
+        if wants_tls {
+            let trust = self.trust(via.ca.as_ref(), VIA_CA)?;
+            let made = tls_with_proxy(trust, parts.post_quantum);
+            through.tls = Some(made.map_err(|what| Trouble { what, fix: VIA_CA })?);
+        }
+        Ok(through)
+    }
+
+    /// Whom to believe: a file's certificates, or the public authorities.
+    fn trust(
+        &mut self,
+        ca: Option<&(PathBuf, Vec<u8>)>,
+        fix: &'static str,
+    ) -> Result<Trust, Trouble> {
+        match ca {
+            Some((path, pem)) => trust_only(path, pem).map_err(|what| Trouble { what, fix }),
+            None => Ok(self.public.get_or_insert_with(trust_public).clone()),
+        }
     }
 
     fn settings(&self, parts: &Parts) -> Settings {
         let timeouts = &self.config.timeouts;
         Settings {
             dial: parts.dial.clone(),
-            via: parts.via.as_ref().map(|(place, credentials)| Via {
-                place: place.clone(),
-                credentials: credentials.as_deref().map(Fingerprint::of),
+            via: parts.via.as_ref().map(|via| upstream::Via {
+                proxy: via.proxy.clone(),
+                credentials: via.credentials.as_deref().map(Fingerprint::of),
+                ca: via.ca.as_ref().map(|(_, pem)| pem.clone()),
             }),
             ca: parts.ca.as_ref().map(|(_, pem)| pem.clone()),
             client: parts.client.as_ref().map(|(_, chain, key)| ClientCertificate {
@@ -149,10 +207,6 @@ impl Builder<'_> {
             idle: timeouts.idle,
         }
     }
-
-    fn public_roots(&mut self) -> Trust {
-        self.public.get_or_insert_with(trust_public).clone()
-    }
 }
 
 fn origin(url: &UpstreamUrl) -> Result<Origin, Trouble> {
@@ -166,18 +220,32 @@ fn place(url: &UpstreamUrl) -> Place {
 }
 
 fn read(path: &Path, key: &str) -> Result<Vec<u8>, Trouble> {
-    let fix = if key == "ca" { CA } else { CLIENT };
+    let fix = match key {
+        "ca" => CA,
+        "via_ca" => VIA_CA,
+        _ => CLIENT,
+    };
     std::fs::read(path)
         .map_err(|error| Trouble { what: format!("{}: {error}", path.display()), fix })
 }
 
-fn credentials_value(credentials: &Secret) -> Result<HeaderValue, Trouble> {
-    authorization(credentials).map_err(|what| Trouble {
+pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, Place) {
+    let protocol = match url.scheme {
+        ProxyScheme::Http => Protocol::Http,
+        ProxyScheme::Https => Protocol::Https,
+        ProxyScheme::Socks5 => Protocol::Socks5,
+    };
+    (protocol, Place { host: url.host.clone(), port: url.port })
+}
+
+fn credentials(protocol: Protocol, secret: &Secret) -> Result<Credentials, Trouble> {
+    Credentials::read(protocol, secret).map_err(|what| Trouble {
         what: format!("the secret of via_credentials {what}"),
         fix: "put user:password there, on one line",
     })
 }
 
 const CA: &str = "name a readable PEM file of certificates with ca = \"…\"";
+const VIA_CA: &str = "name a readable PEM file of certificates with via_ca = \"…\"";
 const CLIENT: &str = "name a readable PEM file with client_cert, the own certificate first, and \
                       the [secrets] entry of its private key with client_key";
