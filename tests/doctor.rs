@@ -26,6 +26,11 @@ fn what_the_tests_install_works() {
         ("python-requests", ""),
         ("python-httpx", ""),
         ("python-aiohttp", " (with ClientSession(trust_env=True))"),
+        ("aiohttp-socket", "WSS_PROXY, SSL_CERT_FILE (with ClientSession(trust_env=True))"),
+        ("wget", "https_proxy, WGETRC"),
+        ("ruby", "HTTPS_PROXY, SSL_CERT_FILE"),
+        ("php-curl", "HTTPS_PROXY, PHP_INI_SCAN_DIR"),
+        ("perl-lwp", "HTTPS_PROXY, PERL_LWP_ENV_PROXY, PERL_LWP_SSL_CA_FILE"),
         ("python-urllib", ""),
         ("node", ""),
         ("java", ""),
@@ -35,11 +40,11 @@ fn what_the_tests_install_works() {
         assert!(line.ends_with(remark), "{name}: {line}");
     }
     // These are not everywhere.
-    for name in ["git", "cargo"] {
+    for name in ["git", "cargo", "deno", "bun"] {
         let line = &found[name];
         assert!(line.starts_with("works") || line == "not found", "{name}: {line}");
     }
-    assert_eq!((found.len(), output.status.code()), (9, Some(0)), "{found:?}");
+    assert_eq!((found.len(), output.status.code()), (16, Some(0)), "{found:?}");
     assert!(room.left().is_empty(), "left {:?}", room.left());
 }
 
@@ -112,10 +117,10 @@ fn a_runtime_that_is_not_there_is_bad_only_when_it_was_named() {
     let output = command.output().expect("the binary can be run");
     let found = lines(&output);
     assert!(found.values().all(|line| line == "not found"), "{found:?}");
-    assert_eq!((found.len(), output.status.code()), (9, Some(0)));
+    assert_eq!((found.len(), output.status.code()), (16, Some(0)));
     let output = room.run(&["--runtime", "cobol"]);
     let said = String::from_utf8_lossy(&output.stderr);
-    assert!(said.contains("the runtimes are: curl, python-requests, "), "{said}");
+    assert!(said.contains("the runtimes are: curl, wget, python-requests, "), "{said}");
     assert_eq!(output.status.code(), Some(64));
 }
 
@@ -210,7 +215,7 @@ fn lines(output: &Output) -> BTreeMap<String, String> {
 }
 
 /// What the machine that runs the tests may have set.
-const SHELL: [&str; 13] = [
+const SHELL: [&str; 19] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "ALL_PROXY",
@@ -224,4 +229,10 @@ const SHELL: [&str; 13] = [
     "NODE_USE_ENV_PROXY",
     "JAVA_TOOL_OPTIONS",
     "PIP_CERT",
+    "WS_PROXY",
+    "WSS_PROXY",
+    "WGETRC",
+    "PHP_INI_SCAN_DIR",
+    "PERL_LWP_ENV_PROXY",
+    "PERL_LWP_SSL_CA_FILE",
 ];

@@ -11,8 +11,10 @@ mod no_proxy;
 mod program;
 mod proxy;
 pub(super) mod running;
+mod settings;
 pub(super) mod signals;
 pub(super) mod trust;
+mod variables;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};

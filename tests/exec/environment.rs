@@ -16,24 +16,35 @@ fn a_program_finds_the_proxy_in_its_environment() {
         .env("HTTPS_PROXY", "http://corp.example:3128")
         .env("NO_PROXY", "intranet.example,sinohope.com")
         .env("no_proxy", "other.example")
+        .env("grpc_proxy", "http://corp.example:3128")
+        .env("no_grpc_proxy", "grpc.example,api.sinohope.com")
+        .env("npm_config_https_proxy", "http://corp.example:3128")
+        .env_remove("PIP_PROXY")
         .env("KEPT", "as it is")
         .output()
         .expect("the binary can be run");
     let variables = variables(&out(&output));
     let proxy = &variables["HTTP_PROXY"];
     assert!(proxy.starts_with("http://127.0.0.1:"), "{proxy}");
-    for name in ["http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
+    let both = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"];
+    for name in both.into_iter().flat_map(|name| [name.to_owned(), name.to_lowercase()]) {
+        assert_eq!(&variables[&name], proxy, "{name}");
+    }
+    for name in ["GLOBAL_AGENT_HTTP_PROXY", "grpc_proxy", "npm_config_https_proxy"] {
         assert_eq!(&variables[name], proxy, "{name}");
     }
-    for name in ["NO_PROXY", "no_proxy"] {
-        let expected = "intranet.example,other.example,localhost,127.0.0.1,::1";
+    for name in ["NO_PROXY", "no_proxy", "no_grpc_proxy", "GLOBAL_AGENT_NO_PROXY"] {
+        let expected = "intranet.example,other.example,grpc.example,localhost,127.0.0.1,::1";
         assert_eq!(variables[name], expected, "{name}");
     }
     assert_eq!(variables["NODE_USE_ENV_PROXY"], "1");
+    assert_eq!(variables["PERL_LWP_ENV_PROXY"], "1");
+    let unasked = ["GRPC_PROXY", "PIP_PROXY", "pip_proxy", "NPM_CONFIG_HTTPS_PROXY"];
+    assert!(unasked.iter().all(|name| !variables.contains_key(*name)), "{variables:?}");
     assert_eq!(variables["KEPT"], "as it is");
     assert!(variables["COUNTERSIGN_GATEWAY"].starts_with("http://127.0.0.1:"));
     assert!(err(&output).contains("left out of NO_PROXY"), "{}", err(&output));
-    assert!(err(&output).contains(": sinohope.com\n"), "{}", err(&output));
+    assert!(err(&output).contains(": sinohope.com, api.sinohope.com\n"), "{}", err(&output));
 }
 
 #[test]

@@ -25,6 +25,24 @@ fn programs_over_https_need_no_change() {
 }
 
 #[test]
+fn what_a_program_reads_before_the_usual_variables_does_not_lead_past_the_proxy() {
+    let desk = Desk::new("");
+    let get = |variable: &str, value: &str, command: &[&str]| {
+        let mut exec = desk.exec(&[&["--quiet", "--"], command].concat());
+        let output = exec.env(variable, value).output().expect("the binary can be run");
+        (out(&output), err(&output), desk.origin.arrived().len())
+    };
+    let url = format!("{METASV}/xpubs");
+    let java = program("Get.java").to_string_lossy().into_owned();
+    let elsewhere = "-Dhttp.proxyHost=127.0.0.1 -Dhttp.proxyPort=1";
+    let (said, error, arrived) = get("JDK_JAVA_OPTIONS", elsewhere, &["java", &java, &url]);
+    assert_eq!((said.as_str(), arrived), ("200\n200\n", 2), "{error}");
+    let cargo = ["cargo", "search", "--index", &format!("sparse+{METASV}/index/"), "x"];
+    let (_, error, arrived) = get("CARGO_HTTP_PROXY", "http://127.0.0.1:1", &cargo);
+    assert_eq!(arrived, 3, "{error}");
+}
+
+#[test]
 fn the_files_that_programs_trust_are_their_own_and_are_removed() {
     let desk = Desk::new(INTERCEPT);
     let ca = Authority::new();
@@ -63,6 +81,10 @@ fn assert_signed(desk: &Desk, host: &str) {
         (python("urllib"), 1),
         (vec![binary("bin/node"), path("get.mjs")], 1),
         (vec!["java".to_owned(), path("Get.java")], 2),
+        (["sh", "-c", "wget -q -O /dev/null $0 && echo 200"].map(str::to_owned).to_vec(), 1),
+        (["ruby", "-rnet/http", "-e", RUBY].map(str::to_owned).to_vec(), 1),
+        (["php", "-r", PHP].map(str::to_owned).to_vec(), 1),
+        (["perl", "-MLWP::UserAgent", "-e", PERL].map(str::to_owned).to_vec(), 1),
     ];
     for (command, answers) in programs {
         let before = desk.origin.arrived().len();
@@ -75,3 +97,8 @@ fn assert_signed(desk: &Desk, host: &str) {
         assert!(arrived.iter().all(|one| one.target == "/xpubs?a=1"), "{command:?}");
     }
 }
+
+const RUBY: &str = "puts Net::HTTP.get_response(URI(ARGV[0])).code";
+const PHP: &str = r#"$c = curl_init($argv[1]); curl_setopt($c, CURLOPT_RETURNTRANSFER, true);
+    curl_exec($c); echo curl_getinfo($c, CURLINFO_RESPONSE_CODE), "\n";"#;
+const PERL: &str = r#"print LWP::UserAgent->new->get($ARGV[0])->code, "\n""#;

@@ -18,11 +18,12 @@ fn sessions_of_python_and_node_need_no_change() {
     let binary = |name: &str| installed(name).display().to_string();
     let script = |name: &str| program(name).display().to_string();
     let mut opened = 0;
-    for command in [
-        [binary("venv/bin/python"), script("session.py")],
-        [binary("bin/node"), script("session.mjs")],
+    for (command, schemes) in [
+        ([binary("venv/bin/python"), script("session.py")], &["ws", "wss"] as &[&str]),
+        ([binary("venv/bin/python"), script("session_aiohttp.py")], &["wss"]),
+        ([binary("bin/node"), script("session.mjs")], &["ws", "wss"]),
     ] {
-        for scheme in ["ws", "wss"] {
+        for scheme in schemes {
             let url = format!("{scheme}://{HOST}/mpc/sign");
             let output = exec(&home, &[&command[..], &[url]].concat());
             let said = String::from_utf8_lossy(&output.stdout);

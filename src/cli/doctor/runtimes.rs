@@ -48,101 +48,123 @@ struct Prepared {
 
 const PROXY: &[&str] = &["HTTPS_PROXY", "https_proxy"];
 
+/// A runtime of which there is nothing more to say.
+const fn runtime(
+    name: &'static str,
+    needs: &'static [&'static [&'static str]],
+    prepare: fn(&Scene) -> Prepared,
+) -> Runtime {
+    Runtime { name, needs, succeeds: true, remark: "", advice: "", prepare }
+}
+
 /// In the order they are tried.
 pub(super) const ALL: &[Runtime] = &[
+    runtime("curl", &[PROXY, &["SSL_CERT_FILE", "CURL_CA_BUNDLE"]], |scene| {
+        unchecked(trial(scene, "curl", &["-sS", "-f", "-o", "/dev/null", &url()]))
+    }),
+    runtime("wget", &[&["https_proxy"], &["WGETRC"]], |scene| {
+        unchecked(trial(scene, "wget", &["-nv", "-t", "1", "-O", "/dev/null", &url()]))
+    }),
+    runtime("python-requests", &[PROXY, &["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]], |scene| {
+        python(scene, "requests", "requests.get(url).raise_for_status()")
+    }),
+    runtime("python-httpx", &[PROXY, &["SSL_CERT_FILE"]], |scene| {
+        python(scene, "httpx", "httpx.get(url).raise_for_status()")
+    }),
     Runtime {
-        name: "curl",
-        needs: &[PROXY, &["SSL_CERT_FILE", "CURL_CA_BUNDLE"]],
-        succeeds: true,
-        remark: "",
-        advice: "",
-        prepare: |scene| {
-            let arguments = ["-sS", "-f", "-o", "/dev/null", &url()];
-            Prepared { check: None, trial: trial(scene, "curl", &arguments) }
-        },
+        remark: TRUST_ENV,
+        ..runtime("python-aiohttp", &[PROXY, &["SSL_CERT_FILE"]], |scene| {
+            python(scene, "aiohttp", &aiohttp("get(url) as answer:", "answer.raise_for_status()"))
+        })
     },
     Runtime {
-        name: "python-requests",
-        needs: &[PROXY, &["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]],
-        succeeds: true,
-        remark: "",
-        advice: "",
-        prepare: |scene| python(scene, "requests", "requests.get(url).raise_for_status()"),
+        // The stand-in is none for WebSockets.
+        succeeds: false,
+        remark: TRUST_ENV,
+        ..runtime("aiohttp-socket", &[&["WSS_PROXY", "wss_proxy"], &["SSL_CERT_FILE"]], |scene| {
+            let open = "ws_connect(url.replace('https', 'wss')):";
+            python(scene, "aiohttp", &aiohttp(open, "pass"))
+        })
     },
+    runtime("python-urllib", &[PROXY, &["SSL_CERT_FILE"]], |scene| {
+        python(scene, "urllib.request", "urllib.request.urlopen(url).read()")
+    }),
     Runtime {
-        name: "python-httpx",
-        needs: &[PROXY, &["SSL_CERT_FILE"]],
-        succeeds: true,
-        remark: "",
-        advice: "",
-        prepare: |scene| python(scene, "httpx", "httpx.get(url).raise_for_status()"),
-    },
-    Runtime {
-        name: "python-aiohttp",
-        needs: &[PROXY, &["SSL_CERT_FILE"]],
-        succeeds: true,
-        remark: "with ClientSession(trust_env=True)",
-        advice: "",
-        prepare: |scene| python(scene, "aiohttp", AIOHTTP),
-    },
-    Runtime {
-        name: "python-urllib",
-        needs: &[PROXY, &["SSL_CERT_FILE"]],
-        succeeds: true,
-        remark: "",
-        advice: "",
-        prepare: |scene| python(scene, "urllib.request", "urllib.request.urlopen(url).read()"),
-    },
-    Runtime {
-        name: "node",
-        needs: &[PROXY, &["NODE_EXTRA_CA_CERTS"], &["NODE_USE_ENV_PROXY"]],
-        succeeds: true,
-        remark: "",
         advice: "it reads these variables from 22.21 and 24 on",
-        prepare: |scene| {
+        ..runtime("node", &[PROXY, &["NODE_EXTRA_CA_CERTS"], &["NODE_USE_ENV_PROXY"]], |scene| {
             let arguments = ["--input-type=module", "-e", NODE, &url()];
-            Prepared { check: None, trial: trial(scene, "node", &arguments) }
-        },
+            unchecked(trial(scene, "node", &arguments))
+        })
     },
+    runtime("deno", &[PROXY, &["DENO_CERT"]], |scene| {
+        unchecked(trial(scene, "deno", &["eval", &fetch()]))
+    }),
+    runtime("bun", &[PROXY, &["NODE_EXTRA_CA_CERTS"]], |scene| {
+        unchecked(trial(scene, "bun", &["-e", &fetch()]))
+    }),
+    runtime("ruby", &[PROXY, &["SSL_CERT_FILE"]], |scene| {
+        unchecked(trial(scene, "ruby", &["-rnet/http", "-e", RUBY, &url()]))
+    }),
+    runtime("php-curl", &[PROXY, &["PHP_INI_SCAN_DIR"]], |scene| Prepared {
+        check: trial(scene, "php", &["-r", "exit(function_exists('curl_init') ? 0 : 1);"]),
+        trial: trial(scene, "php", &["-r", PHP, &url()]),
+    }),
+    runtime("perl-lwp", &[PROXY, &["PERL_LWP_ENV_PROXY"], &["PERL_LWP_SSL_CA_FILE"]], |scene| {
+        Prepared {
+            check: trial(scene, "perl", &["-MLWP::Protocol::https", "-e", "1"]),
+            trial: trial(scene, "perl", &["-MLWP::UserAgent", "-e", PERL, &url()]),
+        }
+    }),
+    runtime("java", &[&[java::VARIABLE]], with_java),
     Runtime {
-        name: "java",
-        needs: &[&[java::VARIABLE]],
-        succeeds: true,
-        remark: "",
-        advice: "",
-        prepare: with_java,
-    },
-    Runtime {
-        name: "git",
-        needs: &[PROXY, &["GIT_SSL_CAINFO"]],
         succeeds: false,
-        remark: "",
-        advice: "",
-        prepare: |scene| {
+        ..runtime("git", &[PROXY, &["GIT_SSL_CAINFO"]], |scene| {
             let trial = trial(scene, "git", &["ls-remote", &url()]);
-            Prepared { check: None, trial: trial.map(|t| t.with("GIT_TERMINAL_PROMPT", "0")) }
-        },
+            unchecked(trial.map(|t| t.with("GIT_TERMINAL_PROMPT", "0")))
+        })
     },
     Runtime {
-        name: "cargo",
-        needs: &[PROXY, &["CARGO_HTTP_CAINFO", "SSL_CERT_FILE"]],
         succeeds: false,
-        remark: "",
-        advice: "",
-        prepare: with_cargo,
+        ..runtime("cargo", &[PROXY, &["CARGO_HTTP_CAINFO", "SSL_CERT_FILE"]], with_cargo)
     },
 ];
+
+const TRUST_ENV: &str = "with ClientSession(trust_env=True)";
 
 fn url() -> String {
     format!("https://{HOST}/v1/doctor")
 }
 
-const AIOHTTP: &str = "import asyncio
-    async def get():
+/// A session of aiohttp that does one thing.
+fn aiohttp(opened: &str, then: &str) -> String {
+    format!(
+        "import asyncio
+    async def main():
         async with aiohttp.ClientSession(trust_env=True) as session:
-            async with session.get(url) as answer:
-                answer.raise_for_status()
-    asyncio.run(get())";
+            async with session.{opened}
+                {then}
+    asyncio.run(main())"
+    )
+}
+
+/// For those that take what they run as text and nothing beside it.
+fn fetch() -> String {
+    format!("if (!(await fetch('{}')).ok) throw new Error('not accepted')", url())
+}
+
+const RUBY: &str = "begin
+  answer = Net::HTTP.get_response(URI(ARGV[0]))
+  abort \"answered #{answer.code}\" unless answer.code == '200'
+rescue => error
+  abort error.message
+end";
+
+const PHP: &str = "$c = curl_init($argv[1]);
+curl_setopt_array($c, [CURLOPT_RETURNTRANSFER => true, CURLOPT_FAILONERROR => true]);
+if (curl_exec($c) === false) { fwrite(STDERR, curl_error($c)); exit(1); }";
+
+const PERL: &str = "my $answer = LWP::UserAgent->new->get($ARGV[0]);
+$answer->is_success or die $answer->status_line, qq(\\n);";
 
 const NODE: &str = "try {
   const answer = await fetch(process.argv[1])
@@ -184,6 +206,11 @@ fn find(scene: &Scene, program: &str) -> Option<PathBuf> {
     std::env::split_paths(path).map(|part| part.join(program)).find(|path| path.is_file())
 }
 
+/// A program that needs nothing to be looked at before.
+fn unchecked(trial: Option<Trial>) -> Prepared {
+    Prepared { check: None, trial }
+}
+
 /// Python with a library that may not be there.
 fn python(scene: &Scene, library: &str, get: &str) -> Prepared {
     let import = format!("import {library}");
@@ -205,7 +232,7 @@ fn with_java(scene: &Scene) -> Prepared {
         Some((java.program("javac")?, java.program("java")?, source))
     });
     let Some((javac, java, source)) = tools else {
-        return Prepared { check: None, trial: None };
+        return unchecked(None);
     };
     let place = scene.place("");
     let compile: [OsString; 3] = ["-d".into(), place.clone().into(), source.into()];
@@ -224,6 +251,5 @@ fn with_cargo(scene: &Scene) -> Prepared {
         .and_then(|()| fs::write(home.join("config.toml"), registry.as_bytes()));
     let trial = trial(scene, "cargo", &["search", "--registry", "doctor", "x"]);
     let trial = trial.filter(|_| written.is_ok());
-    let trial = trial.map(|trial| trial.with("CARGO_HOME", home).with("CARGO_NET_RETRY", "0"));
-    Prepared { check: None, trial }
+    unchecked(trial.map(|trial| trial.with("CARGO_HOME", home).with("CARGO_NET_RETRY", "0")))
 }

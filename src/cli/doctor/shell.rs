@@ -41,8 +41,11 @@ impl<'a> Shell<'a> {
 
     fn is_right(&self, name: &str) -> bool {
         let Some(set) = text(self.variables, name) else { return false };
-        if name == "NODE_USE_ENV_PROXY" {
-            return set == "1";
+        match name {
+            "NODE_USE_ENV_PROXY" | "PERL_LWP_ENV_PROXY" => return set == "1",
+            // Settings, in which a file may be named in many ways.
+            "WGETRC" | "PHP_INI_SCAN_DIR" => return true,
+            _ => {}
         }
         if name == java::VARIABLE {
             let port = self.forward.map(|at| at.port().to_string()).unwrap_or_default();
@@ -99,6 +102,7 @@ mod tests {
                 vec!["NODE_USE_ENV_PROXY"],
                 Some("NODE_USE_ENV_PROXY"),
             ),
+            (vec![("PERL_LWP_ENV_PROXY", "1")], forward, vec!["PERL_LWP_ENV_PROXY"], None),
             (vec![("SSL_CERT_FILE", "/nowhere")], None, vec!["SSL_CERT_FILE"], None),
             (
                 vec![("JAVA_TOOL_OPTIONS", "-Xmx1g")],

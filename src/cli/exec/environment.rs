@@ -8,6 +8,7 @@ use super::java;
 use super::no_proxy::NoProxy;
 use super::running::Running;
 use super::trust::Trust;
+use super::variables::{self, Gets};
 use crate::config::{Config, HostPattern, Store};
 
 /// Variables and their values.
@@ -16,34 +17,36 @@ pub(in crate::cli) type Variables = BTreeMap<OsString, OsString>;
 /// What a program finds: what the caller has, without keys, with the way to the proxy and whom to
 /// trust. And what it reaches past the proxy.
 pub(in crate::cli) fn of_program(
-    caller: Variables,
+    mut caller: Variables,
     config: &Config,
     proxy: Running,
     credentials: Option<&Credentials>,
     trust: &Trust,
 ) -> (Variables, NoProxy) {
-    let mut variables = caller;
-    let past = past(&variables, config);
-    without_keys(&mut variables, config);
-    let options = text(&variables, java::VARIABLE);
-    let mut set = |name: &str, value: &str| variables.insert(name.into(), value.into());
+    without_keys(&mut caller, config);
+    let past = past(&caller, config);
+    let mut variables = caller.clone();
     let user = credentials.map(|own| format!("{}@", own.user_info())).unwrap_or_default();
-    let url = format!("http://{user}{}", proxy.forward);
-    for name in PROXY {
-        set(name, &url);
-        set(&name.to_ascii_lowercase(), &url);
+    let (url, list) = (format!("http://{user}{}", proxy.forward), past.list());
+    for variable in variables::ALL {
+        let value = match variable.gets {
+            Gets::Proxy => url.as_str(),
+            Gets::Past => list.as_str(),
+            Gets::Yes => "1",
+        };
+        for name in variable.names(&caller) {
+            variables.insert(name, value.into());
+        }
     }
-    for name in NO_PROXY {
-        set(name, &past.list());
-    }
-    // Node's fetch heeds the variables above where this is set (22.21, 24).
-    set("NODE_USE_ENV_PROXY", "1");
     if let Some(gateway) = proxy.gateway {
-        set(GATEWAY, &format!("http://{gateway}"));
+        variables.insert(GATEWAY.into(), format!("http://{gateway}").into());
     }
     if let Some(store) = &trust.java {
-        let options = java::options(options.as_deref(), proxy.forward, &past, store.as_ref());
-        set(java::VARIABLE, &options);
+        for name in java::variables(&caller) {
+            let given = text(&caller, name);
+            let options = java::options(given.as_deref(), proxy.forward, &past, store.as_ref());
+            variables.insert(name.into(), options.into());
+        }
     }
     for (name, file) in &trust.files {
         variables.insert(name.into(), file.clone());
@@ -51,10 +54,6 @@ pub(in crate::cli) fn of_program(
     (variables, past)
 }
 
-/// Each in both spellings: curl reads `http_proxy` alone, other programs capitals alone.
-/// `ALL_PROXY` is what some programs read first, and others for `ws://`.
-const PROXY: [&str; 3] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
-const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
 /// Where programs find the gateway.
 const GATEWAY: &str = "COUNTERSIGN_GATEWAY";
 
@@ -86,10 +85,13 @@ fn without_keys(variables: &mut Variables, config: &Config) {
 }
 
 /// What is reached past the proxy: what the caller has, without routed hosts, with this machine.
-fn past(variables: &Variables, config: &Config) -> NoProxy {
-    let lists = NO_PROXY.map(|name| text(variables, name).unwrap_or_default());
+fn past(caller: &Variables, config: &Config) -> NoProxy {
+    let lists = variables::ALL.iter().filter(|variable| variable.gets == Gets::Past);
+    let names = lists.flat_map(|variable| variable.names(caller));
+    let lists: Vec<_> = names.filter_map(|name| caller.get(&name)).collect();
+    let lists: Vec<_> = lists.iter().map(|list| list.to_string_lossy()).collect();
     let routed: Vec<&HostPattern> = routed(config).collect();
-    NoProxy::merge(lists.iter().map(String::as_str), &routed)
+    NoProxy::merge(lists.iter().map(AsRef::as_ref), &routed)
 }
 
 /// The hosts that routes name.

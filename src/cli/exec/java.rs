@@ -7,13 +7,27 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::environment::Variables;
+use super::environment::{self, Variables};
 use super::no_proxy::NoProxy;
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
 
 /// The variable every Java since 5 takes options from.
 pub(in crate::cli) const VARIABLE: &str = "JAVA_TOOL_OPTIONS";
+
+/// Options that Java or a tool built on it reads after those, so that theirs count: where the caller
+/// has a proxy or a trust store in one, it would lead past ours.
+const LATER: &[&str] =
+    &["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTS", "MAVEN_OPTS", "GRADLE_OPTS"];
+
+/// The variables that take our options, for a caller with this environment.
+pub(super) fn variables(caller: &Variables) -> impl Iterator<Item = &'static str> {
+    let ours = ["proxyHost", "nonProxyHosts", "trustStore"];
+    let later = LATER.iter().copied().filter(move |name| {
+        environment::text(caller, name).is_some_and(|set| ours.iter().any(|o| set.contains(o)))
+    });
+    [VARIABLE].into_iter().chain(later)
+}
 
 /// A Java installation.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use base64::engine::general_purpose::STANDARD;
 
 use super::environment::{self, Variables};
 use super::java::{self, Java, TrustStore};
+use super::settings;
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
 
@@ -38,7 +39,8 @@ impl Trust {
         let Some(ca) = ca else {
             return Ok(Self { files: BTreeMap::new(), java: java.map(|_| None), directory });
         };
-        let files = files(&ca, caller, &directory)?;
+        let mut files = files(&ca, caller, &directory)?;
+        files.extend(settings::make(&files["SSL_CERT_FILE"], caller, &directory)?);
         let given = environment::text(caller, java::VARIABLE);
         let store = java.map(|java| java.trust_store(&ca, given.as_deref(), &directory));
         let java = match store.transpose() {
@@ -95,11 +97,20 @@ const IN_PLACE: &[&str] = &[
     "GIT_SSL_CAINFO",
     "PIP_CERT",
     "CARGO_HTTP_CAINFO",
+    // These have a list of their own and look for no other file.
+    "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH", // gRPC's C core
+    "HTTPLIB2_CA_CERTS",
+    "PERL_LWP_SSL_CA_FILE",
 ];
 
 /// Those that only matter to somebody who has set them: they come before `SSL_CERT_FILE`.
-const IF_SET: &[&str] =
-    &["NIX_SSL_CERT_FILE", "HTTPLIB2_CA_CERTS", "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH"];
+const IF_SET: &[&str] = &[
+    "NIX_SSL_CERT_FILE",
+    "npm_config_cafile",
+    "NPM_CONFIG_CAFILE",
+    "YARN_HTTPS_CA_FILE_PATH",
+    "CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE",
+];
 
 /// Variables that name a file beside the authorities built in.
 const BESIDE: [&str; 2] = ["NODE_EXTRA_CA_CERTS", "DENO_CERT"];
