@@ -20,6 +20,12 @@ struct Outcome {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct Rejection {
+    route: String,
+    status: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByCode {
     code: &'static str,
 }
@@ -44,7 +50,9 @@ struct ByResult {
 pub struct Metrics {
     registry: Registry,
     requests: Family<Outcome, Counter>,
+    requests_open: Gauge,
     refusals: Family<ByCode, Counter>,
+    rejections: Family<Rejection, Counter>,
     sign: Family<ByKey, Histogram>,
     upstream: Family<ByRoute, Histogram>,
     reloads: Family<ByResult, Counter>,
@@ -61,7 +69,9 @@ impl Default for Metrics {
         let metrics = Self {
             registry: Registry::default(),
             requests: Family::default(),
+            requests_open: Gauge::default(),
             refusals: Family::default(),
+            rejections: Family::default(),
             sign: Family::new_with_constructor(|| Histogram::new(SIGN_SECONDS)),
             upstream: Family::new_with_constructor(|| Histogram::new(UPSTREAM_SECONDS)),
             reloads: Family::default(),
@@ -73,6 +83,11 @@ impl Default for Metrics {
         registry.register("requests", "Requests by route and what came of them", requests);
         let refusals = metrics.refusals.clone();
         registry.register("refusals", "Answers the proxy gave itself, by code", refusals);
+        let under_way = metrics.requests_open.clone();
+        registry.register("requests_open", "Requests under way, this one included", under_way);
+        let rejections = metrics.rejections.clone();
+        let help = "Signed requests that the provider answered with 401 or 403";
+        registry.register("rejections", help, rejections);
         let sign = metrics.sign.clone();
         registry.register("sign_seconds", "Time a key took to sign", sign);
         let upstream = metrics.upstream.clone();
@@ -107,6 +122,21 @@ impl Metrics {
             let by = ByRoute { route: route.to_owned() };
             self.upstream.get_or_create(&by).observe(took.as_secs_f64());
         }
+    }
+
+    /// Counts a signed request that the provider did not believe or did not want (401, 403).
+    pub fn answered(&self, route: &str, status: u16) {
+        let status = match status {
+            401 => "401",
+            403 => "403",
+            _ => return,
+        };
+        self.rejections.get_or_create(&Rejection { route: route.to_owned(), status }).inc();
+    }
+
+    /// Counts a request for as long as the guard lives.
+    pub fn request_open(&self) -> Open {
+        Open::new(&self.requests_open)
     }
 
     /// Where the signatures of a key are timed.

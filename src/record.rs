@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Open};
 
 /// One request, from its head to the last byte of its answer. Dropping it writes the line.
 #[derive(Debug)]
@@ -46,6 +46,8 @@ pub struct Record {
     forgotten: bool,
     started: Instant,
     metrics: Arc<Metrics>,
+    /// Let go when everything else has been counted.
+    _open: Open,
 }
 
 impl Record {
@@ -69,6 +71,7 @@ impl Record {
             cut: None,
             forgotten: false,
             started: Instant::now(),
+            _open: metrics.request_open(),
             metrics,
         }
     }
@@ -116,6 +119,9 @@ impl Drop for Record {
             return;
         }
         self.metrics.request(self.route_name(), self.outcome(), self.code, self.upstream);
+        if self.signed && self.code.is_none() {
+            self.metrics.answered(self.route_name(), self.status);
+        }
         // Whole microseconds: writing fractions takes longer than the rest of the line.
         let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         let outcome = if self.cut.is_some() { "cut" } else { self.outcome() };

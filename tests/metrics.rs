@@ -57,6 +57,7 @@ fn every_metric_has_a_name_a_kind_and_a_line_of_help() {
     for (name, kind) in [
         ("build", "info"),
         ("requests", "counter"),
+        ("requests_open", "gauge"),
         ("refusals", "counter"),
         ("sign_seconds", "histogram"),
         ("upstream_seconds", "histogram"),

@@ -13,6 +13,7 @@ mod proxy;
 pub(super) mod running;
 mod settings;
 pub(super) mod signals;
+mod tally;
 pub(super) mod trust;
 mod variables;
 
@@ -116,10 +117,10 @@ async fn execute(
         }
     }
     let ended = program::run(command, variables, &mut signals).await;
-    let refusals = proxy.finish(&mut signals).await;
-    if !args.quiet {
-        refusals.iter().for_each(|line| say(line));
-    }
+    // Of a program that could not be run there is more to say than that nothing came.
+    let asked = !args.quiet && ended.is_ok();
+    let account = proxy.finish(config, credentials, asked, &mut signals).await;
+    account.iter().for_each(|line| say(line));
     drop(directory);
     match ended? {
         0 => Ok(()),

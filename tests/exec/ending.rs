@@ -43,7 +43,7 @@ fn standard_input_and_output_are_the_programs_own() {
     let output = child.wait_with_output().expect("it ends");
     writer.join().expect("no panic").expect("it reads");
     assert!(output.stdout == bytes, "{} bytes came back", output.stdout.len());
-    assert_eq!(err(&output).lines().count(), 1, "{}", err(&output));
+    assert_eq!(err(&output).lines().count(), 2, "{}", err(&output));
 }
 
 #[test]

@@ -40,7 +40,8 @@ fn what_was_refused_is_said_at_the_end() {
     let line =
         "\ncountersign: refused 2 requests, host_not_routed: Add a [routes.NAME] with this host";
     assert!(said.contains(line), "{said}");
-    assert_eq!(said.lines().count(), 2, "{said}");
+    assert!(said.contains("\ncountersign: 2 requests came through: 2 refused\n"), "{said}");
+    assert_eq!(said.lines().count(), 3, "{said}");
     let output = desk.run(&["--quiet", "--", "sh", "-c", script]);
     assert_eq!(err(&output), "");
 }

@@ -11,6 +11,7 @@ use super::credentials::Credentials;
 use super::environment;
 use super::running::{self, Found, Running};
 use super::signals::Signals;
+use super::tally::{Tally, counted};
 use crate::cli::CliError;
 use crate::cli::in_process::InProcess;
 use crate::config::{Config, Endpoint, Listen, Unrouted};
@@ -19,8 +20,8 @@ use crate::server::Role;
 
 /// The proxy that the program is sent to.
 pub(super) enum Proxy {
-    /// It runs by itself.
-    Running(Running),
+    /// It runs by itself, and had counted this much.
+    Running(Running, Option<Tally>),
     /// It ends with the program. Another one, with another configuration, may run beside it.
     Own { proxy: InProcess, running: Running, beside: bool },
 }
@@ -34,7 +35,7 @@ impl Proxy {
     ) -> Result<Self, CliError> {
         let found = if own { Found::Nothing } else { running::find(config, credentials).await? };
         if let Found::Own(running) = found {
-            return Ok(Self::Running(running));
+            return Ok(Self::Running(running, running::tally(config, credentials).await));
         }
         let proxy = InProcess::start(&on_free_ports(config)).await?;
         if let Some(credentials) = credentials {
@@ -51,7 +52,7 @@ impl Proxy {
     /// Where it is.
     pub(super) fn running(&self) -> Running {
         match self {
-            Self::Running(running) | Self::Own { running, .. } => *running,
+            Self::Running(running, _) | Self::Own { running, .. } => *running,
         }
     }
 
@@ -65,7 +66,7 @@ impl Proxy {
     /// Which proxy it is, whom it signs for, and what becomes of other hosts.
     pub(super) fn announcement(&self, config: &Config) -> String {
         let (whose, forward) = match self {
-            Self::Running(running) => ("the proxy that runs", running.forward),
+            Self::Running(running, _) => ("the proxy that runs", running.forward),
             Self::Own { running, .. } => ("a proxy for this program alone", running.forward),
         };
         let hosts: Vec<_> = environment::routed(config).map(ToString::to_string).collect();
@@ -85,16 +86,39 @@ impl Proxy {
         format!("{whose}, at {forward}, signs for {hosts}{plain}; other hosts are {others}")
     }
 
-    /// Ends what was started: requests under way may finish, unless a signal comes. Says what was
-    /// refused, as the program may not have.
-    pub(super) async fn finish(self, signals: &mut Signals) -> Vec<String> {
-        let Self::Own { proxy, .. } = self else { return Vec::new() };
-        let metrics = Arc::clone(proxy.metrics());
-        let hurry = async {
-            signals.ending().await;
+    /// Ends what was started: requests under way may finish, unless a signal comes. Says, where it
+    /// is asked to, what came of the program's requests, as the program may not have.
+    pub(super) async fn finish(
+        self,
+        config: &Config,
+        credentials: Option<&Credentials>,
+        asked: bool,
+        signals: &mut Signals,
+    ) -> Vec<String> {
+        let has_gateway = self.running().gateway.is_some();
+        let (tally, refusals) = match self {
+            Self::Own { proxy, .. } => {
+                let metrics = Arc::clone(proxy.metrics());
+                let hurry = async {
+                    signals.ending().await;
+                };
+                proxy.finish(hurry).await;
+                let metrics = metrics.expose();
+                (Some(Tally::of(&metrics).line(false, has_gateway)), refusals(&metrics))
+            }
+            Self::Running(_, before) if asked => {
+                let tally = running::tally_since(config, credentials, before).await;
+                (tally.map(|tally| tally.line(true, has_gateway)), Vec::new())
+            }
+            Self::Running(..) => return Vec::new(),
         };
-        proxy.finish(hurry).await;
-        refusals(&metrics.expose())
+        if !asked {
+            return Vec::new();
+        }
+        let unknown =
+            "how many requests came through is not known: the proxy does not say any more";
+        let tally = tally.unwrap_or_else(|| unknown.to_owned());
+        [tally].into_iter().chain(refusals).collect()
     }
 }
 
@@ -106,9 +130,8 @@ fn refusals(metrics: &str) -> Vec<String> {
     let of_code = |code: &Code| {
         let series = format!("countersign_refusals_total{{code=\"{}\"}} ", code.name());
         let count = metrics.lines().find_map(|line| line.strip_prefix(&series))?;
-        let requests = if count == "1" { "request" } else { "requests" };
-        let facts = code.facts();
-        Some(format!("refused {count} {requests}, {}: {}", facts.name, facts.remedy))
+        let (requests, facts) = (counted(count.parse().ok()?, "request"), code.facts());
+        Some(format!("refused {requests}, {}: {}", facts.name, facts.remedy))
     };
     Code::ALL.iter().filter_map(of_code).collect()
 }

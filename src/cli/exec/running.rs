@@ -18,6 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::credentials::Credentials;
+use super::tally::Tally;
 use crate::cli::CliError;
 use crate::config::{Config, Endpoint};
 use crate::snapshot::Snapshot;
@@ -80,6 +81,37 @@ async fn ask(config: &Config, credentials: Option<&Credentials>) -> Option<(Foun
         None => true,
     };
     Some((found, admitted))
+}
+
+/// What it has counted so far, where it says.
+pub(super) async fn tally(config: &Config, credentials: Option<&Credentials>) -> Option<Tally> {
+    let asked = async {
+        let answer = get(config.listen.admin.as_ref()?, "/metrics", credentials).await?;
+        let metrics =
+            if answer.status().is_success() { whole(answer).await? } else { return None };
+        Some(Tally::of(&String::from_utf8_lossy(&metrics)))
+    };
+    tokio::time::timeout(PATIENCE, asked).await.ok().flatten()
+}
+
+/// What it has counted since then, by all who use it. A request is counted when it is over, which
+/// may be a moment after the program has its answer: so as long as more are under way than before,
+/// it is asked again.
+pub(super) async fn tally_since(
+    config: &Config,
+    credentials: Option<&Credentials>,
+    before: Option<Tally>,
+) -> Option<Tally> {
+    let before = before?;
+    let mut now = tally(config, credentials).await?;
+    for _ in 0..MOST_LOOKS {
+        if now.open <= before.open {
+            break;
+        }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        now = tally(config, credentials).await?;
+    }
+    now.since(before)
 }
 
 /// Whose answer to `/readyz` this is, to somebody who looks for the proxy with this digest at these
@@ -147,6 +179,9 @@ pub(in crate::cli) async fn whole(response: Response<Incoming>) -> Option<Bytes>
 
 /// A proxy on this machine answers at once, or is not to be relied on.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// Half a second in all: others may keep it busy for ever.
+const MOST_LOOKS: u32 = 50;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 /// Somebody else's page may be long.
 const LONGEST: usize = 1 << 20;
 
