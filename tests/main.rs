@@ -15,6 +15,7 @@ mod dialects;
 mod doctor;
 mod documents;
 mod exec;
+mod foreign;
 mod framing;
 mod gateway;
 mod health;

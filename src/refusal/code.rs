@@ -10,6 +10,8 @@ pub enum Code {
     BadTarget,
     /// The request has no `Host`, two, or one that is none.
     BadHost,
+    /// What came is not HTTP.
+    NotHttp,
     /// The client's address is not in `access.from`.
     ClientNotAllowed,
     /// A web page of another origin called the gateway.
@@ -104,6 +106,7 @@ impl Code {
     pub const ALL: &[Self] = &[
         Self::BadTarget,
         Self::BadHost,
+        Self::NotHttp,
         Self::BodyIncomplete,
         Self::ClientNotAllowed,
         Self::CrossSite,
@@ -180,6 +183,13 @@ impl Code {
                 "http_request_error",
                 "The request does not say once and clearly which host it is for",
                 "Send one Host header with a name or an address, and the port where it is not the usual one.",
+            ),
+            Self::NotHttp => (
+                "not_http",
+                400,
+                "http_protocol_error",
+                "What came is not HTTP",
+                "Send HTTP/1.1, plain: http:// before the proxy's address, whatever the request's own URL begins with.",
             ),
             Self::BodyIncomplete => (
                 "body_incomplete",

@@ -8,6 +8,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -20,6 +21,7 @@ use tokio_rustls::LazyConfigAcceptor;
 
 use super::Shared;
 use super::conversation::{Client, Protocol, converse};
+use super::foreign::PAST;
 use super::inside::Inside;
 use super::stream::{Lingering, Prefixed};
 use crate::access::Credentials;
@@ -146,8 +148,8 @@ async fn opened(request: Request<Incoming>) -> Option<(Lingering, Bytes)> {
 /// A client whose CONNECT was answered, and what it may find here.
 struct Guest {
     leaves: Option<Arc<Leaves>>,
-    /// From the 200 to the end of the handshake.
-    limit: std::time::Duration,
+    /// From the first byte to the end of the handshake.
+    limit: Duration,
     client: Client,
     shared: Arc<Shared>,
     inside: Inside,
@@ -158,8 +160,13 @@ impl Guest {
     async fn receive(self, request: Request<Incoming>, mut record: Box<Record>) {
         let Some((stream, first)) = opened(request).await else { return };
         let stream = Prefixed::new(first, stream);
+        let spoken = tokio::time::timeout(FIRST_BYTE.min(self.limit), stream.first_byte()).await;
+        let (first, stream) = match spoken.unwrap_or_else(|_| Err(silent(&self.inside.name))) {
+            Ok(spoken) => spoken,
+            Err(error) => return record.cut(&error),
+        };
         // Boxed, so that what a handshake needs is gone when it is over.
-        let greeted = tokio::time::timeout(self.limit, Box::pin(self.greet(stream))).await;
+        let greeted = tokio::time::timeout(self.limit, Box::pin(self.greet(first, stream))).await;
         let greeted = greeted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
         let Self { client, shared, inside, .. } = self;
         match greeted {
@@ -179,8 +186,7 @@ impl Guest {
         }
     }
 
-    async fn greet(&self, stream: Prefixed<Lingering>) -> io::Result<Greeted> {
-        let (first, stream) = stream.first_byte().await?;
+    async fn greet(&self, first: u8, stream: Prefixed<Lingering>) -> io::Result<Greeted> {
         if first != HANDSHAKE {
             return Ok(Greeted::Plain(stream));
         }
@@ -214,6 +220,16 @@ const HANDSHAKE: u8 = 22;
 /// Alerts (RFC 8446, section 6; RFC 6066, section 3).
 const INTERNAL_ERROR: u8 = 80;
 const UNRECOGNIZED_NAME: u8 = 112;
+
+/// How long a tunnel may be silent before its client says what it carries. Those of TLS and HTTP
+/// speak at once; who waits does so for a server that speaks first, and would wait for ever.
+const FIRST_BYTE: Duration = Duration::from_secs(5);
+
+fn silent(host: &str) -> io::Error {
+    let what = "the client waits in its tunnel, as for a server that speaks first (SMTP, FTP)";
+    tracing::warn!(host, fix = PAST, "{what}");
+    io::Error::new(io::ErrorKind::TimedOut, what)
+}
 
 /// Says of a client that ends the handshake over our certificate what it lacks. Loudly: the client
 /// itself says little, and no request will tell of it.

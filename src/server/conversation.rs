@@ -12,7 +12,9 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio_util::sync::CancellationToken;
 
+use super::foreign::{SSH, foreign, refuse as refuse_foreign};
 use super::http2::http2;
 use super::inside::Inside;
 use super::patience::{Patience, promise};
@@ -47,6 +49,11 @@ impl Client {
         Self { role, peer, own, inside: None, place: Arc::new(place) }
     }
 
+    /// What says that it is to be let go: probes are answered to the end.
+    fn drain<'a>(&self, shared: &'a Shared) -> &'a CancellationToken {
+        if self.role == Role::Admin { &shared.closing } else { &shared.stopping }
+    }
+
     /// The same client, inside a CONNECT.
     pub(super) fn inside(self, inside: Inside) -> Self {
         Self { inside: Some(Arc::new(inside)), ..self }
@@ -72,27 +79,30 @@ pub(super) fn converse(
     client: Client,
     shared: Arc<Shared>,
 ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-    match protocol {
-        Protocol::Http1 => Box::pin(http1(stream, client, shared)),
-        Protocol::Http2 | Protocol::Either => Box::pin(begin(stream, protocol, client, shared)),
-    }
+    Box::pin(begin(stream, protocol, client, shared))
 }
 
 /// Reads how the connection begins.
 async fn begin(stream: Box<dyn Duplex>, protocol: Protocol, client: Client, shared: Arc<Shared>) {
     let limit = shared.pipeline.snapshot().timeouts.request_head;
+    let drain = client.drain(&shared);
     let begun = tokio::select! {
-        begun = Prefixed::until(stream, PREFACE, limit) => begun,
+        begun = Prefixed::until(stream, &[PREFACE, SSH], limit) => begun,
         // Nothing has been asked yet.
-        () = shared.stopping.cancelled() => return,
+        () = drain.cancelled() => return,
     };
-    // Boxed, so that neither keeps room for the other.
-    match begun {
-        Ok(stream) if protocol == Protocol::Http2 || stream.begins_with(PREFACE) => {
-            Box::pin(http2(Box::new(stream), client, shared)).await;
-        }
-        Ok(stream) => Box::pin(http1(Box::new(stream), client, shared)).await,
-        Err(error) => tracing::debug!(%error, "a client said nothing"),
+    let stream = match begun {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!(%error, "a client said nothing"),
+    };
+    let prefaced = protocol == Protocol::Either && stream.begins_with(PREFACE);
+    // Boxed, so that none keeps room for the others.
+    if protocol == Protocol::Http2 || prefaced {
+        return Box::pin(http2(Box::new(stream), client, shared)).await;
+    }
+    match foreign(stream.first()) {
+        Some(foreign) => Box::pin(refuse_foreign(Box::new(stream), foreign, client, &shared)).await,
+        None => Box::pin(http1(Box::new(stream), client, shared)).await,
     }
 }
 
@@ -118,7 +128,7 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
     let promise = promise(idle);
     let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));
     drop(snapshot);
-    let role = client.role;
+    let (role, drain) = (client.role, client.drain(&shared));
     let service = service_fn(|request: Request<Incoming>| {
         let (shared, client, unread) = (Arc::clone(&shared), client.clone(), unread.clone());
         let promise = promise.clone().filter(|_| persists(&request));
@@ -145,7 +155,6 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
     });
     let connection = builder.serve_connection(io, service).with_upgrades();
     tokio::pin!(connection);
-    let drain = if role == Role::Admin { &shared.closing } else { &shared.stopping };
     let mut draining = false;
     loop {
         tokio::select! {
@@ -173,8 +182,15 @@ fn switched(response: &Response<Reply>, connects: bool) -> bool {
 }
 
 pub(super) fn note(role: Role, ended: Result<(), hyper::Error>) {
-    if let Err(error) = ended {
-        tracing::debug!(listener = role.name(), %error, "a client's connection ended");
+    match ended {
+        // hyper has answered it, without a body and before it was a request here.
+        Err(error) if error.is_parse() => {
+            tracing::info!(listener = role.name(), %error, "a head that cannot be read was refused");
+        }
+        Err(error) => {
+            tracing::debug!(listener = role.name(), %error, "a client's connection ended");
+        }
+        Ok(()) => {}
     }
 }
 

@@ -26,6 +26,11 @@ pub(super) struct Inside {
 }
 
 impl Inside {
+    /// Host and port, for people.
+    pub(super) fn place(&self) -> String {
+        format!("{}:{}", self.name, self.port)
+    }
+
     /// Reads a request. Its target and its `Host` may name the CONNECT's host only: the route was
     /// chosen by that name, and the certificate shown for it.
     pub(super) fn read(&self, request: Request<Incoming>) -> Result<Intake, Refusal> {
@@ -51,9 +56,8 @@ impl Inside {
         for host in named {
             let host = host.unwrap_or_default();
             if !self.is_named(host) {
-                let Self { name, port, .. } = self;
                 let host = host.escape_debug();
-                let detail = format!("this connection is for {name}:{port}, not \"{host}\"");
+                let detail = format!("this connection is for {}, not \"{host}\"", self.place());
                 return Err(Refusal::new(Code::WrongAuthority, detail)
                     .remedy("Open a connection of its own to each host."));
             }

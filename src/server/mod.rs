@@ -2,6 +2,7 @@
 
 mod connect;
 mod conversation;
+mod foreign;
 mod http2;
 mod inside;
 pub(crate) mod intake;

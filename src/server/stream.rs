@@ -315,12 +315,12 @@ impl<S: AsyncRead + Unpin> Prefixed<S> {
         Self { first, inner }
     }
 
-    /// Reads until the first bytes are `wanted` or can no longer be.
+    /// Reads until the first bytes are one of those `wanted` or can no longer be.
     ///
     /// # Errors
     ///
     /// When the stream fails or says nothing within `limit`.
-    pub(super) async fn until(inner: S, wanted: &[u8], limit: Duration) -> io::Result<Self> {
+    pub(super) async fn until(inner: S, wanted: &[&[u8]], limit: Duration) -> io::Result<Self> {
         let read = Self::new(Bytes::new(), inner).read_until(wanted);
         tokio::time::timeout(limit, read).await?
     }
@@ -331,20 +331,28 @@ impl<S: AsyncRead + Unpin> Prefixed<S> {
     ///
     /// When the stream fails or ends before.
     pub(super) async fn first_byte(self) -> io::Result<(u8, Self)> {
-        let begun = if self.first.is_empty() { self.read_until(&[0]).await? } else { self };
+        let begun = if self.first.is_empty() { self.read_until(&[&[0]]).await? } else { self };
         let first = begun.first.first().copied();
         first.map(|first| (first, begun)).ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
     }
 
-    async fn read_until(mut self, wanted: &[u8]) -> io::Result<Self> {
+    async fn read_until(mut self, wanted: &[&[u8]]) -> io::Result<Self> {
         let mut first = BytesMut::from(&self.first[..]);
-        while first.len() < wanted.len() && wanted.starts_with(&first) {
-            let room = wanted.len() - first.len();
+        let more = |first: &[u8]| {
+            let rests = wanted.iter().filter_map(|wanted| wanted.strip_prefix(first));
+            rests.map(<[u8]>::len).max().unwrap_or_default()
+        };
+        while let room @ 1.. = more(&first) {
             if (&mut self.inner).take(room as u64).read_buf(&mut first).await? == 0 {
                 break;
             }
         }
         Ok(Self { first: first.freeze(), inner: self.inner })
+    }
+
+    /// What has been read of it.
+    pub(super) fn first(&self) -> &[u8] {
+        &self.first
     }
 
     /// Whether it begins like this, as far as it has been read.

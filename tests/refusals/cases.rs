@@ -109,6 +109,10 @@ pub(super) const PROVOKED: &[Case] = &[
     case("bad_host", 400, None, |scene| {
         scene.stage.exchange(format!("GET {METASV}/x HTTP/1.1\r\n\r\n"))
     }),
+    case("not_http", 400, None, |scene| {
+        let mut client = scene.stage.client();
+        client.exchange([5, 1, 0])
+    }),
     case("body_incomplete", 400, Some("sinohope"), |scene| {
         let mut client = scene.post("Content-Length: 9\r\n\r\nhalf");
         client.finish();
