@@ -85,17 +85,6 @@ fn a_handshake_for_another_host_gets_an_alert() {
 }
 
 #[test]
-fn a_client_that_does_not_trust_the_authority_is_told_of() {
-    let stage = Stage::new("[log]\nlevel = \"warn\"\n");
-    let tunnel = Client::tunnel(stage.proxy.forward_url(), "api.sinohope.com:443");
-    let other = Authority::new().pem();
-    assert!(tunnel.secure("api.sinohope.com", &other).is_err());
-    stage.proxy.await_output("does it trust the CA?");
-    stage.proxy.await_output("countersign ca export --help");
-    assert_eq!(stage.origin.connections(), 0);
-}
-
-#[test]
 fn an_address_needs_no_server_name() {
     let origin = Origin::start(providers());
     let route = format!(

@@ -12,6 +12,7 @@ mod cli;
 mod clients;
 mod connections;
 mod dialects;
+mod distrust;
 mod doctor;
 mod documents;
 mod exec;

@@ -15,6 +15,7 @@ use http::{Request, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use rustls::AlertDescription;
 use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::LazyConfigAcceptor;
@@ -231,17 +232,52 @@ fn silent(host: &str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
 }
 
-/// Says of a client that ends the handshake over our certificate what it lacks. Loudly: the client
-/// itself says little, and no request will tell of it.
+/// Says of a client that ended TLS over our certificate what it lacks. Loudly: the client itself
+/// says little, and no request will tell of it.
+///
+/// Some send an alert; Node and Java's newer client just close, in the middle of the handshake.
 fn distrusted(host: &str, error: io::Error) -> io::Error {
     let cause = error.get_ref().and_then(|inner| inner.downcast_ref());
-    if let Some(rustls::Error::AlertReceived(alert)) = cause {
-        let what = format!("the client refused our certificate ({alert:?}): does it trust the CA?");
-        tracing::warn!(host, fix = "countersign ca export --help, or countersign exec", "{what}");
-        return io::Error::other(what);
-    }
-    error
+    let how = match cause {
+        Some(rustls::Error::AlertReceived(alert)) if ABOUT_CERTIFICATES.contains(alert) => {
+            format!("the client refused our certificate ({alert:?})")
+        }
+        None if has_left(&error) => "the client left when it saw our certificate".to_owned(),
+        _ => return error,
+    };
+    let what = format!("{how}: does it trust the CA?");
+    tracing::warn!(host, fix = "countersign ca export --help, or countersign exec", "{what}");
+    io::Error::other(what)
 }
+
+/// The same of one whose handshake was over, who then left before it said anything: some look at
+/// the certificate only then. One that closes in order, or later, may have had another reason.
+pub(super) fn left(client: &Client, error: io::Error, after: Duration) -> io::Error {
+    let inside = client.inside.as_ref().filter(|inside| inside.https);
+    let alert = error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>());
+    match inside {
+        Some(inside) if alert || after < PROMPTLY => distrusted(&inside.name, error),
+        _ => error,
+    }
+}
+
+fn has_left(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof].contains(&error.kind())
+}
+
+/// How soon a client leaves that has looked at the certificate.
+const PROMPTLY: Duration = Duration::from_secs(1);
+/// RFC 8446, section 6.2. The last is what a client says that trusts an earlier CA of the same name.
+const ABOUT_CERTIFICATES: [AlertDescription; 7] = [
+    AlertDescription::BadCertificate,
+    AlertDescription::UnsupportedCertificate,
+    AlertDescription::CertificateRevoked,
+    AlertDescription::CertificateExpired,
+    AlertDescription::CertificateUnknown,
+    AlertDescription::UnknownCA,
+    AlertDescription::DecryptError,
+];
 
 /// Ends a handshake that was not yet answered, with a record that holds a fatal alert.
 async fn refused(mut stream: Prefixed<Lingering>, alert: u8, what: String) -> io::Error {

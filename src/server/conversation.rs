@@ -12,6 +12,7 @@ use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::foreign::{SSH, foreign, refuse as refuse_foreign};
@@ -85,7 +86,7 @@ pub(super) fn converse(
 /// Reads how the connection begins.
 async fn begin(stream: Box<dyn Duplex>, protocol: Protocol, client: Client, shared: Arc<Shared>) {
     let limit = shared.pipeline.snapshot().timeouts.request_head;
-    let drain = client.drain(&shared);
+    let (since, drain) = (Instant::now(), client.drain(&shared));
     let begun = tokio::select! {
         begun = Prefixed::until(stream, &[PREFACE, SSH], limit) => begun,
         // Nothing has been asked yet.
@@ -93,7 +94,10 @@ async fn begin(stream: Box<dyn Duplex>, protocol: Protocol, client: Client, shar
     };
     let stream = match begun {
         Ok(stream) => stream,
-        Err(error) => return tracing::debug!(%error, "a client said nothing"),
+        Err(error) => {
+            let error = connect::left(&client, error, since.elapsed());
+            return tracing::debug!(%error, "a client said nothing");
+        }
     };
     let prefaced = protocol == Protocol::Either && stream.begins_with(PREFACE);
     // Boxed, so that none keeps room for the others.
