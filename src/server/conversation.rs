@@ -137,23 +137,7 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
         let (shared, client, unread) = (Arc::clone(&shared), client.clone(), unread.clone());
         let promise = promise.clone().filter(|_| persists(&request));
         async move {
-            let body = !request.body().is_end_stream();
-            unread.by_closing(request.version() == Version::HTTP_10);
-            let connects = request.method() == Method::CONNECT;
-            // Boxed: hyper keeps room for this future for as long as the connection lives.
-            let mut response = Box::pin(answer(request, &client, &shared)).await;
-            let early = body && response.body().may_come_early();
-            unread.answer(early);
-            if switched(&response, connects) {
-                unread.tunnel();
-            } else if let Some(promise) = promise
-                && !early
-                && !shared.stopping.is_cancelled()
-            {
-                let headers = response.headers_mut();
-                headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
-                headers.insert(KEEP_ALIVE, promise);
-            }
+            let response = respond(request, &client, &shared, &unread, promise).await;
             Ok::<_, Infallible>(response)
         }
     });
@@ -170,6 +154,39 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
             () = shared.closing.cancelled(), if draining => return,
         }
     }
+}
+
+/// Answers a request, and says what comes of its connection: to the client as far as there is
+/// anything to `promise`, and to the stream.
+async fn respond(
+    request: Request<Incoming>,
+    client: &Client,
+    shared: &Arc<Shared>,
+    unread: &Unread,
+    promise: Option<HeaderValue>,
+) -> Response<Reply> {
+    let body = !request.body().is_end_stream();
+    unread.by_closing(request.version() == Version::HTTP_10);
+    let connects = request.method() == Method::CONNECT;
+    // Boxed: hyper keeps room for this future for as long as the connection lives.
+    let mut response = Box::pin(answer(request, client, shared)).await;
+    let early = body && response.body().may_come_early();
+    if early {
+        // hyper sees that nobody wants the rest before it writes the head. What of it is not there
+        // already will not be read, and the head says Connection: close.
+        tokio::task::yield_now().await;
+    }
+    unread.answer(early);
+    if switched(&response, connects) {
+        unread.tunnel();
+        return response;
+    }
+    if let Some(promise) = promise.filter(|_| !early && !shared.stopping.is_cancelled()) {
+        let headers = response.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
+        headers.insert(KEEP_ALIVE, promise);
+    }
+    response
 }
 
 /// Whether a client means to send more requests on its connection.

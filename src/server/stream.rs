@@ -26,18 +26,26 @@ impl<S: AsyncRead + AsyncWrite + Abort + Send + Unpin> Duplex for S {}
 /// A refusal is often written before the request's body was read. Closing a socket with unread
 /// bytes in it makes the kernel reset the connection, and the client loses the answer that was
 /// on its way. So the write half is closed first, and what still comes is read and dropped until
-/// the client closes its end, for at most [`LINGER`] and [`LINGER_BYTES`]. Not where nothing can
-/// come: many clients close their end only when they want to send again, and a stop would wait.
+/// the client closes its end, as long as it goes on sending ([`LINGER_SILENCE`]), and for at most
+/// [`LINGER`] and [`LINGER_BYTES`]. Not where nothing can come: many clients close their end only
+/// when they want to send again, and a stop would wait.
 ///
 /// Where its close is the only sign that all was said, one that is dropped without having been
 /// closed is reset, so that nobody takes a part for the whole.
 pub(super) struct Lingering {
     inner: Pin<Box<TimeoutWriter<Box<dyn Duplex>>>>,
     unread: Unread,
-    linger: Option<(Pin<Box<Sleep>>, usize)>,
+    linger: Option<Linger>,
     /// Its end is the end of what it carries, and of nothing that would say so itself.
     ends_by_closing: bool,
     closed: bool,
+}
+
+/// What is left to a client that still sends.
+struct Linger {
+    silence: Pin<Box<Sleep>>,
+    until: Instant,
+    bytes: usize,
 }
 
 /// A connection that can end so that its peer sees an error, and tells when its peer's end was one.
@@ -206,8 +214,13 @@ impl Unread {
     }
 }
 
-const LINGER: Duration = Duration::from_secs(2);
-const LINGER_BYTES: usize = 1 << 20;
+/// Silence after which nothing more is expected.
+const LINGER_SILENCE: Duration = Duration::from_secs(2);
+/// In all.
+const LINGER: Duration = Duration::from_secs(10);
+/// Many clients read nothing before they have written all, so this is the longest upload whose
+/// refusal they see.
+const LINGER_BYTES: usize = 16 << 20;
 
 impl Lingering {
     /// Ends the connection when a write makes no progress for `stall`.
@@ -224,19 +237,23 @@ impl Lingering {
     }
 
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((timer, left)) = &mut self.linger else { return Poll::Ready(()) };
-        let mut scratch = [0; 8 * 1024];
+        let Some(Linger { silence, until, bytes }) = &mut self.linger else {
+            return Poll::Ready(());
+        };
+        let mut scratch = [0; 16 * 1024];
         loop {
             let mut buffer = ReadBuf::new(&mut scratch);
             match self.inner.as_mut().poll_read(cx, &mut buffer) {
-                Poll::Pending => return timer.as_mut().poll(cx),
+                Poll::Pending => return silence.as_mut().poll(cx),
                 Poll::Ready(Err(_)) => return Poll::Ready(()),
                 Poll::Ready(Ok(())) if buffer.filled().is_empty() => return Poll::Ready(()),
-                Poll::Ready(Ok(())) => *left = left.saturating_sub(buffer.filled().len()),
+                Poll::Ready(Ok(())) => *bytes = bytes.saturating_sub(buffer.filled().len()),
             }
-            if *left == 0 || timer.deadline() <= Instant::now() {
+            let now = Instant::now();
+            if *bytes == 0 || *until <= now {
                 return Poll::Ready(());
             }
+            silence.as_mut().reset((now + LINGER_SILENCE).min(*until));
         }
     }
 }
@@ -296,7 +313,9 @@ impl AsyncWrite for Lingering {
         }
         if self.linger.is_none() {
             std::task::ready!(self.inner.as_mut().poll_shutdown(cx))?;
-            self.linger = Some((Box::pin(sleep(LINGER)), LINGER_BYTES));
+            let silence = Box::pin(sleep(LINGER_SILENCE));
+            self.linger =
+                Some(Linger { silence, until: Instant::now() + LINGER, bytes: LINGER_BYTES });
         }
         self.poll_drain(cx).map(Ok)
     }
