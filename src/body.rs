@@ -157,6 +157,13 @@ pub struct Keep {
     _end: oneshot::Sender<()>,
 }
 
+impl Keep {
+    /// Whether something of it is still to come.
+    fn goes_on(&self) -> bool {
+        !self.progress.is_over()
+    }
+}
+
 impl Drop for Keep {
     fn drop(&mut self) {
         self.progress.answered();

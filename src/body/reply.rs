@@ -122,7 +122,7 @@ impl Reply {
     pub fn may_come_early(&self) -> bool {
         match &self.source {
             Source::Whole(_) => true,
-            Source::Stream(stream) => stream.upload.is_some(),
+            Source::Stream(stream) => stream.upload.as_ref().is_some_and(Keep::goes_on),
         }
     }
 

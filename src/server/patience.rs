@@ -29,7 +29,7 @@ impl Timer for Patience {
         let (unread, head) = (self.unread.clone(), self.head);
         let limit = if unread.has_answered() { self.idle } else { head };
         let timer = Box::pin(tokio::time::sleep(limit));
-        let read = unread.read();
+        let read = unread.before();
         Box::pin(Wait { unread, head, timer, read, begun: false })
     }
 
@@ -44,7 +44,7 @@ struct Wait {
     unread: Unread,
     head: Duration,
     timer: Pin<Box<tokio::time::Sleep>>,
-    /// What had come before.
+    /// What had come before any of it.
     read: usize,
     /// The first byte has come. Others gain no time.
     begun: bool,

@@ -136,8 +136,9 @@ pub(super) struct Unread(Option<Arc<State>>);
 struct State {
     unread: AtomicBool,
     answered: AtomicBool,
-    /// Bytes that have come in all.
+    /// Bytes that have come in all, and those of them before the last answer.
     read: AtomicUsize,
+    before: AtomicUsize,
     /// One direction of a tunnel may end long before the other, and what comes then is no rest
     /// to be dropped.
     tunnel: AtomicBool,
@@ -169,12 +170,21 @@ impl Unread {
         if let Some(state) = &self.0 {
             state.unread.store(more, Ordering::Relaxed);
             state.answered.store(true, Ordering::Relaxed);
+            let before = if more { usize::MAX } else { self.read() };
+            state.before.store(before, Ordering::Relaxed);
         }
     }
 
     /// How many bytes have come.
     pub(super) fn read(&self) -> usize {
         self.0.as_ref().map_or(0, |state| state.read.load(Ordering::Relaxed))
+    }
+
+    /// How many of them had come when nothing of the next request could have: at the last answer,
+    /// or now, where the rest of its request came beside it.
+    pub(super) fn before(&self) -> usize {
+        let before = self.0.as_ref().map_or(0, |state| state.before.load(Ordering::Relaxed));
+        before.min(self.read())
     }
 
     /// Whether there was an answer.
