@@ -3,10 +3,10 @@
 
 use std::process::Command;
 
-use crate::abuse::intercepting;
 use crate::support::client::{Client, run};
 use crate::support::config::INTERCEPT;
 use crate::support::h2_client::{self, DATA, END_STREAM, End, Http2};
+use crate::support::stage::intercepting;
 use crate::support::stage::{SINOHOPE, Stage, get};
 
 /// Longer than what the system keeps of it at both ends.

@@ -36,7 +36,9 @@ fn the_end_says_how_many_requests_came_and_how_many_the_provider_refused() {
         (
             "proxy.toml",
             format!("curl -s --noproxy '*' {METASV}/d"),
-            "no request came through: a program that sets a proxy of its own, or heeds none (Node before 22.21), goes past this one; `countersign doctor` tries what is here, and $COUNTERSIGN_GATEWAY/ROUTE/",
+            "no request came through: a program that sets a proxy of its own, or heeds none (Node \
+             before 22.21), goes past this one; `countersign doctor` tries what is here, and \
+             $COUNTERSIGN_GATEWAY/ROUTE/",
         ),
         (
             "proxy.toml",

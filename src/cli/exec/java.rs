@@ -15,8 +15,8 @@ use crate::cli::directory::Directory;
 /// The variable every Java since 5 takes options from.
 pub(in crate::cli) const VARIABLE: &str = "JAVA_TOOL_OPTIONS";
 
-/// Options that Java or a tool built on it reads after those, so that theirs count: where the caller
-/// has a proxy or a trust store in one, it would lead past ours.
+/// Options that Java or a tool built on it reads after those, so that these count: where the
+/// caller has a proxy or a trust store in one, it would lead past ours.
 const LATER: &[&str] =
     &["JDK_JAVA_OPTIONS", "_JAVA_OPTIONS", "JAVA_OPTS", "MAVEN_OPTS", "GRADLE_OPTS"];
 

@@ -142,12 +142,14 @@ mod tests {
             (
                 Tally { signed: 3, passed: 1, rejected: 2, ..nothing },
                 false,
-                "4 requests came through: 3 signed, 1 passed on unsigned; the provider answered 2 with 401 or 403",
+                "4 requests came through: 3 signed, 1 passed on unsigned; \
+                 the provider answered 2 with 401 or 403",
             ),
             (
                 Tally { refused: 2, abandoned: 1, opened: 1, ..nothing },
                 true,
-                "3 requests came through from this program or others: 2 refused, 1 given up by the program",
+                "3 requests came through from this program or others: 2 refused, \
+                 1 given up by the program",
             ),
         ] {
             assert_eq!(tally.line(shared, true), says);
@@ -157,7 +159,7 @@ mod tests {
             (
                 nothing,
                 true,
-                "heeds none (Node before 22.21), goes past this one; `countersign doctor` tries what is here, and $COUNTERSIGN_GATEWAY",
+                "goes past this one; `countersign doctor` tries what is here, and $COUNTERSIGN_GATEWAY",
             ),
             (nothing, false, "and with listen.gateway, $COUNTERSIGN_GATEWAY"),
             (opened, true, "though 2 connections came for HTTPS: a program has to trust"),
