@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 
 use crate::body::{Upload, Watch};
 use crate::scheme::{Edits, Head, Scheme, Signable};
-use crate::upstream::{Origin, join};
+use crate::upstream::{Documented, Origin, join};
 
 /// The header that carries a client's token to the gateway.
 pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("countersign-token");
@@ -38,6 +38,8 @@ pub struct Outbound {
     upgrade: bool,
     /// How the client wrote the names of its headers, in hyper's own form.
     spelled: Extensions,
+    /// How the provider writes the names of those that the scheme puts in.
+    documented: &'static [&'static str],
 }
 
 static NO_BODY: Bytes = Bytes::new();
@@ -77,7 +79,10 @@ impl Outbound {
         frame(&mut headers, &payload, &method);
         let target = prefixed(&origin.base_path, target)?;
         let head = Head { method, host, target, headers };
-        Ok(Self { head, origin, payload, upgrade: false, spelled: Extensions::new() })
+        let (spelled, documented) =
+            (Extensions::new(), scheme.map(|scheme| scheme.documented_names()));
+        let documented = documented.unwrap_or_default();
+        Ok(Self { head, origin, payload, upgrade: false, spelled, documented })
     }
 
     /// Keeps the names of headers as the client wrote them, where they go on in HTTP/1.1. By the
@@ -102,7 +107,8 @@ impl Outbound {
             Payload::Whole(body) => Payload::Whole(body.clone()),
         };
         let (head, origin) = (self.head.clone(), self.origin.clone());
-        Some(Self { head, origin, payload, upgrade: false, spelled: self.spelled.clone() })
+        let (spelled, documented) = (self.spelled.clone(), self.documented);
+        Some(Self { head, origin, payload, upgrade: false, spelled, documented })
     }
 
     /// Whether it asks for a WebSocket.
@@ -142,7 +148,7 @@ impl Outbound {
         idle: std::time::Duration,
     ) -> Result<(Request<Upload>, Option<Watch>), DressError> {
         use http_body::Body as _;
-        let Self { mut head, origin, mut payload, upgrade, spelled } = self;
+        let Self { mut head, origin, mut payload, upgrade, spelled, documented } = self;
         if let Some(body) = edits.apply(&mut head.headers) {
             payload = Payload::Whole(body);
             frame(&mut head.headers, &payload, &head.method);
@@ -169,6 +175,9 @@ impl Outbound {
         *request.uri_mut() = uri;
         *request.headers_mut() = head.headers;
         *request.extensions_mut() = spelled;
+        if !documented.is_empty() {
+            request.extensions_mut().insert(Documented(documented));
+        }
         Ok((request, watch))
     }
 }

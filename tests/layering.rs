@@ -203,7 +203,7 @@ const LAYERS: &[Layer] = &[
         &[
             only("body", &["Upload", "Watch"]),
             only("scheme", &["Edits", "Head", "Scheme", "Signable"]),
-            only("upstream", &["Origin", "join"]),
+            only("upstream", &["Documented", "Origin", "join"]),
         ],
         "a request as it will leave, and the edits of its scheme",
     ),

@@ -55,6 +55,9 @@ const TIMESTAMP: HeaderName = HeaderName::from_static("metasv-timestamp");
 const PUBKEY: HeaderName = HeaderName::from_static("metasv-client-pubkey");
 const NONCE: HeaderName = HeaderName::from_static("metasv-nonce");
 const SIGNATURE: HeaderName = HeaderName::from_static("metasv-signature");
+/// As in the provider's documents.
+const DOCUMENTED: &[&str] =
+    &["MetaSV-Timestamp", "MetaSV-Client-Pubkey", "MetaSV-Nonce", "MetaSV-Signature"];
 static OWNED: [HeaderName; 5] = [TIMESTAMP, PUBKEY, NONCE, SIGNATURE, header::AUTHORIZATION];
 
 const SLOT: &str = "signer";
@@ -102,6 +105,10 @@ impl ClientSignature {
 impl Scheme for ClientSignature {
     fn owned_headers(&self) -> &[HeaderName] {
         &OWNED
+    }
+
+    fn documented_names(&self) -> &'static [&'static str] {
+        DOCUMENTED
     }
 
     fn body_need(&self, _: &Head) -> BodyNeed {

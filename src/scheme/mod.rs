@@ -281,6 +281,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// The headers this scheme sets. A client's own copies are removed first.
     fn owned_headers(&self) -> &[HeaderName];
 
+    /// Names of headers this scheme sets, as the provider documents them, where that is not with
+    /// a capital at the beginning of each word. Some providers look at it.
+    fn documented_names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Whether this request's body must be in hand before it can be signed.
     fn body_need(&self, head: &Head) -> BodyNeed;
 

@@ -52,6 +52,8 @@ pub(super) const ENTRY: Entry = Entry {
 const API_KEY: HeaderName = HeaderName::from_static("biz-api-key");
 const API_NONCE: HeaderName = HeaderName::from_static("biz-api-nonce");
 const API_SIGNATURE: HeaderName = HeaderName::from_static("biz-api-signature");
+/// As in the provider's documents.
+const DOCUMENTED: &[&str] = &["BIZ-API-KEY", "BIZ-API-NONCE", "BIZ-API-SIGNATURE"];
 static OWNED: [HeaderName; 3] = [API_KEY, API_NONCE, API_SIGNATURE];
 
 const SLOT: &str = "signer";
@@ -103,6 +105,10 @@ fn public_hex(key: &PublicKey) -> String {
 impl Scheme for Sinohope {
     fn owned_headers(&self) -> &[HeaderName] {
         &OWNED
+    }
+
+    fn documented_names(&self) -> &'static [&'static str] {
+        DOCUMENTED
     }
 
     fn body_need(&self, head: &Head) -> BodyNeed {

@@ -73,6 +73,7 @@ impl Http1 {
         mut self,
         mut request: Request<Upload>,
     ) -> Result<Response<Incoming>, Box<Unanswered>> {
+        self.shared.line.respell(&request);
         origin_form(request.uri_mut());
         let sent = self.sender.try_send_request(request).await;
         let answer = sent.map_err(|error| Box::new(error.into()))?;
@@ -128,6 +129,7 @@ pub(super) async fn send_alone(
     stream: Stream,
     mut request: Request<Upload>,
 ) -> Result<Response<Incoming>, Box<Unanswered>> {
+    stream.line().respell(&request);
     let begun = http_1_1().handshake(stream).await;
     let (mut sender, connection) =
         begun.map_err(|error| Box::new(Unanswered { error, request: None }))?;

@@ -35,6 +35,7 @@ mod handshake;
 mod pool;
 mod race;
 mod settings;
+mod spelling;
 mod stream;
 mod trust;
 mod via;
@@ -54,6 +55,7 @@ use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Settings, Via};
+pub use spelling::Documented;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 pub(crate) use trust::{

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io;
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker, ready};
 
+use http::Request;
 use hyper::rt::Write as _;
 use hyper_util::rt::TokioIo;
 use rustls::AlertDescription;
@@ -16,6 +18,7 @@ use tokio_io_timeout::TimeoutWriter;
 use tokio_rustls::client::TlsStream;
 
 use super::handshake::Counted;
+use super::spelling::{Documented, Respelled};
 use super::via::Road;
 
 pub(super) type Tcp = Pin<Box<TimeoutWriter<Counted<Road>>>>;
@@ -26,6 +29,10 @@ pub(super) struct Stream {
     line: Line,
     /// What is left of a PING to be written before anything else.
     ping: &'static [u8],
+    /// A head that is written in other letters than the library's.
+    head: Option<Respelled>,
+    /// Whether everything was written that the library had.
+    flushed: bool,
 }
 
 enum Io {
@@ -35,12 +42,16 @@ enum Io {
 
 impl Stream {
     pub(super) fn plain(tcp: Tcp, refusal: Refusal) -> Self {
-        Self { io: Io::Plain(TokioIo::new(tcp)), line: Line::new(false, refusal), ping: &[] }
+        Self::new(Io::Plain(TokioIo::new(tcp)), Line::new(false, refusal))
     }
 
     pub(super) fn tls(tls: Box<TlsStream<Tcp>>, refusal: Refusal) -> Self {
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
-        Self { io: Io::Tls(TokioIo::new(tls)), line: Line::new(h2, refusal), ping: &[] }
+        Self::new(Io::Tls(TokioIo::new(tls)), Line::new(h2, refusal))
+    }
+
+    fn new(io: Io, line: Line) -> Self {
+        Self { io, line, ping: &[], head: None, flushed: true }
     }
 
     pub(super) fn line(&self) -> &Line {
@@ -78,6 +89,9 @@ struct LineState {
     heard: AtomicU64,
     /// What `heard` was when the silence had become long, and one; 0 before that.
     suspected: AtomicU64,
+    /// Names that the next head is to have as they are here; none where there are none.
+    names: Mutex<&'static [&'static str]>,
+    respells: AtomicBool,
     /// Whether a PING is to be written.
     ping: AtomicBool,
     born: Instant,
@@ -96,6 +110,8 @@ impl Line {
             reader: Mutex::default(),
             heard: AtomicU64::new(0),
             suspected: AtomicU64::new(0),
+            names: Mutex::default(),
+            respells: AtomicBool::new(false),
             ping: AtomicBool::new(false),
             born: Instant::now(),
             pinged: AtomicU64::new(0),
@@ -134,6 +150,23 @@ impl Line {
     /// Whether no new requests are taken.
     pub(super) fn is_retired(&self) -> bool {
         self.0.retired.load(Ordering::Relaxed)
+    }
+
+    /// Has the names in the head of a request, which is the next to be written, as its provider
+    /// documents them.
+    pub(super) fn respell<B>(&self, request: &Request<B>) {
+        let Some(Documented(names)) = request.extensions().get() else { return };
+        *self.0.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        self.0.respells.store(true, Ordering::Release);
+    }
+
+    /// The names of the head that is written now.
+    fn take_names(&self) -> Option<&'static [&'static str]> {
+        if !self.0.respells.load(Ordering::Acquire) {
+            return None;
+        }
+        self.0.respells.store(false, Ordering::Relaxed);
+        Some(*self.0.names.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How often something was read.
@@ -226,6 +259,33 @@ impl Stream {
         self.heard(cx, polled)
     }
 
+    /// Whether these bytes begin in a head that is respelled. What is written first after
+    /// everything else was is a head; where a body is before it, it goes as it is.
+    fn begins_head(&mut self, bytes: &[u8]) -> bool {
+        let flushed = mem::replace(&mut self.flushed, false);
+        if let Some(names) = self.line.take_names().filter(|_| flushed) {
+            self.head = Respelled::new(bytes, names);
+        }
+        self.head.is_some()
+    }
+
+    /// Writes what is left of a head, and what stands behind it in these bytes.
+    fn poll_head(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let Some(mut head) = self.head.take() else { return self.poll_bytes(cx, bytes) };
+        let rest = head.rest();
+        let behind = bytes.get(rest.len()..).unwrap_or_default();
+        let both = [io::IoSlice::new(rest), io::IoSlice::new(behind)];
+        let polled = match &mut self.io {
+            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, &both),
+            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, &both),
+        };
+        let done = matches!(polled, Poll::Ready(Ok(count)) if head.wrote(count));
+        if !done {
+            self.head = Some(head);
+        }
+        self.heard(cx, polled)
+    }
+
     /// Writes what is left of a PING.
     fn poll_ping(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.ping.is_empty() {
@@ -288,11 +348,15 @@ impl hyper::rt::Write for Stream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_ping(cx))?;
+        if this.begins_head(buf) {
+            return this.poll_head(cx, buf);
+        }
         this.poll_bytes(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        this.flushed = true;
         // The library flushes when it has written every frame that it had begun.
         if this.line.0.ping.load(Ordering::Acquire) {
             this.line.0.ping.store(false, Ordering::Relaxed);
@@ -327,6 +391,10 @@ impl hyper::rt::Write for Stream {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         ready!(this.poll_ping(cx))?;
+        let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |first| first);
+        if this.begins_head(first) {
+            return this.poll_head(cx, first);
+        }
         let polled = match &mut this.io {
             Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
             Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),

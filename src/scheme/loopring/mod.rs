@@ -174,6 +174,8 @@ const NOTES: &[&str] = &[
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const API_SIG: HeaderName = HeaderName::from_static("x-api-sig");
+/// As in the provider's documents.
+const DOCUMENTED: &[&str] = &["X-API-KEY", "X-API-SIG"];
 static BOTH: [HeaderName; 2] = [API_KEY, API_SIG];
 
 const SLOT: &str = "eddsa";
@@ -345,6 +347,10 @@ impl Scheme for Loopring {
             (false, true) => &BOTH[1..],
             (false, false) => &[],
         }
+    }
+
+    fn documented_names(&self) -> &'static [&'static str] {
+        DOCUMENTED
     }
 
     fn body_need(&self, head: &Head) -> BodyNeed {
