@@ -18,12 +18,12 @@ fn sessions_of_python_and_node_need_no_change() {
     let binary = |name: &str| installed(name).display().to_string();
     let script = |name: &str| program(name).display().to_string();
     let mut opened = 0;
-    for (command, schemes) in [
-        ([binary("venv/bin/python"), script("session.py")], &["ws", "wss"] as &[&str]),
-        ([binary("venv/bin/python"), script("session_aiohttp.py")], &["wss"]),
-        ([binary("bin/node"), script("session.mjs")], &["ws", "wss"]),
+    for command in [
+        vec![binary("venv/bin/python"), script("session.py"), "websockets".to_owned()],
+        vec![binary("venv/bin/python"), script("session.py"), "aiohttp".to_owned()],
+        vec![binary("bin/node"), script("session.mjs")],
     ] {
-        for scheme in schemes {
+        for scheme in ["ws", "wss"] {
             let url = format!("{scheme}://{HOST}/mpc/sign");
             let output = exec(&home, &[&command[..], &[url]].concat());
             let said = String::from_utf8_lossy(&output.stdout);
