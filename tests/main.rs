@@ -26,6 +26,7 @@ mod intercept;
 mod layering;
 mod lifecycle;
 mod loopring;
+mod matrix;
 mod metrics;
 mod origin;
 mod passing;

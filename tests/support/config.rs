@@ -188,7 +188,8 @@ pub(crate) fn client_tokens(clients: &[(&str, &str)]) -> String {
     clients.iter().map(line).collect()
 }
 
-fn trust(server_name: &str, ca: Option<&Path>) -> String {
+/// Lines of an upstream: the authority to trust, and the name its certificate is for.
+pub(crate) fn trust(server_name: &str, ca: Option<&Path>) -> String {
     let Some(ca) = ca else {
         return String::new();
     };
