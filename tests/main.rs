@@ -6,6 +6,7 @@ mod access;
 mod answers;
 mod arrival;
 mod authority;
+mod autobahn;
 mod bodies;
 mod callbacks;
 mod cli;
