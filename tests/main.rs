@@ -24,6 +24,7 @@ mod health;
 mod image;
 mod infras;
 mod intercept;
+mod keys;
 mod layering;
 mod lifecycle;
 mod loopring;

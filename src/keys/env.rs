@@ -1,11 +1,13 @@
 //! Keys and secrets in environment variables.
+//!
+//! A value is what is between its quotation marks, if it has any, and has no byte order mark.
 
 use std::ffi::OsString;
 use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 
-use super::formats::PassphraseFault;
+use super::formats::{PassphraseFault, plain, unquoted};
 use super::{BoxFuture, KeyError, KeySpec, KeyStore, LocalSigner, PrivateKey, Signer};
 use crate::secret::Secret;
 
@@ -56,7 +58,14 @@ impl EnvStore {
         if std::str::from_utf8(value.expose()).is_err() {
             return Err(failed("is not Unicode text"));
         }
-        Ok(value)
+        // A shell takes quotes away, `docker --env-file` and its like keep them: whoever wrote them
+        // meant what is inside.
+        let inside = unquoted(value.expose()).unwrap_or(value.expose());
+        let mut plain = plain(inside).map_err(|error| failed(&error.what))?;
+        if plain.is_empty() {
+            return Err(failed("is empty but for quotation marks"));
+        }
+        Ok(Secret::new(std::mem::take(&mut *plain)))
     }
 
     fn name(&self, entry: &str) -> String {
@@ -101,6 +110,9 @@ mod tests {
         match name {
             "CS_KEY" => Some(format!("{NUMBER}\n").into()),
             "CS_TOKEN" => Some(" t0ken\n".into()),
+            "CS_QUOTED" => Some("\"t0k\\nen'\"".into()),
+            "CS_MARKED" => Some("\u{feff}t0ken".into()),
+            "CS_QUOTES" => Some("''".into()),
             "CS_EMPTY" => Some(OsString::new()),
             #[cfg(unix)]
             "CS_LATIN" => Some(std::os::unix::ffi::OsStringExt::from_vec(vec![b'a', 0xe9])),
@@ -126,7 +138,11 @@ mod tests {
         let signer = store().open(&spec("KEY", Some(Algorithm::EcdsaSecp256k1))).await.unwrap();
         let point = base16ct::lower::encode_string(&signer.public_key().compressed());
         assert_eq!(&point[2..], "2a5ba4ecba86735521a7d929b2da48dc45656ab93f789f48da3f9c8df408ea6c");
-        assert_eq!(store().read("TOKEN").await.unwrap().expose(), b" t0ken\n");
+        for (entry, value) in
+            [("TOKEN", &b" t0ken\n"[..]), ("QUOTED", b"t0k\\nen'"), ("MARKED", b"t0ken")]
+        {
+            assert_eq!(store().read(entry).await.unwrap().expose(), value, "{entry}");
+        }
     }
 
     #[tokio::test]
@@ -134,6 +150,7 @@ mod tests {
         let table = [
             ("NONE", "the variable CS_NONE is not set"),
             ("EMPTY", "the variable CS_EMPTY is empty"),
+            ("QUOTES", "the variable CS_QUOTES is empty but for quotation marks"),
             #[cfg(unix)]
             ("LATIN", "the variable CS_LATIN is not Unicode text"),
         ];

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::env::{Lookup, variable};
-use super::formats::{FormatError, PassphraseFault, members};
+use super::formats::{FormatError, PassphraseFault, members, plain};
 use super::{BoxFuture, KeyError, KeySpec, KeyStore, LocalSigner, PrivateKey, Signer};
 use crate::secret::Secret;
 
@@ -95,8 +95,19 @@ impl FileStore {
         }
     }
 
+    fn read_secret(&self, entry: &str) -> Result<Secret, KeyError> {
+        let (path, bytes) = self.read_now(entry, MAX_SECRET_BYTES)?;
+        let mut plain = plain(bytes.expose()).map_err(|error| KeyError {
+            place: path.display().to_string(),
+            what: error.what,
+            fix: error.fix.replace("FILE", &path.display().to_string()),
+        })?;
+        Ok(Secret::new(std::mem::take(&mut *plain)))
+    }
+
     fn read_member(&self, file: &str, member: &str) -> Result<Secret, KeyError> {
-        let (path, json) = self.read_now(file, MAX_SECRET_BYTES)?;
+        let json = self.read_secret(file)?;
+        let path = self.path(file)?;
         let failed = |what: String, fix: &str| KeyError {
             place: path.display().to_string(),
             what,
@@ -146,7 +157,7 @@ impl KeyStore for FileStore {
     fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>> {
         Box::pin(ready(match entry.rsplit_once('#') {
             Some((file, member)) => self.read_member(file, member),
-            None => self.read_now(entry, MAX_SECRET_BYTES).map(|(_, secret)| secret),
+            None => self.read_secret(entry),
         }))
     }
 }
@@ -272,14 +283,19 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn secrets_are_read_as_they_are() {
+    async fn secrets_are_read_as_they_are_but_for_a_byte_order_mark() {
         let dir = tempfile::tempdir().unwrap();
         let long = vec![b'x'; 1024 * 1024];
-        for content in [&b" token\r\n"[..], &[0, 0xff], &long] {
+        for content in [&b" token\r\n"[..], &[0, 0xff], b"\"token\"", &long] {
             write(&dir, "token", content, 0o600);
             let read = store(&dir, None).read("token").await.unwrap();
             assert!(read.expose() == content);
         }
+        write(&dir, "token", b"\xef\xbb\xbftoken\n", 0o600);
+        assert_eq!(store(&dir, None).read("token").await.unwrap().expose(), b"token\n");
+        write(&dir, "token", b"\xff\xfet\0k\0", 0o600);
+        let error = store(&dir, None).read("token").await.unwrap_err();
+        assert!(error.what.contains("UTF-16") && error.fix.contains("token"), "{error:?}");
     }
 
     #[tokio::test]

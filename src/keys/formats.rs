@@ -1,15 +1,18 @@
 //! Private keys in the forms people have them, and the one form this program writes.
 //!
-//! The form is found by looking at the bytes, never at a file's name: PEM, DER, DER in hex, a
-//! bare number in hex, a wallet's WIF; for Baby Jubjub decimal, hex and exported accounts. What is
-//! written is always PKCS#8 in PEM, and for Baby Jubjub an account.
+//! The form is found by looking at the bytes, never at a file's name: PEM, DER, either of them in
+//! base64, DER in hex, a bare number in hex, a wallet's WIF; for Baby Jubjub decimal, hex and
+//! exported accounts. What is written is always PKCS#8 in PEM, and for Baby Jubjub an account.
 
 mod der;
 mod number;
 mod pem;
 mod text;
+mod wrapping;
 
 pub(super) use number::members;
+pub(super) use wrapping::plain;
+pub(crate) use wrapping::unquoted;
 
 use std::fmt;
 
@@ -69,7 +72,14 @@ impl PrivateKey {
         wanted: Option<Algorithm>,
         passphrase: Option<&Secret>,
     ) -> Result<Self, FormatError> {
-        match find(bytes, wanted)? {
+        if bytes.len() > MAX_BYTES {
+            return Err(FormatError::new(
+                format!("is {} bytes, far too long for a private key", bytes.len()),
+                "name the file of the key itself",
+            ));
+        }
+        let bytes = plain(bytes)?;
+        match find(unquoted(&bytes).unwrap_or(&bytes), wanted)? {
             Found::Der(bytes) => der::read(&bytes, wanted, passphrase),
             Found::Number(number) => match wanted {
                 Some(algorithm) => Self::from_scalar(algorithm, &number[..]),
@@ -225,12 +235,6 @@ enum Found {
 }
 
 fn find(bytes: &[u8], wanted: Option<Algorithm>) -> Result<Found, FormatError> {
-    if bytes.len() > MAX_BYTES {
-        return Err(FormatError::new(
-            format!("is {} bytes, far too long for a private key", bytes.len()),
-            "name the file of the key itself",
-        ));
-    }
     if bytes.trim_ascii().is_empty() {
         return Err(FormatError::new(
             "is empty",
@@ -282,8 +286,8 @@ fn one_number() -> FormatError {
 fn unknown() -> FormatError {
     FormatError::new(
         "is not a private key in any form known here",
-        "give PKCS#8, SEC 1 or PKCS#1 in PEM, DER or hex, the number in 64 hex digits, a WIF, or an \
-         account exported as JSON",
+        "give PKCS#8, SEC 1 or PKCS#1 in PEM, DER, base64 or hex, the number in 64 hex digits, a \
+         WIF, or an account exported as JSON",
     )
 }
 

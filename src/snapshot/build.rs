@@ -21,7 +21,9 @@ use super::watching::{self, Stamp, Watched, Watching};
 use super::{LiveKey, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
 use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
-use crate::keys::{Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer};
+use crate::keys::{
+    Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted,
+};
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Route, Routes};
 use crate::scheme::{BindError, Binding, SchemeError};
@@ -160,6 +162,11 @@ impl<'a> Builder<'a> {
                     continue;
                 }
             };
+            if unquoted(bytes.expose()).is_some() {
+                let what = format!("secrets.{name} is in quotation marks, which are sent with it");
+                let fix = "remove them from the entry, unless the provider gave them".into();
+                self.warnings.push(ConfigError { at: Some(secret.at), what, fix });
+            }
             let (writer, cell) = SecretCell::renewable(bytes);
             secrets.insert(name.clone(), cell);
             if let (Some(path), Some(seen)) = (path, seen) {

@@ -29,13 +29,18 @@ pub(super) fn find(bytes: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, FormatErr
     first.map(|block| contents(&block)).transpose()
 }
 
+/// Whether a block begins somewhere.
+pub(super) fn is_pem(bytes: &[u8]) -> bool {
+    split(bytes, BEGIN).is_some()
+}
+
 struct Block<'a> {
     label: &'a [u8],
     body: &'a [u8],
 }
 
 fn next_block(bytes: &[u8]) -> Result<Option<(Block<'_>, &[u8])>, FormatError> {
-    let Some((_, after)) = split(bytes, b"-----BEGIN ") else {
+    let Some((_, after)) = split(bytes, BEGIN) else {
         return Ok(None);
     };
     let cut_short = || {
@@ -83,3 +88,5 @@ fn split<'a>(bytes: &'a [u8], mark: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = bytes.windows(mark.len()).position(|window| window == mark)?;
     Some((&bytes[..at], &bytes[at + mark.len()..]))
 }
+
+const BEGIN: &[u8] = b"-----BEGIN ";

@@ -1,5 +1,7 @@
 //! Every form, every sentence.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use pkcs8::EncryptedPrivateKeyInfoRef;
 use pkcs8::der::Encode as _;
 use pkcs8::pkcs5::EncryptionScheme;
@@ -89,6 +91,50 @@ fn pem_is_read_as_openssl_and_as_editors_leave_it() {
     ] {
         assert_eq!(spki(&parse(&text).unwrap()), expected, "{text}");
     }
+}
+
+#[test]
+fn base64_of_der_and_of_pem_is_read() {
+    let expected = spki(&parse(PKCS8_PEM).unwrap());
+    let der = pem::find(PKCS8_PEM.as_bytes()).unwrap().unwrap();
+    for bytes in [&der[..], PKCS8_PEM.as_bytes(), SEC1_PEM.as_bytes()] {
+        let text = STANDARD.encode(bytes);
+        let wrapped: Vec<_> = text.as_bytes().chunks(76).map(|l| [l, b"\n"].concat()).collect();
+        for text in [
+            text.trim_end_matches('=').to_owned(),
+            text.replace('+', "-").replace('/', "_"),
+            String::from_utf8(wrapped.concat()).unwrap(),
+            text,
+        ] {
+            assert_eq!(spki(&parse(&text).unwrap()), expected, "{text}");
+        }
+    }
+    // What is base64 of something else, or of more, is no key.
+    for bytes in [&b"correct horse battery staple"[..], &[&der[..], b"\n"].concat(), &der[1..]] {
+        let error = parse(STANDARD.encode(bytes)).unwrap_err();
+        assert!(error.what.contains("is not a private key in any form"), "{error}");
+    }
+}
+
+#[test]
+fn what_tools_put_around_a_key_is_taken_off() {
+    let expected = spki(&parse(PKCS8_PEM).unwrap());
+    let escaped = PKCS8_PEM.replace('\n', "\\n");
+    for text in [
+        escaped.clone(),
+        format!("\"{escaped}\"\n"),
+        format!("\u{feff}'{PKCS8_PEM}'"),
+        PKCS8_PEM.replace('\n', "\\r\\n"),
+    ] {
+        assert_eq!(spki(&parse(&text).unwrap()), expected, "{text}");
+    }
+    let number = format!("00{WIF_NUMBER}");
+    for text in [number.clone(), format!("'{WIF_NUMBER}'"), format!("\u{feff}0x{number}")] {
+        let key = PrivateKey::parse(text.as_bytes(), Some(EcdsaSecp256k1), None).unwrap();
+        assert_eq!(base16ct::lower::encode_string(&key.public_key().compressed()), WIF_POINT);
+    }
+    let utf16: Vec<u8> = "\u{feff}key".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert!(parse(utf16).unwrap_err().what.contains("UTF-16"));
 }
 
 #[test]
@@ -190,6 +236,7 @@ fn what_is_no_key_gets_its_own_sentence_without_its_bytes() {
     let broken = PKCS8_PEM.replace("MIGE", "MI*E");
     let cut = &PKCS8_PEM[..150];
     let (odd, short) = (&P256_NUMBER[..63], &P256_NUMBER[..60]);
+    let sign = format!("05{P256_NUMBER}");
     let many = vec![b'0'; 64 * 1024 + 1];
     let table: &[(&[u8], &str)] = &[
         (b" \r\n", "is empty"),
@@ -211,8 +258,11 @@ fn what_is_no_key_gets_its_own_sentence_without_its_bytes() {
         (mistyped.as_bytes(), "a WIF, and its checksum is wrong"),
         (broken.as_bytes(), "has broken base64"),
         (cut.as_bytes(), "begins like PEM and does not end like it"),
-        (odd.as_bytes(), "is 63 hex digits, an odd number"),
-        (short.as_bytes(), "begins like no key"),
+        (odd.as_bytes(), "is 63 hex digits where a number has 64"),
+        (short.as_bytes(), "is 60 hex digits where a number has 64"),
+        (&odd.as_bytes()[..57], "is 57 hex digits, an odd number"),
+        (&odd.as_bytes()[..56], "begins like no key"),
+        (sign.as_bytes(), "begins like no key"),
         (BABYJUB_NUMBER.as_bytes(), "is a number in decimal"),
         (b"0x1e240", "is 5 hex digits, an odd number"),
         (b"correct horse", "is not a private key in any form"),

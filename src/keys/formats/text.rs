@@ -1,9 +1,12 @@
-//! Keys as one word of text: hex of a number or of DER, and WIF.
+//! Keys as one word of text: hex of a number or of DER, base64 of DER or of PEM, and WIF.
 
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{FormatError, Found, unknown};
+use super::{FormatError, Found, der, pem, unknown};
 
 /// Reads text without white space at its ends.
 pub(super) fn read(text: &[u8]) -> Result<Found, FormatError> {
@@ -17,13 +20,42 @@ pub(super) fn read(text: &[u8]) -> Result<Found, FormatError> {
     // Tools that write hex like to wrap it.
     let mut joined = Zeroizing::new(Vec::with_capacity(digits.len()));
     joined.extend(digits.iter().filter(|b| !b.is_ascii_whitespace()));
-    if joined.is_empty() || !joined.iter().all(u8::is_ascii_hexdigit) {
-        return Err(unknown());
+    if !joined.is_empty() && joined.iter().all(u8::is_ascii_hexdigit) {
+        return hex(&joined);
     }
-    hex(&joined)
+    base64(&joined)
+}
+
+/// DER or a whole PEM, with or without padding, in either alphabet. Other base64 is no key for
+/// certain: every word is base64.
+fn base64(text: &[u8]) -> Result<Found, FormatError> {
+    let alphabet = if text.iter().any(|b| b"-_".contains(b)) { URL_SAFE } else { STANDARD };
+    let lenient = GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true);
+    let engine = GeneralPurpose::new(&alphabet, lenient);
+    let mut bytes = Zeroizing::new(vec![0; text.len() / 4 * 3 + 3]);
+    let length = engine.decode_slice(text, &mut bytes).map_err(|_| unknown())?;
+    bytes.truncate(length);
+    if pem::is_pem(&bytes) {
+        return pem::find(&bytes)?.map(Found::Der).ok_or_else(unknown);
+    }
+    match der::first(&bytes) {
+        Some((whole, [])) if whole.first() == Some(&0x30) => Ok(Found::Der(bytes)),
+        _ => Err(unknown()),
+    }
 }
 
 fn hex(digits: &[u8]) -> Result<Found, FormatError> {
+    if NEARLY_A_NUMBER.contains(&digits.len()) {
+        // Which of the two it is cannot be known, and the wrong guess is another key.
+        let what = format!(
+            "is {} hex digits where a number has 64: zeros before it were dropped, or digits lost",
+            digits.len()
+        );
+        let zeros = "0".repeat(64 - digits.len());
+        return Err(no_hex(digits, what, &format!("if none was lost, write {zeros} before it")));
+    }
     let mut bytes = Zeroizing::new(vec![0; digits.len() / 2]);
     if base16ct::mixed::decode(digits, &mut bytes).is_err() {
         let what = format!("is {} hex digits, an odd number: one is missing", digits.len());
@@ -31,6 +63,12 @@ fn hex(digits: &[u8]) -> Result<Found, FormatError> {
     }
     if let Ok(number) = <[u8; 32]>::try_from(&bytes[..]) {
         return Ok(Found::Number(Zeroizing::new(number)));
+    }
+    // A number whose first bit is set, as signed integers of Java and ASN.1 are written.
+    if let [0, number @ ..] = &bytes[..]
+        && number.len() == 32
+    {
+        return Ok(Found::Number(fixed(number)));
     }
     match (bytes[0], bytes.len()) {
         (0x30, _) => Ok(Found::Der(bytes)),
@@ -84,6 +122,9 @@ fn fixed(number: &[u8]) -> Zeroizing<[u8; 32]> {
     out.copy_from_slice(number);
     out
 }
+
+/// Hex digits of a number that begins with a few zeros, if these are not written.
+const NEARLY_A_NUMBER: std::ops::Range<usize> = 58..64;
 
 const BABYJUB: &str = "say that it is Loopring's: algorithm = \"eddsa_babyjub\" beside the key in \
                        the configuration, --algorithm on the command line";
