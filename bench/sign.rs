@@ -18,7 +18,7 @@ use aws_lc_rs::signature::{
 };
 use countersign::keys::babyjub::{Element, WIDTHS, poseidon, poseidon_dense, warm};
 use countersign::keys::rsa::Size;
-use countersign::keys::{Algorithm, Digest, LocalSigner, PrivateKey, Signature, Signer};
+use countersign::keys::{Algorithm, Content, Digest, LocalSigner, PrivateKey, Signature, Signer};
 use countersign::moment::{Moments, NONCES, Nonce, Permutation, Replica};
 use divan::{Bencher, black_box};
 use k256::ecdsa::signature::hazmat::PrehashSigner as _;
@@ -34,7 +34,7 @@ fn main() {
 fn through_signer(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
     let signer: Box<dyn Signer> = Box::new(signer(*algorithm));
     bencher.bench_local(|| {
-        block_on(signer.sign(black_box(&DIGEST))).expect("the key signs every digest")
+        block_on(signer.sign(black_box(CONTENT))).expect("the key signs every digest")
     });
 }
 
@@ -81,7 +81,7 @@ fn raw_rsa(bencher: Bencher<'_, '_>, size: &Size) {
 fn rsa_through_pool(bencher: Bencher<'_, '_>, size: &Size) {
     let signer = LocalSigner::new(&PrivateKey::generate_rsa(*size)).expect("it signs");
     bencher.bench_local(|| {
-        block_on(signer.sign(black_box(&DIGEST))).expect("the key signs every digest")
+        block_on(signer.sign(black_box(CONTENT))).expect("the key signs every digest")
     });
 }
 
@@ -89,7 +89,7 @@ fn rsa_through_pool(bencher: Bencher<'_, '_>, size: &Size) {
 #[divan::bench]
 fn loopring_request(bencher: Bencher<'_, '_>) {
     let signer = babyjub();
-    bencher.bench_local(|| block_on(signer.sign(black_box(&DIGEST))).expect("it signs elements"));
+    bencher.bench_local(|| block_on(signer.sign(black_box(CONTENT))).expect("it signs elements"));
 }
 
 /// The same with nothing precomputed, and not in constant time.
@@ -107,7 +107,7 @@ fn loopring_order(bencher: Bencher<'_, '_>) {
     warm(14);
     bencher.bench_local(|| {
         let digest = Digest(poseidon(14, black_box(&fields(14))).to_be_bytes());
-        block_on(signer.sign(&digest)).expect("it signs elements")
+        block_on(signer.sign(Content::digest(&digest))).expect("it signs elements")
     });
 }
 
@@ -182,10 +182,10 @@ fn nonce_permute(bencher: Bencher<'_, '_>) {
 #[divan::bench(args = Algorithm::ALL)]
 fn verify(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
     let signer = signer(*algorithm);
-    let signature = block_on(signer.sign(&DIGEST)).expect("the key signs every digest");
+    let signature = block_on(signer.sign(CONTENT)).expect("the key signs every digest");
     let public = signer.public_key();
     bencher.bench_local(|| {
-        assert!(public.verifies(black_box(&DIGEST), &signature), "the signature is its own");
+        assert!(public.verifies(black_box(CONTENT), &signature), "the signature is its own");
     });
 }
 
@@ -199,7 +199,7 @@ fn babyjub() -> LocalSigner {
     let signer = LocalSigner::new(&key.expect("it is a key")).expect("it signs");
     let message = Element::from_be_bytes(&DIGEST.0).expect("it is below the prime");
     let [rx, ry, s] = NaiveKey::new(BABYJUB).sign(message).map(Element::to_be_bytes);
-    let signed = block_on(signer.sign(&DIGEST)).expect("it signs elements");
+    let signed = block_on(signer.sign(CONTENT)).expect("it signs elements");
     assert_eq!(signed, Signature::BabyJub { rx, ry, s }, "both do the same work");
     signer
 }
@@ -238,3 +238,4 @@ const BABYJUB: &str =
 
 /// An element of Baby Jubjub's field, as its keys want digests to be.
 const DIGEST: Digest = Digest([0x2c; 32]);
+const CONTENT: Content<'_> = Content::Digest { digest: &DIGEST, sha256_of: None };

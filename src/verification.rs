@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::keys::{Digest, PublicKey};
+use crate::keys::PublicKey;
 use crate::moment::{Moment, Nonce};
 use crate::scheme::{Preimage, Scheme, SchemeError, Signable};
 
@@ -31,9 +31,7 @@ pub enum Flaw {
     /// The signature is not the key's over this request's canonical text.
     Signature {
         /// What should have been signed.
-        text: Vec<u8>,
-        /// Its hash.
-        digest: Digest,
+        preimage: Box<Preimage>,
     },
 }
 
@@ -77,9 +75,8 @@ pub fn verify<'k>(
                 expected: expected.map(PublicKey::fingerprint).unwrap_or_default(),
             });
         }
-        if !proof.public_key.verifies(&preimage.digest, &proof.signature) {
-            let (text, digest) = (preimage.text.clone(), preimage.digest);
-            return Err(Flaw::Signature { text, digest });
+        if !proof.public_key.verifies(preimage.content(), &proof.signature) {
+            return Err(Flaw::Signature { preimage: Box::new(preimage.clone()) });
         }
     }
     Ok(Verified { moment: claim.moment, preimages })

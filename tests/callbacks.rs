@@ -50,7 +50,7 @@ fn envelope(params: &[(&str, &str)]) -> Arc<dyn Envelope> {
 fn sign(party: &Party, preimages: &[Preimage]) -> Signatures {
     let mut signatures = Signatures::default();
     for preimage in preimages {
-        signatures.insert(preimage.slot, Signature::Rsa(party.signature(&preimage.text)));
+        signatures.insert(preimage.slot, Signature::Octets(party.signature(&preimage.text)));
     }
     signatures
 }

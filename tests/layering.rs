@@ -144,7 +144,11 @@ const LAYERS: &[Layer] = &[
     layer("document", &[], "reads tables; what their keys mean is for whoever asks"),
     layer("host", &[], "a name or an address is the same to everybody who reads it"),
     layer("metrics", &[], "counters are handed down; they know names, not types"),
-    layer("keys", &[all("secret")], "a key signs digests, and does not know what they are of"),
+    layer(
+        "keys",
+        &[all("secret")],
+        "a key signs what it is given, and does not know what that is of",
+    ),
     layer(
         "scheme",
         &[all("document"), all("keys"), all("moment"), all("secret")],

@@ -281,7 +281,8 @@ fn sign(dialect: &Dialect, plain: &Outgoing, name: &str) -> Sent {
     let length = request.body.len().to_string().parse().expect("digits");
     request.head.headers.insert("content-length", length);
     let texts = preimages.into_iter().map(|preimage| {
-        (String::from_utf8(preimage.text).expect("the texts are UTF-8"), preimage.digest)
+        let digest = *preimage.hashing.digest().expect("Loopring's keys sign digests");
+        (String::from_utf8(preimage.text).expect("the texts are UTF-8"), digest)
     });
     Sent { request, texts: texts.collect() }
 }

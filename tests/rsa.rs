@@ -7,7 +7,8 @@ use std::process::Command;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use countersign::keys::{
-    Algorithm, Digest, LocalSigner, PrivateKey, PublicKey, PublicPemFault, Signature, Signer,
+    Algorithm, Content, Digest, LocalSigner, PrivateKey, PublicKey, PublicPemFault, Signature,
+    Signer,
 };
 use countersign::secret::Secret;
 use tempfile::TempDir;
@@ -51,10 +52,10 @@ async fn keys_of_openssl_sign_what_openssl_signs() {
             let key = key.unwrap_or_else(|why| panic!("{form}: {why}"));
             assert_eq!(key.public_key(), public, "{form}");
             let signer = LocalSigner::new(&key).expect("it signs");
-            let signature = signer.sign(&hash).await.expect("it signs");
-            assert!(public.verifies(&hash, &signature), "{form}");
-            assert!(!public.verifies(&Digest([1; 32]), &signature), "{form}");
-            let Signature::Rsa(ours) = signature else { panic!("{signature:?}") };
+            let signature = signer.sign(Content::digest(&hash)).await.expect("it signs");
+            assert!(public.verifies(Content::digest(&hash), &signature), "{form}");
+            assert!(!public.verifies(Content::digest(&Digest([1; 32])), &signature), "{form}");
+            let Signature::Octets(ours) = signature else { panic!("{signature:?}") };
             assert_eq!(ours, read(dir.path(), "theirs"), "{form}");
             fs::write(dir.path().join("ours"), ours).expect("a file can be written");
             let verify = "openssl dgst -sha256 -verify public.pem -signature ours message";

@@ -145,8 +145,9 @@ impl Explained {
         writeln!(out, "moment     {} ms", self.moment.unix_ms)?;
         for preimage in &self.preimages {
             writeln!(out, "canonical  {}", shown(&preimage.text))?;
-            let digest = base16ct::lower::encode_string(&preimage.digest.0);
-            writeln!(out, "{:<10} {digest}", hash_name(preimage))?;
+            if let Some(digest) = digest(preimage) {
+                writeln!(out, "{:<10} {digest}", preimage.hashing.name())?;
+            }
             if let Some(key) = self.route.public_key(preimage.slot) {
                 writeln!(out, "key        {} {}", key.algorithm(), key.fingerprint())?;
             }
@@ -175,7 +176,7 @@ impl Explained {
                     "canonical": String::from_utf8_lossy(&preimage.text),
                     "canonical_hex": base16ct::lower::encode_string(&preimage.text),
                     "sha256": base16ct::lower::encode_string(&sha256(&preimage.text)),
-                    "digest": base16ct::lower::encode_string(&preimage.digest.0),
+                    "digest": digest(preimage),
                     "key": self.route.public_key(preimage.slot).map(|key| key.fingerprint()),
                 })
             })
@@ -198,9 +199,9 @@ impl Explained {
     }
 }
 
-/// What the digest is called: not every scheme signs the SHA-256 of its text as it is.
-fn hash_name(preimage: &Preimage) -> &'static str {
-    if preimage.digest.0 == sha256(&preimage.text) { "sha-256" } else { "digest" }
+/// What is signed of a text, in hex; none where the key hashes.
+fn digest(preimage: &Preimage) -> Option<String> {
+    preimage.hashing.digest().map(|digest| base16ct::lower::encode_string(&digest.0))
 }
 
 fn sha256(text: &[u8]) -> [u8; 32] {

@@ -102,7 +102,7 @@ fn report(
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let canonical = flaw.and_then(|flaw| match flaw {
-        Flaw::Signature { text, .. } => Some(shown(text)),
+        Flaw::Signature { preimage } => Some(shown(&preimage.text)),
         Flaw::Unreadable(_) | Flaw::Key { .. } => None,
     });
     if as_json {

@@ -10,10 +10,11 @@ use k256::ecdsa::Signature as Secp256k1Signature;
 use k256::ecdsa::SigningKey as Secp256k1Key;
 use k256::ecdsa::signature::hazmat::PrehashSigner as _;
 use pkcs8::EncodePrivateKey as _;
+use sha2::{Digest as _, Sha256};
 
 use super::babyjub::{self, Element};
 use super::pool::{Pool, Queue};
-use super::{BoxFuture, Digest, PrivateKey, PublicKey, SignError, Signature, Signer, rsa};
+use super::{BoxFuture, Content, Digest, PrivateKey, PublicKey, SignError, Signature, Signer, rsa};
 
 /// Signs on the caller's thread, in tens of microseconds; with RSA, which takes longer, on the
 /// process's few threads for slow keys.
@@ -69,12 +70,18 @@ impl Signer for LocalSigner {
         &self.public
     }
 
-    fn sign<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Signature, SignError>> {
+    fn sign<'a>(&'a self, content: Content<'a>) -> BoxFuture<'a, Result<Signature, SignError>> {
+        let digest = match content {
+            Content::Digest { digest, .. } => *digest,
+            Content::Message(message) => Digest(Sha256::digest(message).into()),
+            Content::Mac { .. } => return Box::pin(ready(Err(SignError::Failed("makes no MACs")))),
+        };
+        let digest = &digest;
         let signed = match &self.key {
             Key::EcdsaP256(key) => sign_p256(key, digest),
             Key::EcdsaSecp256k1(key) => sign_secp256k1(key, digest),
             Key::EddsaBabyJub(key) => sign_babyjub(key, digest),
-            Key::RsaPkcs1Sha256(key, queue) => return Box::pin(sign_rsa(key, queue, digest)),
+            Key::RsaPkcs1Sha256(key, queue) => return Box::pin(sign_rsa(key, queue, *digest)),
         };
         Box::pin(ready(signed))
     }
@@ -108,10 +115,10 @@ fn sign_secp256k1(key: &Secp256k1Key, digest: &Digest) -> Result<Signature, Sign
 async fn sign_rsa(
     key: &Arc<rsa::PrivateKey>,
     queue: &Queue,
-    digest: &Digest,
+    digest: Digest,
 ) -> Result<Signature, SignError> {
-    let (key, digest) = (Arc::clone(key), *digest);
-    queue.run(move || key.sign(&digest)).await?.map(Signature::Rsa)
+    let key = Arc::clone(key);
+    queue.run(move || key.sign(&digest)).await?.map(Signature::Octets)
 }
 
 fn sign_babyjub(key: &babyjub::PrivateKey, digest: &Digest) -> Result<Signature, SignError> {
@@ -127,8 +134,6 @@ fn sign_babyjub(key: &babyjub::PrivateKey, digest: &Digest) -> Result<Signature,
 
 #[cfg(test)]
 mod tests {
-    use sha2::{Digest as _, Sha256};
-
     use super::*;
     use crate::keys::Algorithm;
 
@@ -152,7 +157,7 @@ mod tests {
             let key = PrivateKey::parse(number.as_bytes(), Some(Algorithm::EcdsaSecp256k1), None);
             let signer = LocalSigner::new(&key.unwrap()).unwrap();
             let digest = Digest(Sha256::digest(message).into());
-            let signed = signer.sign(&digest).await.unwrap();
+            let signed = signer.sign(Content::digest(&digest)).await.unwrap();
             assert_eq!(
                 base16ct::lower::encode_string(&signed.to_der().unwrap()),
                 *signature,
@@ -169,9 +174,13 @@ mod tests {
             assert_eq!(signer.public_key().algorithm(), *algorithm);
             for byte in 0..16 {
                 let digest = Digest([byte; 32]);
-                let signature = signer.sign(&digest).await.unwrap();
-                assert!(signer.public_key().verifies(&digest, &signature), "{algorithm}");
-                assert!(!signer.public_key().verifies(&Digest([0xff; 32]), &signature));
+                let signature = signer.sign(Content::digest(&digest)).await.unwrap();
+                assert!(
+                    signer.public_key().verifies(Content::digest(&digest), &signature),
+                    "{algorithm}"
+                );
+                let other = Digest([0xff; 32]);
+                assert!(!signer.public_key().verifies(Content::digest(&other), &signature));
                 if let (Algorithm::EcdsaSecp256k1, Signature::Ecdsa { s, .. }) =
                     (*algorithm, signature)
                 {

@@ -1,12 +1,13 @@
 //! Keys and the places they live in.
 //!
-//! A scheme hashes, a key signs: what crosses the line between them is always a 32-byte
-//! [`Digest`], which is what a key in memory, an HSM and a remote signer have in common. A
-//! [`Signature`] carries numbers, not an encoding: DER in hex or base64 is a provider's dialect.
+//! A scheme says what is signed and how it is hashed, a key signs: what crosses the line between
+//! them is [`Content`], which a key in memory, an HSM, an agent and a remote signer can each serve.
+//! A [`Signature`] carries numbers, not an encoding: DER in hex or base64 is a provider's dialect.
 //!
 //! Stores are opened when a snapshot is built, never while a request waits.
 
 pub mod babyjub;
+mod content;
 mod env;
 mod error;
 mod file;
@@ -23,6 +24,7 @@ use std::pin::Pin;
 use std::str::FromStr;
 use std::sync::Arc;
 
+pub use content::{Content, Derivation, Digest, Hashing, Written};
 pub use env::EnvStore;
 pub(crate) use env::{Lookup, variable};
 pub use error::{KeyError, SignError};
@@ -94,11 +96,6 @@ impl FromStr for Algorithm {
 #[error("is not an algorithm: use ecdsa_p256, ecdsa_secp256k1, eddsa_babyjub or rsa_pkcs1_sha256")]
 pub struct UnknownAlgorithm;
 
-/// What is signed: the 32 bytes a scheme has hashed its canonical text to. For Baby Jubjub they
-/// are an element of its field, big-endian, and the scheme has reduced its hash to one.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Digest(pub [u8; 32]);
-
 /// Which key to open: an entry of a store.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct KeySpec {
@@ -116,16 +113,29 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// The public half, known since the key was opened.
     fn public_key(&self) -> &PublicKey;
 
-    /// Signs a digest. secp256k1 signatures are deterministic (RFC 6979) and low-S; those of Baby
-    /// Jubjub and of RSA are deterministic.
-    fn sign<'a>(&'a self, digest: &'a Digest) -> BoxFuture<'a, Result<Signature, SignError>>;
+    /// Signs. secp256k1 signatures are deterministic (RFC 6979) and low-S; those of Baby Jubjub and
+    /// of RSA are deterministic.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::Failed`] when the key's arithmetic or device fails, and when the content is of a
+    /// kind that it does not sign; [`SignError::Busy`] when too many wait for it already.
+    fn sign<'a>(&'a self, content: Content<'a>) -> BoxFuture<'a, Result<Signature, SignError>>;
 }
 
 /// A place keys and secrets live in. Asked when a snapshot is built, never by a request.
 pub trait KeyStore: fmt::Debug + Send + Sync {
     /// Opens a private key.
+    ///
+    /// # Errors
+    ///
+    /// Which entry, what is wrong with it, and how to mend it.
     fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>>;
 
-    /// Reads an entry as bytes, exactly as they are stored.
+    /// Reads an entry as bytes, as they are stored but for what a tool has put around them.
+    ///
+    /// # Errors
+    ///
+    /// Which entry, what is wrong with it, and how to mend it.
     fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>>;
 }

@@ -10,7 +10,7 @@ use pkcs8::{DecodePublicKey as _, Document, EncodePublicKey as _};
 use sha2::{Digest as _, Sha256};
 
 use super::babyjub::{self, Element, Proof};
-use super::{Algorithm, Digest, Signature, rsa};
+use super::{Algorithm, Content, Digest, Signature, rsa};
 
 /// The public half of a key.
 #[derive(Clone, Eq, PartialEq)]
@@ -124,9 +124,14 @@ impl PublicKey {
         format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(self.spki())))
     }
 
-    /// Whether `signature` is this key's over `digest`. High-S is accepted: providers' own
+    /// Whether `signature` is this key's over `content`. High-S is accepted: providers' own
     /// libraries do not normalise.
-    pub fn verifies(&self, digest: &Digest, signature: &Signature) -> bool {
+    pub fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {
+        let digest = &match content {
+            Content::Digest { digest, .. } => *digest,
+            Content::Message(message) => Digest(Sha256::digest(message).into()),
+            Content::Mac { .. } => return false,
+        };
         match (self, signature) {
             (Self::EcdsaP256(key), Signature::Ecdsa { r, s }) => {
                 let signature = p256::ecdsa::Signature::from_scalars(*r, *s);
@@ -148,12 +153,12 @@ impl PublicKey {
                 let message = Element::from_be_bytes(&digest.0);
                 message.zip(proof()).is_some_and(|(message, proof)| key.verifies(message, &proof))
             }
-            (Self::RsaPkcs1Sha256(key), Signature::Rsa(bytes)) => key.verifies(digest, bytes),
+            (Self::RsaPkcs1Sha256(key), Signature::Octets(bytes)) => key.verifies(digest, bytes),
             (
                 Self::EcdsaP256(_) | Self::EcdsaSecp256k1(_),
-                Signature::BabyJub { .. } | Signature::Rsa(_),
+                Signature::BabyJub { .. } | Signature::Octets(_),
             )
-            | (Self::EddsaBabyJub(_), Signature::Ecdsa { .. } | Signature::Rsa(_))
+            | (Self::EddsaBabyJub(_), Signature::Ecdsa { .. } | Signature::Octets(_))
             | (Self::RsaPkcs1Sha256(_), Signature::Ecdsa { .. } | Signature::BabyJub { .. }) => {
                 false
             }

@@ -6,7 +6,7 @@ use p256::ecdsa::Signature as P256Signature;
 
 use super::Algorithm;
 
-/// A signature over a [`Digest`](super::Digest).
+/// A signature over a [`Content`](super::Content).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Signature {
     /// ECDSA on a 256-bit curve: two big-endian numbers.
@@ -25,8 +25,9 @@ pub enum Signature {
         /// The proof: as large as the field, not reduced to the order of the group.
         s: [u8; 32],
     },
-    /// RSA: a number as long as the modulus, big-endian (RFC 8017, section 8.2).
-    Rsa(Vec<u8>),
+    /// Octets, as the algorithm's own standard defines them: for RSA a number as long as the
+    /// modulus, big-endian (RFC 8017, section 8.2).
+    Octets(Vec<u8>),
 }
 
 impl Signature {
@@ -46,7 +47,7 @@ impl Signature {
     pub fn to_der(&self) -> Option<Vec<u8>> {
         let (r, s) = match self {
             Self::Ecdsa { r, s } => (r, s),
-            Self::BabyJub { .. } | Self::Rsa(_) => return None,
+            Self::BabyJub { .. } | Self::Octets(_) => return None,
         };
         let integer = |bytes: &[u8; 32]| {
             let first = bytes.iter().position(|b| *b != 0).unwrap_or(31);

@@ -9,7 +9,6 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, header};
-use sha2::{Digest as _, Sha256};
 
 use super::credential::{Fault, MAX_TOKEN, alone, in_time};
 use super::jwt::{Jwt, Null};
@@ -17,7 +16,7 @@ use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Preimage,
     Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable, Signatures,
 };
-use crate::keys::{Algorithm, Digest, PublicKey, Signature};
+use crate::keys::{Algorithm, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
 use crate::secret::{Secret, SecretCell};
 
@@ -122,8 +121,8 @@ impl Scheme for ClientSignature {
     ) -> Result<Vec<Preimage>, SchemeError> {
         let (path, nonce) = (request.head.path(), self.nonce(moment));
         let text = format!("{path}_{}_{nonce}", moment.unix_ms).into_bytes();
-        let digest = Digest(Sha256::digest(&text).into());
-        Ok(vec![Preimage { slot: SLOT, text, digest }])
+        let hashing = Hashing::sha256(&text);
+        Ok(vec![Preimage { slot: SLOT, text, hashing }])
     }
 
     fn assemble(

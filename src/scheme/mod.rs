@@ -1,7 +1,7 @@
 //! Providers' dialects: what is signed, and where the signature goes.
 //!
 //! A [`Scheme`] is two pure halves around one effect. [`Scheme::canonicalise`] turns the request,
-//! exactly as it will leave, into the texts to sign; the pipeline has keys sign their digests;
+//! exactly as it will leave, into the texts to sign; the pipeline has keys sign them;
 //! [`Scheme::assemble`] turns the signatures into [`Edits`]. A scheme never holds a private key:
 //! it is built from public keys, secrets it must insert, and parameters. So it is tested without
 //! a runtime, network or keys, and `explain` can print what a live configuration would sign.
@@ -35,7 +35,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
 
 use crate::document::Table;
-use crate::keys::{Algorithm, Digest, PublicKey, Signature};
+use crate::keys::{Algorithm, Content, Hashing, PublicKey, Signature};
 use crate::moment::Moment;
 use crate::secret::SecretCell;
 
@@ -410,10 +410,17 @@ pub struct Signable<'a> {
 pub struct Preimage {
     /// The key slot.
     pub slot: &'static str,
-    /// The exact bytes that are hashed.
+    /// The canonical string, or whatever else the key's algorithm takes for the message.
     pub text: Vec<u8>,
-    /// What the key signs.
-    pub digest: Digest,
+    /// How it becomes what the key signs.
+    pub hashing: Hashing,
+}
+
+impl Preimage {
+    /// What the slot's key is given.
+    pub fn content(&self) -> Content<'_> {
+        self.hashing.content(&self.text)
+    }
 }
 
 /// The signatures over a request's preimages, in their order.
@@ -449,16 +456,17 @@ impl Signatures {
         self.get(slot)?.to_der().ok_or(SchemeError::Broken("a signature is not ECDSA"))
     }
 
-    /// The signature of a slot's RSA key: a number as long as its modulus, big-endian.
+    /// The signature of a slot's key as octets: of an RSA key, a number as long as its modulus,
+    /// big-endian.
     ///
     /// # Errors
     ///
-    /// [`SchemeError::Broken`] also when the slot's key is not an RSA key.
-    pub fn rsa(&self, slot: &'static str) -> Result<&[u8], SchemeError> {
+    /// [`SchemeError::Broken`] also when the slot's key makes no octets.
+    pub fn octets(&self, slot: &'static str) -> Result<&[u8], SchemeError> {
         match self.get(slot)? {
-            Signature::Rsa(signature) => Ok(signature),
+            Signature::Octets(signature) => Ok(signature),
             Signature::Ecdsa { .. } | Signature::BabyJub { .. } => {
-                Err(SchemeError::Broken("a signature is not RSA"))
+                Err(SchemeError::Broken("a signature is no string of octets"))
             }
         }
     }

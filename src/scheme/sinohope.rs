@@ -7,14 +7,13 @@
 use std::sync::Arc;
 
 use http::{HeaderName, Method};
-use sha2::{Digest as _, Sha256};
 
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
     ParamKind, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable,
     Signatures,
 };
-use crate::keys::{Algorithm, Digest, PublicKey, Signature};
+use crate::keys::{Algorithm, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
 
 pub(super) const ENTRY: Entry = Entry {
@@ -138,8 +137,8 @@ impl Scheme for Sinohope {
         text.extend_from_slice(moment.unix_ms.to_string().as_bytes());
         text.extend_from_slice(b"version1.0.0");
         text.extend_from_slice(self.public_hex.as_bytes());
-        let digest = Digest(Sha256::digest(&text).into());
-        Ok(vec![Preimage { slot: SLOT, text, digest }])
+        let hashing = Hashing::sha256(&text);
+        Ok(vec![Preimage { slot: SLOT, text, hashing }])
     }
 
     fn assemble(

@@ -22,7 +22,7 @@ use super::{LiveKey, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
 use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
 use crate::keys::{
-    Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted,
+    Content, Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted,
 };
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Route, Routes};
@@ -382,8 +382,9 @@ async fn tested(
     let mut digest = Digest(Sha256::digest(b"countersign self-test").into());
     // Below the prime of every field that a digest has to be an element of.
     digest.0[0] &= 0x1f;
-    match signer.sign(&digest).await {
-        Ok(signature) if key.verifies(&digest, &signature) => Ok(signer),
+    let content = Content::digest(&digest);
+    match signer.sign(content).await {
+        Ok(signature) if key.verifies(content, &signature) => Ok(signer),
         Ok(_) => failed("signs, but its signature does not verify".into(), "replace the key"),
         Err(error) => failed(error.to_string(), "replace the key"),
     }

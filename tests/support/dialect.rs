@@ -64,7 +64,7 @@ impl Dialect {
     pub(crate) fn sign(&self, preimages: &[Preimage]) -> Signatures {
         let mut signatures = Signatures::default();
         for preimage in preimages {
-            let signature = self.runtime.block_on(self.signer.sign(&preimage.digest));
+            let signature = self.runtime.block_on(self.signer.sign(preimage.content()));
             signatures.insert(preimage.slot, signature.expect("a key in memory signs"));
         }
         signatures

@@ -12,7 +12,7 @@ use super::curve::{Extended, Point};
 use super::field::Field;
 use super::*;
 use crate::keys::{
-    Algorithm, Digest, LocalSigner, PublicKey as AnyPublicKey, Signature, Signer as _,
+    Algorithm, Content, Digest, LocalSigner, PublicKey as AnyPublicKey, Signature, Signer as _,
 };
 
 fn section(name: &str) -> Vec<Value> {
@@ -107,7 +107,7 @@ async fn signers_sign_elements_and_refuse_other_digests() {
     let signer = LocalSigner::new(&crate::keys::PrivateKey::EddsaBabyJub(key)).unwrap();
     let message = Element::from(5);
     let Signature::BabyJub { rx, ry, s } =
-        signer.sign(&Digest(message.to_be_bytes())).await.unwrap()
+        signer.sign(Content::digest(&Digest(message.to_be_bytes()))).await.unwrap()
     else {
         panic!("it is the signature of another algorithm");
     };
@@ -116,7 +116,7 @@ async fn signers_sign_elements_and_refuse_other_digests() {
     let proof = Proof { x: number(&rx), y: number(&ry), s: number(&s) };
     assert!(public.verifies(message, &proof));
     for digest in [[0xff; 32], PRIME] {
-        let error = signer.sign(&Digest(digest)).await.unwrap_err();
+        let error = signer.sign(Content::digest(&Digest(digest))).await.unwrap_err();
         assert!(error.to_string().ends_with("is no element of the curve's field"), "{error}");
     }
 }

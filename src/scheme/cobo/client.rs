@@ -119,7 +119,7 @@ impl Scheme for Client {
             let unix_ms =
                 unix_ms.ok_or_else(|| bad("has no exp that is a whole number of seconds"))?;
             let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
-            let signature = Signature::Rsa(token.signature().to_vec());
+            let signature = Signature::Octets(token.signature().to_vec());
             let proof = Proof { slot: SLOT, public_key: self.key.clone(), signature };
             Ok(Claim { moment: Some(moment), proofs: vec![proof] })
         })

@@ -5,13 +5,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::super::json::{self, Object, Splice};
 use super::super::jwt::{IssuerKey, Jwt, JwtFault, Null};
 use super::super::{BindError, Binding, Preimage, SchemeError, Signatures};
 use super::{PAYLOAD, SLOT, span};
-use crate::keys::Digest;
+use crate::keys::Hashing;
 use crate::moment::Moment;
 
 /// How tokens are opened and sealed on a route.
@@ -110,8 +109,8 @@ impl Tokens {
     /// The text that is signed to seal `package`, a JSON object.
     pub(super) fn preimage(&self, package: &str, moment: &Moment) -> Result<Preimage, SchemeError> {
         let text = self.unsigned(package, moment)?.into_bytes();
-        let digest = Digest(Sha256::digest(&text).into());
-        Ok(Preimage { slot: SLOT, text, digest })
+        let hashing = Hashing::sha256(&text);
+        Ok(Preimage { slot: SLOT, text, hashing })
     }
 
     /// The token with `package` in it.
@@ -122,7 +121,7 @@ impl Tokens {
         signatures: &Signatures,
     ) -> Result<String, SchemeError> {
         let unsigned = self.unsigned(package, moment)?;
-        Ok(format!("{unsigned}.{}", URL_SAFE_NO_PAD.encode(signatures.rsa(SLOT)?)))
+        Ok(format!("{unsigned}.{}", URL_SAFE_NO_PAD.encode(signatures.octets(SLOT)?)))
     }
 
     /// When a token was sealed, had it been sealed here; in milliseconds.

@@ -11,7 +11,7 @@ use super::SLOT;
 use super::field::{Field, Kind};
 use super::written;
 use crate::keys::babyjub::poseidon;
-use crate::keys::{Digest, Signature};
+use crate::keys::{Digest, Hashing, Signature};
 
 /// A kind of message.
 #[derive(Debug)]
@@ -177,6 +177,12 @@ impl Message {
     }
 
     fn preimage(&self, document: &str, object: &Object<'_>) -> Result<Preimage, SchemeError> {
+        let (text, digest) = self.hashed(document, object)?;
+        Ok(Preimage { slot: SLOT, text: text.into_bytes(), hashing: Hashing::Own(digest) })
+    }
+
+    /// The fields as text, and their Poseidon hash.
+    fn hashed(&self, document: &str, object: &Object<'_>) -> Result<(String, Digest), SchemeError> {
         let mut text = String::new();
         let mut inputs = Vec::with_capacity(self.fields.len());
         for field in self.fields {
@@ -187,8 +193,7 @@ impl Message {
             text.push_str(&format!("{}={}", field.path, number.to_decimal()));
             inputs.push(number);
         }
-        let digest = Digest(poseidon(self.width, &inputs).to_be_bytes());
-        Ok(Preimage { slot: SLOT, text: text.into_bytes(), digest })
+        Ok((text, Digest(poseidon(self.width, &inputs).to_be_bytes())))
     }
 
     /// The body with a signature for each preimage, every other byte as it was.
@@ -210,7 +215,7 @@ impl Message {
         for (object, signature) in objects.iter().zip(signatures) {
             match self.protocol {
                 Protocol::V311 => {
-                    let hash = self.preimage(document, object)?.digest;
+                    let (_, hash) = self.hashed(document, object)?;
                     let [rx, ry, s] = written::decimals(signature)?;
                     splice.set(object, "hash", &quoted(&written::decimal(&hash.0)?));
                     splice.set(object, "signatureRx", &quoted(&rx));
@@ -252,7 +257,7 @@ impl Message {
             let bad = SchemeError::Claim { part, what: "is not a decimal number below the prime" };
             written::from_decimal(&text(part)?).ok_or(bad)
         };
-        if element("hash")? != self.preimage(document, object)?.digest.0 {
+        if element("hash")? != self.hashed(document, object)?.1.0 {
             return Err(SchemeError::Claim { part: "hash", what: "is not the hash of the fields" });
         }
         let (rx, ry) = (element("signatureRx")?, element("signatureRy")?);

@@ -27,7 +27,7 @@ use super::{
     Signable, Signatures,
 };
 use crate::keys::babyjub::{self, Element};
-use crate::keys::{Algorithm, Digest, PublicKey};
+use crate::keys::{Algorithm, Digest, Hashing, PublicKey};
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
 
@@ -377,7 +377,7 @@ impl Scheme for Loopring {
                 let hash: [u8; 32] = Sha256::digest(&text).into();
                 // The provider reads the hash as a number of the field.
                 let digest = Digest(Element::from_be_bytes_reduced(&hash).to_be_bytes());
-                Ok(vec![Preimage { slot: SLOT, text, digest }])
+                Ok(vec![Preimage { slot: SLOT, text, hashing: Hashing::Own(digest) }])
             }
             Signing::Body(message) => message.preimages(body(request)?),
             Signing::Nothing => Ok(Vec::new()),

@@ -57,7 +57,7 @@ pub(super) fn from_hex(text: &str) -> Option<Signature> {
 fn parts(signature: &Signature) -> Result<[&[u8; 32]; 3], SchemeError> {
     match signature {
         Signature::BabyJub { rx, ry, s } => Ok([rx, ry, s]),
-        Signature::Ecdsa { .. } | Signature::Rsa(_) => {
+        Signature::Ecdsa { .. } | Signature::Octets(_) => {
             Err(SchemeError::Broken("the slot signs with another curve"))
         }
     }
