@@ -298,7 +298,9 @@ impl State {
             }
         }
         let Connection::Http1(http1) = lent.connection else { return };
-        if limits.idle_connections == 0 {
+        // Whoever wanted a new one has left, or got another: one in hand is enough.
+        let spare = !lent.used && !self.idle.is_empty();
+        if limits.idle_connections == 0 || spare {
             return;
         }
         if self.idle.len() >= limits.idle_connections {
