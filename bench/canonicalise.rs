@@ -26,7 +26,7 @@ fn main() {
 fn sinohope_get(bencher: Bencher<'_, '_>, parameters: usize) {
     let query = query(parameters);
     let head = head(Method::GET, &format!("/v1/waas/mpc/wallet/list?{query}"));
-    canonicalise(bencher, &bound("sinohope", Algorithm::EcdsaP256), &head, &Bytes::new());
+    canonicalise(bencher, &bound("sinohope", Algorithm::ECDSA_P256), &head, &Bytes::new());
 }
 
 /// A POST: the body is read as UTF-8, copied without spaces and line feeds, and hashed.
@@ -34,21 +34,21 @@ fn sinohope_get(bencher: Bencher<'_, '_>, parameters: usize) {
 fn sinohope_post(bencher: Bencher<'_, '_>, length: usize) {
     let head = head(Method::POST, "/v1/waas/mpc/transfer");
     let bencher = bencher.counter(BytesCount::new(length));
-    canonicalise(bencher, &bound("sinohope", Algorithm::EcdsaP256), &head, &body(length));
+    canonicalise(bencher, &bound("sinohope", Algorithm::ECDSA_P256), &head, &body(length));
 }
 
 /// Path, time stamp and nonce; the permutation of the nonce is most of it.
 #[divan::bench]
 fn metasv(bencher: Bencher<'_, '_>) {
     let head = head(Method::GET, BLOCK);
-    canonicalise(bencher, &bound("metasv", Algorithm::EcdsaSecp256k1), &head, &Bytes::new());
+    canonicalise(bencher, &bound("metasv", Algorithm::ECDSA_SECP256K1), &head, &Bytes::new());
 }
 
 /// Query and body as one sorted array, and the hash reduced to the field.
 #[divan::bench(args = [0, 1 << 10, 64 << 10, 1 << 20])]
 fn loopring_kv(bencher: Bencher<'_, '_>, length: usize) {
     let head = head(Method::POST, &format!("/api/v2/x?{}", query(4)));
-    let scheme = bound("loopring", Algorithm::EddsaBabyJub);
+    let scheme = bound("loopring", Algorithm::EDDSA_BABYJUB);
     let bencher = bencher.counter(BytesCount::new(length));
     let text = String::from_utf8(body(length).to_vec()).expect("the entries are text");
     let body = if length == 0 { String::new() } else { format!("{{\"text\": {text:?}}}") };
@@ -60,7 +60,7 @@ fn loopring_kv(bencher: Bencher<'_, '_>, length: usize) {
 fn loopring_order(bencher: Bencher<'_, '_>) {
     let head = head(Method::POST, "/api/v2/order");
     let params = [("canonical", "none"), ("body", "order")];
-    let scheme = bound_with("loopring", Algorithm::EddsaBabyJub, &params);
+    let scheme = bound_with("loopring", Algorithm::EDDSA_BABYJUB, &params);
     canonicalise(bencher, &scheme, &head, &Bytes::from_static(ORDER));
 }
 
@@ -68,14 +68,14 @@ fn loopring_order(bencher: Bencher<'_, '_>) {
 #[divan::bench]
 fn sinohope_assemble(bencher: Bencher<'_, '_>) {
     let head = head(Method::GET, "/v1/waas/mpc/wallet/list");
-    assemble(bencher, &bound("sinohope", Algorithm::EcdsaP256), &head);
+    assemble(bencher, &bound("sinohope", Algorithm::ECDSA_P256), &head);
 }
 
 /// DER in base64, the nonce once more, and four headers.
 #[divan::bench]
 fn metasv_assemble(bencher: Bencher<'_, '_>) {
     let head = head(Method::GET, BLOCK);
-    assemble(bencher, &bound("metasv", Algorithm::EcdsaSecp256k1), &head);
+    assemble(bencher, &bound("metasv", Algorithm::ECDSA_SECP256K1), &head);
 }
 
 fn canonicalise(bencher: Bencher<'_, '_>, scheme: &Arc<dyn Scheme>, head: &Head, body: &Bytes) {

@@ -132,7 +132,7 @@ fn runtime(workers: usize) -> Runtime {
 
 fn leaves(ca: &str) -> Leaves {
     let key = match ca {
-        "P-256" => PrivateKey::generate(Algorithm::EcdsaP256).to_text().to_string(),
+        "P-256" => PrivateKey::generate(Algorithm::ECDSA_P256).to_text().to_string(),
         _ => rsa(),
     };
     let key = Secret::new(key.into_bytes());

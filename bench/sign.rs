@@ -17,8 +17,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 use countersign::keys::babyjub::{Element, WIDTHS, poseidon, poseidon_dense, warm};
-use countersign::keys::rsa::Size;
-use countersign::keys::{Algorithm, Content, Digest, LocalSigner, PrivateKey, Signature, Signer};
+use countersign::keys::{Algorithm, Content, Digest, PrivateKey, Signature, Signer};
 use countersign::moment::{Moments, NONCES, Nonce, Permutation, Replica};
 use divan::{Bencher, black_box};
 use k256::ecdsa::signature::hazmat::PrehashSigner as _;
@@ -32,7 +31,7 @@ fn main() {
 /// RSA, of 3072 bits, when another thread has signed.
 #[divan::bench(args = Algorithm::ALL)]
 fn through_signer(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
-    let signer: Box<dyn Signer> = Box::new(signer(*algorithm));
+    let signer = signer(*algorithm);
     bencher.bench_local(|| {
         block_on(signer.sign(black_box(CONTENT))).expect("the key signs every digest")
     });
@@ -60,12 +59,12 @@ fn raw_ecdsa_secp256k1(bencher: Bencher<'_, '_>) {
 }
 
 /// The TLS library's own call for RSA.
-#[divan::bench(args = Size::ALL)]
-fn raw_rsa(bencher: Bencher<'_, '_>, size: &Size) {
-    let size = match size {
-        Size::Bits2048 => KeySize::Rsa2048,
-        Size::Bits3072 => KeySize::Rsa3072,
-        Size::Bits4096 => KeySize::Rsa4096,
+#[divan::bench(args = Algorithm::RSA_PKCS1_SHA256.sizes())]
+fn raw_rsa(bencher: Bencher<'_, '_>, bits: &usize) {
+    let size = match bits {
+        2048 => KeySize::Rsa2048,
+        3072 => KeySize::Rsa3072,
+        _ => KeySize::Rsa4096,
     };
     let key = RsaKeyPair::generate(size).expect("random numbers");
     let mut signature = vec![0; key.public_modulus_len()];
@@ -77,9 +76,9 @@ fn raw_rsa(bencher: Bencher<'_, '_>, size: &Size) {
 }
 
 /// The same on one of the threads for slow keys: handed over, and waited for.
-#[divan::bench(args = Size::ALL)]
-fn rsa_through_pool(bencher: Bencher<'_, '_>, size: &Size) {
-    let signer = LocalSigner::new(&PrivateKey::generate_rsa(*size)).expect("it signs");
+#[divan::bench(args = Algorithm::RSA_PKCS1_SHA256.sizes())]
+fn rsa_through_pool(bencher: Bencher<'_, '_>, bits: &usize) {
+    let signer = rsa(*bits).signer().expect("it signs");
     bencher.bench_local(|| {
         block_on(signer.sign(black_box(CONTENT))).expect("the key signs every digest")
     });
@@ -150,10 +149,10 @@ fn open_key(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
     let key = PrivateKey::generate(*algorithm);
     let text = key.to_text();
     // The threads for slow keys are not started each time.
-    let _kept = LocalSigner::new(&key).expect("a key on the curve");
+    let _kept = key.signer().expect("a key on the curve");
     bencher.bench_local(|| {
         let key = PrivateKey::parse(black_box(text.as_bytes()), Some(*algorithm), None);
-        LocalSigner::new(&key.expect("our own text")).expect("a key on the curve")
+        key.expect("our own text").signer().expect("a key on the curve")
     });
 }
 
@@ -189,14 +188,19 @@ fn verify(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
     });
 }
 
-fn signer(algorithm: Algorithm) -> LocalSigner {
-    LocalSigner::new(&PrivateKey::generate(algorithm)).expect("a key on the curve")
+fn rsa(bits: usize) -> PrivateKey {
+    let key = PrivateKey::generate_sized(Algorithm::RSA_PKCS1_SHA256, bits);
+    key.expect("RSA keys have this size")
+}
+
+fn signer(algorithm: Algorithm) -> Arc<dyn Signer> {
+    PrivateKey::generate(algorithm).signer().expect("a key on the curve")
 }
 
 /// A signer whose naive twin signs the same.
-fn babyjub() -> LocalSigner {
-    let key = PrivateKey::parse(BABYJUB.as_bytes(), Some(Algorithm::EddsaBabyJub), None);
-    let signer = LocalSigner::new(&key.expect("it is a key")).expect("it signs");
+fn babyjub() -> Arc<dyn Signer> {
+    let key = PrivateKey::parse(BABYJUB.as_bytes(), Some(Algorithm::EDDSA_BABYJUB), None);
+    let signer = key.expect("it is a key").signer().expect("it signs");
     let message = Element::from_be_bytes(&DIGEST.0).expect("it is below the prime");
     let [rx, ry, s] = NaiveKey::new(BABYJUB).sign(message).map(Element::to_be_bytes);
     let signed = block_on(signer.sign(CONTENT)).expect("it signs elements");

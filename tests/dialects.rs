@@ -37,7 +37,7 @@ fn sinohope_signs_every_request_of_the_vectors_with_every_form_of_the_key() {
             let mut expected = expected_headers(case);
             expected.remove("biz-api-signature");
             assert_eq!(headers, expected, "{}", step.of("fixed headers"));
-            if dialect.public.algorithm() == Algorithm::EcdsaSecp256k1 {
+            if dialect.public.algorithm() == Algorithm::ECDSA_SECP256K1 {
                 // Deterministic, so it is the vectors' own to the byte.
                 let known = text(case, "/expect/example_signature_der_hex/rfc6979_low_s");
                 assert_eq!(signature, known, "{}", step.of("signature"));
@@ -230,7 +230,7 @@ fn sinohope_keys(key: &Value) -> Vec<(&str, PrivateKey)> {
     }
     if let Some(scalar) = key["private_scalar_hex"].as_str() {
         let secp256k1 = text(key, "/curve") == "secp256k1";
-        let algorithm = if secp256k1 { Algorithm::EcdsaSecp256k1 } else { Algorithm::EcdsaP256 };
+        let algorithm = if secp256k1 { Algorithm::ECDSA_SECP256K1 } else { Algorithm::ECDSA_P256 };
         forms.push(("a number in hex", scalar, Some(algorithm)));
     }
     forms.into_iter().map(|(form, text, algorithm)| (form, parse(form, text, algorithm))).collect()
@@ -241,7 +241,7 @@ fn metasv_keys(key: &Value) -> Vec<(&'static str, PrivateKey)> {
     let number = text(key, "/private_key_hex");
     let wif = text(key, "/private_key_wif");
     vec![
-        ("a number in hex", parse("hex", number, Some(Algorithm::EcdsaSecp256k1))),
+        ("a number in hex", parse("hex", number, Some(Algorithm::ECDSA_SECP256K1))),
         ("WIF", parse("WIF", wif, None)),
     ]
 }
@@ -253,7 +253,7 @@ fn parse(form: &str, text: &str, algorithm: Option<Algorithm>) -> PrivateKey {
 
 fn metasv_public(case: &Value) -> PublicKey {
     let point = bytes(text(case, "/public_key_compressed_hex"));
-    PublicKey::from_sec1(Algorithm::EcdsaSecp256k1, &point).expect("the vectors have points")
+    PublicKey::from_point(Algorithm::ECDSA_SECP256K1, &point).expect("the vectors have points")
 }
 
 /// Whether a signature is a key's over a text; one that is not even DER is not.

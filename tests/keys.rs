@@ -49,8 +49,8 @@ fn forms_that_may_mean_two_things_are_named_in_one_sentence() {
     let utf16: Vec<u8> =
         format!("\u{feff}{number}").encode_utf16().flat_map(u16::to_le_bytes).collect();
     for (form, sentence) in [
-        (number[..62].as_bytes(), "is 62 hex digits where a number has 64"),
-        (number[1..].as_bytes(), "is 63 hex digits where a number has 64"),
+        (&number.as_bytes()[..62], "is 62 hex digits where a number has 64"),
+        (&number.as_bytes()[1..], "is 63 hex digits where a number has 64"),
         (&utf16, "is text in UTF-16, as PowerShell's > writes it"),
     ] {
         let output = show(&home, form, K256);

@@ -378,7 +378,7 @@ fn key(case: &Case) -> PrivateKey {
 
 /// A key, decimal or in hex with `0x`.
 fn parse_key(text: &str) -> PrivateKey {
-    let key = PrivateKey::parse(text.as_bytes(), Some(Algorithm::EddsaBabyJub), None);
+    let key = PrivateKey::parse(text.as_bytes(), Some(Algorithm::EDDSA_BABYJUB), None);
     key.unwrap_or_else(|why| panic!("the key {why}"))
 }
 

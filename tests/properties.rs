@@ -242,7 +242,7 @@ static SINOHOPE: LazyLock<Dialect> = LazyLock::new(|| {
 static METASV: LazyLock<Dialect> = LazyLock::new(|| {
     let vectors = load("metasv");
     let key = text(&vectors, "/keys/test-a/private_key_hex");
-    let key = PrivateKey::parse(key.as_bytes(), Some(Algorithm::EcdsaSecp256k1), None);
+    let key = PrivateKey::parse(key.as_bytes(), Some(Algorithm::ECDSA_SECP256K1), None);
     Dialect::new("metasv", &key.expect("the vectors have keys"))
 });
 

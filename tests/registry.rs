@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use countersign::keys::Algorithm;
 use countersign::refusal::Code;
 use countersign::scheme::{Entry, REGISTRY};
 use serde_json::Value;
@@ -88,6 +89,19 @@ fn the_document_of_schemes_is_what_the_program_writes() {
         for (what, sentence) in sentences(entry) {
             assert!(kept.contains(&format!("| `{what}` | {sentence}")), "{}: {what}", entry.name);
         }
+    }
+}
+
+#[test]
+fn the_document_of_algorithms_is_what_the_program_writes() {
+    let output = countersign(&["keys", "algorithms", "--markdown"]);
+    assert!(output.status.success(), "{output:?}");
+    let written = String::from_utf8_lossy(&output.stdout);
+    let kept = read("docs/algorithms.md");
+    assert!(kept == written, "run: countersign keys algorithms --markdown > docs/algorithms.md");
+    for algorithm in Algorithm::ALL {
+        assert!(kept.contains(&format!("\n| `{algorithm}` | ")), "{algorithm}");
+        assert_eq!(algorithm.name().parse(), Ok(*algorithm));
     }
 }
 

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::config::Config;
-use countersign::keys::{Algorithm, LocalSigner, PrivateKey};
+use countersign::keys::{Algorithm, PrivateKey};
 use countersign::moment::unix_ms;
 use countersign::secret::Secret;
 use countersign::snapshot::{Snapshot, Surroundings};
@@ -117,15 +117,15 @@ fn no_secret_is_in_what_debugging_prints() {
         shown.push(debug("Edits", &edits));
     }
     for (hex, algorithm) in [
-        (scalar("metasv", "/keys/test-a/private_key_hex"), Algorithm::EcdsaSecp256k1),
-        (scalar("sinohope", "/keys/test-p256/private_scalar_hex"), Algorithm::EcdsaP256),
-        (BABYJUB.to_owned(), Algorithm::EddsaBabyJub),
-        (scalar("cobo", RSA), Algorithm::RsaPkcs1Sha256),
+        (scalar("metasv", "/keys/test-a/private_key_hex"), Algorithm::ECDSA_SECP256K1),
+        (scalar("sinohope", "/keys/test-p256/private_scalar_hex"), Algorithm::ECDSA_P256),
+        (BABYJUB.to_owned(), Algorithm::EDDSA_BABYJUB),
+        (scalar("cobo", RSA), Algorithm::RSA_PKCS1_SHA256),
     ] {
         shown.push(debug("Secret", &Secret::new(hex.clone().into_bytes())));
         let key = PrivateKey::parse(hex.as_bytes(), Some(algorithm), None);
         let key = key.expect("the vectors have keys");
-        shown.push(debug("LocalSigner", &LocalSigner::new(&key).expect("it signs")));
+        shown.push(debug("LocalSigner", &key.signer().expect("it signs")));
         shown.push(debug("PrivateKey", &key));
     }
     assert_eq!(shown.len(), 20);
@@ -136,12 +136,12 @@ fn no_secret_is_in_what_debugging_prints() {
 #[test]
 fn no_secret_is_in_what_a_panic_prints() {
     let number = scalar("metasv", "/keys/test-a/private_key_hex");
-    let parse = || PrivateKey::parse(number.as_bytes(), Some(Algorithm::EcdsaSecp256k1), None);
-    let signer = LocalSigner::new(&parse().expect("the vectors have keys")).expect("it signs");
+    let parse = || PrivateKey::parse(number.as_bytes(), Some(Algorithm::ECDSA_SECP256K1), None);
+    let signer = parse().expect("the vectors have keys").signer().expect("it signs");
     let secret = || Secret::new(BEARER.as_bytes().to_vec());
     let key = parse().expect("the vectors have keys");
     let account = || PrivateKey::parse(ACCOUNT.as_bytes(), None, None).expect("it is an account");
-    let babyjub = LocalSigner::new(&account()).expect("it signs");
+    let babyjub = account().signer().expect("it signs");
     let rsa = PrivateKey::parse(scalar("cobo", RSA).as_bytes(), None, None).expect("a key");
     let printed = [
         panicked("Secret", secret()),
@@ -149,7 +149,7 @@ fn no_secret_is_in_what_a_panic_prints() {
         panicked("PrivateKey", key),
         panicked("LocalSigner of Baby Jubjub", babyjub),
         panicked("PrivateKey of Baby Jubjub", account()),
-        panicked("LocalSigner of RSA", LocalSigner::new(&rsa).expect("it signs")),
+        panicked("LocalSigner of RSA", rsa.signer().expect("it signs")),
         panicked("PrivateKey of RSA", rsa),
     ];
     assert!(printed.iter().all(|(_, text)| text.starts_with(b"it holds: ")), "{printed:?}");

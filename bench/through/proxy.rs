@@ -34,7 +34,7 @@ impl Proxy {
     /// Starts with new keys and routes that lead to `origin`, and waits until it is ready.
     pub(crate) fn start(origin: SocketAddr, log: &str) -> io::Result<Self> {
         let home = tempfile::tempdir()?;
-        let keys = [("p256.pem", Algorithm::EcdsaP256), ("k256.pem", Algorithm::EcdsaSecp256k1)];
+        let keys = [("p256.pem", Algorithm::ECDSA_P256), ("k256.pem", Algorithm::ECDSA_SECP256K1)];
         for (name, algorithm) in keys {
             let pem = PrivateKey::generate(algorithm).to_text();
             private(&home.path().join(name), pem.as_bytes())?;
@@ -103,7 +103,7 @@ fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// A local authority for the routes' hosts, in files; its certificate in PEM.
 fn authority(home: &Path) -> io::Result<String> {
-    let key = PrivateKey::generate(Algorithm::EcdsaP256).to_text();
+    let key = PrivateKey::generate(Algorithm::ECDSA_P256).to_text();
     private(&home.join("ca-key.pem"), key.as_bytes())?;
     let hosts = ["api.sinohope.com".to_owned(), "apiv2.metasv.com".to_owned()];
     let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };

@@ -3,6 +3,7 @@
 //! Whatever form a key comes in, it is written as PKCS#8 in PEM, in a new file of mode 0600. Baby
 //! Jubjub alone is written as an account in JSON: it has no PKCS#8.
 
+mod algorithms;
 mod forms;
 mod passphrase;
 mod private_file;
@@ -19,7 +20,6 @@ use private_file::replace_private;
 pub(crate) use private_file::{create_private, create_public};
 
 use super::error::{CliError, Exit};
-use crate::keys::rsa::Size;
 use crate::keys::{Algorithm, FormatError, PassphraseFault, PrivateKey, variable};
 use crate::secret::Secret;
 
@@ -34,12 +34,12 @@ pub(crate) struct KeysArgs {
 enum KeysCommand {
     /// Make a new key and show its public half.
     New {
-        /// ecdsa_p256, ecdsa_secp256k1, eddsa_babyjub or rsa_pkcs1_sha256.
+        /// One of those that `countersign keys algorithms` lists.
         #[arg(long)]
         algorithm: Algorithm,
         /// The size of an RSA key: 2048, 3072 or 4096; 3072 if nothing is said.
         #[arg(long)]
-        bits: Option<Size>,
+        bits: Option<usize>,
         #[command(flatten)]
         output: Output,
     },
@@ -64,6 +64,12 @@ enum KeysCommand {
         out: Option<PathBuf>,
         #[command(flatten)]
         passphrase: PassphraseEnv,
+    },
+    /// List the algorithms that keys can have, and the forms they are read in.
+    Algorithms {
+        /// Write Markdown, as docs/algorithms.md has it
+        #[arg(long)]
+        markdown: bool,
     },
     /// Show a key's public half in the forms that providers ask for.
     Show {
@@ -127,6 +133,7 @@ impl Session<'_> {
             KeysCommand::Encrypt { file, out, passphrase } => {
                 self.encrypt(&file, out.as_deref(), &passphrase)
             }
+            KeysCommand::Algorithms { markdown } => algorithms::write(markdown, self.out),
             KeysCommand::Show { file, algorithm, json, passphrase } => {
                 let key = self.read_key(&file, algorithm, &passphrase)?.public_key();
                 match json {
@@ -219,15 +226,19 @@ impl Session<'_> {
     }
 }
 
-fn generate(algorithm: Algorithm, bits: Option<Size>) -> Result<PrivateKey, CliError> {
-    match (algorithm, bits) {
-        (Algorithm::RsaPkcs1Sha256, Some(size)) => Ok(PrivateKey::generate_rsa(size)),
-        (_, None) => Ok(PrivateKey::generate(algorithm)),
-        (_, Some(_)) => {
+fn generate(algorithm: Algorithm, bits: Option<usize>) -> Result<PrivateKey, CliError> {
+    let Some(bits) = bits else { return Ok(PrivateKey::generate(algorithm)) };
+    PrivateKey::generate_sized(algorithm, bits).ok_or_else(|| {
+        let mut sizes = algorithm.sizes().to_vec();
+        sizes.sort_unstable();
+        if sizes.is_empty() {
             let what = format!("--bits is for RSA keys, and {algorithm} keys have one size");
-            Err(CliError::new(Exit::Usage, what).fix("leave it out"))
+            return CliError::new(Exit::Usage, what).fix("leave it out");
         }
-    }
+        let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
+        let what = format!("{bits} is not a size of new {algorithm} keys");
+        CliError::new(Exit::Usage, what).fix(format!("use one of {}", sizes.join(", ")))
+    })
 }
 
 /// Reads a little more than a key may have, so that the rest of a long file is left alone and

@@ -8,7 +8,7 @@ use std::future::ready;
 use std::sync::Arc;
 
 use super::formats::{PassphraseFault, plain, unquoted};
-use super::{BoxFuture, KeyError, KeySpec, KeyStore, LocalSigner, PrivateKey, Signer};
+use super::{BoxFuture, KeyError, KeySpec, KeyStore, PrivateKey, Signer};
 use crate::secret::Secret;
 
 /// Entry `X` is the variable named by the store's prefix and `X`.
@@ -37,9 +37,10 @@ impl EnvStore {
             }
             failed(error.what, error.fix)
         })?;
-        let signer = LocalSigner::new(&key)
+        let signer = key
+            .signer()
             .map_err(|error| failed(format!("is unusable: {error}"), "make a new key".into()))?;
-        Ok(Arc::new(signer))
+        Ok(signer)
     }
 
     fn read_now(&self, entry: &str) -> Result<Secret, KeyError> {
@@ -60,7 +61,7 @@ impl EnvStore {
         }
         // A shell takes quotes away, `docker --env-file` and its like keep them: whoever wrote them
         // meant what is inside.
-        let inside = unquoted(value.expose()).unwrap_or(value.expose());
+        let inside = unquoted(value.expose()).unwrap_or_else(|| value.expose());
         let mut plain = plain(inside).map_err(|error| failed(&error.what))?;
         if plain.is_empty() {
             return Err(failed("is empty but for quotation marks"));
@@ -118,7 +119,7 @@ mod tests {
             "CS_LATIN" => Some(std::os::unix::ffi::OsStringExt::from_vec(vec![b'a', 0xe9])),
             "CS_LOCKED" => {
                 let passphrase = Secret::new(b"sesame".to_vec());
-                let key = PrivateKey::generate(Algorithm::EcdsaP256);
+                let key = PrivateKey::generate(Algorithm::ECDSA_P256);
                 Some(key.to_encrypted_pem(&passphrase).unwrap().as_str().into())
             }
             _ => None,
@@ -135,7 +136,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_variable_is_a_key_or_a_secret_as_it_is() {
-        let signer = store().open(&spec("KEY", Some(Algorithm::EcdsaSecp256k1))).await.unwrap();
+        let signer = store().open(&spec("KEY", Some(Algorithm::ECDSA_SECP256K1))).await.unwrap();
         let point = base16ct::lower::encode_string(&signer.public_key().compressed());
         assert_eq!(&point[2..], "2a5ba4ecba86735521a7d929b2da48dc45656ab93f789f48da3f9c8df408ea6c");
         for (entry, value) in

@@ -40,6 +40,11 @@ pub enum SignError {
     Busy,
 }
 
+impl SignError {
+    /// Of a key that signs and makes no MACs.
+    pub(super) const NO_MAC: Self = Self::Failed("the key makes signatures, and no MACs");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::env::{Lookup, variable};
-use super::formats::{FormatError, PassphraseFault, members, plain};
-use super::{BoxFuture, KeyError, KeySpec, KeyStore, LocalSigner, PrivateKey, Signer};
+use super::formats::{FormatError, Members, PassphraseFault, plain};
+use super::{BoxFuture, KeyError, KeySpec, KeyStore, PrivateKey, Signer};
 use crate::secret::Secret;
 
 /// Entry `X` is the file `X` in the store's directory. For secrets, entry `X#member` is the text of
@@ -52,9 +52,10 @@ impl FileStore {
             other => other,
         };
         let key = parsed.map_err(|error| failed(error.what, error.fix))?;
-        let signer = LocalSigner::new(&key)
+        let signer = key
+            .signer()
             .map_err(|error| failed(format!("is unusable: {error}"), "make a new key".into()))?;
-        Ok(Arc::new(signer))
+        Ok(signer)
     }
 
     /// The passphrase and its variable, or what is wrong and how to mend it.
@@ -113,10 +114,9 @@ impl FileStore {
             what,
             fix: fix.into(),
         };
-        let members = members(json.expose())
+        let members = Members::read(json.expose())
             .ok_or_else(|| failed("is not a JSON object".into(), "name a file of JSON before #"))?;
-        let text = members.into_iter().find_map(|(name, text)| (name == member).then_some(text));
-        let mut text = text.ok_or_else(|| {
+        let text = members.get(member).ok_or_else(|| {
             let what = format!("has no member {member:?} that is text");
             failed(what, "name one of the JSON object's own members after #")
         })?;
@@ -126,7 +126,7 @@ impl FileStore {
                 "put the secret into it",
             ));
         }
-        Ok(Secret::new(std::mem::take(&mut *text).into_bytes()))
+        Ok(Secret::new(text.as_bytes().to_vec()))
     }
 
     /// The absolute path of an entry, which is inside the directory.
@@ -272,7 +272,7 @@ mod tests {
     #[tokio::test]
     async fn a_key_opens_by_name_and_through_a_link() {
         let dir = tempfile::tempdir().unwrap();
-        let key = PrivateKey::generate(Algorithm::EcdsaP256);
+        let key = PrivateKey::generate(Algorithm::ECDSA_P256);
         fs::create_dir(dir.path().join("sub")).unwrap();
         write(&dir, "sub/a.pem", key.to_text().as_bytes(), 0o400);
         symlink("sub/a.pem", dir.path().join("link.pem")).unwrap();
@@ -390,7 +390,7 @@ mod tests {
     #[tokio::test]
     async fn encrypted_keys_say_which_passphrase_is_missing() {
         let dir = tempfile::tempdir().unwrap();
-        let key = PrivateKey::generate(Algorithm::EcdsaSecp256k1);
+        let key = PrivateKey::generate(Algorithm::ECDSA_SECP256K1);
         let pem = key.to_encrypted_pem(&Secret::new(b"sesame".to_vec())).unwrap();
         write(&dir, "a", pem.as_bytes(), 0o600);
         let opened = store(&dir, Some("RIGHT")).open(&spec("a")).await.unwrap();

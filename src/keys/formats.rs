@@ -1,39 +1,21 @@
-//! Private keys in the forms people have them, and the one form this program writes.
+//! Private keys in the forms people have them, before it is asked whose they are.
 //!
 //! The form is found by looking at the bytes, never at a file's name: PEM, DER, either of them in
-//! base64, DER in hex, a bare number in hex, a wallet's WIF; for Baby Jubjub decimal, hex and
-//! exported accounts. What is written is always PKCS#8 in PEM, and for Baby Jubjub an account.
+//! base64, DER in hex, a bare number in hex, a wallet's WIF, JSON. What is inside is then for the
+//! algorithms to read.
 
 mod der;
-mod number;
 mod pem;
 mod text;
 mod wrapping;
 
-pub(super) use number::members;
+use pkcs8::{Document, LineEnding, ObjectIdentifier};
+use serde_json::Value;
 pub(super) use wrapping::plain;
 pub(crate) use wrapping::unquoted;
-
-use std::fmt;
-
-use aws_lc_rs::rand;
-use pkcs8::{EncodePrivateKey as _, LineEnding};
 use zeroize::Zeroizing;
 
-use super::{Algorithm, PublicKey, babyjub, rsa};
 use crate::secret::Secret;
-
-/// A private key in memory, on its way into a signer or a file.
-pub enum PrivateKey {
-    /// On NIST P-256.
-    EcdsaP256(p256::SecretKey),
-    /// On secp256k1.
-    EcdsaSecp256k1(k256::SecretKey),
-    /// On Baby Jubjub.
-    EddsaBabyJub(babyjub::PrivateKey),
-    /// RSA.
-    RsaPkcs1Sha256(rsa::PrivateKey),
-}
 
 /// Why bytes are not a usable private key. Never contains any of them.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -58,228 +40,169 @@ pub(crate) enum PassphraseFault {
     Wrong,
 }
 
-impl PrivateKey {
-    /// Reads a key in any of the known forms.
-    ///
-    /// `wanted` says the curve where the form does not (a bare number) and is checked where it
-    /// does. The passphrase is looked at only if the key is encrypted.
+impl FormatError {
+    pub(super) fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { what: what.into(), fix: fix.into(), passphrase: PassphraseFault::None }
+    }
+
+    pub(super) fn damaged(form: &str) -> Self {
+        let what = format!("looks like {form} and is damaged");
+        Self::new(what, "copy or export the key again")
+    }
+
+    pub(super) fn unbelonging() -> Self {
+        Self::new(
+            "holds a public key that does not belong to the private key beside it",
+            "export the key again from where it is from",
+        )
+    }
+}
+
+/// What was found in an entry: one of the forms, or why it is none.
+pub(super) struct Found {
+    /// Text that is neither PEM nor JSON, without white space at its ends.
+    word: Option<Zeroizing<Vec<u8>>>,
+    form: Result<Form, FormatError>,
+}
+
+/// A form that a key was found in. All of these are key bytes.
+pub(super) enum Form {
+    /// An `ECPrivateKey` (RFC 5915), alone or in PKCS#8.
+    Ec {
+        /// The curve, where one is named.
+        curve: Option<ObjectIdentifier>,
+        number: Zeroizing<Vec<u8>>,
+        /// Points that stand beside it and should be its public half.
+        public: Vec<Vec<u8>>,
+    },
+    /// Another key in PKCS#8 (RFC 5958).
+    Pkcs8 {
+        oid: ObjectIdentifier,
+        key: Zeroizing<Vec<u8>>,
+        /// The public half beside it, if there is one.
+        public: Option<Vec<u8>>,
+    },
+    /// An `RSAPrivateKey` (RFC 8017, appendix A.1.2).
+    Pkcs1(Zeroizing<Vec<u8>>),
+    /// 64 hex digits.
+    Number(Zeroizing<Vec<u8>>),
+    /// A wallet's WIF, whose checksum was right.
+    Wif(Zeroizing<[u8; 32]>),
+    /// A JSON object.
+    Json(Members),
+}
+
+/// The members of a JSON object that are text. They may be secrets, and are wiped.
+pub(super) struct Members(Vec<(String, Zeroizing<String>)>);
+
+impl Members {
+    /// `None` if the bytes are no JSON object.
+    pub(super) fn read(json: &[u8]) -> Option<Self> {
+        let Ok(Value::Object(members)) = serde_json::from_slice(json) else { return None };
+        let text = |(name, value)| match value {
+            Value::String(text) => Some((name, Zeroizing::new(text))),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => None,
+        };
+        Some(Self(members.into_iter().filter_map(text).collect()))
+    }
+
+    /// The text of a member.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find_map(|(found, text)| (found == name).then_some(text.as_str()))
+    }
+}
+
+impl Found {
+    /// Looks at an entry. The passphrase is looked at only if the key is encrypted.
     ///
     /// # Errors
     ///
-    /// One sentence for each thing that is commonly mistaken for a key, and how to mend it.
-    pub fn parse(
-        bytes: &[u8],
-        wanted: Option<Algorithm>,
-        passphrase: Option<&Secret>,
-    ) -> Result<Self, FormatError> {
+    /// For what is no key of any algorithm: nothing, too much, UTF-16.
+    pub(super) fn new(bytes: &[u8], passphrase: Option<&Secret>) -> Result<Self, FormatError> {
         if bytes.len() > MAX_BYTES {
             return Err(FormatError::new(
                 format!("is {} bytes, far too long for a private key", bytes.len()),
                 "name the file of the key itself",
             ));
         }
-        let bytes = plain(bytes)?;
-        match find(unquoted(&bytes).unwrap_or(&bytes), wanted)? {
-            Found::Der(bytes) => der::read(&bytes, wanted, passphrase),
-            Found::Number(number) => match wanted {
-                Some(algorithm) => Self::from_scalar(algorithm, &number[..]),
-                None => Err(FormatError::new(
-                    "is a bare number, which does not say its curve",
-                    "name it: algorithm = \"ecdsa_p256\", \"ecdsa_secp256k1\" or \"eddsa_babyjub\" \
-                     beside the key in the configuration, --algorithm on the command line",
-                )),
-            },
-            Found::Wif(number) => {
-                agree(Algorithm::EcdsaSecp256k1, wanted)?;
-                Self::from_scalar(Algorithm::EcdsaSecp256k1, &number[..])
-            }
-            Found::BabyJub(key) => {
-                agree(Algorithm::EddsaBabyJub, wanted)?;
-                Ok(Self::EddsaBabyJub(key))
-            }
+        let whole = plain(bytes)?;
+        let bytes = unquoted(&whole).unwrap_or(&whole);
+        let trimmed = bytes.trim_ascii();
+        if trimmed.is_empty() {
+            return Err(FormatError::new(
+                "is empty",
+                "put the private key there, or make one: countersign keys new",
+            ));
         }
+        let is_text = bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
+        let is_word = is_text && !pem::is_pem(bytes) && !trimmed.starts_with(b"{");
+        let word = is_word.then(|| Zeroizing::new(trimmed.to_vec()));
+        Ok(Self { word, form: form(bytes, is_word, passphrase) })
     }
 
-    /// Makes a new key from the random numbers of the TLS library; RSA in its default size.
-    pub fn generate(algorithm: Algorithm) -> Self {
-        if algorithm == Algorithm::RsaPkcs1Sha256 {
-            return Self::generate_rsa(rsa::Size::default());
-        }
-        let mut number = Zeroizing::new([0; 32]);
-        loop {
-            rand::fill(&mut number[..]).expect("the system has random numbers");
-            // Numbers at or above the group order are drawn again: reducing them would make
-            // small keys likelier.
-            if let Ok(key) = Self::from_scalar(algorithm, &number[..]) {
-                return key;
-            }
-        }
+    pub(super) fn form(&self) -> Result<&Form, &FormatError> {
+        self.form.as_ref()
     }
 
-    /// Makes a new RSA key.
-    pub fn generate_rsa(size: rsa::Size) -> Self {
-        Self::RsaPkcs1Sha256(rsa::PrivateKey::generate(size))
+    pub(super) fn word(&self) -> Option<&[u8]> {
+        self.word.as_ref().map(|word| word.as_slice())
     }
 
-    /// What the key is for.
-    pub fn algorithm(&self) -> Algorithm {
-        match self {
-            Self::EcdsaP256(_) => Algorithm::EcdsaP256,
-            Self::EcdsaSecp256k1(_) => Algorithm::EcdsaSecp256k1,
-            Self::EddsaBabyJub(_) => Algorithm::EddsaBabyJub,
-            Self::RsaPkcs1Sha256(_) => Algorithm::RsaPkcs1Sha256,
-        }
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.form, Ok(Form::Number(_)))
     }
 
-    /// The public half.
-    pub fn public_key(&self) -> PublicKey {
-        match self {
-            Self::EcdsaP256(key) => PublicKey::EcdsaP256(key.public_key()),
-            Self::EcdsaSecp256k1(key) => PublicKey::EcdsaSecp256k1(key.public_key()),
-            Self::EddsaBabyJub(key) => PublicKey::EddsaBabyJub(key.public_key()),
-            Self::RsaPkcs1Sha256(key) => PublicKey::RsaPkcs1Sha256(key.public_key().clone()),
-        }
-    }
-
-    /// The form that files are written in, readable by whoever has it: PKCS#8 in PEM. PKCS#8 has
-    /// no name for Baby Jubjub; there it is an account's JSON, with the private key and the public
-    /// one in hex.
-    pub fn to_text(&self) -> Zeroizing<String> {
-        match self {
-            Self::EcdsaP256(key) => key.to_pkcs8_pem(LineEnding::LF),
-            Self::EcdsaSecp256k1(key) => key.to_pkcs8_pem(LineEnding::LF),
-            Self::EddsaBabyJub(key) => return number::write(key),
-            Self::RsaPkcs1Sha256(key) => key.to_pkcs8_pem(LineEnding::LF),
-        }
-        .expect("a key that was checked has an encoding")
-    }
-
-    /// Whether there is a form for this key under a passphrase.
-    ///
-    /// # Errors
-    ///
-    /// For Baby Jubjub, which PKCS#8 has no name for.
-    pub fn check_encryptable(&self) -> Result<(), FormatError> {
-        match self {
-            Self::EcdsaP256(_) | Self::EcdsaSecp256k1(_) | Self::RsaPkcs1Sha256(_) => Ok(()),
-            Self::EddsaBabyJub(_) => Err(number::not_encrypted()),
-        }
-    }
-
-    /// PKCS#8 in PEM under a passphrase: PBES2 with scrypt and AES-256-CBC, which OpenSSL reads.
-    ///
-    /// # Errors
-    ///
-    /// When the system has no random numbers for the salt, and as [`Self::check_encryptable`].
-    pub fn to_encrypted_pem(&self, passphrase: &Secret) -> Result<Zeroizing<String>, FormatError> {
-        match self {
-            Self::EcdsaP256(key) => key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF),
-            Self::EcdsaSecp256k1(key) => {
-                key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF)
-            }
-            Self::EddsaBabyJub(_) => return Err(number::not_encrypted()),
-            Self::RsaPkcs1Sha256(key) => {
-                key.to_pkcs8_encrypted_pem(passphrase.expose(), LineEnding::LF)
-            }
-        }
-        .map_err(|_| FormatError::new("could not be encrypted", "try again"))
-    }
-
-    /// The key that is this number, big-endian; old writers drop leading zeros.
-    fn from_scalar(algorithm: Algorithm, number: &[u8]) -> Result<Self, FormatError> {
-        match algorithm {
-            Algorithm::EcdsaP256 => p256::SecretKey::from_slice(number).ok().map(Self::EcdsaP256),
-            Algorithm::EcdsaSecp256k1 => {
-                k256::SecretKey::from_slice(number).ok().map(Self::EcdsaSecp256k1)
-            }
-            Algorithm::EddsaBabyJub => number
-                .try_into()
-                .ok()
-                .and_then(babyjub::PrivateKey::from_be_bytes)
-                .map(Self::EddsaBabyJub),
-            Algorithm::RsaPkcs1Sha256 => return Err(one_number()),
-        }
-        .ok_or_else(|| {
+    /// Why no algorithm reads it.
+    pub(super) fn unread(self) -> FormatError {
+        let other_key = |oid| {
             FormatError::new(
-                format!("holds a number that is no {algorithm} key: zero, or not below the order"),
-                format!(
-                    "make a new key: countersign keys new --algorithm {algorithm} --out NEW.pem"
-                ),
+                format!("is a key of a kind that does not sign here: {}", der::name_of(oid)),
+                "use a key for an algorithm that `countersign keys algorithms` lists, or make one: \
+                 countersign keys new --algorithm ecdsa_p256 --out NEW.pem",
             )
-        })
+        };
+        match self.form {
+            Err(error) => error,
+            Ok(Form::Ec { curve: Some(oid), .. } | Form::Pkcs8 { oid, .. }) => other_key(oid),
+            Ok(Form::Ec { curve: None, .. }) => FormatError::new(
+                "is SEC 1 without the name of its curve",
+                "say the algorithm, ecdsa_p256 or ecdsa_secp256k1, beside the key",
+            ),
+            Ok(Form::Number(_)) => FormatError::new(
+                "is a bare number, which does not say its curve",
+                "name its algorithm: algorithm = \"ecdsa_secp256k1\", say, beside the key in the \
+                 configuration, --algorithm on the command line",
+            ),
+            Ok(Form::Json(_)) => FormatError::new(
+                "is JSON without a text privateKey, and keys in other JSON (JWK, wallet files) are \
+                 not read",
+                "export the one private key in PEM, hex or WIF",
+            ),
+            Ok(Form::Pkcs1(_) | Form::Wif(_)) => unknown(),
+        }
     }
 }
 
-impl fmt::Debug for PrivateKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PrivateKey({})", self.algorithm())
-    }
-}
-
-impl FormatError {
-    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what: what.into(), fix: fix.into(), passphrase: PassphraseFault::None }
-    }
-}
-
-/// The form a key was found in. All of these are key bytes.
-enum Found {
-    /// PKCS#8, encrypted PKCS#8, SEC 1 or PKCS#1 in DER; or another thing in DER.
-    Der(Zeroizing<Vec<u8>>),
-    /// 64 hex digits.
-    Number(Zeroizing<[u8; 32]>),
-    /// A WIF, whose checksum was right.
-    Wif(Zeroizing<[u8; 32]>),
-    /// An account in JSON; or a number, where that is what is wanted.
-    BabyJub(babyjub::PrivateKey),
-}
-
-fn find(bytes: &[u8], wanted: Option<Algorithm>) -> Result<Found, FormatError> {
-    if bytes.trim_ascii().is_empty() {
-        return Err(FormatError::new(
-            "is empty",
-            "put the private key there, or make one: countersign keys new",
-        ));
-    }
+fn form(bytes: &[u8], is_word: bool, passphrase: Option<&Secret>) -> Result<Form, FormatError> {
     if let Some(block) = pem::find(bytes)? {
-        return Ok(Found::Der(block));
+        return der::read(&block, passphrase);
     }
     let trimmed = bytes.trim_ascii();
     if trimmed.starts_with(b"{") {
-        return number::read_account(trimmed).map(Found::BabyJub);
+        return Members::read(trimmed).map(Form::Json).ok_or_else(|| FormatError::damaged("JSON"));
     }
-    if bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) {
-        return match wanted {
-            Some(Algorithm::EddsaBabyJub) => number::read(trimmed).map(Found::BabyJub),
-            _ => text::read(trimmed),
-        };
+    if is_word {
+        return text::read(trimmed, passphrase);
     }
     // Trimmed by its own length: the last byte of DER may well look like white space.
     match der::first(bytes) {
-        Some((der, rest)) if rest.trim_ascii().is_empty() => {
-            Ok(Found::Der(Zeroizing::new(der.to_vec())))
-        }
+        Some((der, rest)) if rest.trim_ascii().is_empty() => der::read(der, passphrase),
         _ => Err(unknown()),
     }
-}
-
-/// Refuses a key whose curve is not the configured one.
-fn agree(found: Algorithm, wanted: Option<Algorithm>) -> Result<(), FormatError> {
-    match wanted {
-        Some(wanted) if wanted != found => Err(FormatError::new(
-            format!("is an {found} key where an {wanted} key is asked for"),
-            format!("use another key, or ask for algorithm {found}"),
-        )),
-        _ => Ok(()),
-    }
-}
-
-/// The sentence for a number where an RSA key is asked for.
-fn one_number() -> FormatError {
-    FormatError::new(
-        "is a single number, and an RSA key is several",
-        "give PKCS#1 or PKCS#8 in PEM, DER or hex",
-    )
 }
 
 /// The sentence for bytes that look like nothing known.
@@ -291,10 +214,11 @@ fn unknown() -> FormatError {
     )
 }
 
+/// An SPKI in PEM.
+pub(super) fn public_pem(spki: &[u8]) -> String {
+    let document = Document::try_from(spki).expect("an encoded key is DER");
+    document.to_pem("PUBLIC KEY", LineEnding::LF).expect("DER has a form in PEM")
+}
+
 /// More than any key needs, little enough to look at.
 const MAX_BYTES: usize = 64 * 1024;
-
-#[cfg(test)]
-mod tests;
-#[cfg(test)]
-mod vectors;

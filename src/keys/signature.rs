@@ -1,11 +1,6 @@
 //! Signatures as numbers. How they are written down is a provider's dialect, so encodings are
 //! methods a scheme calls, not a property of the signature.
 
-use k256::ecdsa::Signature as Secp256k1Signature;
-use p256::ecdsa::Signature as P256Signature;
-
-use super::Algorithm;
-
 /// A signature over a [`Content`](super::Content).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Signature {
@@ -31,18 +26,6 @@ pub enum Signature {
 }
 
 impl Signature {
-    /// Reads an ASN.1 DER `SEQUENCE { r INTEGER, s INTEGER }`, strictly: exact lengths, shortest
-    /// integers, both between 1 and the group order of `algorithm`'s curve. ECDSA only.
-    pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
-        match algorithm {
-            Algorithm::EcdsaP256 => P256Signature::from_der(der).ok().map(|s| Self::from(&s)),
-            Algorithm::EcdsaSecp256k1 => {
-                Secp256k1Signature::from_der(der).ok().map(|s| Self::from(&s))
-            }
-            Algorithm::EddsaBabyJub | Algorithm::RsaPkcs1Sha256 => None,
-        }
-    }
-
     /// The ASN.1 DER form, at most 72 bytes. ECDSA alone has one.
     pub fn to_der(&self) -> Option<Vec<u8>> {
         let (r, s) = match self {
@@ -67,20 +50,6 @@ impl Signature {
     }
 }
 
-impl From<&P256Signature> for Signature {
-    fn from(signature: &P256Signature) -> Self {
-        let (r, s) = signature.split_bytes();
-        Self::Ecdsa { r: r.into(), s: s.into() }
-    }
-}
-
-impl From<&Secp256k1Signature> for Signature {
-    fn from(signature: &Secp256k1Signature) -> Self {
-        let (r, s) = signature.split_bytes();
-        Self::Ecdsa { r: r.into(), s: s.into() }
-    }
-}
-
 /// A DER length below 128.
 fn short_length(length: usize) -> u8 {
     u8::try_from(length).expect("two 33-byte integers fit a short DER length")
@@ -88,9 +57,12 @@ fn short_length(length: usize) -> u8 {
 
 #[cfg(test)]
 mod tests {
+    use k256::ecdsa::Signature as Secp256k1Signature;
+    use p256::ecdsa::Signature as P256Signature;
     use proptest::prelude::*;
 
     use super::*;
+    use crate::keys::Algorithm;
 
     proptest! {
         #[test]
@@ -100,7 +72,7 @@ mod tests {
             let der = ours.to_der().expect("it is ECDSA");
             let theirs = theirs.to_der();
             prop_assert_eq!(theirs.as_bytes(), der.as_slice());
-            prop_assert_eq!(Signature::from_der(Algorithm::EcdsaSecp256k1, &der), Some(ours));
+            prop_assert_eq!(Signature::from_der(Algorithm::ECDSA_SECP256K1, &der), Some(ours));
         }
 
         #[test]
@@ -117,6 +89,6 @@ mod tests {
     fn bytes_after_the_signature_are_refused() {
         let mut der = Signature::Ecdsa { r: [1; 32], s: [2; 32] }.to_der().unwrap();
         der.push(0);
-        assert_eq!(Signature::from_der(Algorithm::EcdsaP256, &der), None);
+        assert_eq!(Signature::from_der(Algorithm::ECDSA_P256, &der), None);
     }
 }

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
-use crate::keys::{PublicKey, PublicPemFault};
+use crate::keys::{Algorithm, PublicKey, PublicPemFault};
 
 /// A token in its three parts. Nobody has vouched for any of it before [`Self::verify`].
 pub(super) struct Jwt<'t> {
@@ -108,6 +108,12 @@ pub(super) struct IssuerKey {
     algorithm: &'static str,
 }
 
+/// Keys that tokens are signed with, and what the algorithm is called there (RFC 7518, section 3).
+const KINDS: &[(Algorithm, &dyn VerificationAlgorithm, &str)] = &[
+    (Algorithm::ECDSA_P256, &ECDSA_P256_SHA256_FIXED, "ES256"),
+    (Algorithm::RSA_PKCS1_SHA256, &RSA_PKCS1_2048_8192_SHA256, "RS256"),
+];
+
 impl IssuerKey {
     /// Reads a public key in PEM: RSA of 2048 to 8192 bits (SPKI or PKCS#1), or P-256 (SPKI).
     pub(super) fn from_pem(pem: &[u8]) -> Result<Self, IssuerKeyFault> {
@@ -116,13 +122,8 @@ impl IssuerKey {
             PublicPemFault::Private => IssuerKeyFault::Private,
             PublicPemFault::Kind => IssuerKeyFault::Kind,
         })?;
-        let (kind, algorithm): (&'static dyn VerificationAlgorithm, _) = match key {
-            PublicKey::EcdsaP256(_) => (&ECDSA_P256_SHA256_FIXED, "ES256"),
-            PublicKey::RsaPkcs1Sha256(_) => (&RSA_PKCS1_2048_8192_SHA256, "RS256"),
-            PublicKey::EcdsaSecp256k1(_) | PublicKey::EddsaBabyJub(_) => {
-                return Err(IssuerKeyFault::Kind);
-            }
-        };
+        let kind = KINDS.iter().find(|(own, ..)| *own == key.algorithm());
+        let (_, kind, algorithm) = *kind.ok_or(IssuerKeyFault::Kind)?;
         let key = ParsedPublicKey::new(kind, key.spki()).map_err(|_| IssuerKeyFault::Kind)?;
         Ok(Self { key, algorithm })
     }
@@ -277,7 +278,7 @@ mod tests {
 
     /// A P-256 key as issuers publish it, from an uncompressed point.
     fn p256_pem(point: &[u8]) -> String {
-        pem(&PublicKey::from_sec1(Algorithm::EcdsaP256, point).unwrap().spki())
+        pem(&PublicKey::from_point(Algorithm::ECDSA_P256, point).unwrap().spki())
     }
 
     #[test]
@@ -412,8 +413,8 @@ mod tests {
 
     #[test]
     fn only_keys_of_issuers_are_issuers_keys() {
-        let p256 = crate::keys::PrivateKey::generate(Algorithm::EcdsaP256);
-        let k256 = crate::keys::PrivateKey::generate(Algorithm::EcdsaSecp256k1);
+        let p256 = crate::keys::PrivateKey::generate(Algorithm::ECDSA_P256);
+        let k256 = crate::keys::PrivateKey::generate(Algorithm::ECDSA_SECP256K1);
         let public = pem(&p256.public_key().spki());
         assert!(IssuerKey::from_pem(format!("\n{public}\n").as_bytes()).is_ok());
         assert!(IssuerKey::from_pem(public.replace('\n', "\r\n").as_bytes()).is_ok());

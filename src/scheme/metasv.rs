@@ -27,7 +27,7 @@ pub(super) const ENTRY: Entry = Entry {
     protocol: "http",
     keys: &[KeySlot {
         name: "signer",
-        algorithms: &[Algorithm::EcdsaSecp256k1],
+        algorithms: &[Algorithm::ECDSA_SECP256K1],
         required: false,
         doc: "The registered client key. It must hold no coins. Bind this or secrets.token.",
     }],
@@ -154,14 +154,14 @@ impl Scheme for ClientSignature {
         let key = head.single("MetaSV-Client-Pubkey");
         let public_key = key
             .and_then(|hex| base16ct::mixed::decode_vec(hex).ok())
-            .and_then(|point| PublicKey::from_sec1(Algorithm::EcdsaSecp256k1, &point))
+            .and_then(|point| PublicKey::from_point(Algorithm::ECDSA_SECP256K1, &point))
             .ok_or_else(|| {
                 bad("MetaSV-Client-Pubkey", "is not a point on secp256k1 in hex, once")
             })?;
         let signature = head.single("MetaSV-Signature");
         let signature = signature
             .and_then(|base64| STANDARD.decode(base64).ok())
-            .and_then(|der| Signature::from_der(Algorithm::EcdsaSecp256k1, &der))
+            .and_then(|der| Signature::from_der(Algorithm::ECDSA_SECP256K1, &der))
             .ok_or_else(|| {
                 bad("MetaSV-Signature", "is not an ECDSA signature in DER and base64, once")
             })?;

@@ -23,7 +23,7 @@ pub(super) const ENTRY: Entry = Entry {
     protocol: "http",
     keys: &[KeySlot {
         name: "signer",
-        algorithms: &[Algorithm::EcdsaP256, Algorithm::EcdsaSecp256k1],
+        algorithms: &[Algorithm::ECDSA_P256, Algorithm::ECDSA_SECP256K1],
         required: true,
         doc: "The API key. P-256 is what the provider recommends; secp256k1 works too.",
     }],

@@ -12,8 +12,6 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
-
 use audits::{Audits, policy};
 pub(super) use unopened::unopened;
 
@@ -21,9 +19,7 @@ use super::watching::{self, Stamp, Watched, Watching};
 use super::{LiveKey, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
 use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
-use crate::keys::{
-    Content, Digest, EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted,
-};
+use crate::keys::{EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted};
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Route, Routes};
 use crate::scheme::{BindError, Binding, SchemeError};
@@ -379,10 +375,7 @@ async fn tested(
         let what = format!("is the key {}, not the one in `public`", key.fingerprint());
         return failed(what, "correct `public`, or name the entry that belongs to it");
     }
-    let mut digest = Digest(Sha256::digest(b"countersign self-test").into());
-    // Below the prime of every field that a digest has to be an element of.
-    digest.0[0] &= 0x1f;
-    let content = Content::digest(&digest);
+    let content = key.algorithm().probe();
     match signer.sign(content).await {
         Ok(signature) if key.verifies(content, &signature) => Ok(signer),
         Ok(_) => failed("signs, but its signature does not verify".into(), "replace the key"),
@@ -390,10 +383,9 @@ async fn tested(
     }
 }
 
-/// Whether `encoded`, an SPKI or a SEC 1 point, is this key.
+/// Whether `encoded`, an SPKI or a point, is this key.
 fn is_public_key(key: &PublicKey, encoded: &[u8]) -> bool {
-    let read = PublicKey::from_spki(encoded);
-    read.or_else(|| PublicKey::from_sec1(key.algorithm(), encoded)).as_ref() == Some(key)
+    PublicKey::of(key.algorithm(), encoded).as_ref() == Some(key)
 }
 
 const MAX_FILE_BYTES: u64 = 64 * 1024;

@@ -190,7 +190,7 @@ fn made(change: impl FnOnce(&mut rcgen::CertificateParams)) -> Pair {
 
 fn secp256k1() -> String {
     use countersign::keys::{Algorithm, PrivateKey};
-    PrivateKey::generate(Algorithm::EcdsaSecp256k1).to_text().to_string()
+    PrivateKey::generate(Algorithm::ECDSA_SECP256K1).to_text().to_string()
 }
 
 /// What `openssl s_client` says of a server.

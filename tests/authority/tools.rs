@@ -36,7 +36,7 @@ impl Pair {
 
     pub(super) fn for_days(hosts: &[&str], days: u32) -> Self {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let key = PrivateKey::generate(Algorithm::EcdsaP256).to_text().to_string();
+        let key = PrivateKey::generate(Algorithm::ECDSA_P256).to_text().to_string();
         let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days };
         let pem = new.certificate(&Secret::new(key.clone().into_bytes())).expect("it can sign");
         Self { pem, key }

@@ -168,7 +168,7 @@ fn canonical(
 }
 
 fn dialect(params: &[(&str, &str)]) -> Dialect {
-    let key = PrivateKey::parse("01".repeat(32).as_bytes(), Some(Algorithm::EddsaBabyJub), None);
+    let key = PrivateKey::parse("01".repeat(32).as_bytes(), Some(Algorithm::EDDSA_BABYJUB), None);
     Dialect::with("loopring", &key.expect("a number below the order"), params)
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use countersign::keys::{LocalSigner, PrivateKey, PublicKey, Signer as _};
+use countersign::keys::{PrivateKey, PublicKey, Signer};
 use countersign::moment::Moment;
 use countersign::scheme::{
     self, Binding, BodyNeed, Entry, Head, Preimage, Scheme, SchemeError, Signable, Signatures,
@@ -21,7 +21,7 @@ pub(crate) const SLOT: &str = "signer";
 pub(crate) struct Dialect {
     pub(crate) scheme: Arc<dyn Scheme>,
     pub(crate) public: PublicKey,
-    signer: LocalSigner,
+    signer: Arc<dyn Signer>,
     runtime: Runtime,
 }
 
@@ -41,7 +41,7 @@ impl Dialect {
     /// The same with these parameters as they are given.
     pub(crate) fn with(name: &str, key: &PrivateKey, params: &[(&str, &str)]) -> Self {
         let entry = entry(name);
-        let signer = LocalSigner::new(key).expect("every key on a curve signs");
+        let signer = key.signer().expect("every key on a curve signs");
         let public = signer.public_key().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.expect("a runtime without drivers needs nothing");

@@ -91,7 +91,7 @@ impl NewCa<'_> {
             }
             make_parent(file)?;
         }
-        let key = PrivateKey::generate(Algorithm::EcdsaP256).to_text();
+        let key = PrivateKey::generate(Algorithm::ECDSA_P256).to_text();
         let key = Secret::new(key.as_bytes().to_vec());
         let new = NewAuthority { hosts: self.hosts, unix_ms: unix_ms(), days };
         let pem = new

@@ -19,8 +19,8 @@ use crate::cli::directory::Directory;
 use crate::cli::in_process::InProcess;
 use crate::cli::keys::create_private;
 use crate::config::Config;
-use crate::keys::PrivateKey;
-use crate::keys::rsa::Size;
+use crate::keys::{Algorithm, PrivateKey};
+
 use crate::scheme;
 
 /// The callback server's part of the demo's configuration.
@@ -66,7 +66,8 @@ pub(super) fn make_keys(directory: &Directory) -> Result<(), CliError> {
     let form = scheme::find("cobo_callback").and_then(|entry| entry.public_form);
     let form = form.expect("the scheme has keys");
     for name in ["cobo_server", "cobo_node"] {
-        let key = PrivateKey::generate_rsa(Size::Bits2048);
+        let key = PrivateKey::generate_sized(Algorithm::RSA_PKCS1_SHA256, 2048);
+        let key = key.expect("RSA keys have this size");
         create_private(&directory.join(format!("{name}.pem")), key.to_text().as_bytes())?;
         let public = (form.write)(&key.public_key());
         create_private(&directory.join(format!("{name}.public.pem")), public.as_bytes())?;

@@ -104,9 +104,9 @@ impl Stage {
 /// A key for each provider that wants one, and tokens: one for an hour, one of yesterday.
 fn make_keys(directory: &Directory) -> Result<(), CliError> {
     let keys = [
-        ("loopring.json", Algorithm::EddsaBabyJub),
-        ("metasv.pem", Algorithm::EcdsaSecp256k1),
-        ("sinohope.pem", Algorithm::EcdsaP256),
+        ("loopring.json", Algorithm::EDDSA_BABYJUB),
+        ("metasv.pem", Algorithm::ECDSA_SECP256K1),
+        ("sinohope.pem", Algorithm::ECDSA_P256),
     ];
     for (name, algorithm) in keys {
         let key = PrivateKey::generate(algorithm);
@@ -135,7 +135,7 @@ fn token(expiry: u64) -> String {
 
 /// A CA that may vouch for the hosts of the demo until tomorrow.
 fn make_authority(directory: &Directory, config: &Config) -> Result<PathBuf, CliError> {
-    let key = PrivateKey::generate(Algorithm::EcdsaP256);
+    let key = PrivateKey::generate(Algorithm::ECDSA_P256);
     let pem = Secret::new(key.to_text().as_bytes().to_vec());
     create_private(&directory.join("ca-key.pem"), pem.expose())?;
     let hosts = config.routes.values().filter_map(|route| route.host.as_ref());

@@ -85,9 +85,9 @@ impl Scene {
 
 /// Makes the key, the authority's key and its certificate, and returns the latter.
 fn make_keys(directory: &Directory) -> Result<Vec<u8>, CliError> {
-    let key = PrivateKey::generate(Algorithm::EcdsaP256);
+    let key = PrivateKey::generate(Algorithm::ECDSA_P256);
     create_private(&directory.join("key.pem"), key.to_text().as_bytes())?;
-    let key = PrivateKey::generate(Algorithm::EcdsaP256);
+    let key = PrivateKey::generate(Algorithm::ECDSA_P256);
     let pem = Secret::new(key.to_text().as_bytes().to_vec());
     create_private(&directory.join("ca-key.pem"), pem.expose())?;
     let hosts = [HOST.to_owned()];

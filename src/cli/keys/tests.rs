@@ -125,7 +125,7 @@ fn errors_name_the_file_and_what_to_do() {
     for (line, stdin, what, fix) in [
         ("show DIR/no.pem", "", "no.pem cannot be read", "name the file"),
         ("show -", "", "standard input is empty", "put the private key"),
-        ("show -", NUMBER, "standard input is a bare number", "name it: algorithm"),
+        ("show -", NUMBER, "standard input is a bare number", "name its algorithm"),
         (other_curve, "", "is an ecdsa_p256 key", "use another"),
         ("show DIR/a.pem --passphrase-env OTHER", "", "does not open it", "give the passphrase"),
         ("show DIR/a.pem --passphrase-env NONE", "", "NONE is not set", "set NONE, or"),

@@ -21,8 +21,12 @@ pub(super) fn scheme(name: &str) -> Result<&'static Entry, Fault> {
 
 /// An algorithm that keys can have.
 pub(super) fn algorithm(name: &str) -> Result<Algorithm, Fault> {
-    let names: Vec<&str> = Algorithm::ALL.iter().map(|algorithm| algorithm.name()).collect();
-    name.parse().map_err(|_| unknown(name, "is no algorithm", &names))
+    name.parse().map_err(|_| {
+        let what = format!("is {}, which is no algorithm", quoted(name));
+        let names = Algorithm::ALL.iter().map(|algorithm| algorithm.name());
+        let meant = nearest(name, names).unwrap_or_else(|| Algorithm::ALL[0].name());
+        Fault::meant(what, meant, "or another that `countersign keys algorithms` lists")
+    })
 }
 
 /// This process's share of the nonces.
@@ -243,7 +247,7 @@ mod tests {
         check(text, &[("a", Ok("\"a\"")), ("", Err("is empty"))]);
         check(replica, &[("1/1", Ok("Replica { index: 0, count: 1 }")), ("2/1", Err("is"))]);
         check(|name| scheme(name).map(|entry| entry.name), &[("metasv", Ok("\"metasv\""))]);
-        check(algorithm, &[("ecdsa_p256", Ok("EcdsaP256")), ("rsa", Err("is \"rsa\""))]);
+        check(algorithm, &[("ecdsa_p256", Ok("ecdsa_p256")), ("rsa", Err("is \"rsa\""))]);
         let words = [("text", 1), ("json", 2)];
         check(one_of(&words), &[("json", Ok("2")), ("JSON", Err("is \"JSON\""))]);
     }

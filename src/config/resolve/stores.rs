@@ -122,21 +122,20 @@ impl Resolver<'_> {
         let Some(Written { value: bytes, at }) = public.get() else {
             return;
         };
-        if let Some(key) = PublicKey::from_spki(bytes) {
-            let found = key.algorithm();
-            if let Some(declared) = declared.filter(|declared| *declared != found) {
-                let what = format!("public is a key for {found}, and algorithm is {declared}");
-                let fix = format!("write algorithm = \"{found}\", or the key for {declared}");
-                self.report.add(*at, what, fix);
-            }
+        let mut possible = Algorithm::ALL.iter().filter(|a| declared.is_none_or(|d| d == **a));
+        if possible.any(|algorithm| PublicKey::of(*algorithm, bytes).is_some()) {
             return;
         }
-        let mut algorithms = Algorithm::ALL.iter().filter(|a| declared.is_none_or(|d| d == **a));
-        if !algorithms.any(|algorithm| PublicKey::from_sec1(*algorithm, bytes).is_some()) {
-            // The bytes are not shown: they may be the private key.
-            let of = declared.map(|algorithm| format!(" for {algorithm}")).unwrap_or_default();
-            let fix = "write the hex of an SPKI in DER, or of a point, compressed or not";
-            self.report.add(*at, format!("public is not a public key{of}"), fix);
+        if let (Some(key), Some(declared)) = (PublicKey::from_spki(bytes), declared) {
+            let found = key.algorithm();
+            let what = format!("public is a key for {found}, and algorithm is {declared}");
+            let fix = format!("write algorithm = \"{found}\", or the key for {declared}");
+            self.report.add(*at, what, fix);
+            return;
         }
+        // The bytes are not shown: they may be the private key.
+        let of = declared.map(|algorithm| format!(" for {algorithm}")).unwrap_or_default();
+        let fix = "write the hex of an SPKI in DER, or of a point, compressed or not";
+        self.report.add(*at, format!("public is not a public key{of}"), fix);
     }
 }

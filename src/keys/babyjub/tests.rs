@@ -11,9 +11,7 @@ use super::base::{Blinds, point_of};
 use super::curve::{Extended, Point};
 use super::field::Field;
 use super::*;
-use crate::keys::{
-    Algorithm, Content, Digest, LocalSigner, PublicKey as AnyPublicKey, Signature, Signer as _,
-};
+use crate::keys::{Algorithm, Content, Digest, PublicKey as AnyPublicKey, Signature};
 
 fn section(name: &str) -> Vec<Value> {
     let vectors = include_str!("../../../tests/vectors/loopring.json");
@@ -104,14 +102,15 @@ fn signatures_are_the_providers() {
 #[tokio::test]
 async fn signers_sign_elements_and_refuse_other_digests() {
     let key = private_key(&"123456".into());
-    let signer = LocalSigner::new(&crate::keys::PrivateKey::EddsaBabyJub(key)).unwrap();
+    let public = key.public_key();
+    let key = crate::keys::PrivateKey::new(Algorithm::EDDSA_BABYJUB, key);
+    let signer = key.signer().unwrap();
     let message = Element::from(5);
     let Signature::BabyJub { rx, ry, s } =
         signer.sign(Content::digest(&Digest(message.to_be_bytes()))).await.unwrap()
     else {
         panic!("it is the signature of another algorithm");
     };
-    let AnyPublicKey::EddsaBabyJub(public) = signer.public_key() else { panic!() };
     let number = |bytes| Element::from_be_bytes(bytes).unwrap();
     let proof = Proof { x: number(&rx), y: number(&ry), s: number(&s) };
     assert!(public.verifies(message, &proof));
@@ -125,9 +124,9 @@ async fn signers_sign_elements_and_refuse_other_digests() {
 fn public_keys_are_written_as_their_coordinates() {
     let public = private_key(&"123456".into()).public_key();
     let bytes = [public.x().to_be_bytes(), public.y().to_be_bytes()].concat();
-    let read = |bytes: &[u8]| AnyPublicKey::from_sec1(Algorithm::EddsaBabyJub, bytes);
+    let read = |bytes: &[u8]| AnyPublicKey::from_point(Algorithm::EDDSA_BABYJUB, bytes);
     let key = read(&bytes).unwrap();
-    assert_eq!(key, AnyPublicKey::EddsaBabyJub(public));
+    assert_eq!(key, AnyPublicKey::new(Algorithm::EDDSA_BABYJUB, public));
     assert_eq!((key.spki(), AnyPublicKey::from_spki(&bytes)), (bytes.clone(), None));
     let swapped = [&bytes[32..], &bytes[..32]].concat();
     let longer = [&bytes[..], &[0]].concat();

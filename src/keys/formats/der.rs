@@ -10,17 +10,11 @@ use pkcs8::pkcs5::{EncryptionScheme, Error as Pkcs5Error};
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-use super::{FormatError, PassphraseFault, PrivateKey, agree, unknown};
-use crate::keys::rsa::{self, RSA_ENCRYPTION};
-use crate::keys::{Algorithm, PublicKey};
+use super::{Form, FormatError, PassphraseFault, unknown};
 use crate::secret::Secret;
 
 /// Reads a private key in any of its DER forms.
-pub(super) fn read(
-    der: &[u8],
-    wanted: Option<Algorithm>,
-    passphrase: Option<&Secret>,
-) -> Result<PrivateKey, FormatError> {
+pub(super) fn read(der: &[u8], passphrase: Option<&Secret>) -> Result<Form, FormatError> {
     let refused = |what: &str| {
         Err(FormatError::new(
             format!("is {what}"),
@@ -28,13 +22,10 @@ pub(super) fn read(
         ))
     };
     match shape(der) {
-        Some(Shape::Pkcs8) => pkcs8_key(der, wanted),
-        Some(Shape::Sec1) => sec1_key(der, None, wanted),
-        Some(Shape::Encrypted) => {
-            let plain = decrypt(der, passphrase)?;
-            pkcs8_key(&plain, wanted)
-        }
-        Some(Shape::Pkcs1) => pkcs1_key(der, wanted),
+        Some(Shape::Pkcs8) => pkcs8_key(der),
+        Some(Shape::Sec1) => sec1_key(der, None),
+        Some(Shape::Encrypted) => pkcs8_key(&decrypt(der, passphrase)?),
+        Some(Shape::Pkcs1) => Ok(Form::Pkcs1(Zeroizing::new(der.to_vec()))),
         Some(Shape::Public) => refused("a public key"),
         Some(Shape::Certificate) => refused("a certificate, which holds a public key only"),
         None => Err(unknown()),
@@ -83,78 +74,42 @@ fn shape(der: &[u8]) -> Option<Shape> {
     }
 }
 
-fn pkcs8_key(der: &[u8], wanted: Option<Algorithm>) -> Result<PrivateKey, FormatError> {
-    let info = PrivateKeyInfoRef::try_from(der).map_err(|_| damaged("PKCS#8"))?;
-    match info.algorithm.oid {
-        EC_PUBLIC_KEY => {}
-        RSA_ENCRYPTION => return pkcs1_key(info.private_key.as_bytes(), wanted),
-        RSA_PSS => return Err(pss_only()),
-        other => return Err(other_key(&name_of(other))),
+fn pkcs8_key(der: &[u8]) -> Result<Form, FormatError> {
+    let damaged = || FormatError::damaged("PKCS#8");
+    let info = PrivateKeyInfoRef::try_from(der).map_err(|_| damaged())?;
+    let public = info.public_key.and_then(|public| public.as_bytes()).map(<[u8]>::to_vec);
+    let oid = info.algorithm.oid;
+    if oid != EC_PUBLIC_KEY {
+        let key = Zeroizing::new(info.private_key.as_bytes().to_vec());
+        return Ok(Form::Pkcs8 { oid, key, public });
     }
-    let curve = curve(info.algorithm.parameters.ok_or_else(|| damaged("PKCS#8"))?)?;
-    let key = sec1_key(info.private_key.as_bytes(), Some(curve), wanted)?;
-    match info.public_key.and_then(|public| public.as_bytes()) {
-        Some(public) => matches_public(key, public),
-        None => Ok(key),
+    let curve = curve(info.algorithm.parameters.ok_or_else(damaged)?)?;
+    let mut form = sec1_key(info.private_key.as_bytes(), Some(curve))?;
+    if let Form::Ec { public: beside, .. } = &mut form {
+        beside.extend(public);
     }
-}
-
-fn pkcs1_key(der: &[u8], wanted: Option<Algorithm>) -> Result<PrivateKey, FormatError> {
-    agree(Algorithm::RsaPkcs1Sha256, wanted)?;
-    let fault = match rsa::PrivateKey::from_pkcs1(der) {
-        Ok(key) => return Ok(PrivateKey::RsaPkcs1Sha256(key)),
-        Err(fault) => fault,
-    };
-    let what = match fault {
-        rsa::Fault::Damaged => return Err(damaged("an RSA key")),
-        rsa::Fault::MultiPrime => "is an RSA key of more than two primes".into(),
-        rsa::Fault::Bits(bits) => {
-            let (least, most) = (rsa::MIN_BITS, rsa::MAX_BITS);
-            format!("is an RSA key of {bits} bits, and {least} to {most} are accepted")
-        }
-    };
-    Err(FormatError::new(what, NEW_RSA_KEY))
-}
-
-fn pss_only() -> FormatError {
-    FormatError::new(
-        "is an RSA key for PSS signatures alone (id-RSASSA-PSS), and PKCS#1 v1.5 is signed here",
-        NEW_RSA_KEY,
-    )
+    Ok(form)
 }
 
 /// Reads an `ECPrivateKey`, of which the number alone is obligatory. `outer` is the curve of the
 /// PKCS#8 around it.
-fn sec1_key(
-    der: &[u8],
-    outer: Option<Algorithm>,
-    wanted: Option<Algorithm>,
-) -> Result<PrivateKey, FormatError> {
-    let inner = ec_private_key(der).map_err(|_| damaged("SEC 1"))?;
+fn sec1_key(der: &[u8], outer: Option<ObjectIdentifier>) -> Result<Form, FormatError> {
+    let inner = ec_private_key(der).map_err(|_| FormatError::damaged("SEC 1"))?;
     let named = inner.parameters.map(curve).transpose()?;
     if let (Some(named), Some(outer)) = (named, outer)
         && named != outer
     {
+        let (named, outer) = (name_of(named), name_of(outer));
         return Err(FormatError::new(
             format!("names two curves, {outer} outside and {named} inside"),
             "export the key again from where it is from",
         ));
     }
-    let known = named.or(outer);
-    if let Some(known) = known {
-        agree(known, wanted)?;
-    }
-    let Some(algorithm) = known.or(wanted) else {
-        return Err(FormatError::new(
-            "is SEC 1 without the name of its curve",
-            "say the algorithm, ecdsa_p256 or ecdsa_secp256k1, beside the key",
-        ));
-    };
-    let key = PrivateKey::from_scalar(algorithm, inner.number)?;
-    match inner.public {
-        Some(public) => matches_public(key, public),
-        None => Ok(key),
-    }
+    Ok(Form::Ec {
+        curve: named.or(outer),
+        number: Zeroizing::new(inner.number.to_vec()),
+        public: inner.public.iter().map(|point| point.to_vec()).collect(),
+    })
 }
 
 struct EcPrivateKey<'a> {
@@ -182,28 +137,13 @@ fn ec_private_key(der: &[u8]) -> der::Result<EcPrivateKey<'_>> {
     Ok(key)
 }
 
-fn curve(parameters: AnyRef<'_>) -> Result<Algorithm, FormatError> {
-    let Ok(oid) = parameters.decode_as::<ObjectIdentifier>() else {
-        return Err(FormatError::new(
+fn curve(parameters: AnyRef<'_>) -> Result<ObjectIdentifier, FormatError> {
+    parameters.decode_as().map_err(|_| {
+        FormatError::new(
             "spells its curve out instead of naming it",
             "name it: openssl ec -in FILE -param_enc named_curve -out FILE.new",
-        ));
-    };
-    match oid {
-        P256 => Ok(Algorithm::EcdsaP256),
-        SECP256K1 => Ok(Algorithm::EcdsaSecp256k1),
-        _ => Err(other_key(&name_of(oid))),
-    }
-}
-
-fn matches_public(key: PrivateKey, point: &[u8]) -> Result<PrivateKey, FormatError> {
-    if PublicKey::from_sec1(key.algorithm(), point) == Some(key.public_key()) {
-        return Ok(key);
-    }
-    Err(FormatError::new(
-        "holds a public key that does not belong to the private key beside it",
-        "export the key again from where it is from",
-    ))
+        )
+    })
 }
 
 fn decrypt(der: &[u8], passphrase: Option<&Secret>) -> Result<Zeroizing<Vec<u8>>, FormatError> {
@@ -259,18 +199,8 @@ fn openable(scheme: &EncryptionScheme) -> Result<(), FormatError> {
     Ok(())
 }
 
-fn damaged(form: &str) -> FormatError {
-    FormatError::new(format!("looks like {form} and is damaged"), "copy or export the key again")
-}
-
-fn other_key(kind: &str) -> FormatError {
-    FormatError::new(
-        format!("is a key of a kind that does not sign here: {kind}"),
-        "use a P-256, secp256k1 or RSA key: countersign keys new --algorithm ecdsa_p256 --out NEW.pem",
-    )
-}
-
-fn name_of(oid: ObjectIdentifier) -> String {
+/// What the kind of a key or a curve is called.
+pub(super) fn name_of(oid: ObjectIdentifier) -> String {
     let known = NAMES.iter().find(|(known, _)| *known == oid);
     known.map_or_else(|| format!("object identifier {oid}"), |(_, name)| (*name).to_owned())
 }
@@ -280,19 +210,14 @@ const fn oid(dotted: &str) -> ObjectIdentifier {
 }
 
 const EC_PUBLIC_KEY: ObjectIdentifier = oid("1.2.840.10045.2.1");
-const RSA_PSS: ObjectIdentifier = oid("1.2.840.113549.1.1.10");
-const P256: ObjectIdentifier = oid("1.2.840.10045.3.1.7");
-const SECP256K1: ObjectIdentifier = oid("1.3.132.0.10");
-
-const NEW_RSA_KEY: &str = "make a new key: openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:4096 -out NEW.pem; or \
-     countersign keys new --algorithm rsa_pkcs1_sha256 --out NEW.pem";
-
 /// Kinds of keys and curves that turn up in key files.
 const NAMES: &[(ObjectIdentifier, &str)] = &[
     (oid("1.2.840.10040.4.1"), "DSA"),
     (oid("1.3.101.110"), "X25519"),
     (oid("1.3.101.112"), "Ed25519"),
     (oid("1.3.101.113"), "Ed448"),
+    (oid("1.2.840.10045.3.1.7"), "P-256"),
+    (oid("1.3.132.0.10"), "secp256k1"),
     (oid("1.2.840.10045.3.1.1"), "P-192"),
     (oid("1.3.132.0.33"), "P-224"),
     (oid("1.3.132.0.34"), "P-384"),

@@ -6,29 +6,30 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{FormatError, Found, der, pem, unknown};
+use super::{Form, FormatError, der, pem, unknown};
+use crate::secret::Secret;
 
 /// Reads text without white space at its ends.
-pub(super) fn read(text: &[u8]) -> Result<Found, FormatError> {
+pub(super) fn read(text: &[u8], passphrase: Option<&Secret>) -> Result<Form, FormatError> {
     if let Some((_, error)) = NOT_KEYS.iter().find(|(prefix, _)| text.starts_with(prefix)) {
         return Err(FormatError::new(*error, "export the one private key in PEM, hex or WIF"));
     }
     if matches!(text.len(), 51 | 52) && text.iter().all(u8::is_ascii_alphanumeric) {
-        return wif(text).map(Found::Wif);
+        return wif(text).map(Form::Wif);
     }
     let digits = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X")).unwrap_or(text);
     // Tools that write hex like to wrap it.
     let mut joined = Zeroizing::new(Vec::with_capacity(digits.len()));
     joined.extend(digits.iter().filter(|b| !b.is_ascii_whitespace()));
     if !joined.is_empty() && joined.iter().all(u8::is_ascii_hexdigit) {
-        return hex(&joined);
+        return hex(&joined, passphrase);
     }
-    base64(&joined)
+    base64(&joined, passphrase)
 }
 
 /// DER or a whole PEM, with or without padding, in either alphabet. Other base64 is no key for
 /// certain: every word is base64.
-fn base64(text: &[u8]) -> Result<Found, FormatError> {
+fn base64(text: &[u8], passphrase: Option<&Secret>) -> Result<Form, FormatError> {
     let alphabet = if text.iter().any(|b| b"-_".contains(b)) { URL_SAFE } else { STANDARD };
     let lenient = GeneralPurposeConfig::new()
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
@@ -38,15 +39,16 @@ fn base64(text: &[u8]) -> Result<Found, FormatError> {
     let length = engine.decode_slice(text, &mut bytes).map_err(|_| unknown())?;
     bytes.truncate(length);
     if pem::is_pem(&bytes) {
-        return pem::find(&bytes)?.map(Found::Der).ok_or_else(unknown);
+        let block = pem::find(&bytes)?.ok_or_else(unknown)?;
+        return der::read(&block, passphrase);
     }
     match der::first(&bytes) {
-        Some((whole, [])) if whole.first() == Some(&0x30) => Ok(Found::Der(bytes)),
+        Some((whole, [])) if whole.first() == Some(&0x30) => der::read(whole, passphrase),
         _ => Err(unknown()),
     }
 }
 
-fn hex(digits: &[u8]) -> Result<Found, FormatError> {
+fn hex(digits: &[u8], passphrase: Option<&Secret>) -> Result<Form, FormatError> {
     if NEARLY_A_NUMBER.contains(&digits.len()) {
         // Which of the two it is cannot be known, and the wrong guess is another key.
         let what = format!(
@@ -61,17 +63,17 @@ fn hex(digits: &[u8]) -> Result<Found, FormatError> {
         let what = format!("is {} hex digits, an odd number: one is missing", digits.len());
         return Err(no_hex(digits, what, "copy the key again"));
     }
-    if let Ok(number) = <[u8; 32]>::try_from(&bytes[..]) {
-        return Ok(Found::Number(Zeroizing::new(number)));
+    if bytes.len() == 32 {
+        return Ok(Form::Number(bytes));
     }
     // A number whose first bit is set, as signed integers of Java and ASN.1 are written.
     if let [0, number @ ..] = &bytes[..]
         && number.len() == 32
     {
-        return Ok(Found::Number(fixed(number)));
+        return Ok(Form::Number(Zeroizing::new(number.to_vec())));
     }
     match (bytes[0], bytes.len()) {
-        (0x30, _) => Ok(Found::Der(bytes)),
+        (0x30, _) => der::read(&bytes, passphrase),
         (0x02 | 0x03, 33) | (0x04, 65) => {
             Err(FormatError::new("is a public key, in hex", "give the private key it belongs to"))
         }

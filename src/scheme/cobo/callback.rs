@@ -28,7 +28,7 @@ pub(in crate::scheme) const ENTRY: Entry = Entry {
     protocol: "http",
     keys: &[KeySlot {
         name: SLOT,
-        algorithms: &[Algorithm::RsaPkcs1Sha256],
+        algorithms: &[Algorithm::RSA_PKCS1_SHA256],
         required: true,
         doc: "The callback server's key, whose public half the node knows. It seals answers.",
     }],

@@ -28,7 +28,7 @@ pub(in crate::scheme) const ENTRY: Entry = Entry {
     protocol: "http",
     keys: &[KeySlot {
         name: SLOT,
-        algorithms: &[Algorithm::RsaPkcs1Sha256],
+        algorithms: &[Algorithm::RSA_PKCS1_SHA256],
         required: true,
         doc: "The node's key, whose public half the callback server knows. It seals requests.",
     }],

@@ -38,7 +38,7 @@ pub(super) const ENTRY: Entry = Entry {
     protocol: "http",
     keys: &[KeySlot {
         name: SLOT,
-        algorithms: &[Algorithm::EddsaBabyJub],
+        algorithms: &[Algorithm::EDDSA_BABYJUB],
         required: false,
         doc: "The account's key. Needed unless canonical and body are both none.",
     }],
@@ -289,15 +289,10 @@ fn usable(key: &SecretCell) -> Result<Arc<Secret>, SchemeError> {
 }
 
 fn public_decimal(key: &PublicKey) -> String {
-    match key {
-        PublicKey::EddsaBabyJub(key) => {
-            format!("{},{}", key.x().to_decimal(), key.y().to_decimal())
-        }
-        // The slot takes no other.
-        PublicKey::EcdsaP256(_) | PublicKey::EcdsaSecp256k1(_) | PublicKey::RsaPkcs1Sha256(_) => {
-            String::new()
-        }
-    }
+    // The slot takes no other keys, and these are two coordinates.
+    let spki = key.spki();
+    let coordinates = spki.as_chunks::<32>().0.iter().filter_map(Element::from_be_bytes);
+    coordinates.map(Element::to_decimal).collect::<Vec<_>>().join(",")
 }
 
 #[derive(Debug)]

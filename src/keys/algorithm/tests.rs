@@ -1,4 +1,6 @@
-//! Every form, every sentence.
+//! Every form, every sentence; what other libraries sign.
+
+mod vectors;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,9 +10,13 @@ use pkcs8::pkcs5::EncryptionScheme;
 use pkcs8::pkcs5::pbes2::Kdf;
 use sha2::{Digest as _, Sha256};
 
-use super::vectors::*;
 use super::*;
-use Algorithm::{EcdsaP256, EcdsaSecp256k1};
+use crate::keys::content::{Content, Digest};
+use crate::keys::formats::PassphraseFault;
+use vectors::*;
+
+const P256: Algorithm = Algorithm::ECDSA_P256;
+const K256: Algorithm = Algorithm::ECDSA_SECP256K1;
 
 fn parse(text: impl AsRef<[u8]>) -> Result<PrivateKey, FormatError> {
     PrivateKey::parse(text.as_ref(), None, None)
@@ -22,6 +28,11 @@ fn spki(key: &PrivateKey) -> String {
 
 fn der(hex: &str) -> Vec<u8> {
     base16ct::mixed::decode_vec(hex).unwrap()
+}
+
+/// The contents of the one block.
+fn pem(text: &str) -> Vec<u8> {
+    pkcs8::Document::from_pem(text).unwrap().1.into_vec()
 }
 
 fn sesame() -> Secret {
@@ -46,7 +57,7 @@ fn pkcs8_is_read_as_hex_and_as_der() {
         for form in forms {
             let key = parse(&form).unwrap();
             assert_eq!(key.algorithm(), *algorithm);
-            let expected = if *algorithm == EcdsaP256 { P256_SPKI } else { K256_SPKI };
+            let expected = if *algorithm == P256 { P256_SPKI } else { K256_SPKI };
             assert_eq!(spki(&key), expected);
         }
     }
@@ -56,7 +67,7 @@ fn pkcs8_is_read_as_hex_and_as_der() {
 #[test]
 fn a_number_is_a_key_on_the_curve_asked_for() {
     for (algorithm, number, expected) in
-        [(EcdsaP256, P256_NUMBER, P256_SPKI), (EcdsaSecp256k1, K256_NUMBER, K256_SPKI)]
+        [(P256, P256_NUMBER, P256_SPKI), (K256, K256_NUMBER, K256_SPKI)]
     {
         for text in [number.to_owned(), format!("0x{number}\n"), number.to_uppercase()] {
             let key = PrivateKey::parse(text.as_bytes(), Some(algorithm), None).unwrap();
@@ -73,14 +84,14 @@ fn wif_is_read_with_and_without_its_suffix() {
     for text in [WIF, &plain] {
         let key = parse(text).unwrap();
         let point = base16ct::lower::encode_string(&key.public_key().compressed());
-        assert_eq!((key.algorithm(), point.as_str()), (EcdsaSecp256k1, WIF_POINT));
+        assert_eq!((key.algorithm(), point.as_str()), (K256, WIF_POINT));
     }
     assert_eq!((WIF.len(), plain.len()), (52, 51));
 }
 
 #[test]
 fn pem_is_read_as_openssl_and_as_editors_leave_it() {
-    let public = pem::find(PUBLIC_PEM.as_bytes()).unwrap().unwrap();
+    let public = pem(PUBLIC_PEM);
     let expected = base16ct::lower::encode_string(&public);
     for text in [
         SEC1_PEM.to_owned(),
@@ -96,7 +107,7 @@ fn pem_is_read_as_openssl_and_as_editors_leave_it() {
 #[test]
 fn base64_of_der_and_of_pem_is_read() {
     let expected = spki(&parse(PKCS8_PEM).unwrap());
-    let der = pem::find(PKCS8_PEM.as_bytes()).unwrap().unwrap();
+    let der = pem(PKCS8_PEM);
     for bytes in [&der[..], PKCS8_PEM.as_bytes(), SEC1_PEM.as_bytes()] {
         let text = STANDARD.encode(bytes);
         let wrapped: Vec<_> = text.as_bytes().chunks(76).map(|l| [l, b"\n"].concat()).collect();
@@ -130,7 +141,7 @@ fn what_tools_put_around_a_key_is_taken_off() {
     }
     let number = format!("00{WIF_NUMBER}");
     for text in [number.clone(), format!("'{WIF_NUMBER}'"), format!("\u{feff}0x{number}")] {
-        let key = PrivateKey::parse(text.as_bytes(), Some(EcdsaSecp256k1), None).unwrap();
+        let key = PrivateKey::parse(text.as_bytes(), Some(K256), None).unwrap();
         assert_eq!(base16ct::lower::encode_string(&key.public_key().compressed()), WIF_POINT);
     }
     let utf16: Vec<u8> = "\u{feff}key".encode_utf16().flat_map(u16::to_le_bytes).collect();
@@ -167,7 +178,7 @@ fn weak_encryption_is_named_with_the_command_that_mends_it() {
 
 #[test]
 fn absurd_scrypt_costs_are_refused_before_they_are_paid() {
-    let der = pem::find(SCRYPT_PEM.as_bytes()).unwrap().unwrap();
+    let der = pem(SCRYPT_PEM);
     for cost in [0, 3, 1 << 20, u64::MAX] {
         let mut info = EncryptedPrivateKeyInfoRef::try_from(&der[..]).unwrap();
         let EncryptionScheme::Pbes2(parameters) = &mut info.encryption_algorithm else { panic!() };
@@ -183,9 +194,9 @@ fn absurd_scrypt_costs_are_refused_before_they_are_paid() {
 fn the_curve_asked_for_must_be_the_one_found() {
     let wif = base58check(&[&[0x80], &der(WIF_NUMBER)[..]].concat());
     for text in [PKCS8[3].1, PKCS8_PEM, SEC1_PEM, &wif] {
-        let error = PrivateKey::parse(text.as_bytes(), Some(EcdsaP256), None).unwrap_err();
+        let error = PrivateKey::parse(text.as_bytes(), Some(P256), None).unwrap_err();
         assert_eq!(error.what, "is an ecdsa_secp256k1 key where an ecdsa_p256 key is asked for");
-        assert!(PrivateKey::parse(text.as_bytes(), Some(EcdsaSecp256k1), None).is_ok());
+        assert!(PrivateKey::parse(text.as_bytes(), Some(K256), None).is_ok());
     }
     // The inner curve contradicts the outer one: 2a8648ce3d030107 is P-256.
     let mixed = PKCS8[3].1.replacen(
@@ -195,14 +206,14 @@ fn the_curve_asked_for_must_be_the_one_found() {
     );
     let mixed = mixed.replacen("30818d", "308190", 1);
     let error = parse(&mixed).unwrap_err();
-    assert_eq!(error.what, "names two curves, ecdsa_p256 outside and ecdsa_secp256k1 inside");
+    assert_eq!(error.what, "names two curves, P-256 outside and secp256k1 inside");
 }
 
 #[test]
 fn numbers_outside_the_group_are_refused() {
     const P256_ORDER: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
     const K256_ORDER: &str = "fffffffffffffffffffffffffffffffebaaedce6af48a03bbfd25e8cd0364141";
-    for (algorithm, order) in [(EcdsaP256, P256_ORDER), (EcdsaSecp256k1, K256_ORDER)] {
+    for (algorithm, order) in [(P256, P256_ORDER), (K256, K256_ORDER)] {
         let below = format!("{}0", &order[..63]);
         assert!(PrivateKey::parse(below.as_bytes(), Some(algorithm), None).is_ok());
         for number in [order, &"f".repeat(64), &"0".repeat(64)] {
@@ -250,7 +261,7 @@ fn what_is_no_key_gets_its_own_sentence_without_its_bytes() {
         (b"{\"kty\":\"EC\"}", "is JSON"),
         (P384_PEM.as_bytes(), "kind that does not sign here: P-384"),
         (ED25519_PEM.as_bytes(), "kind that does not sign here: Ed25519"),
-        (dotted.as_bytes(), "here: object identifier 1.2.840.10045.3.1.5"),
+        (dotted.as_bytes(), "two curves, object identifier 1.2.840.10045.3.1.5 outside"),
         (b"3006020100020105", "is a public key"),
         (b"3009020100020105020103", "is an RSA key of 3 bits, and 2048 to 8192 are accepted"),
         (EXPLICIT_PEM.as_bytes(), "spells its curve out"),
@@ -279,10 +290,9 @@ fn what_is_no_key_gets_its_own_sentence_without_its_bytes() {
 
 #[test]
 fn baby_jubjub_keys_are_numbers() {
-    let wanted = Some(Algorithm::EddsaBabyJub);
+    let wanted = Some(Algorithm::EDDSA_BABYJUB);
     let expected = PrivateKey::parse(BABYJUB_NUMBER.as_bytes(), wanted, None).unwrap();
-    let PublicKey::EddsaBabyJub(public) = expected.public_key() else { panic!() };
-    assert_eq!(public.x().to_decimal(), BABYJUB_X);
+    assert_eq!(member(&expected.public_key(), "x"), BABYJUB_X);
     let hex = "0x2bf7d29ae0293dd8b7538681341934a26ec5c98bd2f8c58e4d67bbede05d1b7";
     for text in [
         format!("{BABYJUB_NUMBER}\n"),
@@ -320,9 +330,8 @@ fn baby_jubjub_keys_are_numbers() {
 #[test]
 fn exported_accounts_say_what_they_are() {
     let public = parse(account(BABYJUB_NUMBER, BABYJUB_X, BABYJUB_Y)).unwrap().public_key();
-    let PublicKey::EddsaBabyJub(key) = &public else { panic!() };
-    assert_eq!(key.y().to_decimal(), BABYJUB_Y);
-    let (x, y) = (key.x().to_hex(), key.y().to_hex());
+    assert_eq!(member(&public, "y"), BABYJUB_Y);
+    let (x, y) = (member(&public, "x_hex"), member(&public, "y_hex"));
     let bare = format!("{{\"privateKey\": \"{BABYJUB_NUMBER}\"}}");
     for text in [account(BABYJUB_NUMBER, &x, &y), bare] {
         assert_eq!(parse(&text).unwrap().public_key(), public, "{text}");
@@ -343,8 +352,14 @@ fn exported_accounts_say_what_they_are() {
         assert!(!format!("{error:?}").contains(&BABYJUB_NUMBER[..12]), "{error:?}");
     }
     let good = account(BABYJUB_NUMBER, BABYJUB_X, BABYJUB_Y);
-    let error = PrivateKey::parse(good.as_bytes(), Some(EcdsaP256), None).unwrap_err();
+    let error = PrivateKey::parse(good.as_bytes(), Some(P256), None).unwrap_err();
     assert_eq!(error.what, "is an eddsa_babyjub key where an ecdsa_p256 key is asked for");
+}
+
+/// One of the forms of a public key.
+fn member(key: &PublicKey, name: &str) -> String {
+    let mut members = key.forms().into_iter().flat_map(|form| form.members);
+    members.find(|(own, _)| *own == name).unwrap().1
 }
 
 /// As Loopring's web page exports it.
@@ -361,16 +376,78 @@ fn what_is_written_is_read_again() {
         let key = PrivateKey::generate(*algorithm);
         let plain = parse(key.to_text().as_bytes()).unwrap();
         assert_eq!(plain.public_key(), key.public_key());
-        if *algorithm == Algorithm::EddsaBabyJub {
-            let error = key.to_encrypted_pem(&sesame()).unwrap_err();
-            assert!(error.what.contains("cannot encrypt"), "{error}");
-            continue;
-        }
-        let encrypted = key.to_encrypted_pem(&sesame()).unwrap();
+        let encrypted = match key.to_encrypted_pem(&sesame()) {
+            Ok(encrypted) => encrypted,
+            Err(error) => {
+                assert!(error.what.contains("cannot encrypt"), "{error}");
+                continue;
+            }
+        };
         assert!(encrypted.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
         let opened = PrivateKey::parse(encrypted.as_bytes(), None, Some(&sesame())).unwrap();
         assert_eq!(opened.public_key(), key.public_key());
         assert_ne!(PrivateKey::generate(*algorithm).public_key(), key.public_key());
         assert_eq!(format!("{key:?}"), format!("PrivateKey({algorithm})"));
     }
+}
+
+/// Published test keys and what npm's bsv library signs with them.
+const KNOWN: &[(&str, &str, &str)] = &[
+    (
+        "ca19b48a11d317fc3ce51fdbc0161ec5d925a260f9f32fbdc4a52447396a8272",
+        "/block/000000000000000007dded8e2a733c654a006520409cdb0d6cdf642a1328c330_1616746489806_8990516823",
+        "304502210082e6485acb3c8d940536d808ccecb5f604157b35bf40e0b176f90bb0c5ce590b02205362fb10c7b501a164267034abc044d8f3b54616f616fb6ccf00ad4a73c0e4e0",
+    ),
+    (
+        "8e9d59f5ed894fabaac6e2bad36ab494533f49aaeda457559a8143f8ff842d2c",
+        "/xpubs_1700000000000_1234567890",
+        "304402207d78f60c388334e6b09057ee993d345db520c3c3794fb9dfb0bce6a257c4183e02202a15338cd57753d2d4b6f8ceed0019a58632cc07a4fb4f26fb0beafdcdb118eb",
+    ),
+];
+
+#[tokio::test]
+async fn secp256k1_signatures_are_those_of_other_libraries() {
+    for (number, message, signature) in KNOWN {
+        let key = PrivateKey::parse(number.as_bytes(), Some(K256), None);
+        let signer = key.unwrap().signer().unwrap();
+        let digest = Digest(Sha256::digest(message).into());
+        let signed = signer.sign(Content::digest(&digest)).await.unwrap();
+        assert_eq!(
+            base16ct::lower::encode_string(&signed.to_der().unwrap()),
+            *signature,
+            "{message}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn signatures_verify_and_are_low_where_promised() {
+    let mut low = 0;
+    for algorithm in Algorithm::ALL {
+        let signer = PrivateKey::generate(*algorithm).signer().unwrap();
+        assert_eq!(signer.public_key().algorithm(), *algorithm);
+        for byte in 0..16 {
+            let digest = Digest([byte; 32]);
+            let probe = algorithm.probe();
+            let content = match probe {
+                Content::Digest { .. } => Content::digest(&digest),
+                Content::Message(_) | Content::Mac { .. } => Content::Message(&digest.0),
+            };
+            let signature = signer.sign(content).await.unwrap();
+            assert!(signer.public_key().verifies(content, &signature), "{algorithm}");
+            assert!(!signer.public_key().verifies(probe, &signature), "{algorithm}");
+            if let (true, Signature::Ecdsa { s, .. }) = (*algorithm == K256, signature) {
+                assert!(s[0] < 0x80, "{s:02x?}");
+                low += 1;
+            }
+        }
+    }
+    assert_eq!(low, 16);
+}
+
+#[test]
+fn a_signer_prints_its_public_key_alone() {
+    let key = PrivateKey::parse(KNOWN[0].0.as_bytes(), Some(P256), None);
+    let signer = key.unwrap().signer().unwrap();
+    assert_eq!(format!("{signer:?}"), format!("LocalSigner({:?})", signer.public_key()));
 }

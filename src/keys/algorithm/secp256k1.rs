@@ -1,0 +1,133 @@
+//! ECDSA over secp256k1 with SHA-256 (SEC 2), deterministic (RFC 6979) and low-S.
+//!
+//! In the k256 crate: the TLS library's secp256k1 is slow and not deterministic.
+
+use std::sync::Arc;
+
+use k256::ecdsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
+use k256::ecdsa::{Signature as Numbers, SigningKey, VerifyingKey};
+use k256::elliptic_curve::sec1::ToSec1Point as _;
+use pkcs8::{
+    DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, ObjectIdentifier,
+    SecretDocument,
+};
+
+use super::ec::{self, Curve};
+use crate::keys::content::Content;
+use crate::keys::error::SignError;
+use crate::keys::formats::{self, FormatError, Found};
+use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
+use crate::keys::signature::Signature;
+use crate::keys::signer::{LocalKey, LocalSigner, Signer};
+
+impl Algorithm {
+    /// ECDSA over secp256k1 (`ecdsa_secp256k1`).
+    pub const ECDSA_SECP256K1: Self = Self(&Secp256k1);
+}
+
+struct Secp256k1;
+
+const CURVE: Curve = Curve {
+    algorithm: Algorithm::ECDSA_SECP256K1,
+    oid: ObjectIdentifier::new_unwrap("1.3.132.0.10"),
+    key,
+};
+
+fn key(number: &[u8]) -> Option<PrivateKey> {
+    let key = k256::SecretKey::from_slice(number).ok()?;
+    Some(PrivateKey::new(Algorithm::ECDSA_SECP256K1, key))
+}
+
+fn public(key: k256::PublicKey) -> PublicKey {
+    PublicKey::new(Algorithm::ECDSA_SECP256K1, key)
+}
+
+impl Kind for Secp256k1 {
+    fn name(&self) -> &'static str {
+        "ecdsa_secp256k1"
+    }
+
+    fn summary(&self) -> &'static str {
+        "ECDSA over secp256k1 with SHA-256 (SEC 2), deterministic (RFC 6979) and low-S"
+    }
+
+    fn forms(&self) -> &'static str {
+        "PKCS#8 or SEC 1 in PEM, DER, base64 or hex; the number in 64 hex digits; a wallet's WIF"
+    }
+
+    fn read(&self, found: &Found, asked: bool) -> Option<Result<PrivateKey, FormatError>> {
+        match found.form() {
+            Ok(formats::Form::Wif(number)) => Some(ec::number(&CURVE, &number[..])),
+            _ => ec::read(&CURVE, found, asked),
+        }
+    }
+
+    fn read_public(&self, encoded: Encoded<'_>) -> Option<PublicKey> {
+        match encoded {
+            Encoded::Spki(der) => k256::PublicKey::from_public_key_der(der).ok().map(public),
+            Encoded::Point(point) => k256::PublicKey::from_sec1_bytes(point).ok().map(public),
+            Encoded::Pkcs1(_) => None,
+        }
+    }
+
+    fn read_der(&self, der: &[u8]) -> Option<Signature> {
+        Numbers::from_der(der).ok().map(|numbers| signature(&numbers))
+    }
+
+    fn generate(&self, _bits: usize) -> PrivateKey {
+        ec::generate(key)
+    }
+}
+
+impl Private for k256::SecretKey {
+    fn public_key(&self) -> PublicKey {
+        public(Self::public_key(self))
+    }
+
+    fn to_pkcs8(&self) -> Result<SecretDocument, FormatError> {
+        Ok(self.to_pkcs8_der().expect("a key on the curve has an encoding"))
+    }
+
+    fn signer(&self) -> Result<Arc<dyn Signer>, SignError> {
+        Ok(LocalSigner::shared(Private::public_key(self), SigningKey::from(self)))
+    }
+}
+
+impl LocalKey for SigningKey {
+    fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
+        let numbers: Numbers = self
+            .sign_prehash(&ec::digest(content)?.0)
+            .map_err(|_| SignError::Failed("no signature for this digest"))?;
+        Ok(signature(&numbers.normalize_s()))
+    }
+}
+
+impl Public for k256::PublicKey {
+    fn spki(&self) -> Vec<u8> {
+        self.to_public_key_der().expect("a key on the curve has an encoding").into_vec()
+    }
+
+    fn compressed(&self) -> Vec<u8> {
+        self.to_sec1_point(true).as_bytes().to_vec()
+    }
+
+    fn forms(&self) -> Vec<Form> {
+        let point = "compressed point, which MetaSV's client-key registration wants";
+        ec::forms(&self.spki(), &self.compressed(), point)
+    }
+
+    fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {
+        let (Ok(digest), Signature::Ecdsa { r, s }) = (ec::digest(content), signature) else {
+            return false;
+        };
+        let key = VerifyingKey::from(self);
+        // k256 itself refuses high-S.
+        let low = Numbers::from_scalars(*r, *s).map(|s| s.normalize_s());
+        low.is_ok_and(|s| key.verify_prehash(&digest.0, &s).is_ok())
+    }
+}
+
+fn signature(numbers: &Numbers) -> Signature {
+    let (r, s) = numbers.split_bytes();
+    Signature::Ecdsa { r: r.into(), s: s.into() }
+}

@@ -1,0 +1,340 @@
+//! Keys of any algorithm: what they are to everybody who is not the algorithm itself.
+//!
+//! An algorithm is one file below `algorithm/` with everything about it: a [`Kind`], and the
+//! [`Private`] and [`Public`] halves of its keys. The rest of the program sees [`Algorithm`],
+//! [`PrivateKey`] and [`PublicKey`], and never asks which one it has.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use pkcs8::{LineEnding, PrivateKeyInfoRef, SecretDocument};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+use super::content::Content;
+use super::error::SignError;
+use super::formats::{FormatError, Found};
+use super::signature::Signature;
+use super::signer::Signer;
+use crate::secret::Secret;
+
+/// What a key does, by the name that the configuration has for it.
+#[derive(Clone, Copy)]
+pub struct Algorithm(pub(super) &'static dyn Kind);
+
+/// A row of [`Algorithm::ALL`].
+pub(super) trait Kind: Send + Sync {
+    /// The name in configuration files.
+    fn name(&self) -> &'static str;
+
+    /// Half a sentence for the documentation: what it is, by which standard.
+    fn summary(&self) -> &'static str;
+
+    /// Half a sentence for the documentation: the forms that keys are read in.
+    fn forms(&self) -> &'static str;
+
+    /// How names of files with such a key end: those of [`PrivateKey::to_text`].
+    fn file_extension(&self) -> &'static str {
+        "pem"
+    }
+
+    /// Reads a key; `None` if what was found is none of this algorithm's. `asked` says whether
+    /// somebody has named the algorithm: a bare number is a key of whatever is asked for, and of
+    /// nothing otherwise.
+    fn read(&self, found: &Found, asked: bool) -> Option<Result<PrivateKey, FormatError>>;
+
+    /// Reads a public key.
+    fn read_public(&self, encoded: Encoded<'_>) -> Option<PublicKey>;
+
+    /// Reads a signature in ASN.1 DER, where the algorithm has one.
+    fn read_der(&self, _der: &[u8]) -> Option<Signature> {
+        None
+    }
+
+    /// The sizes in bits that new keys are made in, the default one first; empty where there is
+    /// one alone.
+    fn sizes(&self) -> &'static [usize] {
+        &[]
+    }
+
+    /// Makes a new key of one of [`Self::sizes`], from the random numbers of the TLS library.
+    fn generate(&self, bits: usize) -> PrivateKey;
+
+    /// Something that a key can be tried with.
+    fn probe(&self) -> Content<'static> {
+        Content::Message(b"countersign self-test")
+    }
+}
+
+/// A public key as bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Encoded<'a> {
+    /// An X.509 SubjectPublicKeyInfo in DER.
+    Spki(&'a [u8]),
+    /// An `RSAPublicKey` (RFC 8017, appendix A.1.1).
+    Pkcs1(&'a [u8]),
+    /// A point without anything that says of which curve: SEC 1, compressed or not; for Baby
+    /// Jubjub x and y, 32 bytes each, big-endian.
+    Point(&'a [u8]),
+}
+
+/// A private key of some algorithm.
+pub(super) trait Private: Send + Sync {
+    fn public_key(&self) -> PublicKey;
+
+    /// PKCS#8.
+    ///
+    /// # Errors
+    ///
+    /// Where PKCS#8 has no name for the algorithm.
+    fn to_pkcs8(&self) -> Result<SecretDocument, FormatError>;
+
+    /// The form that files are written in.
+    fn to_text(&self) -> Zeroizing<String> {
+        let document = self.to_pkcs8().expect("a key without PKCS#8 has a text of its own");
+        document.to_pem("PRIVATE KEY", LineEnding::LF).expect("DER of a key has a form in PEM")
+    }
+
+    /// The key at work.
+    ///
+    /// # Errors
+    ///
+    /// When the library does not take the key, or the system has no threads left.
+    fn signer(&self) -> Result<Arc<dyn Signer>, SignError>;
+}
+
+/// The public half of a key of some algorithm.
+pub(super) trait Public: Send + Sync {
+    /// As [`PublicKey::spki`].
+    fn spki(&self) -> Vec<u8>;
+
+    /// As [`PublicKey::compressed`].
+    fn compressed(&self) -> Vec<u8> {
+        self.spki()
+    }
+
+    /// As [`PublicKey::fingerprint`].
+    fn fingerprint(&self) -> String {
+        format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(self.spki())))
+    }
+
+    /// As [`PublicKey::forms`].
+    fn forms(&self) -> Vec<Form>;
+
+    /// The size in bits, where keys have several.
+    fn bits(&self) -> Option<usize> {
+        None
+    }
+
+    /// As [`PublicKey::verifies`].
+    fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool;
+}
+
+/// A public key as a provider's console or a program asks for it.
+#[derive(Clone, Debug)]
+pub struct Form {
+    /// What it is and who wants it, for people; empty where only programs do.
+    pub heading: &'static str,
+    /// Names for programs, and the texts.
+    pub members: Vec<(&'static str, String)>,
+}
+
+impl Form {
+    pub(super) fn new(heading: &'static str, member: &'static str, text: String) -> Self {
+        Self { heading, members: vec![(member, text)] }
+    }
+}
+
+impl Algorithm {
+    /// The name in configuration files.
+    pub fn name(self) -> &'static str {
+        self.0.name()
+    }
+
+    /// What it is, in half a sentence.
+    pub fn summary(self) -> &'static str {
+        self.0.summary()
+    }
+
+    /// The forms that its keys are read in, in half a sentence.
+    pub fn forms(self) -> &'static str {
+        self.0.forms()
+    }
+
+    /// How names of files with such a key end: those of [`PrivateKey::to_text`].
+    pub fn file_extension(self) -> &'static str {
+        self.0.file_extension()
+    }
+
+    /// The sizes in bits that new keys can have, the default one first; empty where there is one
+    /// alone.
+    pub fn sizes(self) -> &'static [usize] {
+        self.0.sizes()
+    }
+
+    /// Something that every key of this algorithm can sign, and no provider asks for.
+    pub fn probe(self) -> Content<'static> {
+        self.0.probe()
+    }
+}
+
+impl PartialEq for Algorithm {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for Algorithm {}
+
+impl Hash for Algorithm {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl fmt::Debug for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A private key in memory, on its way into a signer or a file.
+pub struct PrivateKey {
+    algorithm: Algorithm,
+    key: Box<dyn Private>,
+}
+
+impl PrivateKey {
+    pub(super) fn new(algorithm: Algorithm, key: impl Private + 'static) -> Self {
+        Self { algorithm, key: Box::new(key) }
+    }
+
+    /// What the key is for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The public half.
+    pub fn public_key(&self) -> PublicKey {
+        self.key.public_key()
+    }
+
+    /// The key at work. It may be dropped then.
+    ///
+    /// # Errors
+    ///
+    /// When the TLS library does not take the key, which it does for every key that was read; when
+    /// the system has no threads left.
+    pub fn signer(&self) -> Result<Arc<dyn Signer>, SignError> {
+        self.key.signer()
+    }
+
+    /// The form that files are written in, readable by whoever has it: PKCS#8 in PEM, or where
+    /// PKCS#8 has no name for the algorithm its own text.
+    pub fn to_text(&self) -> Zeroizing<String> {
+        self.key.to_text()
+    }
+
+    /// Whether there is a form for this key under a passphrase.
+    ///
+    /// # Errors
+    ///
+    /// Where PKCS#8 has no name for the algorithm.
+    pub fn check_encryptable(&self) -> Result<(), FormatError> {
+        self.key.to_pkcs8().map(|_| ())
+    }
+
+    /// PKCS#8 in PEM under a passphrase: PBES2 with scrypt and AES-256-CBC, which OpenSSL reads.
+    ///
+    /// # Errors
+    ///
+    /// When the system has no random numbers for the salt, and as [`Self::check_encryptable`].
+    pub fn to_encrypted_pem(&self, passphrase: &Secret) -> Result<Zeroizing<String>, FormatError> {
+        let plain = self.key.to_pkcs8()?;
+        PrivateKeyInfoRef::try_from(plain.as_bytes())
+            .and_then(|info| info.encrypt(passphrase.expose()))
+            .and_then(|document| Ok(document.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF)?))
+            .map_err(|_| FormatError::new("could not be encrypted", "try again"))
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PrivateKey({})", self.algorithm)
+    }
+}
+
+/// What is known of a key outside its store: its algorithm, its public half, its fingerprint, and
+/// whether a signature is its own.
+#[derive(Clone)]
+pub struct PublicKey {
+    algorithm: Algorithm,
+    key: Arc<dyn Public>,
+}
+
+impl PublicKey {
+    pub(super) fn new(algorithm: Algorithm, key: impl Public + 'static) -> Self {
+        Self { algorithm, key: Arc::new(key) }
+    }
+
+    /// What the key is for.
+    pub fn algorithm(&self) -> Algorithm {
+        self.algorithm
+    }
+
+    /// The X.509 SubjectPublicKeyInfo in DER, with the uncompressed point. Nobody has defined one
+    /// for Baby Jubjub: there it is x and y, 32 bytes each, big-endian.
+    pub fn spki(&self) -> Vec<u8> {
+        self.key.spki()
+    }
+
+    /// The compressed SEC 1 point, 33 bytes. Where nobody compresses, the bytes of [`Self::spki`].
+    pub fn compressed(&self) -> Vec<u8> {
+        self.key.compressed()
+    }
+
+    /// A name for the key that people can compare: `SHA256:` and the base64 of the SPKI's hash,
+    /// as OpenSSH writes fingerprints.
+    pub fn fingerprint(&self) -> String {
+        self.key.fingerprint()
+    }
+
+    /// The forms that consoles and programs ask for.
+    pub fn forms(&self) -> Vec<Form> {
+        self.key.forms()
+    }
+
+    /// The size in bits, where keys of the algorithm have several.
+    pub fn bits(&self) -> Option<usize> {
+        self.key.bits()
+    }
+
+    /// Whether `signature` is this key's over `content`. High-S is accepted: providers' own
+    /// libraries do not normalise.
+    pub fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {
+        self.key.verifies(content, signature)
+    }
+}
+
+impl PartialEq for PublicKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.fingerprint() == other.fingerprint()
+    }
+}
+
+impl Eq for PublicKey {}
+
+impl fmt::Debug for PublicKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "PublicKey({} {})", self.algorithm, self.fingerprint())
+    }
+}
