@@ -164,11 +164,23 @@ const LAYERS: &[Layer] = &[
         &[
             only("audit", &["Mode"]),
             all("document"),
-            only("keys", &["Algorithm", "PublicKey"]),
+            only(
+                "keys",
+                &[
+                    "Algorithm",
+                    "PublicKey",
+                    "STORES",
+                    "SettingKind",
+                    "StoreKind",
+                    "StoreSetting",
+                    "StoreSettings",
+                    "StoreVariables",
+                ],
+            ),
             only("moment", &["Replica"]),
             all("scheme"),
         ],
-        "what is written names kinds of keys and schemes; it opens nothing",
+        "what is written names kinds of keys, stores and schemes; it opens nothing",
     ),
     layer(
         "verification",

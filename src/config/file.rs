@@ -17,7 +17,7 @@ use toml::de::DeTable;
 use super::units::{self, Endpoint, HostPattern, UpstreamUrl, Via};
 use super::{LogFormat, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, STORES, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
 use crate::scheme::Entry;
 
@@ -196,31 +196,26 @@ fn timeouts(table: &mut Table<'_>) -> Timeouts {
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) at: Location,
-    pub(super) kind: Field<StoreKind>,
-    pub(super) prefix: Field<String>,
-    pub(super) dir: Field<String>,
-    pub(super) passphrase_env: Field<String>,
-}
-
-/// `kind` in a store.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum StoreKind {
-    Env,
-    File,
+    pub(super) kind: Field<&'static StoreKind>,
+    /// The settings of every kind, with the kind that has them.
+    pub(super) settings: Vec<(&'static StoreKind, &'static StoreSetting, Field<String>)>,
 }
 
 fn store(table: &mut Table<'_>, at: Location) -> Store {
-    let kinds = [("env", StoreKind::Env), ("file", StoreKind::File)];
+    let kinds: Vec<_> = STORES.iter().map(|kind| (kind.name, kind)).collect();
     let kind = Key::string("kind", "\"file\"");
     let found = table.parsed(kind, values::one_of(&kinds));
-    let passphrase_env = Key::string("passphrase_env", "\"COUNTERSIGN_PASSPHRASE\"");
-    Store {
-        at,
-        kind: table.require(kind, found),
-        prefix: table.parsed(Key::string("prefix", "\"COUNTERSIGN_\""), values::variable),
-        dir: table.parsed(Key::string("dir", "\"keys\""), values::text),
-        passphrase_env: table.parsed(passphrase_env, values::variable),
-    }
+    let settings = STORES.iter().flat_map(|kind| kind.settings.iter().map(move |s| (kind, s)));
+    let read = |(kind, setting): (&'static StoreKind, &'static StoreSetting)| {
+        let key = Key::string(setting.name, setting.example);
+        let parse = match setting.kind {
+            SettingKind::Directory => values::text,
+            SettingKind::Variable | SettingKind::Prefix => values::variable,
+        };
+        (kind, setting, table.parsed(key, parse))
+    };
+    let settings = settings.map(read).collect();
+    Store { at, kind: table.require(kind, found), settings }
 }
 
 /// `[keys.NAME]`.

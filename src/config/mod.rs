@@ -20,7 +20,7 @@ pub use units::{Endpoint, HostPattern, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
 
 use crate::audit::Mode;
 pub use crate::document::{ConfigError, ConfigErrors, Location};
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, StoreKind, StoreSettings, StoreVariables};
 use crate::moment::Replica;
 use crate::scheme::{Entry, Policy};
 
@@ -183,20 +183,35 @@ pub struct Timeouts {
 }
 
 /// Where keys are kept.
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum Store {
-    /// `kind = "env"`: entry `X` is the variable `prefix` + `X`.
-    Env {
-        /// Put before an entry's name.
-        prefix: String,
-    },
-    /// `kind = "file"`: entry `x.pem` is that file in `dir`.
-    File {
-        /// The directory, absolute or relative to the working directory.
-        dir: PathBuf,
-        /// The variable with the passphrase of encrypted key files.
-        passphrase_env: Option<String>,
-    },
+#[derive(Clone, Debug, Hash)]
+pub struct Store {
+    /// The row of its kind.
+    pub kind: &'static StoreKind,
+    /// What the file says beside the kind. Directories are absolute or relative to the working
+    /// directory.
+    pub settings: StoreSettings,
+}
+
+impl Store {
+    /// Where an entry is, for messages.
+    pub fn place(&self, entry: &str) -> String {
+        (self.kind.place)(&self.settings, entry)
+    }
+
+    /// The file that an entry is in, where it is in one.
+    pub fn file(&self, entry: &str) -> Option<PathBuf> {
+        (self.kind.file)(&self.settings, entry)
+    }
+
+    /// The directory that it is, where it is one.
+    pub fn directory(&self) -> Option<PathBuf> {
+        self.kind.directory(&mut self.settings.clone()).map(|directory| directory.clone().into())
+    }
+
+    /// The variables that a program must not see beside the proxy.
+    pub fn variables(&self) -> StoreVariables {
+        (self.kind.variables)(&self.settings)
+    }
 }
 
 /// A key, by the name routes use.

@@ -193,7 +193,6 @@ const IDLE: Duration = Duration::from_secs(90);
 /// closed loses its request.
 const CLIENT_IDLE: Duration = Duration::from_secs(120);
 const DRAIN: Duration = Duration::from_secs(10);
-const ENV_PREFIX: &str = "COUNTERSIGN_";
 const WATCH: bool = false;
 const ROUTE_PATH: &str = "/";
 const IDLE_CONNECTIONS: u64 = 32;

@@ -7,12 +7,38 @@ use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 
-use super::formats::{PassphraseFault, plain, unquoted};
-use super::{BoxFuture, KeyError, KeySpec, KeyStore, PrivateKey, Signer};
+use super::error::KeyError;
+use super::formats::{plain, unquoted};
+use super::signer::BoxFuture;
+use super::store::{
+    ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings, StoreVariables,
+};
 use crate::secret::Secret;
 
+/// `kind = "env"`.
+pub(super) const KIND: StoreKind = StoreKind {
+    name: "env",
+    settings: &[StoreSetting {
+        name: PREFIX,
+        kind: SettingKind::Prefix,
+        default: Some("COUNTERSIGN_"),
+        required: false,
+        example: "\"COUNTERSIGN_\"",
+    }],
+    open: |settings| KeyStore::Bytes(Arc::new(EnvStore::new(prefix(settings)))),
+    place: |settings, entry| place(&prefix(settings), entry),
+    file: |_, _| None,
+    variables: |settings| StoreVariables { prefix: settings.text(PREFIX), named: Vec::new() },
+};
+
+const PREFIX: &str = "prefix";
+
+fn prefix(settings: &StoreSettings) -> String {
+    settings.text(PREFIX).unwrap_or_default()
+}
+
 /// Entry `X` is the variable named by the store's prefix and `X`.
-pub struct EnvStore {
+struct EnvStore {
     prefix: String,
     lookup: Lookup,
 }
@@ -22,31 +48,14 @@ pub(crate) type Lookup = fn(&str) -> Option<OsString>;
 
 impl EnvStore {
     /// A store of the variables whose names begin with `prefix`, which may be empty.
-    pub fn new(prefix: String) -> Self {
+    fn new(prefix: String) -> Self {
         Self { prefix, lookup: variable }
-    }
-
-    fn open_now(&self, key: &KeySpec) -> Result<Arc<dyn Signer>, KeyError> {
-        let value = self.read_now(&key.entry)?;
-        let failed =
-            |what: String, fix: String| KeyError { place: self.place(&key.entry), what, fix };
-        let key = PrivateKey::parse(value.expose(), key.algorithm, None).map_err(|error| {
-            if error.passphrase == PassphraseFault::Missing {
-                let fix = "keep it in a file store with passphrase_env, or store it unencrypted";
-                return failed("is encrypted, and variables have no passphrase".into(), fix.into());
-            }
-            failed(error.what, error.fix)
-        })?;
-        let signer = key
-            .signer()
-            .map_err(|error| failed(format!("is unusable: {error}"), "make a new key".into()))?;
-        Ok(signer)
     }
 
     fn read_now(&self, entry: &str) -> Result<Secret, KeyError> {
         let name = self.name(entry);
         let failed = |what: &str| KeyError {
-            place: self.place(entry),
+            place: place(&self.prefix, entry),
             what: what.into(),
             fix: format!("export {name}=..."),
         };
@@ -72,19 +81,24 @@ impl EnvStore {
     fn name(&self, entry: &str) -> String {
         format!("{}{entry}", self.prefix)
     }
-
-    fn place(&self, entry: &str) -> String {
-        format!("the variable {}", self.name(entry))
-    }
 }
 
-impl KeyStore for EnvStore {
-    fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>> {
-        Box::pin(ready(self.open_now(key)))
-    }
+fn place(prefix: &str, entry: &str) -> String {
+    format!("the variable {prefix}{entry}")
+}
 
+impl ByteStore for EnvStore {
     fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>> {
         Box::pin(ready(self.read_now(entry)))
+    }
+
+    fn place(&self, entry: &str) -> String {
+        place(&self.prefix, entry)
+    }
+
+    fn passphrase(&self) -> Result<(&str, Secret), (String, String)> {
+        let fix = "keep it in a file store with passphrase_env, or store it unencrypted";
+        Err(("is encrypted, and variables have no passphrase".into(), fix.into()))
     }
 }
 
@@ -103,7 +117,7 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::Algorithm;
+    use crate::keys::{Algorithm, KeySpec, PrivateKey};
 
     const NUMBER: &str = "65310c1ec3061ce77435570772eda106648ca04d0f6f4ba0286985fd9cf51206";
 
@@ -126,8 +140,8 @@ mod tests {
         }
     }
 
-    fn store() -> EnvStore {
-        EnvStore { lookup, ..EnvStore::new("CS_".into()) }
+    fn store() -> KeyStore {
+        KeyStore::Bytes(Arc::new(EnvStore { lookup, ..EnvStore::new("CS_".into()) }))
     }
 
     fn spec(entry: &str, algorithm: Option<Algorithm>) -> KeySpec {

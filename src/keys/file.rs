@@ -15,13 +15,49 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::env::{Lookup, variable};
-use super::formats::{FormatError, Members, PassphraseFault, plain};
-use super::{BoxFuture, KeyError, KeySpec, KeyStore, PrivateKey, Signer};
+use super::error::KeyError;
+use super::formats::{Members, plain};
+use super::signer::BoxFuture;
+use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
 use crate::secret::Secret;
 
-/// Entry `X` is the file `X` in the store's directory. For secrets, entry `X#member` is the text of
-/// that member of the JSON object in the file `X`: providers export tokens beside keys.
-pub struct FileStore {
+/// `kind = "file"`.
+pub(crate) const KIND: StoreKind = StoreKind {
+    name: "file",
+    settings: &[
+        StoreSetting {
+            name: DIR,
+            kind: SettingKind::Directory,
+            default: None,
+            required: true,
+            example: "\"keys\"",
+        },
+        StoreSetting {
+            name: PASSPHRASE_ENV,
+            kind: SettingKind::Variable,
+            default: None,
+            required: false,
+            example: "\"COUNTERSIGN_PASSPHRASE\"",
+        },
+    ],
+    open: |settings| {
+        let dir = settings.path(DIR).to_owned();
+        KeyStore::Bytes(Arc::new(FileStore::new(dir, settings.text(PASSPHRASE_ENV))))
+    },
+    place: |settings, entry| settings.path(DIR).join(entry).display().to_string(),
+    file: |settings, entry| Some(settings.path(DIR).join(file_of(entry))),
+    variables: |settings| StoreVariables {
+        prefix: None,
+        named: settings.text(PASSPHRASE_ENV).into_iter().collect(),
+    },
+};
+
+const DIR: &str = "dir";
+const PASSPHRASE_ENV: &str = "passphrase_env";
+
+/// Entry `X` is the file `X` in the store's directory, and entry `X#member` the text of that member
+/// of the JSON object in the file `X`: providers export tokens beside keys.
+struct FileStore {
     dir: PathBuf,
     passphrase_env: Option<String>,
     lookup: Lookup,
@@ -30,53 +66,11 @@ pub struct FileStore {
 impl FileStore {
     /// A store of the files in `dir`. `passphrase_env` names the variable with the passphrase of
     /// encrypted keys; it is looked up when one is opened, and not kept.
-    pub fn new(dir: PathBuf, passphrase_env: Option<String>) -> Self {
+    fn new(dir: PathBuf, passphrase_env: Option<String>) -> Self {
         Self { dir, passphrase_env, lookup: variable }
     }
 
-    fn open_now(&self, key: &KeySpec) -> Result<Arc<dyn Signer>, KeyError> {
-        let (path, bytes) = self.read_now(&key.entry, MAX_KEY_BYTES)?;
-        let failed = |what: String, fix: String| KeyError {
-            place: path.display().to_string(),
-            what,
-            fix: fix.replace("FILE", &path.display().to_string()),
-        };
-        let parse = |passphrase: Option<&Secret>| {
-            PrivateKey::parse(bytes.expose(), key.algorithm, passphrase)
-        };
-        let parsed = match parse(None) {
-            Err(error) if error.passphrase == PassphraseFault::Missing => {
-                let (name, secret) = self.passphrase().map_err(|(what, fix)| failed(what, fix))?;
-                parse(Some(&secret)).map_err(|error| wrong_passphrase(name, error))
-            }
-            other => other,
-        };
-        let key = parsed.map_err(|error| failed(error.what, error.fix))?;
-        let signer = key
-            .signer()
-            .map_err(|error| failed(format!("is unusable: {error}"), "make a new key".into()))?;
-        Ok(signer)
-    }
-
-    /// The passphrase and its variable, or what is wrong and how to mend it.
-    fn passphrase(&self) -> Result<(&str, Secret), (String, String)> {
-        let Some(name) = &self.passphrase_env else {
-            return Err((
-                "is encrypted, and its store names no passphrase".into(),
-                "add passphrase_env = \"COUNTERSIGN_PASSPHRASE\" to the store, under [stores]"
-                    .into(),
-            ));
-        };
-        match (self.lookup)(name).map(OsString::into_encoded_bytes) {
-            Some(value) if !value.is_empty() => Ok((name, Secret::new(value))),
-            _ => Err((
-                format!("is encrypted, and the variable {name} with its passphrase is not set"),
-                format!("set {name}"),
-            )),
-        }
-    }
-
-    fn read_now(&self, entry: &str, limit: u64) -> Result<(PathBuf, Secret), KeyError> {
+    fn read_now(&self, entry: &str) -> Result<(PathBuf, Secret), KeyError> {
         let path = self.path(entry)?;
         let failed =
             |what: String, fix: String| KeyError { place: path.display().to_string(), what, fix };
@@ -86,18 +80,18 @@ impl FileStore {
                 failed(what, fix)
             })
         })?;
-        check(&file, &path, limit).map_err(|(what, fix)| failed(what, fix))?;
-        let bytes = read_all(file, limit)
+        check(&file, &path).map_err(|(what, fix)| failed(what, fix))?;
+        let bytes = read_all(file)
             .map_err(|error| failed(format!("cannot be read: {error}"), "try again".into()))?;
         match bytes.expose().len() {
             0 => Err(failed("is empty".into(), "put the key or secret into it".into())),
-            length if length as u64 > limit => Err(failed(too_long(limit), NAME_THE_FILE.into())),
+            length if length as u64 > MAX_BYTES => Err(failed(too_long(), NAME_THE_FILE.into())),
             _ => Ok((path, bytes)),
         }
     }
 
-    fn read_secret(&self, entry: &str) -> Result<Secret, KeyError> {
-        let (path, bytes) = self.read_now(entry, MAX_SECRET_BYTES)?;
+    fn read_whole(&self, entry: &str) -> Result<Secret, KeyError> {
+        let (path, bytes) = self.read_now(entry)?;
         let mut plain = plain(bytes.expose()).map_err(|error| KeyError {
             place: path.display().to_string(),
             what: error.what,
@@ -107,7 +101,7 @@ impl FileStore {
     }
 
     fn read_member(&self, file: &str, member: &str) -> Result<Secret, KeyError> {
-        let json = self.read_secret(file)?;
+        let json = self.read_whole(file)?;
         let path = self.path(file)?;
         let failed = |what: String, fix: &str| KeyError {
             place: path.display().to_string(),
@@ -130,11 +124,6 @@ impl FileStore {
     }
 
     /// The absolute path of an entry, which is inside the directory.
-    /// The file that an entry is in: `account.json#apiKey` is a member of one.
-    pub fn file_of(entry: &str) -> &str {
-        entry.rsplit_once('#').map_or(entry, |(file, _)| file)
-    }
-
     fn path(&self, entry: &str) -> Result<PathBuf, KeyError> {
         let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if entry.is_empty() || !Path::new(entry).components().all(inside) {
@@ -149,16 +138,34 @@ impl FileStore {
     }
 }
 
-impl KeyStore for FileStore {
-    fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>> {
-        Box::pin(ready(self.open_now(key)))
-    }
-
+impl ByteStore for FileStore {
     fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>> {
         Box::pin(ready(match entry.rsplit_once('#') {
             Some((file, member)) => self.read_member(file, member),
-            None => self.read_secret(entry),
+            None => self.read_whole(entry),
         }))
+    }
+
+    fn place(&self, entry: &str) -> String {
+        let path = self.dir.join(file_of(entry));
+        std::path::absolute(&path).unwrap_or(path).display().to_string()
+    }
+
+    fn passphrase(&self) -> Result<(&str, Secret), (String, String)> {
+        let Some(name) = &self.passphrase_env else {
+            return Err((
+                "is encrypted, and its store names no passphrase".into(),
+                "add passphrase_env = \"COUNTERSIGN_PASSPHRASE\" to the store, under [stores]"
+                    .into(),
+            ));
+        };
+        match (self.lookup)(name).map(OsString::into_encoded_bytes) {
+            Some(value) if !value.is_empty() => Ok((name, Secret::new(value))),
+            _ => Err((
+                format!("is encrypted, and the variable {name} with its passphrase is not set"),
+                format!("set {name}"),
+            )),
+        }
     }
 }
 
@@ -168,15 +175,9 @@ impl fmt::Debug for FileStore {
     }
 }
 
-fn wrong_passphrase(name: &str, error: FormatError) -> FormatError {
-    if error.passphrase != PassphraseFault::Wrong {
-        return error;
-    }
-    FormatError {
-        what: format!("is encrypted, and the passphrase in {name} does not open it"),
-        fix: format!("set {name} to the passphrase the key was encrypted with"),
-        ..error
-    }
+/// The file that an entry is in: `account.json#apiKey` is a member of one.
+fn file_of(entry: &str) -> &str {
+    entry.rsplit_once('#').map_or(entry, |(file, _)| file)
 }
 
 fn cannot_open(error: &io::Error, path: &Path) -> (String, String) {
@@ -192,7 +193,7 @@ fn cannot_open(error: &io::Error, path: &Path) -> (String, String) {
 }
 
 /// What the opened file must be before a byte of it is read.
-fn check(file: &File, path: &Path, limit: u64) -> Result<(), (String, String)> {
+fn check(file: &File, path: &Path) -> Result<(), (String, String)> {
     let found = file
         .metadata()
         .map_err(|error| (format!("cannot be looked at: {error}"), "try again".into()))?;
@@ -210,29 +211,28 @@ fn check(file: &File, path: &Path, limit: u64) -> Result<(), (String, String)> {
             return Err((what, format!("chmod 600 {}", path.display())));
         }
     }
-    if found.len() > limit {
-        return Err((too_long(limit), NAME_THE_FILE.into()));
+    if found.len() > MAX_BYTES {
+        return Err((too_long(), NAME_THE_FILE.into()));
     }
     Ok(())
 }
 
 /// Reads one byte beyond the limit at most, so that a file that grew shows.
-fn read_all(file: File, limit: u64) -> io::Result<Secret> {
-    let length = file.metadata()?.len().min(limit);
+fn read_all(file: File) -> io::Result<Secret> {
+    let length = file.metadata()?.len().min(MAX_BYTES);
     // Room for all of it from the start: a buffer that grows leaves copies behind.
     let room = usize::try_from(length).map_err(io::Error::other)? + 64;
     let mut bytes = Zeroizing::new(Vec::with_capacity(room));
-    file.take(limit + 1).read_to_end(&mut bytes)?;
+    file.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
     Ok(Secret::new(std::mem::take(&mut *bytes)))
 }
 
-fn too_long(limit: u64) -> String {
-    format!("is longer than {} KiB", limit / 1024)
+fn too_long() -> String {
+    format!("is longer than {} KiB", MAX_BYTES / 1024)
 }
 
 const NAME_THE_FILE: &str = "name the file itself";
-const MAX_KEY_BYTES: u64 = 64 * 1024;
-const MAX_SECRET_BYTES: u64 = 1024 * 1024;
+const MAX_BYTES: u64 = 1024 * 1024;
 
 #[cfg(test)]
 #[cfg(unix)]
@@ -243,7 +243,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::keys::Algorithm;
+    use crate::keys::{Algorithm, KeySpec, PrivateKey};
 
     fn lookup(name: &str) -> Option<OsString> {
         match name {
@@ -254,9 +254,10 @@ mod tests {
         }
     }
 
-    fn store(dir: &TempDir, passphrase_env: Option<&str>) -> FileStore {
+    fn store(dir: &TempDir, passphrase_env: Option<&str>) -> KeyStore {
         let passphrase_env = passphrase_env.map(str::to_owned);
-        FileStore { lookup, ..FileStore::new(dir.path().into(), passphrase_env) }
+        let store = FileStore { lookup, ..FileStore::new(dir.path().into(), passphrase_env) };
+        KeyStore::Bytes(Arc::new(store))
     }
 
     fn write(dir: &TempDir, name: &str, bytes: &[u8], mode: u32) {
@@ -362,7 +363,7 @@ mod tests {
             ("none", false, "does not exist"),
             ("sub", false, "is a directory"),
             ("empty", false, "is empty"),
-            ("long", true, "is longer than 64 KiB"),
+            ("long", true, "is 65537 bytes, far too long for a private key"),
             ("longer", false, "is longer than 1024 KiB"),
         ] {
             let store = store(&dir, None);

@@ -18,8 +18,8 @@ pub(super) use unopened::unopened;
 use super::watching::{self, Stamp, Watched, Watching};
 use super::{LiveKey, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
-use crate::config::{self, Config, ConfigError, ConfigErrors, Location, Store};
-use crate::keys::{EnvStore, FileStore, KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted};
+use crate::config::{self, Config, ConfigError, ConfigErrors, Location};
+use crate::keys::{KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted};
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Route, Routes};
 use crate::scheme::{BindError, Binding, SchemeError};
@@ -92,7 +92,7 @@ struct Builder<'a> {
     public: Option<Trust>,
 }
 
-type Stores = BTreeMap<String, Arc<dyn KeyStore>>;
+type Stores = BTreeMap<String, KeyStore>;
 type Keys = BTreeMap<String, Arc<dyn Signer>>;
 type Secrets = BTreeMap<String, SecretCell>;
 type Upstreams = BTreeMap<String, Reached>;
@@ -114,14 +114,7 @@ impl<'a> Builder<'a> {
     }
 
     fn stores(&self) -> Stores {
-        let open = |store: &Store| -> Arc<dyn KeyStore> {
-            match store {
-                Store::Env { prefix } => Arc::new(EnvStore::new(prefix.clone())),
-                Store::File { dir, passphrase_env } => {
-                    Arc::new(FileStore::new(dir.clone(), passphrase_env.clone()))
-                }
-            }
-        };
+        let open = |store: &config::Store| (store.kind.open)(&store.settings);
         self.config.stores.iter().map(|(name, store)| (name.clone(), open(store))).collect()
     }
 
@@ -131,7 +124,7 @@ impl<'a> Builder<'a> {
             let Some(store) = stores.get(&key.store) else { continue };
             let entry = key.entry.clone();
             let spec = KeySpec { name: name.clone(), entry, algorithm: key.algorithm };
-            match tested(store.as_ref(), &spec, key.public.as_deref()).await {
+            match tested(store, &spec, key.public.as_deref()).await {
                 Ok(signer) => {
                     keys.insert(name.clone(), signer);
                 }
@@ -166,7 +159,7 @@ impl<'a> Builder<'a> {
             let (writer, cell) = SecretCell::renewable(bytes);
             secrets.insert(name.clone(), cell);
             if let (Some(path), Some(seen)) = (path, seen) {
-                let (name, store) = (name.clone(), Arc::clone(store));
+                let (name, store) = (name.clone(), store.clone());
                 let entry = secret.entry.clone();
                 watched.push(Watched { name, store, entry, path, seen, writer, unsettled: true });
             }
@@ -176,12 +169,8 @@ impl<'a> Builder<'a> {
 
     /// The file of a secret that is to be watched.
     fn watched_path(&self, secret: &config::SecretEntry) -> Option<PathBuf> {
-        match self.config.stores.get(&secret.store)? {
-            Store::File { dir, .. } => {
-                secret.watch.then(|| dir.join(FileStore::file_of(&secret.entry)))
-            }
-            Store::Env { .. } => None,
-        }
+        let store = self.config.stores.get(&secret.store)?;
+        secret.watch.then(|| store.file(&secret.entry)).flatten()
     }
 
     fn routes(
@@ -362,7 +351,7 @@ fn read_file(path: &Path) -> io::Result<Vec<u8>> {
 /// Opens a key, compares its public half, and has it sign: a key that cannot is found now, not
 /// by the first request.
 async fn tested(
-    store: &dyn KeyStore,
+    store: &KeyStore,
     spec: &KeySpec,
     public: Option<&[u8]>,
 ) -> Result<Arc<dyn Signer>, KeyError> {

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Config, Listen, LogFormat, Store};
+use crate::config::{Config, Listen, LogFormat};
 
 /// SHA-256 in lower-case hex, for this version of the program on this kind of machine.
 pub(super) fn digest(config: &Config) -> String {
@@ -42,10 +42,11 @@ fn placed(config: &Config) -> Config {
     placed.path = PathBuf::new();
     placed.listen = Listen { forward: None, gateway: None, admin: None };
     (placed.log.level, placed.log.format) = (String::new(), LogFormat::Text);
-    let stores = placed.stores.values_mut().filter_map(|store| match store {
-        Store::File { dir, .. } => Some(dir),
-        Store::Env { .. } => None,
-    });
+    for store in placed.stores.values_mut() {
+        if let Some(directory) = store.kind.directory(&mut store.settings) {
+            *directory = absolute(Path::new(directory)).into();
+        }
+    }
     let authority = placed.intercept.iter_mut().map(|intercept| &mut intercept.ca_cert);
     let upstreams = placed.upstreams.values_mut().flat_map(|upstream| {
         let client = upstream.client.as_mut().map(|client| &mut client.cert);
@@ -57,7 +58,7 @@ fn placed(config: &Config) -> Config {
         let audit = route.decide.as_mut().map(|decide| &mut decide.audit);
         route.files.values_mut().flatten().chain(audit)
     });
-    for path in stores.chain(authority).chain(upstreams).chain(routes) {
+    for path in authority.chain(upstreams).chain(routes) {
         *path = absolute(path);
     }
     placed

@@ -9,7 +9,6 @@ use std::fmt;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -27,7 +26,7 @@ pub(super) struct Watched {
     /// The name under `[secrets]`, for messages.
     pub(super) name: String,
     /// The store that reads the entry.
-    pub(super) store: Arc<dyn KeyStore>,
+    pub(super) store: KeyStore,
     /// The entry in that store.
     pub(super) entry: String,
     /// The file that the store reads for it.
@@ -147,12 +146,12 @@ impl fmt::Debug for Watched {
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
-    use std::sync::Weak;
+    use std::sync::{Arc, Weak};
 
     use tempfile::TempDir;
 
     use super::*;
-    use crate::keys::FileStore;
+    use crate::keys::{ByteStore, STORES, StoreSettings};
     use crate::secret::SecretCell;
 
     /// A directory with a watched file `token`, which holds `first`.
@@ -164,7 +163,8 @@ mod tests {
     }
 
     fn watched(dir: &Path, entry: &str) -> (Watched, SecretCell) {
-        let store = Arc::new(FileStore::new(dir.into(), None));
+        let files = STORES.iter().find(|kind| kind.name == "file").unwrap();
+        let store = (files.open)(&StoreSettings::new([("dir", dir.into())]));
         let path = dir.join(entry);
         let seen = Stamp::of(&path);
         let first = crate::secret::Secret::new(fs::read(&path).unwrap());
@@ -262,7 +262,8 @@ mod tests {
     #[tokio::test]
     async fn the_task_takes_changes_up_and_ends_when_it_is_let_go() {
         let (dir, watched, cell) = stage();
-        let store: Weak<dyn KeyStore> = Arc::downgrade(&watched.store);
+        let KeyStore::Bytes(store) = &watched.store else { panic!("files are bytes") };
+        let store: Weak<dyn ByteStore> = Arc::downgrade(store);
         let watching = Watching::start(vec![watched], Duration::from_millis(1));
         write(dir.path(), "token", "second");
         until("the change is seen", || text(&cell) == "second").await;

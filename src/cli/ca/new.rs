@@ -10,7 +10,7 @@ use super::{hosts_of, write_reach};
 use crate::cli::keys::{create_private, create_public};
 use crate::cli::relative::relative;
 use crate::cli::{CliError, ConfigFile};
-use crate::config::{Config, Store};
+use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
 use crate::moment::unix_ms;
 use crate::secret::Secret;
@@ -152,21 +152,17 @@ fn key_place(args: &NewArgs, config: &Config) -> Result<Option<PathBuf>, CliErro
     }
     let secret = config.intercept.as_ref().and_then(|i| config.secrets.get(&i.ca_key));
     let Some(secret) = secret else {
-        let dir = file_stores(config).next().map(|(_, dir)| dir.to_owned());
+        let dir = file_stores(config).next().map(|(_, dir)| dir);
         let dir = dir.unwrap_or_else(|| directory(config).join("keys"));
         return Ok(Some(dir.join(KEY)));
     };
-    match &config.stores[&secret.store] {
-        Store::File { dir, .. } => Ok(Some(dir.join(&secret.entry))),
-        Store::Env { prefix } => {
-            let what = format!(
-                "the CA's key is looked for in the variable {prefix}{}, and this writes files",
-                secret.entry
-            );
-            let fix = "add --key-out -, and put what is printed into that variable";
-            Err(CliError::failed(what, fix))
-        }
-    }
+    let store = &config.stores[&secret.store];
+    store.file(&secret.entry).map(Some).ok_or_else(|| {
+        let place = store.place(&secret.entry);
+        let what = format!("the CA's key is looked for in {place}, and this writes files");
+        let fix = "add --key-out -, and put what is printed into that variable";
+        CliError::failed(what, fix)
+    })
 }
 
 /// The lines that a configuration without `[intercept]` needs.
@@ -197,11 +193,12 @@ fn write_lines(
     Ok(())
 }
 
-fn file_stores(config: &Config) -> impl Iterator<Item = (&str, &Path)> {
-    config.stores.iter().filter_map(|(name, store)| match store {
-        Store::File { dir, .. } => Some((name.as_str(), dir.as_path())),
-        Store::Env { .. } => None,
-    })
+/// Stores whose entries are files, and where these are.
+fn file_stores(config: &Config) -> impl Iterator<Item = (&str, PathBuf)> {
+    config
+        .stores
+        .iter()
+        .filter_map(|(name, store)| Some((name.as_str(), store.file(KEY)?.parent()?.to_owned())))
 }
 
 /// Where the configuration's relative paths start.

@@ -9,7 +9,7 @@ use super::no_proxy::NoProxy;
 use super::running::Running;
 use super::trust::Trust;
 use super::variables::{self, Gets};
-use crate::config::{Config, HostPattern, Store};
+use crate::config::{Config, HostPattern};
 
 /// Variables and their values.
 pub(in crate::cli) type Variables = BTreeMap<OsString, OsString>;
@@ -65,22 +65,20 @@ fn without_keys(variables: &mut Variables, config: &Config) {
     let keys = config.keys.values().map(|key| (&key.store, &key.entry));
     let secrets = config.secrets.values().map(|secret| (&secret.store, &secret.entry));
     for (store, entry) in keys.chain(secrets) {
-        if let Some(Store::Env { prefix }) = config.stores.get(store) {
-            named.push(format!("{prefix}{entry}"));
-        }
+        let prefix = config.stores.get(store).and_then(|store| store.variables().prefix);
+        named.extend(prefix.map(|prefix| format!("{prefix}{entry}")));
     }
     let mut prefixes = Vec::new();
     for store in config.stores.values() {
-        match store {
-            Store::Env { prefix } => prefixes.push(prefix.as_bytes()),
-            Store::File { passphrase_env, .. } => named.extend(passphrase_env.clone()),
-        }
+        let variables = store.variables();
+        prefixes.extend(variables.prefix);
+        named.extend(variables.named);
     }
     prefixes.retain(|prefix| !prefix.is_empty());
     variables.retain(|name, _| {
         let bytes = name.as_encoded_bytes();
         !named.iter().any(|taken| taken.as_bytes() == bytes)
-            && !prefixes.iter().any(|prefix| bytes.starts_with(prefix))
+            && !prefixes.iter().any(|prefix| bytes.starts_with(prefix.as_bytes()))
     });
 }
 

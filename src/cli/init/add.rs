@@ -9,7 +9,7 @@ use super::next::Next;
 use super::placed::{Placed, Store};
 use super::{hosted, place, required_params, written};
 use crate::cli::{CliError, Exit};
-use crate::config::{self, Config, ConfigErrors, Endpoint};
+use crate::config::{Config, ConfigErrors, Endpoint};
 use crate::scheme::Entry;
 use crate::tls::CaCertificate;
 
@@ -66,13 +66,11 @@ fn names(providers: &[&Entry]) -> String {
 
 /// A directory for keys and secrets: the one that `init` writes, or whichever there is.
 fn file_store(config: &Config) -> Option<Store> {
-    let mut stores = config.stores.iter().filter_map(|(name, store)| match store {
-        config::Store::File { dir, .. } => Some((name, dir)),
-        config::Store::Env { .. } => None,
-    });
+    let stores = config.stores.iter();
+    let mut stores = stores.filter_map(|(name, store)| Some((name, store.directory()?)));
     let usual = stores.clone().find(|(name, _)| *name == "files");
     let (name, dir) = usual.or_else(|| stores.next())?;
-    Some(Store { name: name.clone(), dir: dir.clone() })
+    Some(Store { name: name.clone(), dir })
 }
 
 /// A name that is taken, or a host that has a route: the second would be in the way of the first.
@@ -147,9 +145,7 @@ fn authority(config: &Config, providers: &[&Entry]) -> Vec<String> {
     let mut old = vec![intercept.ca_cert.clone()];
     let secret = config.secrets.get(&intercept.ca_key);
     let store = secret.and_then(|secret| Some((config.stores.get(&secret.store)?, &secret.entry)));
-    if let Some((config::Store::File { dir, .. }, entry)) = store {
-        old.push(dir.join(entry));
-    }
+    old.extend(store.and_then(|(store, entry)| store.file(entry)));
     steps.extend(old.iter().map(|file| format!("mv {0} {0}.old", file.display())));
     steps.push(new);
     steps

@@ -1,5 +1,6 @@
 //! The key of a provider: one that is made, or one that exists and stays where it is.
 
+use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use super::written::PASSPHRASE;
 use crate::cli::keys::create_private;
 use crate::cli::relative::relative;
 use crate::cli::{CliError, Exit, runtime};
-use crate::keys::{Algorithm, FileStore, KeyError, KeySpec, KeyStore as _, PrivateKey, PublicKey};
+use crate::keys::{Algorithm, FILES, KeyError, KeySpec, PrivateKey, PublicKey, StoreSettings};
 use crate::scheme::{self, Entry, KeySlot};
 
 /// `--key FILE` or `--key PROVIDER=FILE`.
@@ -179,7 +180,10 @@ fn opened(
 ) -> Result<(PublicKey, bool), CliError> {
     let runtime = runtime()?;
     let open = |algorithm: Option<Algorithm>, passphrase: Option<&str>| {
-        let store = FileStore::new(dir.to_owned(), passphrase.map(str::to_owned));
+        let settings =
+            [("dir", Some(dir.as_os_str())), ("passphrase_env", passphrase.map(OsStr::new))];
+        let settings = settings.into_iter().filter_map(|(name, it)| Some((name, it?.to_owned())));
+        let store = (FILES.open)(&StoreSettings::new(settings));
         let spec = KeySpec { name: name.into(), entry: leaf.into(), algorithm };
         let opened = runtime.block_on(store.open(&spec));
         opened.map(|signer| (signer.public_key().clone(), passphrase.is_some()))

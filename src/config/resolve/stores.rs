@@ -1,12 +1,13 @@
 //! Stores, and the keys and secrets in them.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
-use super::{ENV_PREFIX, Resolver, WATCH, or};
-use crate::config::file::{self, StoreKind};
+use super::{Resolver, WATCH, or};
+use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
 use crate::document::{Field, Written};
-use crate::keys::{Algorithm, PublicKey};
+use crate::keys::{Algorithm, PublicKey, SettingKind, StoreSetting, StoreSettings};
 
 impl Resolver<'_> {
     pub(super) fn stores(&self) -> BTreeMap<String, Store> {
@@ -17,28 +18,43 @@ impl Resolver<'_> {
     }
 
     fn store(&self, name: &str, written: &file::Store) -> Option<Store> {
-        match *written.kind.value()? {
-            StoreKind::Env => {
-                self.refuse_foreign("dir", &written.dir, "file", "env");
-                self.refuse_foreign("passphrase_env", &written.passphrase_env, "file", "env");
-                Some(Store::Env { prefix: or(&written.prefix, ENV_PREFIX.into()) })
+        let kind = *written.kind.value()?;
+        let mut settings = Vec::new();
+        for (owner, setting, field) in &written.settings {
+            if owner.name == kind.name {
+                let value = self.setting(name, written, setting, field);
+                settings.extend(value.map(|value| (setting.name, value)));
+            } else if kind.settings.iter().all(|own| own.name != setting.name) {
+                self.refuse_foreign(setting.name, field, owner.name, kind.name);
             }
-            StoreKind::File => {
-                self.refuse_foreign("prefix", &written.prefix, "env", "file");
-                if written.dir.is_absent() {
-                    let what = format!("[stores.{name}] has no dir");
-                    self.report.add(written.at, what, "write dir = \"keys\" below it");
-                }
-                let variable = written.passphrase_env.get();
-                if let Some(Written { at, .. }) = variable.filter(|name| name.value.is_empty()) {
-                    let fix = "write passphrase_env = \"COUNTERSIGN_PASSPHRASE\", or remove it";
-                    self.report.add(*at, "passphrase_env is empty", fix);
-                }
-                Some(Store::File {
-                    dir: self.directory.join(written.dir.value()?),
-                    passphrase_env: written.passphrase_env.value().cloned(),
-                })
+        }
+        Some(Store { kind, settings: StoreSettings::new(settings) })
+    }
+
+    /// What a setting is, where it is anything; reports what it must not be.
+    fn setting(
+        &self,
+        store: &str,
+        written: &file::Store,
+        setting: &StoreSetting,
+        field: &Field<String>,
+    ) -> Option<OsString> {
+        let (name, example) = (setting.name, setting.example);
+        if setting.required && field.is_absent() {
+            let what = format!("[stores.{store}] has no {name}");
+            self.report.add(written.at, what, format!("write {name} = {example} below it"));
+        }
+        let Some(Written { value, at }) = field.get() else {
+            return setting.default.map(OsString::from);
+        };
+        match setting.kind {
+            SettingKind::Directory => Some(self.directory.join(value).into_os_string()),
+            SettingKind::Variable if value.is_empty() => {
+                let fix = format!("write {name} = {example}, or remove it");
+                self.report.add(*at, format!("{name} is empty"), fix);
+                None
             }
+            SettingKind::Variable | SettingKind::Prefix => Some(value.into()),
         }
     }
 
@@ -80,7 +96,8 @@ impl Resolver<'_> {
             return;
         };
         let store = written.store.value().and_then(|store| self.file.stores.get(store));
-        if store.and_then(|store| store.kind.value()) == Some(&StoreKind::Env) {
+        let kind = store.and_then(|store| store.kind.value());
+        if kind.is_some_and(|kind| (kind.file)(&StoreSettings::default(), "").is_none()) {
             let what = "watch is for entries of file stores, and a variable never changes";
             self.report.add(*at, what, "remove it, or keep the entry in a store of kind \"file\"");
         }

@@ -4,9 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::config::{
-    Config, Endpoint, Limits, Location, LogFormat, Store, Timeouts, Unrouted, Via,
-};
+use crate::config::{Config, Endpoint, Limits, Location, LogFormat, Timeouts, Unrouted, Via};
 
 #[test]
 fn the_example_resolves_to_what_it_shows() {
@@ -18,8 +16,7 @@ fn the_example_resolves_to_what_it_shows() {
     let gateway = "127.0.0.1:8081".parse().expect("an address");
     assert_eq!(config.listen.gateway, Some(Endpoint::Tcp(gateway)));
     // Relative to the file, not to the working directory.
-    let files = Store::File { dir: "/etc/countersign/keys".into(), passphrase_env: None };
-    assert_eq!(config.stores["files"], files);
+    assert_eq!(config.stores["files"].file("a"), Some("/etc/countersign/keys/a".into()));
     assert_eq!(config.routes["sinohope"].params["remove"], "space_lf");
     assert_eq!(config.routes["infras"].params["token_header"], "Sec-WebSocket-Infras-Token");
     assert!(config.secrets["infras_token"].watch);
@@ -202,8 +199,7 @@ fn a_file_that_cannot_be_read_says_so() {
     assert_eq!(binary.to_string(), expected);
     fs::write(&path, example()).expect("a file");
     let config = Config::load(&path).expect("the example");
-    let keys = Store::File { dir: directory.path().join("keys"), passphrase_env: None };
-    assert_eq!(config.stores["files"], keys);
+    assert_eq!(config.stores["files"].file("a"), Some(directory.path().join("keys/a")));
 }
 
 #[test]

@@ -1,0 +1,274 @@
+//! Stores: the table of their kinds, and the one place where bytes become a signer.
+//!
+//! A store is of one of two sorts. A [`ByteStore`] gives bytes (a file, a variable), and the key is
+//! then in this process's memory; a [`SignerStore`] gives signers and never a key (a device, an
+//! agent, another process). A kind of store is its file and its line in [`STORES`]: what the
+//! configuration reads, what is watched and what `exec` hides come from the row.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::KeyError;
+use super::formats::{FormatError, PassphraseFault};
+use super::key::{Algorithm, PrivateKey};
+use super::signer::{BoxFuture, Signer};
+use super::{env, file};
+use crate::secret::Secret;
+
+/// Every kind of store, in the order of the documentation.
+pub const STORES: &[StoreKind] = &[env::KIND, file::KIND];
+
+/// A kind of store: what the rest of the program knows of it.
+pub struct StoreKind {
+    /// The value of `kind` in a store.
+    pub name: &'static str,
+    /// Its settings in the configuration.
+    pub settings: &'static [StoreSetting],
+    /// Opens a store.
+    pub open: fn(&StoreSettings) -> KeyStore,
+    /// Where an entry is, for messages: `the variable X`.
+    pub place: fn(&StoreSettings, &str) -> String,
+    /// The file that an entry is in, where it is in one: that can be watched, and written.
+    pub file: fn(&StoreSettings, &str) -> Option<PathBuf>,
+    /// The variables that a program must not see beside the proxy.
+    pub variables: fn(&StoreSettings) -> StoreVariables,
+}
+
+/// A setting of a store.
+#[derive(Debug)]
+pub struct StoreSetting {
+    /// Its name below `[stores.NAME]`.
+    pub name: &'static str,
+    /// What its text says.
+    pub kind: SettingKind,
+    /// What it is when it is left out; none where that has a meaning of its own, or is refused.
+    pub default: Option<&'static str>,
+    /// Whether the store is wrong without it.
+    pub required: bool,
+    /// A right value, as it is written in the file.
+    pub example: &'static str,
+}
+
+/// What the text of a store's setting says.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SettingKind {
+    /// A directory, from the configuration's own.
+    Directory,
+    /// The name of an environment variable.
+    Variable,
+    /// How names of environment variables begin; may be empty.
+    Prefix,
+}
+
+/// The variables in which a store's keys and secrets may be.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct StoreVariables {
+    /// Entries are variables whose names begin like this.
+    pub prefix: Option<String>,
+    /// Others that hold a secret.
+    pub named: Vec<String>,
+}
+
+/// A store's settings, each by its name; those that are left out have their default.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct StoreSettings(BTreeMap<&'static str, OsString>);
+
+impl StoreSettings {
+    /// With these values.
+    pub fn new(values: impl IntoIterator<Item = (&'static str, OsString)>) -> Self {
+        Self(values.into_iter().collect())
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        Some(self.0.get(name)?.to_string_lossy().into_owned())
+    }
+
+    pub(super) fn path(&self, name: &str) -> &Path {
+        Path::new(self.0.get(name).map_or_else(|| OsStr::new(""), OsString::as_os_str))
+    }
+}
+
+impl StoreKind {
+    /// The directory that a store of this kind is, where it is one.
+    pub fn directory<'s>(&self, settings: &'s mut StoreSettings) -> Option<&'s mut OsString> {
+        let named = self.settings.iter().find(|setting| setting.kind == SettingKind::Directory)?;
+        settings.0.get_mut(named.name)
+    }
+}
+
+/// A name has one row.
+impl Hash for StoreKind {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
+
+impl fmt::Debug for StoreKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreKind({})", self.name)
+    }
+}
+
+/// Which key to open: an entry of a store.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeySpec {
+    /// The name under `[keys]`, for messages.
+    pub name: String,
+    /// The entry in the store: a file name, a variable's suffix.
+    pub entry: String,
+    /// What the configuration says the key is. Needed where the entry does not say (raw hex);
+    /// checked where it does.
+    pub algorithm: Option<Algorithm>,
+}
+
+/// A place that bytes live in.
+pub trait ByteStore: fmt::Debug + Send + Sync {
+    /// Reads an entry as bytes, as they are stored but for what a tool has put around them.
+    ///
+    /// # Errors
+    ///
+    /// Which entry, what is wrong with it, and how to mend it.
+    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>>;
+
+    /// Where an entry is, for messages.
+    fn place(&self, entry: &str) -> String;
+
+    /// What opens the encrypted keys in it, and what that is called.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing: what is wrong with an encrypted key then, and how to mend it.
+    fn passphrase(&self) -> Result<(&str, Secret), (String, String)>;
+}
+
+/// A place that keys live in and do not leave.
+pub trait SignerStore: fmt::Debug + Send + Sync {
+    /// Opens a key.
+    ///
+    /// # Errors
+    ///
+    /// Which entry, what is wrong with it, and how to mend it.
+    fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>>;
+}
+
+/// A store that is open. Asked when a snapshot is built, never by a request.
+#[derive(Clone, Debug)]
+pub enum KeyStore {
+    /// Its keys come into this process's memory.
+    Bytes(Arc<dyn ByteStore>),
+    /// Its keys sign where they are.
+    Signers(Arc<dyn SignerStore>),
+}
+
+impl KeyStore {
+    /// Opens a private key.
+    ///
+    /// # Errors
+    ///
+    /// Which entry, what is wrong with it, and how to mend it.
+    pub async fn open(&self, key: &KeySpec) -> Result<Arc<dyn Signer>, KeyError> {
+        match self {
+            Self::Bytes(store) => {
+                let bytes = store.read(&key.entry).await?;
+                in_memory(store.as_ref(), key, &bytes)
+            }
+            Self::Signers(store) => store.open(key).await,
+        }
+    }
+
+    /// Reads an entry as bytes.
+    ///
+    /// # Errors
+    ///
+    /// Which entry, what is wrong with it, and how to mend it; of every entry where keys do not
+    /// leave.
+    pub async fn read(&self, entry: &str) -> Result<Secret, KeyError> {
+        match self {
+            Self::Bytes(store) => store.read(entry).await,
+            Self::Signers(_) => Err(KeyError {
+                place: format!("the entry {entry:?}"),
+                what: "is in a store of keys, which gives no secrets".into(),
+                fix: "keep secrets in a store of kind \"file\" or \"env\"".into(),
+            }),
+        }
+    }
+}
+
+/// Makes a signer of an entry's bytes: the one place where a key comes into memory.
+fn in_memory(
+    store: &dyn ByteStore,
+    key: &KeySpec,
+    bytes: &Secret,
+) -> Result<Arc<dyn Signer>, KeyError> {
+    let place = store.place(&key.entry);
+    let failed = |what: String, fix: String| KeyError {
+        place: place.clone(),
+        what,
+        fix: fix.replace("FILE", &place),
+    };
+    let parse = |passphrase| PrivateKey::parse(bytes.expose(), key.algorithm, passphrase);
+    let parsed = match parse(None) {
+        Err(error) if error.passphrase == PassphraseFault::Missing => {
+            let (name, secret) = store.passphrase().map_err(|(what, fix)| failed(what, fix))?;
+            parse(Some(&secret)).map_err(|error| wrong_passphrase(name, error))
+        }
+        other => other,
+    };
+    let key = parsed.map_err(|error| failed(error.what, error.fix))?;
+    key.signer().map_err(|error| failed(format!("is unusable: {error}"), "make a new key".into()))
+}
+
+fn wrong_passphrase(name: &str, error: FormatError) -> FormatError {
+    if error.passphrase != PassphraseFault::Wrong {
+        return error;
+    }
+    FormatError {
+        what: format!("is encrypted, and the passphrase in {name} does not open it"),
+        fix: format!("set {name} to the passphrase the key was encrypted with"),
+        ..error
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use super::*;
+    use crate::keys::Content;
+
+    /// A device with one key.
+    #[derive(Debug)]
+    struct Device(Arc<dyn Signer>);
+
+    impl SignerStore for Device {
+        fn open<'a>(&'a self, _: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>> {
+            Box::pin(ready(Ok(Arc::clone(&self.0))))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_of_signers_signs_and_gives_no_bytes() {
+        let key = PrivateKey::generate(Algorithm::ECDSA_P256);
+        let store = KeyStore::Signers(Arc::new(Device(key.signer().unwrap())));
+        let spec = KeySpec { name: "k".into(), entry: "k".into(), algorithm: None };
+        let signer = store.open(&spec).await.unwrap();
+        let signature = signer.sign(Content::Message(b"text")).await.unwrap();
+        assert!(key.public_key().verifies(Content::Message(b"text"), &signature));
+        let error = store.read("k").await.unwrap_err();
+        assert_eq!(error.what, "is in a store of keys, which gives no secrets");
+    }
+
+    #[test]
+    fn names_of_kinds_and_settings_are_found_once() {
+        for (at, kind) in STORES.iter().enumerate() {
+            assert!(STORES[at + 1..].iter().all(|other| other.name != kind.name));
+            for setting in kind.settings {
+                assert!(!setting.required || setting.default.is_none(), "{}", setting.name);
+            }
+        }
+    }
+}
