@@ -73,6 +73,51 @@ async fn keys_of_openssl_sign_what_openssl_signs() {
     assert_eq!(signed, 2 * FORMS.len());
 }
 
+#[tokio::test]
+async fn every_padding_and_hash_is_what_openssl_takes() {
+    let dir = directory();
+    run(
+        dir.path(),
+        "openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out key.pem
+         openssl pkey -in key.pem -pubout -out public.pem
+         openssl genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048 -out pss.pem
+         printf 'what is signed' > message",
+    );
+    let message = b"what is signed";
+    for (algorithm, hash, padding) in [
+        (Algorithm::RSA_PKCS1_SHA256, "sha256", "pkcs1"),
+        (Algorithm::RSA_PKCS1_SHA512, "sha512", "pkcs1"),
+        (Algorithm::RSA_PSS_SHA256, "sha256", "pss -sigopt rsa_pss_saltlen:digest"),
+        (Algorithm::RSA_PSS_SHA512, "sha512", "pss -sigopt rsa_pss_saltlen:digest"),
+    ] {
+        let options = format!("-{hash} -sigopt rsa_padding_mode:{padding}");
+        let key = PrivateKey::parse(&read(dir.path(), "key.pem"), Some(algorithm), None);
+        let signer = key.expect("it is a key").signer().expect("it signs");
+        let public = signer.public_key();
+        let content = Content::Message(message);
+        let Ok(Signature::Octets(ours)) = signer.sign(content).await else { panic!("{options}") };
+        fs::write(dir.path().join("ours"), ours).expect("a file can be written");
+        run(
+            dir.path(),
+            &format!(
+                "openssl dgst {options} -verify public.pem -signature ours message
+                 openssl dgst {options} -sign key.pem -out theirs message"
+            ),
+        );
+        let theirs = Signature::Octets(read(dir.path(), "theirs"));
+        assert!(public.verifies(content, &theirs), "{options}");
+        assert!(!public.verifies(Content::Message(b"other"), &theirs), "{options}");
+        // A digest is signed by the keys of its own hash alone.
+        let hashing = countersign::keys::Hashing::sha256(message);
+        let signed = signer.sign(hashing.content(message)).await;
+        assert_eq!(signed.is_ok(), hash == "sha256", "{options}");
+        let alone = PrivateKey::parse(&read(dir.path(), "pss.pem"), Some(algorithm), None);
+        assert_eq!(alone.is_ok(), padding.starts_with("pss"), "{options}");
+    }
+    let alone = PrivateKey::parse(&read(dir.path(), "pss.pem"), None, None).expect("it is a key");
+    assert_eq!(alone.algorithm(), Algorithm::RSA_PSS_SHA256);
+}
+
 #[test]
 fn what_is_no_key_to_sign_with_says_why() {
     let dir = directory();
@@ -98,7 +143,6 @@ fn what_is_no_key_to_sign_with_says_why() {
         ("small.pem", "is an RSA key of 1024 bits, and 2048 to 8192 are accepted", new_key),
         ("small8.pem", "is an RSA key of 1024 bits, and 2048 to 8192 are accepted", new_key),
         ("almost.pem", "is an RSA key of 2047 bits", new_key),
-        ("pss.pem", "is an RSA key for PSS signatures alone (id-RSASSA-PSS)", new_key),
         ("three.pem", "is an RSA key of more than two primes", new_key),
         ("legacy.pem", "is encrypted in OpenSSL's old PEM format", "encrypt it again: openssl"),
         ("public.pem", "is a public key", "give the private key"),
@@ -114,6 +158,8 @@ fn what_is_no_key_to_sign_with_says_why() {
     let error = PrivateKey::parse(&read(dir.path(), "whole.pem"), wanted, None).expect_err("curve");
     assert_eq!(error.what, "is an rsa_pkcs1_sha256 key where an ecdsa_p256 key is asked for");
     let wanted = Some(Algorithm::RSA_PKCS1_SHA256);
+    let error = PrivateKey::parse(&read(dir.path(), "pss.pem"), wanted, None).expect_err("PSS");
+    assert!(error.what.starts_with("is an RSA key for PSS signatures alone (id-RSASSA-PSS)"));
     let error = PrivateKey::parse(&[b'1'; 64], wanted, None).expect_err("a number");
     assert_eq!(error.what, "is a single number, and an RSA key is several");
     for (name, fault) in [

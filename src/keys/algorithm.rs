@@ -21,8 +21,15 @@ use crate::secret::Secret;
 impl Algorithm {
     /// Every algorithm, in the order of the documentation. Bytes that may be a key of several are
     /// one of the first, where nobody says.
-    pub const ALL: &[Self] =
-        &[Self::ECDSA_P256, Self::ECDSA_SECP256K1, Self::EDDSA_BABYJUB, Self::RSA_PKCS1_SHA256];
+    pub const ALL: &[Self] = &[
+        Self::ECDSA_P256,
+        Self::ECDSA_SECP256K1,
+        Self::EDDSA_BABYJUB,
+        Self::RSA_PKCS1_SHA256,
+        Self::RSA_PKCS1_SHA512,
+        Self::RSA_PSS_SHA256,
+        Self::RSA_PSS_SHA512,
+    ];
 }
 
 impl FromStr for Algorithm {

@@ -10,8 +10,9 @@ use aws_lc_rs::digest::{self, Digest as LibraryDigest};
 use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der};
 use aws_lc_rs::rsa::{KeySize, PublicEncryptingKey, PublicKey as LibraryKey};
 use aws_lc_rs::signature::{
-    KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaEncoding,
-    RsaKeyPair, RsaParameters,
+    KeyPair as _, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA512,
+    RSA_PSS_SHA256, RSA_PSS_SHA512, RsaEncoding, RsaKeyPair, RsaParameters,
 };
 use pkcs8::der::asn1::{AnyRef, UintRef};
 use pkcs8::der::{self, Reader as _, SliceReader};
@@ -29,6 +30,12 @@ use crate::keys::signer::{BoxFuture, Signer};
 impl Algorithm {
     /// RSA with PKCS#1 v1.5 padding over SHA-256 (`rsa_pkcs1_sha256`).
     pub const RSA_PKCS1_SHA256: Self = Self(&PKCS1_SHA256);
+    /// RSA with PKCS#1 v1.5 padding over SHA-512 (`rsa_pkcs1_sha512`).
+    pub const RSA_PKCS1_SHA512: Self = Self(&PKCS1_SHA512);
+    /// RSA with PSS padding over SHA-256 (`rsa_pss_sha256`).
+    pub const RSA_PSS_SHA256: Self = Self(&PSS_SHA256);
+    /// RSA with PSS padding over SHA-512 (`rsa_pss_sha512`).
+    pub const RSA_PSS_SHA512: Self = Self(&PSS_SHA512);
 }
 
 /// One way to sign with RSA.
@@ -36,6 +43,8 @@ impl Algorithm {
 struct Rsa {
     name: &'static str,
     summary: &'static str,
+    /// Whether keys that say they are for PSS alone are keys of this.
+    pss: bool,
     hash: &'static digest::Algorithm,
     signs: &'static dyn RsaEncoding,
     verifies: &'static RsaParameters,
@@ -44,9 +53,34 @@ struct Rsa {
 const PKCS1_SHA256: Rsa = Rsa {
     name: "rsa_pkcs1_sha256",
     summary: "RSA with PKCS#1 v1.5 padding and SHA-256 (RFC 8017, section 8.2); deterministic",
+    pss: false,
     hash: &digest::SHA256,
     signs: &RSA_PKCS1_SHA256,
     verifies: &RSA_PKCS1_2048_8192_SHA256,
+};
+const PKCS1_SHA512: Rsa = Rsa {
+    name: "rsa_pkcs1_sha512",
+    summary: "RSA with PKCS#1 v1.5 padding and SHA-512 (RFC 8017, section 8.2); deterministic",
+    pss: false,
+    hash: &digest::SHA512,
+    signs: &RSA_PKCS1_SHA512,
+    verifies: &RSA_PKCS1_2048_8192_SHA512,
+};
+const PSS_SHA256: Rsa = Rsa {
+    name: "rsa_pss_sha256",
+    summary: "RSA with PSS padding, SHA-256 and a salt of 32 bytes (RFC 8017, section 8.1)",
+    pss: true,
+    hash: &digest::SHA256,
+    signs: &RSA_PSS_SHA256,
+    verifies: &RSA_PSS_2048_8192_SHA256,
+};
+const PSS_SHA512: Rsa = Rsa {
+    name: "rsa_pss_sha512",
+    summary: "RSA with PSS padding, SHA-512 and a salt of 64 bytes (RFC 8017, section 8.1)",
+    pss: true,
+    hash: &digest::SHA512,
+    signs: &RSA_PSS_SHA512,
+    verifies: &RSA_PSS_2048_8192_SHA512,
 };
 
 /// The library wipes it when the last copy is dropped.
@@ -80,13 +114,18 @@ impl Kind for Rsa {
     }
 
     fn forms(&self) -> &'static str {
+        if self.pss {
+            return "those of `rsa_pkcs1_sha256`, and keys for PSS alone (id-RSASSA-PSS)";
+        }
         "PKCS#8 or PKCS#1 in PEM, DER, base64 or hex, of 2048 to 8192 bits"
     }
 
     fn read(&self, found: &Found, asked: bool) -> Option<Result<PrivateKey, FormatError>> {
         match found.form().ok()? {
             Read::Pkcs1(key) => Some(self.read_pkcs1(key)),
-            Read::Pkcs8 { oid: RSA_ENCRYPTION, key, public } => {
+            Read::Pkcs8 { oid, key, public }
+                if *oid == RSA_ENCRYPTION || *oid == RSA_PSS && self.pss =>
+            {
                 let key = self.read_pkcs1(key);
                 let stated = public.as_ref().map(|public| self.public(public));
                 Some(key.and_then(|key| match stated {
@@ -96,7 +135,7 @@ impl Kind for Rsa {
                     _ => Ok(key),
                 }))
             }
-            Read::Pkcs8 { oid: RSA_PSS, .. } => Some(Err(pss_only())),
+            Read::Pkcs8 { oid: RSA_PSS, .. } if asked => Some(Err(pss_only())),
             Read::Number(_) if asked => Some(Err(one_number())),
             Read::Pkcs8 { .. }
             | Read::Ec { .. }

@@ -374,7 +374,7 @@ fn account(private: &str, x: &str, y: &str) -> String {
 fn what_is_written_is_read_again() {
     for algorithm in Algorithm::ALL {
         let key = PrivateKey::generate(*algorithm);
-        let plain = parse(key.to_text().as_bytes()).unwrap();
+        let plain = PrivateKey::parse(key.to_text().as_bytes(), Some(*algorithm), None).unwrap();
         assert_eq!(plain.public_key(), key.public_key());
         let encrypted = match key.to_encrypted_pem(&sesame()) {
             Ok(encrypted) => encrypted,
@@ -384,7 +384,8 @@ fn what_is_written_is_read_again() {
             }
         };
         assert!(encrypted.starts_with("-----BEGIN ENCRYPTED PRIVATE KEY-----\n"));
-        let opened = PrivateKey::parse(encrypted.as_bytes(), None, Some(&sesame())).unwrap();
+        let opened =
+            PrivateKey::parse(encrypted.as_bytes(), Some(*algorithm), Some(&sesame())).unwrap();
         assert_eq!(opened.public_key(), key.public_key());
         assert_ne!(PrivateKey::generate(*algorithm).public_key(), key.public_key());
         assert_eq!(format!("{key:?}"), format!("PrivateKey({algorithm})"));
