@@ -168,6 +168,7 @@ const LAYERS: &[Layer] = &[
                 "keys",
                 &[
                     "Algorithm",
+                    "Encoding",
                     "PublicKey",
                     "STORES",
                     "SettingKind",

@@ -20,7 +20,7 @@ use private_file::replace_private;
 pub(crate) use private_file::{create_private, create_public};
 
 use super::error::{CliError, Exit};
-use crate::keys::{Algorithm, FormatError, PassphraseFault, PrivateKey, variable};
+use crate::keys::{Algorithm, Encoding, FormatError, PassphraseFault, PrivateKey, variable};
 use crate::secret::Secret;
 
 /// Make, import, encrypt and show keys.
@@ -52,6 +52,9 @@ enum KeysCommand {
         /// The key's algorithm, where the form does not say it: a bare number.
         #[arg(long)]
         algorithm: Option<Algorithm>,
+        /// How the key is written, where that is text of bytes: base64, base64url or hex.
+        #[arg(long, default_value = "text")]
+        encoding: Encoding,
         #[command(flatten)]
         output: Output,
     },
@@ -78,6 +81,9 @@ enum KeysCommand {
         /// The key's algorithm, where the form does not say it: a bare number.
         #[arg(long)]
         algorithm: Option<Algorithm>,
+        /// How the key is written, where that is text of bytes: base64, base64url or hex.
+        #[arg(long, default_value = "text")]
+        encoding: Encoding,
         /// One JSON object instead of text.
         #[arg(long)]
         json: bool,
@@ -126,16 +132,16 @@ impl Session<'_> {
             KeysCommand::New { algorithm, bits, output } => {
                 self.write_new(&generate(algorithm, bits)?, &output)
             }
-            KeysCommand::Import { input, algorithm, output } => {
-                let key = self.read_key(&input, algorithm, &output.passphrase)?;
+            KeysCommand::Import { input, algorithm, encoding, output } => {
+                let key = self.read_key(&input, algorithm, encoding, &output.passphrase)?;
                 self.write_new(&key, &output)
             }
             KeysCommand::Encrypt { file, out, passphrase } => {
                 self.encrypt(&file, out.as_deref(), &passphrase)
             }
             KeysCommand::Algorithms { markdown } => algorithms::write(markdown, self.out),
-            KeysCommand::Show { file, algorithm, json, passphrase } => {
-                let key = self.read_key(&file, algorithm, &passphrase)?.public_key();
+            KeysCommand::Show { file, algorithm, encoding, json, passphrase } => {
+                let key = self.read_key(&file, algorithm, encoding, &passphrase)?.public_key();
                 match json {
                     true => forms::write_json(&key, self.out),
                     false => write_public_forms(&key, self.out),
@@ -195,13 +201,16 @@ impl Session<'_> {
         &mut self,
         file: &Path,
         algorithm: Option<Algorithm>,
+        encoding: Encoding,
         passphrase: &PassphraseEnv,
     ) -> Result<PrivateKey, CliError> {
         let bytes = self.read_bytes(file)?;
-        match PrivateKey::parse(bytes.expose(), algorithm, None) {
+        let parse =
+            |passphrase| PrivateKey::parse_encoded(bytes.expose(), encoding, algorithm, passphrase);
+        match parse(None) {
             Err(error) if error.passphrase == PassphraseFault::Missing => {
                 let secret = self.passphrases(passphrase).of(&shown(file))?;
-                PrivateKey::parse(bytes.expose(), algorithm, Some(&secret))
+                parse(Some(&secret))
             }
             other => other,
         }

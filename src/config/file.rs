@@ -17,7 +17,7 @@ use toml::de::DeTable;
 use super::units::{self, Endpoint, HostPattern, UpstreamUrl, Via};
 use super::{LogFormat, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
-use crate::keys::{Algorithm, STORES, SettingKind, StoreKind, StoreSetting};
+use crate::keys::{Algorithm, Encoding, STORES, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
 use crate::scheme::Entry;
 
@@ -225,6 +225,7 @@ pub(super) struct KeyEntry {
     pub(super) store: Field<String>,
     pub(super) entry: Field<String>,
     pub(super) algorithm: Field<Algorithm>,
+    pub(super) encoding: Field<Encoding>,
     pub(super) public: Field<Vec<u8>>,
 }
 
@@ -236,6 +237,8 @@ fn key(table: &mut Table<'_>, at: Location) -> KeyEntry {
         store,
         entry,
         algorithm: table.parsed(algorithm, values::algorithm),
+        encoding: table
+            .parsed(Key::string("encoding", "\"base64\""), values::one_of(Encoding::ALL)),
         public: table.parsed(Key::string("public", "\"02…\""), values::hex),
     }
 }

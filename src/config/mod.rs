@@ -20,7 +20,7 @@ pub use units::{Endpoint, HostPattern, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
 
 use crate::audit::Mode;
 pub use crate::document::{ConfigError, ConfigErrors, Location};
-use crate::keys::{Algorithm, StoreKind, StoreSettings, StoreVariables};
+use crate::keys::{Algorithm, Encoding, StoreKind, StoreSettings, StoreVariables};
 use crate::moment::Replica;
 use crate::scheme::{Entry, Policy};
 
@@ -223,6 +223,8 @@ pub struct Key {
     pub entry: String,
     /// What kind of key it is, where the entry does not say.
     pub algorithm: Option<Algorithm>,
+    /// How the entry's bytes are written.
+    pub encoding: Encoding,
     /// The public key it must have: hex of an SPKI or of a SEC 1 point.
     pub public: Option<Vec<u8>>,
     /// Where the entry is written.

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use pkcs8::Document;
 
-use super::formats::{FormatError, Found};
+use super::formats::{Encoding, FormatError, Found};
 use super::key::{Algorithm, Encoded, PrivateKey, PublicKey};
 use super::signature::Signature;
 use crate::secret::Secret;
@@ -59,7 +59,21 @@ impl PrivateKey {
         wanted: Option<Algorithm>,
         passphrase: Option<&Secret>,
     ) -> Result<Self, FormatError> {
-        let found = Found::new(bytes, passphrase)?;
+        Self::parse_encoded(bytes, Encoding::Text, wanted, passphrase)
+    }
+
+    /// Reads a key that is written in this encoding: DER, a number, or a secret.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`], and for what is not in the encoding.
+    pub fn parse_encoded(
+        bytes: &[u8],
+        encoding: Encoding,
+        wanted: Option<Algorithm>,
+        passphrase: Option<&Secret>,
+    ) -> Result<Self, FormatError> {
+        let found = Found::new(bytes, encoding, passphrase)?;
         let named = wanted.and_then(|wanted| wanted.0.read(&found, true));
         if let Some(read) = named {
             return read;

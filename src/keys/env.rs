@@ -117,7 +117,7 @@ pub(crate) fn variable(name: &str) -> Option<OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keys::{Algorithm, KeySpec, PrivateKey};
+    use crate::keys::{Algorithm, Encoding, KeySpec, PrivateKey};
 
     const NUMBER: &str = "65310c1ec3061ce77435570772eda106648ca04d0f6f4ba0286985fd9cf51206";
 
@@ -145,7 +145,7 @@ mod tests {
     }
 
     fn spec(entry: &str, algorithm: Option<Algorithm>) -> KeySpec {
-        KeySpec { name: "test".into(), entry: entry.into(), algorithm }
+        KeySpec { name: "test".into(), entry: entry.into(), algorithm, encoding: Encoding::Text }
     }
 
     #[tokio::test]

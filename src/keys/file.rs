@@ -243,7 +243,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::keys::{Algorithm, KeySpec, PrivateKey};
+    use crate::keys::{Algorithm, Encoding, KeySpec, PrivateKey};
 
     fn lookup(name: &str) -> Option<OsString> {
         match name {
@@ -267,7 +267,12 @@ mod tests {
     }
 
     fn spec(entry: &str) -> KeySpec {
-        KeySpec { name: "test".into(), entry: entry.into(), algorithm: None }
+        KeySpec {
+            name: "test".into(),
+            entry: entry.into(),
+            algorithm: None,
+            encoding: Encoding::Text,
+        }
     }
 
     #[tokio::test]

@@ -5,10 +5,12 @@
 //! algorithms to read.
 
 mod der;
+mod encoding;
 mod pem;
 mod text;
 mod wrapping;
 
+pub use encoding::{Encoding, UnknownEncoding};
 use pkcs8::{Document, LineEnding, ObjectIdentifier};
 use serde_json::Value;
 pub(super) use wrapping::plain;
@@ -60,8 +62,10 @@ impl FormatError {
 
 /// What was found in an entry: one of the forms, or why it is none.
 pub(super) struct Found {
-    /// Text that is neither PEM nor JSON, without white space at its ends.
-    word: Option<Zeroizing<Vec<u8>>>,
+    /// All of it, without white space at its ends and a byte order mark.
+    pub(super) whole: Zeroizing<Vec<u8>>,
+    /// Whether it was decoded, so that each byte of it counts.
+    pub(super) exact: bool,
     form: Result<Form, FormatError>,
 }
 
@@ -84,7 +88,7 @@ pub(super) enum Form {
     },
     /// An `RSAPrivateKey` (RFC 8017, appendix A.1.2).
     Pkcs1(Zeroizing<Vec<u8>>),
-    /// 64 hex digits.
+    /// A bare number: 64 hex digits, or bytes that were encoded.
     Number(Zeroizing<Vec<u8>>),
     /// A wallet's WIF, whose checksum was right.
     Wif(Zeroizing<[u8; 32]>),
@@ -121,35 +125,42 @@ impl Found {
     ///
     /// # Errors
     ///
-    /// For what is no key of any algorithm: nothing, too much, UTF-16.
-    pub(super) fn new(bytes: &[u8], passphrase: Option<&Secret>) -> Result<Self, FormatError> {
+    /// For what is no key of any algorithm: nothing, too much, UTF-16, another encoding.
+    pub(super) fn new(
+        bytes: &[u8],
+        encoding: Encoding,
+        passphrase: Option<&Secret>,
+    ) -> Result<Self, FormatError> {
         if bytes.len() > MAX_BYTES {
             return Err(FormatError::new(
                 format!("is {} bytes, far too long for a private key", bytes.len()),
                 "name the file of the key itself",
             ));
         }
-        let whole = plain(bytes)?;
-        let bytes = unquoted(&whole).unwrap_or(&whole);
-        let trimmed = bytes.trim_ascii();
-        if trimmed.is_empty() {
+        let plain = plain(bytes)?;
+        let bytes = unquoted(&plain).unwrap_or(&plain);
+        if bytes.trim_ascii().is_empty() {
             return Err(FormatError::new(
                 "is empty",
                 "put the private key there, or make one: countersign keys new",
             ));
         }
-        let is_text = bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
-        let is_word = is_text && !pem::is_pem(bytes) && !trimmed.starts_with(b"{");
-        let word = is_word.then(|| Zeroizing::new(trimmed.to_vec()));
-        Ok(Self { word, form: form(bytes, is_word, passphrase) })
+        if let Some(whole) = encoding.decode(bytes)? {
+            let form = decoded(&whole, passphrase);
+            return Ok(Self { whole, exact: true, form });
+        }
+        let form = form(bytes, passphrase);
+        Ok(Self { whole: Zeroizing::new(plain.trim_ascii().to_vec()), exact: false, form })
     }
 
     pub(super) fn form(&self) -> Result<&Form, &FormatError> {
         self.form.as_ref()
     }
 
+    /// Text that is neither PEM nor JSON, without white space at its ends.
     pub(super) fn word(&self) -> Option<&[u8]> {
-        self.word.as_ref().map(|word| word.as_slice())
+        let bytes = unquoted(&self.whole).unwrap_or(&self.whole);
+        (!self.exact).then(|| word(bytes)).flatten()
     }
 
     pub(super) fn is_number(&self) -> bool {
@@ -187,7 +198,21 @@ impl Found {
     }
 }
 
-fn form(bytes: &[u8], is_word: bool, passphrase: Option<&Secret>) -> Result<Form, FormatError> {
+fn word(bytes: &[u8]) -> Option<&[u8]> {
+    let is_text = bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
+    let trimmed = bytes.trim_ascii();
+    (is_text && !pem::is_pem(bytes) && !trimmed.starts_with(b"{")).then_some(trimmed)
+}
+
+/// The form of bytes that somebody encoded: DER, or a number.
+fn decoded(bytes: &[u8], passphrase: Option<&Secret>) -> Result<Form, FormatError> {
+    match der::first(bytes) {
+        Some((_, [])) if bytes.first() == Some(&0x30) => der::read(bytes, passphrase),
+        _ => Ok(Form::Number(Zeroizing::new(bytes.to_vec()))),
+    }
+}
+
+fn form(bytes: &[u8], passphrase: Option<&Secret>) -> Result<Form, FormatError> {
     if let Some(block) = pem::find(bytes)? {
         return der::read(&block, passphrase);
     }
@@ -195,8 +220,8 @@ fn form(bytes: &[u8], is_word: bool, passphrase: Option<&Secret>) -> Result<Form
     if trimmed.starts_with(b"{") {
         return Members::read(trimmed).map(Form::Json).ok_or_else(|| FormatError::damaged("JSON"));
     }
-    if is_word {
-        return text::read(trimmed, passphrase);
+    if let Some(word) = word(bytes) {
+        return text::read(word, passphrase);
     }
     // Trimmed by its own length: the last byte of DER may well look like white space.
     match der::first(bytes) {

@@ -24,7 +24,7 @@ pub use content::{Content, Derivation, Digest, Hashing, Written};
 pub(crate) use env::{Lookup, variable};
 pub use error::{KeyError, SignError};
 pub(crate) use file::KIND as FILES;
-pub use formats::FormatError;
+pub use formats::{Encoding, FormatError, UnknownEncoding};
 pub(crate) use formats::{PassphraseFault, unquoted};
 pub use key::{Algorithm, Form, PrivateKey, PublicKey};
 pub use signature::Signature;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::error::KeyError;
-use super::formats::{FormatError, PassphraseFault};
+use super::formats::{Encoding, FormatError, PassphraseFault};
 use super::key::{Algorithm, PrivateKey};
 use super::signer::{BoxFuture, Signer};
 use super::{env, file};
@@ -123,6 +123,8 @@ pub struct KeySpec {
     /// What the configuration says the key is. Needed where the entry does not say (raw hex);
     /// checked where it does.
     pub algorithm: Option<Algorithm>,
+    /// How the entry's bytes are written.
+    pub encoding: Encoding,
 }
 
 /// A place that bytes live in.
@@ -210,7 +212,9 @@ fn in_memory(
         what,
         fix: fix.replace("FILE", &place),
     };
-    let parse = |passphrase| PrivateKey::parse(bytes.expose(), key.algorithm, passphrase);
+    let parse = |passphrase| {
+        PrivateKey::parse_encoded(bytes.expose(), key.encoding, key.algorithm, passphrase)
+    };
     let parsed = match parse(None) {
         Err(error) if error.passphrase == PassphraseFault::Missing => {
             let (name, secret) = store.passphrase().map_err(|(what, fix)| failed(what, fix))?;
@@ -254,7 +258,12 @@ mod tests {
     async fn a_store_of_signers_signs_and_gives_no_bytes() {
         let key = PrivateKey::generate(Algorithm::ECDSA_P256);
         let store = KeyStore::Signers(Arc::new(Device(key.signer().unwrap())));
-        let spec = KeySpec { name: "k".into(), entry: "k".into(), algorithm: None };
+        let spec = KeySpec {
+            name: "k".into(),
+            entry: "k".into(),
+            algorithm: None,
+            encoding: Encoding::Text,
+        };
         let signer = store.open(&spec).await.unwrap();
         let signature = signer.sign(Content::Message(b"text")).await.unwrap();
         assert!(key.public_key().verifies(Content::Message(b"text"), &signature));

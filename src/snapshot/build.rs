@@ -123,7 +123,8 @@ impl<'a> Builder<'a> {
         for (name, key) in &self.config.keys {
             let Some(store) = stores.get(&key.store) else { continue };
             let entry = key.entry.clone();
-            let spec = KeySpec { name: name.clone(), entry, algorithm: key.algorithm };
+            let (algorithm, encoding) = (key.algorithm, key.encoding);
+            let spec = KeySpec { name: name.clone(), entry, algorithm, encoding };
             match tested(store, &spec, key.public.as_deref()).await {
                 Ok(signer) => {
                     keys.insert(name.clone(), signer);

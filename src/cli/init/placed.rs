@@ -8,7 +8,9 @@ use super::written::PASSPHRASE;
 use crate::cli::keys::create_private;
 use crate::cli::relative::relative;
 use crate::cli::{CliError, Exit, runtime};
-use crate::keys::{Algorithm, FILES, KeyError, KeySpec, PrivateKey, PublicKey, StoreSettings};
+use crate::keys::{
+    Algorithm, Encoding, FILES, KeyError, KeySpec, PrivateKey, PublicKey, StoreSettings,
+};
 use crate::scheme::{self, Entry, KeySlot};
 
 /// `--key FILE` or `--key PROVIDER=FILE`.
@@ -184,7 +186,8 @@ fn opened(
             [("dir", Some(dir.as_os_str())), ("passphrase_env", passphrase.map(OsStr::new))];
         let settings = settings.into_iter().filter_map(|(name, it)| Some((name, it?.to_owned())));
         let store = (FILES.open)(&StoreSettings::new(settings));
-        let spec = KeySpec { name: name.into(), entry: leaf.into(), algorithm };
+        let encoding = Encoding::default();
+        let spec = KeySpec { name: name.into(), entry: leaf.into(), algorithm, encoding };
         let opened = runtime.block_on(store.open(&spec));
         opened.map(|signer| (signer.public_key().clone(), passphrase.is_some()))
     };

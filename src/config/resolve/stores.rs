@@ -7,7 +7,7 @@ use super::{Resolver, WATCH, or};
 use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
 use crate::document::{Field, Written};
-use crate::keys::{Algorithm, PublicKey, SettingKind, StoreSetting, StoreSettings};
+use crate::keys::{Algorithm, Encoding, PublicKey, SettingKind, StoreSetting, StoreSettings};
 
 impl Resolver<'_> {
     pub(super) fn stores(&self) -> BTreeMap<String, Store> {
@@ -73,7 +73,9 @@ impl Resolver<'_> {
             self.check_public(&written.public, written.algorithm.value().copied());
             let algorithm = written.algorithm.value().copied();
             let public = written.public.value().cloned();
-            let key = Key { store: store?, entry: entry?, algorithm, public, at: written.at };
+            let encoding = or(&written.encoding, Encoding::Text);
+            let (store, entry, at) = (store?, entry?, written.at);
+            let key = Key { store, entry, algorithm, encoding, public, at };
             Some((name.clone(), key))
         };
         self.file.keys.iter().filter_map(key).collect()

@@ -33,6 +33,10 @@ pub(super) fn read(
             }
             Some(number(curve, bytes).and_then(|key| belonging(key, public)))
         }
+        formats::Form::Number(bytes) if asked && bytes.len() != 32 => Some(Err(FormatError::new(
+            format!("is {} bytes, and the number of a {} key is 32", bytes.len(), curve.algorithm),
+            "copy the key again",
+        ))),
         formats::Form::Number(bytes) if asked => Some(number(curve, bytes)),
         formats::Form::Number(_)
         | formats::Form::Pkcs8 { .. }

@@ -79,6 +79,30 @@ fn a_number_is_a_key_on_the_curve_asked_for() {
 }
 
 #[test]
+fn an_encoding_that_is_said_holds_der_or_a_number() {
+    let read = |text: String, encoding, wanted| {
+        PrivateKey::parse_encoded(text.as_bytes(), encoding, wanted, None)
+    };
+    let (number, whole) = (der(P256_NUMBER), pem(PKCS8_PEM));
+    let key = read(STANDARD.encode(&number), Encoding::Base64, Some(P256)).unwrap();
+    assert_eq!(spki(&key), P256_SPKI);
+    for (text, encoding) in [
+        (STANDARD.encode(&whole), Encoding::Base64),
+        (base16ct::lower::encode_string(&whole), Encoding::Hex),
+    ] {
+        assert_eq!(spki(&read(text, encoding, None).unwrap()), spki(&parse(PKCS8_PEM).unwrap()));
+    }
+    for (text, encoding, what) in [
+        (STANDARD.encode(&number[1..]), Encoding::Base64, "is 31 bytes, and the number"),
+        (PKCS8_PEM.to_owned(), Encoding::Base64, "is not in base64"),
+        (P256_NUMBER[1..].to_owned(), Encoding::Hex, "is not in hex"),
+    ] {
+        let error = read(text, encoding, Some(P256)).unwrap_err();
+        assert!(error.what.contains(what), "{error}");
+    }
+}
+
+#[test]
 fn wif_is_read_with_and_without_its_suffix() {
     let plain = base58check(&[&[0x80], &der(WIF_NUMBER)[..]].concat());
     for text in [WIF, &plain] {
