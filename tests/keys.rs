@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use countersign::keys::Algorithm;
+
 use crate::support::config;
 use crate::support::home::Home;
 use crate::support::under_test;
@@ -87,6 +89,26 @@ fn secrets_lose_what_a_tool_put_around_them_or_it_is_said() {
     let output = run(&home, &["check", "proxy.toml"], "");
     assert!(said(&output).contains("secrets.bearer is in quotation marks"), "{}", said(&output));
     assert!(!said(&output).contains("t0ken"), "{}", said(&output));
+}
+
+#[test]
+fn openssl_reads_new_keys_and_finds_the_same_public_half() {
+    let mut read = 0;
+    for algorithm in Algorithm::ALL {
+        // RSA keys have a test of their own.
+        if algorithm.file_extension() != "pem" || !algorithm.sizes().is_empty() {
+            continue;
+        }
+        let home = Home::new("");
+        let made = run(&home, &["keys", "new", "--algorithm", algorithm.name(), "--out", "k"], "");
+        assert!(made.status.success(), "{}", said(&made));
+        let mut openssl = Command::new("openssl");
+        openssl.args(["pkey", "-in", "k", "-pubout"]).current_dir(home.path("."));
+        let theirs = said(&openssl.output().expect("openssl runs"));
+        assert!(said(&made).ends_with(&theirs), "{algorithm}: {theirs}\n{}", said(&made));
+        read += 1;
+    }
+    assert!(read >= 3, "{read}");
 }
 
 /// What `keys show` says of a key in a file.

@@ -5,6 +5,7 @@
 
 mod babyjub;
 mod ec;
+mod ed25519;
 mod p256;
 mod rsa;
 mod secp256k1;
@@ -24,6 +25,7 @@ impl Algorithm {
     pub const ALL: &[Self] = &[
         Self::ECDSA_P256,
         Self::ECDSA_SECP256K1,
+        Self::ED25519,
         Self::EDDSA_BABYJUB,
         Self::RSA_PKCS1_SHA256,
         Self::RSA_PKCS1_SHA512,
