@@ -111,6 +111,34 @@ fn openssl_reads_new_keys_and_finds_the_same_public_half() {
     assert!(read >= 3, "{read}");
 }
 
+#[test]
+fn a_mac_key_shows_a_fingerprint_and_nothing_of_its_secret() {
+    let metasv = config::metasv("http://127.0.0.1:1", None);
+    let home = Home::new("");
+    let mut shown = Vec::new();
+    for (secret, encoding) in
+        [("\u{feff}s3cret+/s3cret\n", "text"), ("czNjcmV0Ky9zM2NyZXQ=", "base64")]
+    {
+        home.write("form", secret);
+        let options = ["--algorithm", "hmac_sha512", "--encoding", encoding];
+        shown.push(run(&home, &[&["keys", "show", "form"], &options[..]].concat(), ""));
+        let imported = [&["keys", "import", "--in", "form", "--out", encoding], &options[..]];
+        assert!(run(&home, &imported.concat(), "").status.success());
+        shown.push(run(&home, &["keys", "show", encoding], ""));
+        let key = format!(
+            "[stores.v]\nkind = \"env\"\n[keys.mac]\nstore = \"v\"\nentry = \"T\"\n\
+             algorithm = \"hmac_sha512\"\nencoding = \"{encoding}\"\n"
+        );
+        home.write("proxy.toml", &config::proxy(&[metasv.clone(), key]));
+        let output = run(&home, &["check", "proxy.toml"], &format!("'{}'", secret.trim()));
+        assert!(output.status.success(), "{}", said(&output));
+        assert!(!said(&output).contains("s3cret") && !said(&output).contains("czNj"));
+    }
+    let texts: Vec<String> = shown.iter().map(said).collect();
+    assert!(texts[0].starts_with("algorithm    hmac_sha512\nfingerprint  MAC:"), "{}", texts[0]);
+    assert_eq!(texts, vec![texts[0].clone(); 4]);
+}
+
 /// What `keys show` says of a key in a file.
 fn fingerprint(home: &Home, form: &str, algorithm: Option<&str>) -> String {
     let output = show(home, form.as_bytes(), algorithm);

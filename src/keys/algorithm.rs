@@ -6,6 +6,7 @@
 mod babyjub;
 mod ec;
 mod ed25519;
+mod hmac;
 mod p256;
 mod rsa;
 mod secp256k1;
@@ -31,6 +32,10 @@ impl Algorithm {
         Self::RSA_PKCS1_SHA512,
         Self::RSA_PSS_SHA256,
         Self::RSA_PSS_SHA512,
+        Self::HMAC_SHA1,
+        Self::HMAC_SHA256,
+        Self::HMAC_SHA384,
+        Self::HMAC_SHA512,
     ];
 }
 
