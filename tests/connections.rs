@@ -4,3 +4,4 @@
 mod early;
 mod half;
 mod idle;
+mod stop;

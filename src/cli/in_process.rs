@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::moment::Moments;
 use crate::pipeline::Pipeline;
-use crate::server::{Role, Server};
+use crate::server::{Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 
 /// A running proxy. It serves until [`Self::finish`], or until the runtime ends.
@@ -49,7 +49,13 @@ impl InProcess {
                 std::future::pending::<()>().await;
             }
         };
-        let served = tokio::spawn(server.serve(said(stopped), said(aborted)));
+        // Whoever stops it is the last who would ask.
+        let stopped = said(stopped);
+        let stopped = async {
+            stopped.await;
+            Stop::AtOnce
+        };
+        let served = tokio::spawn(server.serve(stopped, said(aborted)));
         Ok(Self { addresses, metrics, snapshots, stop, abort, served })
     }
 

@@ -11,7 +11,7 @@ use super::{CliError, log, runtime};
 use crate::config::{Config, ConfigErrors};
 use crate::moment::Moments;
 use crate::pipeline::Pipeline;
-use crate::server::{Bound, Listener, Role, Server};
+use crate::server::{Bound, Listener, Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 
 pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
@@ -30,7 +30,7 @@ async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
     let metrics = Arc::clone(&surroundings.metrics);
     let pipeline = Pipeline::new(snapshots.clone(), Moments::new(config.replica), metrics);
     let server = Server::new(listeners, pipeline, surroundings.clone());
-    let mut stop = Stop::new()?;
+    let mut stop = Signals::new()?;
     let reloads =
         tokio::spawn(reload(config, snapshots, surroundings, signal(SignalKind::hangup())?));
     // Nobody may be reading: that is no reason not to serve.
@@ -168,15 +168,16 @@ fn with_the_fixed(mut config: Config, started: &Config) -> Config {
     config
 }
 
-/// SIGTERM and SIGINT: the first begins the drain, the second ends it.
-struct Stop {
+/// SIGTERM and SIGINT: the first begins the drain, the second ends it. Who stops a whole group of
+/// programs sends SIGTERM; SIGINT comes from somebody at a terminal.
+struct Signals {
     terminate: Signal,
     interrupt: Signal,
     terminate_again: Signal,
     interrupt_again: Signal,
 }
 
-impl Stop {
+impl Signals {
     fn new() -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
@@ -186,14 +187,15 @@ impl Stop {
         })
     }
 
-    fn signals(&mut self) -> (impl Future<Output = ()> + '_, impl Future<Output = ()> + '_) {
+    fn signals(&mut self) -> (impl Future<Output = Stop> + '_, impl Future<Output = ()> + '_) {
         let Self { terminate, interrupt, terminate_again, interrupt_again } = self;
         let first = async {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
+            let how = tokio::select! {
+                _ = terminate.recv() => Stop::Lingering,
+                _ = interrupt.recv() => Stop::AtOnce,
+            };
             tracing::info!("stopping: requests under way may finish; a second signal ends them");
+            how
         };
         let second = async {
             // Each listener hears every signal from the start, so the second is its second.

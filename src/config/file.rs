@@ -173,6 +173,7 @@ pub(super) struct Timeouts {
     pub(super) response_head: Field<Duration>,
     pub(super) idle: Field<Duration>,
     pub(super) client_idle: Field<Duration>,
+    pub(super) drain_linger: Field<Duration>,
     pub(super) drain: Field<Duration>,
 }
 
@@ -188,6 +189,7 @@ fn timeouts(table: &mut Table<'_>) -> Timeouts {
         response_head: duration("response_head", "\"30s\""),
         idle: duration("idle", "\"90s\""),
         client_idle: duration("client_idle", "\"2m\""),
+        drain_linger: duration("drain_linger", "\"2s\""),
         drain: duration("drain", "\"10s\""),
     }
 }

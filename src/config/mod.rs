@@ -178,7 +178,9 @@ pub struct Timeouts {
     pub idle: Duration,
     /// A client's connection may be silent this long between requests.
     pub client_idle: Duration,
-    /// How long a stop waits for requests under way.
+    /// How long new requests are still taken after SIGTERM.
+    pub drain_linger: Duration,
+    /// How long a stop waits for requests under way, after that.
     pub drain: Duration,
 }
 

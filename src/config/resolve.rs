@@ -134,6 +134,7 @@ impl Resolver<'_> {
             response_head: or(&written.response_head, RESPONSE_HEAD),
             idle: or(&written.idle, IDLE),
             client_idle: or(&written.client_idle, CLIENT_IDLE),
+            drain_linger: or(&written.drain_linger, DRAIN_LINGER),
             drain: or(&written.drain, DRAIN),
         }
     }
@@ -192,6 +193,7 @@ const IDLE: Duration = Duration::from_secs(90);
 /// Longer than the pools of most HTTP clients keep a connection: who sends on one that is being
 /// closed loses its request.
 const CLIENT_IDLE: Duration = Duration::from_secs(120);
+const DRAIN_LINGER: Duration = Duration::from_secs(2);
 const DRAIN: Duration = Duration::from_secs(10);
 const WATCH: bool = false;
 const ROUTE_PATH: &str = "/";

@@ -181,7 +181,7 @@ async fn respond(
         unread.tunnel();
         return response;
     }
-    if let Some(promise) = promise.filter(|_| !early && !shared.stopping.is_cancelled()) {
+    if let Some(promise) = promise.filter(|_| !early && !shared.leaving.is_cancelled()) {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
         headers.insert(KEEP_ALIVE, promise);
@@ -247,7 +247,7 @@ async fn decide(
         return refuse(refusal, record);
     }
     if client.role == Role::Admin {
-        let draining = shared.stopping.is_cancelled();
+        let draining = shared.leaving.is_cancelled();
         return admin::answer(&request, &snapshot, &shared.surroundings, draining, record);
     }
     let shown = match &client.inside {

@@ -54,6 +54,7 @@ pub(super) async fn http2(stream: Box<dyn Duplex>, client: Client, shared: Arc<S
     tokio::pin!(connection);
     let mut stopping = false;
     loop {
+        let pause = if stopping { FAREWELL } else { quiet.first.min(quiet.between) };
         tokio::select! {
             ended = &mut connection => return note(role, ended),
             () = shared.stopping.cancelled(), if !stopping => {
@@ -61,7 +62,7 @@ pub(super) async fn http2(stream: Box<dyn Duplex>, client: Client, shared: Arc<S
                 connection.as_mut().graceful_shutdown();
             }
             () = shared.closing.cancelled(), if stopping => return,
-            () = tokio::time::sleep(quiet.first.min(quiet.between)) => match answers.look(quiet, stall) {
+            () = tokio::time::sleep(pause) => match answers.look(quiet, stall, stopping) {
                 Turn::Wait => {}
                 Turn::Leave => connection.as_mut().graceful_shutdown(),
                 Turn::End(why) => {
@@ -128,7 +129,7 @@ impl Answers {
 
     /// Looks whether each answer is taken, and whether there are any. HTTP/1.1 ends a connection
     /// that was `quiet`; here its end has until `stall`.
-    fn look(&self, quiet: Quiet, stall: Duration) -> Turn {
+    fn look(&self, quiet: Quiet, stall: Duration, stopping: bool) -> Turn {
         let mut known = self.known();
         let quiet = if known.asked { quiet.between } else { quiet.first };
         known.answers.retain(|one| !one.is_over());
@@ -138,6 +139,10 @@ impl Answers {
         if !known.answers.is_empty() {
             known.silent = None;
             return Turn::Wait;
+        }
+        // A client that does not read does not say that it has heard it, either.
+        if stopping {
+            return Turn::End("was told to leave, and has nothing under way");
         }
         let silent = known.silent.get_or_insert_with(Instant::now).elapsed();
         if silent >= quiet + stall {
@@ -151,6 +156,9 @@ impl Answers {
     }
 }
 
+/// How long a client is waited for that a stop has told to leave, and that has nothing under way: a
+/// request of its may have crossed with that.
+const FAREWELL: Duration = Duration::from_millis(500);
 /// Requests at once on one connection.
 const STREAMS: u32 = 100;
 /// What a client may send of one body before we have read it, and of all together.

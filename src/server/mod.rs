@@ -45,6 +45,15 @@ impl Role {
     }
 }
 
+/// How a stop begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Stop {
+    /// New requests are still taken for a while.
+    Lingering,
+    /// Nobody will send any.
+    AtOnce,
+}
+
 /// Bound listeners and everything their connections share.
 #[derive(Debug)]
 pub struct Server {
@@ -61,7 +70,9 @@ pub(crate) struct Shared {
     slots: Arc<Semaphore>,
     /// The admin listener's own few: probes must get through when all others are taken.
     admin_slots: Arc<Semaphore>,
-    /// Cancelled when a stop begins.
+    /// Cancelled when a stop was asked for: nobody new should be sent here.
+    pub(crate) leaving: CancellationToken,
+    /// Cancelled when nothing new is taken any more.
     pub(crate) stopping: CancellationToken,
     /// Cancelled when the drain is over, or given up.
     closing: CancellationToken,
@@ -91,6 +102,7 @@ impl Server {
             surroundings,
             slots: Arc::new(Semaphore::new(connections)),
             admin_slots: Arc::new(Semaphore::new(ADMIN_CONNECTIONS)),
+            leaving: CancellationToken::new(),
             stopping: CancellationToken::new(),
             closing,
             tasks,
@@ -98,29 +110,37 @@ impl Server {
         Self { shared: Arc::new(shared), listeners }
     }
 
-    /// Serves until `stop` resolves, then drains: no new connections, requests under way may
-    /// finish within `timeouts.drain`, probes answer to the end. `abort` ends the wait at once.
+    /// Serves until `stop` resolves, then drains. Those who use the proxy may be told to stop when
+    /// it is, so a [`Stop::Lingering`] takes new requests for `timeouts.drain_linger`; then no new
+    /// connections are taken, requests under way may finish within `timeouts.drain`, and probes
+    /// answer to the end. `abort` ends the wait at once.
     ///
     /// Returns whether every request under way was finished.
     pub async fn serve(
         self,
-        stop: impl Future<Output = ()>,
+        stop: impl Future<Output = Stop>,
         abort: impl Future<Output = ()>,
     ) -> bool {
+        tokio::pin!(abort);
         let shared = self.shared;
         let admin = TaskTracker::new();
         for listener in self.listeners {
             let tracker = if listener.role() == Role::Admin { &admin } else { &shared.tasks };
             tracker.spawn(accept(listener, Arc::clone(&shared)));
         }
-        stop.await;
-        let limit = shared.pipeline.snapshot().timeouts.drain;
+        let how = stop.await;
+        shared.leaving.cancel();
+        let snapshot = shared.pipeline.snapshot();
+        let linger = snapshot.timeouts.drain_linger;
+        let linger = if how == Stop::Lingering { linger } else { Duration::ZERO };
+        let in_peace = tokio::time::timeout(linger, &mut abort).await.is_err();
+        let limit = if in_peace { snapshot.timeouts.drain } else { LAST_CALL };
         shared.stopping.cancel();
         shared.tasks.close();
         let drained = tokio::select! {
             () = shared.tasks.wait() => true,
             () = tokio::time::sleep(limit) => false,
-            () = abort => false,
+            () = &mut abort, if in_peace => false,
         };
         shared.closing.cancel();
         admin.close();

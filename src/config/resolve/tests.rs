@@ -109,6 +109,7 @@ fn every_number_comes_from_its_own_key() {
         response_head: Duration::from_secs(20),
         idle: Duration::from_secs(30),
         client_idle: Duration::from_secs(300),
+        drain_linger: Duration::from_millis(250),
         drain: Duration::from_secs(86_400),
     };
     assert_eq!(config.timeouts, timeouts);
