@@ -36,3 +36,13 @@ fn a_head_is_not_held_back_until_its_body_begins() {
     provider.write_all(b"1\r\nx\r\n0\r\n\r\n").expect("the proxy reads");
     assert_eq!(client.take(6), b"1\r\nx\r\n");
 }
+
+#[test]
+fn interim_answers_are_left_out_and_the_last_one_goes_on() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n";
+    let last = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nlast";
+    let stage = Stage::with(Box::new(move |_| Answer::Raw([hints, last].concat().into())), "");
+    let reply = stage.exchange(get(&format!("{METASV}/x")));
+    assert_eq!((reply.status, reply.body.as_slice()), (200, b"last".as_slice()));
+    assert!(reply.values("Link").is_empty(), "{reply:?}");
+}
