@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use http::header::CONNECTION;
+use http::header::{CONNECTION, TRANSFER_ENCODING};
 use http::{HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body::Body as _;
 use hyper::body::Incoming;
@@ -189,9 +189,12 @@ async fn respond(
     response
 }
 
-/// Whether a client means to send more requests on its connection.
+/// Whether more requests may come on a client's connection. Behind chunks that had a length beside
+/// them hyper closes it, and shows only the chunks.
 fn persists<B>(request: &Request<B>) -> bool {
-    request.version() == Version::HTTP_11 && !lists(request.headers(), &CONNECTION, "close")
+    request.version() == Version::HTTP_11
+        && !lists(request.headers(), &CONNECTION, "close")
+        && !request.headers().contains_key(TRANSFER_ENCODING)
 }
 
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");

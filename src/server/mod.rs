@@ -15,6 +15,7 @@ use std::time::Duration;
 
 pub use listener::{BindError, Bound, Listener};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -132,8 +133,7 @@ impl Server {
         shared.leaving.cancel();
         let snapshot = shared.pipeline.snapshot();
         let linger = snapshot.timeouts.drain_linger;
-        let linger = if how == Stop::Lingering { linger } else { Duration::ZERO };
-        let in_peace = tokio::time::timeout(linger, &mut abort).await.is_err();
+        let in_peace = how == Stop::AtOnce || timeout(linger, &mut abort).await.is_err();
         let limit = if in_peace { snapshot.timeouts.drain } else { LAST_CALL };
         shared.stopping.cancel();
         shared.tasks.close();
@@ -149,7 +149,7 @@ impl Server {
             shared.tasks.wait().await;
             admin.wait().await;
         };
-        tokio::time::timeout(LAST_CALL, closed).await.is_ok() && drained
+        timeout(LAST_CALL, closed).await.is_ok() && drained
     }
 }
 

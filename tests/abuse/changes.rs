@@ -128,7 +128,7 @@ fn a_stop_lets_a_stream_of_http_2_finish_and_refuses_the_next() {
     };
     client.head(1, &head("/held"), true);
     eventually("it is under way", || stage.origin.begun() == 1);
-    stage.proxy.signal(Signal::Terminate);
+    stage.proxy.signal(Signal::Interrupt);
     eventually("it is not ready", || stage.proxy.probe("/readyz").status == 503);
     client.head(3, &head("/x"), true);
     stage.origin.release();

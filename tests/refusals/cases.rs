@@ -214,7 +214,7 @@ pub(super) const PROVOKED: &[Case] = &[
         let (first, second) = request.split_at(request.len() / 2);
         client.send(first);
         proxy.await_read(&client);
-        proxy.signal(Signal::Terminate);
+        proxy.signal(Signal::Interrupt);
         eventually("it is draining", || proxy.probe("/readyz").status == 503);
         client.exchange(second)
     }),
