@@ -4,6 +4,7 @@
 mod addresses;
 mod certificates;
 mod frames;
+mod goaway;
 mod handshakes;
 mod hops;
 mod interrupted;

@@ -126,6 +126,7 @@ error_log stderr info;
 events {{}}
 http {{
     access_log off;
+    keepalive_requests {REQUESTS};
     {temporary}
     server {{
         listen {address} {protocol};
@@ -176,6 +177,8 @@ fn show(log: &str) {
     eprintln!("--- a server in front wrote:\n{log}---");
 }
 
+/// So many requests nginx takes on a connection, and then sends GOAWAY.
+pub(crate) const REQUESTS: usize = 100;
 /// Paths below this one are WebSockets'.
 pub(crate) const SOCKETS: &str = "/sockets/";
 const CA: &str = "ca.pem";
