@@ -345,8 +345,9 @@ async fn open(
     place: Weak<Place>,
     streams: usize,
 ) -> Result<Opened, ConnectFailure> {
-    let stream = connector.open(uri).await?;
+    let stream = connector.open(uri.clone()).await?;
     let line = stream.line().clone();
+    tracing::debug!(upstream = %uri, http2 = line.is_h2(), "connected");
     let begun = if line.is_h2() {
         Http2::begin(stream, place, streams).await.map(Opened::Http2)
     } else {
