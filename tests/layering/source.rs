@@ -35,10 +35,7 @@ impl Source {
         let (text, test_modules) = without_tests(whole);
         let own = if path == "main.rs" { "countersign::" } else { "crate::" };
         let imports = imports(&text, &[own, &"super::".repeat(depth(path))]);
-        let below = match path.rsplit_once('/') {
-            Some((dir, "mod.rs")) => dir.to_owned(),
-            _ => path.trim_end_matches(".rs").to_owned(),
-        };
+        let below = path.trim_end_matches(".rs");
         let test_files = test_modules.iter().map(|name| format!("{below}/{name}.rs")).collect();
         (Self { path: path.to_owned(), text, imports }, test_files)
     }
@@ -76,8 +73,7 @@ fn walk(dir: &Path, prefix: &str, paths: &mut Vec<String>) {
 
 /// How many `super::` lead from a file to the crate.
 fn depth(path: &str) -> usize {
-    let parts = path.split('/').count();
-    if path.ends_with("/mod.rs") { parts - 1 } else { parts }
+    path.split('/').count()
 }
 
 /// The text without remarks and without what is under `#[cfg(test)]`, and the names of the
@@ -217,14 +213,5 @@ fn last() -> crate::secret::Secret {}
         ];
         assert_eq!(found, expected);
         assert_eq!((source.module(), tests), ("cli", vec!["cli/demo/vectors.rs".to_owned()]));
-    }
-
-    #[test]
-    fn a_file_knows_how_far_the_crate_is() {
-        let table =
-            [("a.rs", 1), ("a/mod.rs", 1), ("a/b.rs", 2), ("a/b/mod.rs", 2), ("a/b/c.rs", 3)];
-        for (path, expected) in table {
-            assert_eq!(depth(path), expected, "{path}");
-        }
     }
 }

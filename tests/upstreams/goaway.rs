@@ -29,8 +29,8 @@ fn no_request_is_lost_when_nginx_ends_its_connections() {
         clients.into_iter().map(|client| client.join().expect("it is answered")).sum()
     });
     assert_eq!(accepted, CLIENTS * EACH, "{}", proxy.output());
-    assert!(CLIENTS * EACH >= 8 * REQUESTS, "connections have ended meanwhile");
 }
 
 const CLIENTS: usize = 32;
-const EACH: usize = 25;
+/// So that eight connections end meanwhile.
+const EACH: usize = 8 * REQUESTS / CLIENTS;
