@@ -16,7 +16,6 @@ mod formats;
 mod key;
 mod pool;
 mod signature;
-mod signer;
 mod store;
 
 pub use algorithm::{PublicPemFault, UnknownAlgorithm};
@@ -26,10 +25,12 @@ pub use error::{KeyError, SignError};
 pub(crate) use file::KIND as FILES;
 pub use formats::{Encoding, FormatError, UnknownEncoding};
 pub(crate) use formats::{PassphraseFault, unquoted};
-pub use key::{Algorithm, Form, PrivateKey, PublicKey};
+pub use key::{Algorithm, BoxFuture, Form, PrivateKey, PublicKey, Signer};
 pub use signature::Signature;
-pub use signer::{BoxFuture, Signer};
 pub use store::{
-    ByteStore, KeySpec, KeyStore, STORES, SettingKind, SignerStore, StoreKind, StoreSetting,
-    StoreSettings, StoreVariables,
+    ByteStore, KeySpec, KeyStore, SettingKind, SignerStore, StoreKind, StoreSetting, StoreSettings,
+    StoreVariables,
 };
+
+/// Every kind of store, in the order of the documentation.
+pub const STORES: &[StoreKind] = &[env::KIND, file::KIND];

@@ -31,6 +31,7 @@ mod connection;
 mod connector;
 mod dial;
 mod error;
+mod explain;
 mod handshake;
 mod pool;
 mod race;
@@ -46,15 +47,14 @@ use std::time::Duration;
 
 pub use certificate::Fault;
 pub use dial::Dialer;
-pub use error::{ForwardError, Hop, Phase};
-pub use handshake::Handshake;
+pub use error::{ForwardError, Handshake, Hop, Phase};
 use http::header::UPGRADE;
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Settings, Via};
+pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Protocol, Settings, Via};
 pub use spelling::Documented;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -62,7 +62,7 @@ pub(crate) use trust::{
     Identity, Trust, config as tls, only as trust_only, public as trust_public, tls_with_proxy,
 };
 pub(crate) use via::{Choice, Credentials};
-pub use via::{Environment, Protocol, Proxy, Through};
+pub use via::{Environment, Proxy, Through};
 
 use self::connector::Connector;
 use self::error::ConnectFailure;
@@ -221,7 +221,7 @@ impl Upstream {
             request = match unanswered.request.filter(|_| used) {
                 Some(request) => request,
                 None => {
-                    let failure = error::explain(&unanswered.error, &line, unsent);
+                    let failure = explain::explain(&unanswered.error, &line, unsent);
                     if failure.0 == Phase::Unprocessed {
                         // Also a stream refused alone has come to the wrong connection.
                         line.retire();
@@ -242,7 +242,7 @@ impl Upstream {
         let stream = opened.map_err(ConnectFailure::into_parts)?;
         let line = stream.line().clone();
         let answer = connection::send_alone(stream, request).await.map_err(|unanswered| {
-            error::explain(&unanswered.error, &line, unanswered.request.is_some())
+            explain::explain(&unanswered.error, &line, unanswered.request.is_some())
         })?;
         line.answered();
         Ok(answer)

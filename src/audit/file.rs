@@ -6,8 +6,8 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, Per
 use std::path::{Path, PathBuf};
 
 use super::chain::{After, Chain, follow};
+use super::entry::{AuditError, Entry};
 use super::line::{self, LONGEST, LineHash};
-use super::{AuditError, Entry};
 use crate::moment::unix_ms;
 
 /// An open, locked file and the end of its chain.

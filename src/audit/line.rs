@@ -14,7 +14,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::Entry;
+use super::entry::Entry;
 
 /// Bytes of a line with its newline. What is longer is refused, and not cut: half an entry would
 /// say something else.

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use super::*;
+use crate::scheme::Decision;
 
 fn entry(number: u64) -> Entry {
     Entry {

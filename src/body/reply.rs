@@ -13,8 +13,9 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
 
+pub use super::taken::Answering;
 use super::taken::{Account, Piece};
-use super::{Idle, Keep, Lease, Progress, StreamError};
+use super::{Idle, Keep, Lease, StreamError};
 use crate::record::Record;
 
 /// A body on its way to the client, with the record that is written when the last of it has gone.
@@ -22,31 +23,6 @@ use crate::record::Record;
 pub struct Reply {
     source: Source,
     account: Arc<Account>,
-}
-
-/// A request that is being answered, from its head to the last byte of the answer: over when it
-/// is dropped.
-#[derive(Debug)]
-pub struct Answering(Progress);
-
-impl Answering {
-    /// Begins, with the end that watches it. Until there is an answer, nobody is late.
-    pub fn begin() -> (Self, Progress) {
-        let progress = Progress::new();
-        progress.asked();
-        (Self(progress.clone()), progress)
-    }
-
-    /// The client took something of what it was given.
-    pub(super) fn moved(&self) {
-        self.0.moved();
-    }
-}
-
-impl Drop for Answering {
-    fn drop(&mut self) {
-        self.0.over();
-    }
 }
 
 #[derive(Debug)]

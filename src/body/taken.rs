@@ -11,8 +11,33 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::{Buf, Bytes};
 
-use super::reply::Answering;
+use super::progress::Progress;
 use crate::record::Record;
+
+/// A request that is being answered, from its head to the last byte of the answer: over when it
+/// is dropped.
+#[derive(Debug)]
+pub struct Answering(pub(super) Progress);
+
+impl Answering {
+    /// Begins, with the end that watches it. Until there is an answer, nobody is late.
+    pub fn begin() -> (Self, Progress) {
+        let progress = Progress::new();
+        progress.asked();
+        (Self(progress.clone()), progress)
+    }
+
+    /// The client took something of what it was given.
+    fn moved(&self) {
+        self.0.moved();
+    }
+}
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.over();
+    }
+}
 
 /// One answer's account. Its drop writes the record's line.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::error::KeyError;
 use super::formats::{plain, unquoted};
-use super::signer::BoxFuture;
+use super::key::BoxFuture;
 use super::store::{
     ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings, StoreVariables,
 };

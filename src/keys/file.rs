@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 use super::env::{Lookup, variable};
 use super::error::KeyError;
 use super::formats::{Members, plain};
-use super::signer::BoxFuture;
+use super::key::BoxFuture;
 use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
 use crate::secret::Secret;
 

@@ -6,59 +6,23 @@
 
 mod der;
 mod encoding;
+mod error;
+mod form;
 mod pem;
 mod text;
 mod wrapping;
 
 pub use encoding::{Encoding, UnknownEncoding};
-use pkcs8::{Document, LineEnding, ObjectIdentifier};
-use serde_json::Value;
+pub use error::FormatError;
+pub(crate) use error::PassphraseFault;
+use error::unknown;
+pub(super) use form::{Form, Members};
+use pkcs8::{Document, LineEnding};
 pub(super) use wrapping::plain;
 pub(crate) use wrapping::unquoted;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-
-/// Why bytes are not a usable private key. Never contains any of them.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{what}")]
-pub struct FormatError {
-    /// What is wrong, as the end of a sentence that begins with where the bytes are from.
-    pub what: String,
-    /// How to mend it: a command where there is one, with FILE for the file's name.
-    pub fix: String,
-    /// The part the passphrase played. Who knows where it comes from can say so.
-    pub(crate) passphrase: PassphraseFault,
-}
-
-/// Whether a key failed to open for its passphrase.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum PassphraseFault {
-    /// Something else is wrong.
-    None,
-    /// The key is encrypted and no passphrase was given.
-    Missing,
-    /// The key is encrypted with another one.
-    Wrong,
-}
-
-impl FormatError {
-    pub(super) fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what: what.into(), fix: fix.into(), passphrase: PassphraseFault::None }
-    }
-
-    pub(super) fn damaged(form: &str) -> Self {
-        let what = format!("looks like {form} and is damaged");
-        Self::new(what, "copy or export the key again")
-    }
-
-    pub(super) fn unbelonging() -> Self {
-        Self::new(
-            "holds a public key that does not belong to the private key beside it",
-            "export the key again from where it is from",
-        )
-    }
-}
 
 /// What was found in an entry: one of the forms, or why it is none.
 pub(super) struct Found {
@@ -67,57 +31,6 @@ pub(super) struct Found {
     /// Whether it was decoded, so that each byte of it counts.
     pub(super) exact: bool,
     form: Result<Form, FormatError>,
-}
-
-/// A form that a key was found in. All of these are key bytes.
-pub(super) enum Form {
-    /// An `ECPrivateKey` (RFC 5915), alone or in PKCS#8.
-    Ec {
-        /// The curve, where one is named.
-        curve: Option<ObjectIdentifier>,
-        number: Zeroizing<Vec<u8>>,
-        /// Points that stand beside it and should be its public half.
-        public: Vec<Vec<u8>>,
-    },
-    /// Another key in PKCS#8 (RFC 5958).
-    Pkcs8 {
-        oid: ObjectIdentifier,
-        key: Zeroizing<Vec<u8>>,
-        /// The public half beside it, if there is one.
-        public: Option<Vec<u8>>,
-    },
-    /// An `RSAPrivateKey` (RFC 8017, appendix A.1.2).
-    Pkcs1(Zeroizing<Vec<u8>>),
-    /// A bare number: 64 hex digits, or bytes that were encoded.
-    Number(Zeroizing<Vec<u8>>),
-    /// A wallet's WIF, whose checksum was right.
-    Wif(Zeroizing<[u8; 32]>),
-    /// A JSON object.
-    Json(Members),
-}
-
-/// The members of a JSON object that are text. They may be secrets, and are wiped.
-pub(super) struct Members(Vec<(String, Zeroizing<String>)>);
-
-impl Members {
-    /// `None` if the bytes are no JSON object.
-    pub(super) fn read(json: &[u8]) -> Option<Self> {
-        let Ok(Value::Object(members)) = serde_json::from_slice(json) else { return None };
-        let text = |(name, value)| match value {
-            Value::String(text) => Some((name, Zeroizing::new(text))),
-            Value::Null
-            | Value::Bool(_)
-            | Value::Number(_)
-            | Value::Array(_)
-            | Value::Object(_) => None,
-        };
-        Some(Self(members.into_iter().filter_map(text).collect()))
-    }
-
-    /// The text of a member.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find_map(|(found, text)| (found == name).then_some(text.as_str()))
-    }
 }
 
 impl Found {
@@ -228,15 +141,6 @@ fn form(bytes: &[u8], passphrase: Option<&Secret>) -> Result<Form, FormatError> 
         Some((der, rest)) if rest.trim_ascii().is_empty() => der::read(der, passphrase),
         _ => Err(unknown()),
     }
-}
-
-/// The sentence for bytes that look like nothing known.
-fn unknown() -> FormatError {
-    FormatError::new(
-        "is not a private key in any form known here",
-        "give PKCS#8, SEC 1 or PKCS#1 in PEM, DER, base64 or hex, the number in 64 hex digits, a \
-         WIF, or an account exported as JSON",
-    )
 }
 
 /// An SPKI in PEM.

@@ -2,7 +2,7 @@
 //!
 //! A store is of one of two sorts. A [`ByteStore`] gives bytes (a file, a variable), and the key is
 //! then in this process's memory; a [`SignerStore`] gives signers and never a key (a device, an
-//! agent, another process). A kind of store is its file and its line in [`STORES`]: what the
+//! agent, another process). A kind of store is its file and its line in [`STORES`](super::STORES): what the
 //! configuration reads, what is watched and what `exec` hides come from the row.
 
 use std::collections::BTreeMap;
@@ -15,12 +15,8 @@ use std::sync::Arc;
 use super::error::KeyError;
 use super::formats::{Encoding, FormatError, PassphraseFault};
 use super::key::{Algorithm, PrivateKey};
-use super::signer::{BoxFuture, Signer};
-use super::{env, file};
+use super::key::{BoxFuture, Signer};
 use crate::secret::Secret;
-
-/// Every kind of store, in the order of the documentation.
-pub const STORES: &[StoreKind] = &[env::KIND, file::KIND];
 
 /// A kind of store: what the rest of the program knows of it.
 pub struct StoreKind {
@@ -273,8 +269,8 @@ mod tests {
 
     #[test]
     fn names_of_kinds_and_settings_are_found_once() {
-        for (at, kind) in STORES.iter().enumerate() {
-            assert!(STORES[at + 1..].iter().all(|other| other.name != kind.name));
+        for (at, kind) in crate::keys::STORES.iter().enumerate() {
+            assert!(crate::keys::STORES[at + 1..].iter().all(|other| other.name != kind.name));
             for setting in kind.settings {
                 assert!(!setting.required || setting.default.is_none(), "{}", setting.name);
             }

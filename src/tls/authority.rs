@@ -20,7 +20,6 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroize as _;
 
 use super::certificate::seconds;
-use super::create::LONGEST_NAME;
 use super::{BACKDATED, CaCertificate, CaError, date, serial};
 use crate::secret::Secret;
 
@@ -260,3 +259,6 @@ fn issuer(certificate: &CaCertificate, key: CaKey) -> Result<Issuer<'static, CaK
 }
 
 const PEM: &str = "name an entry with the CA's private key as PKCS#8, SEC 1 or PKCS#1 in PEM";
+
+/// X.520's bound for such names, which some readers hold certificates to.
+pub(super) const LONGEST_NAME: usize = 64;

@@ -7,7 +7,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints,
 };
 
-use super::authority::CaKey;
+use super::authority::{CaKey, LONGEST_NAME};
 use super::certificate::seconds;
 use super::{BACKDATED, CaError, date, serial};
 use crate::secret::Secret;
@@ -110,9 +110,6 @@ fn summary(hosts: &[String]) -> String {
     };
     if first.len() <= LONGEST_NAME { first } else { format!("for {} hosts", hosts.len()) }
 }
-
-/// X.520's bound for such names, which some readers hold certificates to.
-pub(super) const LONGEST_NAME: usize = 64;
 
 #[cfg(test)]
 mod tests {

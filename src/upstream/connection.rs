@@ -1,6 +1,7 @@
 //! Connections as requests meet them: HTTP/1.1, lent to one request at a time, and HTTP/2, shared
 //! by many. The task of a connection is here too.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +16,6 @@ use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::TokioTimer;
 
-use super::pool::Place;
 use super::stream::{Line, Stream};
 use crate::body::{Lease, Upload};
 
@@ -33,6 +33,15 @@ impl From<TrySendError<Request<Upload>>> for Unanswered {
     }
 }
 
+/// Where connections come from, and go back to when nobody needs them.
+pub(super) trait Home: fmt::Debug + Send + Sync {
+    /// Takes back an HTTP/1.1 connection that is ready for another request.
+    fn put_back(&self, http1: Http1);
+
+    /// Forgets connections that are closed.
+    fn forget_closed(&self);
+}
+
 /// An HTTP/1.1 connection that has no request.
 #[derive(Debug)]
 pub(super) struct Http1 {
@@ -44,14 +53,14 @@ pub(super) struct Http1 {
 #[derive(Debug)]
 struct Shared {
     line: Line,
-    place: Weak<Place>,
+    place: Weak<dyn Home>,
     /// Left here at the response head, for the task to put back once the answer is over.
     left: Mutex<Option<http1::SendRequest<Upload>>>,
 }
 
 impl Http1 {
     /// Begins HTTP/1.1; the connection comes back to `place` after each request.
-    pub(super) async fn begin(stream: Stream, place: Weak<Place>) -> hyper::Result<Self> {
+    pub(super) async fn begin(stream: Stream, place: Weak<dyn Home>) -> hyper::Result<Self> {
         let line = stream.line().clone();
         let (sender, connection) = http_1_1().handshake(stream).await?;
         let shared = Shared { line, place, left: Mutex::default() };
@@ -178,7 +187,7 @@ impl Http2 {
     /// `streams` is how many there may be until the upstream has said how many it takes.
     pub(super) async fn begin(
         stream: Stream,
-        place: Weak<Place>,
+        place: Weak<dyn Home>,
         streams: usize,
     ) -> hyper::Result<Self> {
         let line = stream.line().clone();
@@ -285,7 +294,7 @@ struct Pair {
     /// While requests are taken.
     requests: Option<http2::Connection<Stream, Upload, Beside>>,
     limit: Arc<AtomicUsize>,
-    place: Weak<Place>,
+    place: Weak<dyn Home>,
 }
 
 impl Future for Pair {

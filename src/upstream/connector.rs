@@ -10,8 +10,8 @@ use tokio::time::{Instant, timeout_at};
 use tokio_io_timeout::TimeoutWriter;
 
 use super::dial::Dialer;
-use super::error::{ConnectFailure, Phase};
-use super::handshake::{Counted, Handshake, out_of_time, shake_hands};
+use super::error::{ConnectFailure, Handshake, Phase};
+use super::handshake::{Counted, out_of_time, shake_hands};
 use super::settings::Place;
 use super::stream::{Refusal, Stream};
 use super::via::{self, Proxy, Road, Through};

@@ -14,26 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::certificate;
-use super::error::{ConnectFailure, Phase};
-
-/// How a handshake failed, but for certificates.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Handshake {
-    /// It speaks no version that is spoken here.
-    Version,
-    /// It has no cipher suite, group or signature in common with us.
-    Cipher,
-    /// It serves no such name (RFC 6066, section 3).
-    Name,
-    /// It answers in something else than TLS.
-    NotTls,
-    /// It broke off without a word, on a `ClientHello` that is longer than a packet.
-    Mute,
-    /// It said nothing in time, to a `ClientHello` that is longer than a packet.
-    Silent,
-    /// It broke off, for all that can be told.
-    Broken,
-}
+use super::error::{ConnectFailure, Handshake, Phase};
 
 /// Speaks TLS over `stream`, of which `heard` is told, with the holder of `name`'s certificate.
 pub(super) async fn shake_hands<S: AsyncRead + AsyncWrite + Unpin>(

@@ -20,9 +20,10 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::connection::{Http1, Http2, Unanswered};
+use super::connection::{Home, Http1, Http2, Unanswered};
 use super::connector::Connector;
-use super::error::{ConnectFailure, explain};
+use super::error::ConnectFailure;
+use super::explain::explain;
 use super::stream::Line;
 use crate::body::{Lease, Upload};
 
@@ -207,7 +208,7 @@ impl Place {
             let known = state.shared.iter().map(|(_, http2)| http2.limit()).min();
             let streams = known.unwrap_or(FIRST_STREAMS).min(FIRST_STREAMS);
             tokio::spawn(async move {
-                let opened = open(connector, uri, Weak::clone(&place), streams).await;
+                let opened = open(connector, uri, place.clone(), streams).await;
                 if let Some(place) = place.upgrade() {
                     place.opened(opened);
                 }
@@ -235,17 +236,6 @@ impl Place {
         self.open_more(&mut state);
     }
 
-    /// Takes back a connection that is ready for another request.
-    pub(super) fn put_back(&self, http1: Http1) {
-        let lent = Lent { connection: Connection::Http1(http1), used: true };
-        lock(&self.state).hand_out(lent, &self.limits);
-    }
-
-    /// Lets go of HTTP/2 connections that take no more requests.
-    pub(super) fn forget_closed(&self) {
-        lock(&self.state).shared.retain(|(_, http2)| http2.is_open());
-    }
-
     /// Closes what is not used any more, and says whether anything is left.
     fn sweep(self: &Arc<Self>) -> bool {
         let mut state = lock(&self.state);
@@ -258,6 +248,17 @@ impl Place {
         });
         let used = Arc::strong_count(self) > 1 || Arc::weak_count(self) > 1;
         used || !state.idle.is_empty() || !state.shared.is_empty()
+    }
+}
+
+impl Home for Place {
+    fn put_back(&self, http1: Http1) {
+        let lent = Lent { connection: Connection::Http1(http1), used: true };
+        lock(&self.state).hand_out(lent, &self.limits);
+    }
+
+    fn forget_closed(&self) {
+        lock(&self.state).shared.retain(|(_, http2)| http2.is_open());
     }
 }
 
@@ -342,7 +343,7 @@ enum Opened {
 async fn open(
     connector: Connector,
     uri: Uri,
-    place: Weak<Place>,
+    place: Weak<dyn Home>,
     streams: usize,
 ) -> Result<Opened, ConnectFailure> {
     let stream = connector.open(uri.clone()).await?;

@@ -6,7 +6,6 @@ use std::time::Duration;
 use http::uri::{Authority, Scheme};
 use sha2::{Digest as _, Sha256};
 
-use super::via::Protocol;
 use crate::secret::Secret;
 
 /// Scheme, host and port of an upstream, with the path its targets begin with.
@@ -50,6 +49,17 @@ pub struct Settings {
     pub stall: Duration,
     /// An unused connection is closed after this.
     pub idle: Duration,
+}
+
+/// How a proxy is spoken to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Protocol {
+    /// CONNECT (RFC 9110, section 9.3.6).
+    Http,
+    /// The same inside TLS.
+    Https,
+    /// SOCKS 5 (RFC 1928); names are resolved by the proxy.
+    Socks5,
 }
 
 /// A host and a port.

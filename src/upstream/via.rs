@@ -18,22 +18,11 @@ use tokio_util::either::Either;
 
 use super::error::{ConnectFailure, Hop, Phase};
 use super::handshake::{Counted, shake_hands};
-use super::settings::Place;
+use super::settings::{Place, Protocol};
 use crate::secret::Secret;
 
 /// What carries the bytes to an upstream: TCP, or TLS with a proxy.
 pub(super) type Road = Either<TcpStream, Box<TlsStream<Counted<TcpStream>>>>;
-
-/// How a proxy is spoken to.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Protocol {
-    /// CONNECT (RFC 9110, section 9.3.6).
-    Http,
-    /// The same inside TLS.
-    Https,
-    /// SOCKS 5 (RFC 1928); names are resolved by the proxy.
-    Socks5,
-}
 
 /// A proxy between this one and an upstream.
 #[derive(Debug)]
@@ -118,7 +107,7 @@ impl Proxy {
                 let tls = tls.expect("a pool whose proxy speaks TLS has the settings for it");
                 let name = ServerName::try_from(self.place.host.clone());
                 let name = name.map_err(|_| {
-                    refused(Hop::Tls, "its host cannot be a certificate's name".into())
+                    ConnectFailure::via(Hop::Tls, "its host cannot be a certificate's name".into())
                 })?;
                 let (tcp, heard) = Counted::new(tcp);
                 let tls = shake_hands(Arc::clone(tls), name, tcp, &heard).await;
@@ -235,16 +224,12 @@ pub(super) fn of_the_proxy(failure: ConnectFailure) -> ConnectFailure {
     } else {
         return failure;
     };
-    refused(Hop::Failed, format!("{what}: {}", failure.reason))
+    ConnectFailure::via(Hop::Failed, format!("{what}: {}", failure.reason))
 }
 
 fn of_its_tls(failure: ConnectFailure) -> ConnectFailure {
     let hop = if let Phase::Certificate(_) = failure.phase { Hop::Certificate } else { Hop::Tls };
-    refused(hop, format!("TLS with it failed: {}", failure.reason))
-}
-
-fn refused(hop: Hop, reason: String) -> ConnectFailure {
-    ConnectFailure { phase: Phase::Via(hop), reason }
+    ConnectFailure::via(hop, format!("TLS with it failed: {}", failure.reason))
 }
 
 #[cfg(test)]

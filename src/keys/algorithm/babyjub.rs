@@ -16,8 +16,8 @@ use crate::keys::content::{Content, Digest};
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found, Members};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
+use crate::keys::key::{LocalKey, LocalSigner, Signer};
 use crate::keys::signature::Signature;
-use crate::keys::signer::{LocalKey, LocalSigner, Signer};
 
 impl Algorithm {
     /// Loopring's EdDSA over Baby Jubjub (`eddsa_babyjub`).

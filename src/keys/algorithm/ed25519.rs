@@ -18,8 +18,8 @@ use crate::keys::content::Content;
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
+use crate::keys::key::{LocalKey, LocalSigner, Signer};
 use crate::keys::signature::Signature;
-use crate::keys::signer::{LocalKey, LocalSigner, Signer};
 
 impl Algorithm {
     /// Ed25519 (`ed25519`).

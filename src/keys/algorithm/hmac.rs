@@ -18,8 +18,8 @@ use crate::keys::content::{Content, Derivation, Written};
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found, Members, unquoted};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
+use crate::keys::key::{LocalKey, LocalSigner, Signer};
 use crate::keys::signature::Signature;
-use crate::keys::signer::{LocalKey, LocalSigner, Signer};
 
 impl Algorithm {
     /// HMAC with SHA-1 (`hmac_sha1`), for providers that know no other.

@@ -23,9 +23,9 @@ use crate::keys::content::Content;
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, Form as Read, FormatError, Found};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
+use crate::keys::key::{BoxFuture, Signer};
 use crate::keys::pool::{Pool, Queue};
 use crate::keys::signature::Signature;
-use crate::keys::signer::{BoxFuture, Signer};
 
 impl Algorithm {
     /// RSA with PKCS#1 v1.5 padding over SHA-256 (`rsa_pkcs1_sha256`).

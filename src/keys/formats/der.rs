@@ -10,7 +10,8 @@ use pkcs8::pkcs5::{EncryptionScheme, Error as Pkcs5Error};
 use pkcs8::{EncryptedPrivateKeyInfoRef, ObjectIdentifier, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-use super::{Form, FormatError, PassphraseFault, unknown};
+use super::error::{FormatError, PassphraseFault, unknown};
+use super::form::Form;
 use crate::secret::Secret;
 
 /// Reads a private key in any of its DER forms.

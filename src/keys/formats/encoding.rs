@@ -10,7 +10,7 @@ use base64::alphabet::{Alphabet, STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use zeroize::Zeroizing;
 
-use super::FormatError;
+use super::error::FormatError;
 
 /// How an entry is written.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]

@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use super::FormatError;
 use super::der::reencrypt;
+use super::error::FormatError;
 
 /// The contents of the first block that holds a key, or of the first block; `None` if the bytes
 /// are no PEM at all.

@@ -6,7 +6,9 @@ use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::{Form, FormatError, der, pem, unknown};
+use super::error::{FormatError, unknown};
+use super::form::Form;
+use super::{der, pem};
 use crate::secret::Secret;
 
 /// Reads text without white space at its ends.

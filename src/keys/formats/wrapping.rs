@@ -6,7 +6,7 @@
 
 use zeroize::Zeroizing;
 
-use super::FormatError;
+use super::error::FormatError;
 
 /// The bytes without a byte order mark, and PEM with real line ends.
 ///

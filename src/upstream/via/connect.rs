@@ -7,7 +7,6 @@ use http::HeaderValue;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use zeroize::Zeroizing;
 
-use super::refused;
 use crate::secret::Secret;
 use crate::upstream::error::{ConnectFailure, Hop};
 use crate::upstream::settings::Place;
@@ -38,7 +37,8 @@ pub(super) async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
     target: &Place,
     authorization: Option<&HeaderValue>,
 ) -> Result<(), ConnectFailure> {
-    let broken = |error: std::io::Error| refused(Hop::Failed, format!("it broke off: {error}"));
+    let broken =
+        |error: std::io::Error| ConnectFailure::via(Hop::Failed, format!("it broke off: {error}"));
     let mut request =
         Zeroizing::new(format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n").into_bytes());
     if let Some(value) = authorization {
@@ -54,7 +54,10 @@ pub(super) async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
     loop {
         let read = stream.read_buf(&mut head).await.map_err(broken)?;
         if read == 0 {
-            return Err(refused(Hop::Failed, "it closed the connection without an answer".into()));
+            return Err(ConnectFailure::via(
+                Hop::Failed,
+                "it closed the connection without an answer".into(),
+            ));
         }
         // Interim answers come before the one that counts.
         while let Some((status, length)) = parse(&head)? {
@@ -63,17 +66,23 @@ pub(super) async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
                 200..=299 if head.is_empty() => return Ok(()),
                 // Whoever is dialled speaks second, so these are not its words.
                 200..=299 => {
-                    return Err(refused(Hop::Failed, "it sent more than its answer".into()));
+                    return Err(ConnectFailure::via(
+                        Hop::Failed,
+                        "it sent more than its answer".into(),
+                    ));
                 }
                 100..=199 => {}
                 _ => {
                     let reason = format!("it answered CONNECT with status {status}");
-                    return Err(refused(hop(status), reason));
+                    return Err(ConnectFailure::via(hop(status), reason));
                 }
             }
         }
         if head.len() > LONGEST_HEAD {
-            return Err(refused(Hop::Failed, "its answer to CONNECT does not end".into()));
+            return Err(ConnectFailure::via(
+                Hop::Failed,
+                "its answer to CONNECT does not end".into(),
+            ));
         }
     }
 }
@@ -85,7 +94,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(u16, usize)>, ConnectFailure> {
     match response.parse(bytes) {
         Ok(httparse::Status::Complete(length)) => Ok(response.code.map(|code| (code, length))),
         Ok(httparse::Status::Partial) => Ok(None),
-        Err(_) => Err(refused(Hop::Failed, "it does not answer in HTTP".into())),
+        Err(_) => Err(ConnectFailure::via(Hop::Failed, "it does not answer in HTTP".into())),
     }
 }
 

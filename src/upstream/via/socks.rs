@@ -11,7 +11,6 @@ use std::net::IpAddr;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
-use super::refused;
 use crate::secret::Secret;
 use crate::upstream::error::{ConnectFailure, Hop};
 use crate::upstream::settings::Place;
@@ -51,33 +50,36 @@ pub(super) async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
             stream.write_all(message.expose()).await.map_err(broken)?;
             let [_, verdict] = read::<2, S>(stream).await?;
             if verdict != SUCCEEDED {
-                return Err(refused(Hop::Credentials, "it refuses user and password".into()));
+                return Err(ConnectFailure::via(
+                    Hop::Credentials,
+                    "it refuses user and password".into(),
+                ));
             }
         }
         ([VERSION, NONE], None) => {
-            return Err(refused(Hop::Credentials, "it wants user and password".into()));
+            return Err(ConnectFailure::via(Hop::Credentials, "it wants user and password".into()));
         }
         ([VERSION, _], _) => {
-            return Err(refused(Hop::Failed, "it wants another authentication".into()));
+            return Err(ConnectFailure::via(Hop::Failed, "it wants another authentication".into()));
         }
-        _ => return Err(refused(Hop::Failed, "it does not answer in SOCKS 5".into())),
+        _ => return Err(ConnectFailure::via(Hop::Failed, "it does not answer in SOCKS 5".into())),
     }
     stream.write_all(&request).await.map_err(broken)?;
     let [version, reply, _, kind] = read::<4, S>(stream).await?;
     if version != VERSION {
-        return Err(refused(Hop::Failed, "it does not answer in SOCKS 5".into()));
+        return Err(ConnectFailure::via(Hop::Failed, "it does not answer in SOCKS 5".into()));
     }
     if reply != SUCCEEDED {
         let known = REPLIES.iter().find(|(code, ..)| *code == reply);
         let (hop, words) = known.map_or((Hop::Failed, "failed"), |(_, hop, words)| (*hop, *words));
-        return Err(refused(hop, format!("it answered with {reply}, {words}")));
+        return Err(ConnectFailure::via(hop, format!("it answered with {reply}, {words}")));
     }
     // The address from which it connects, which tells nothing.
     let length = match kind {
         IPV4 => 4,
         IPV6 => 16,
         NAME => usize::from(read::<1, S>(stream).await?[0]),
-        _ => return Err(refused(Hop::Failed, "it does not answer in SOCKS 5".into())),
+        _ => return Err(ConnectFailure::via(Hop::Failed, "it does not answer in SOCKS 5".into())),
     };
     let mut rest = vec![0; length + 2];
     stream.read_exact(&mut rest).await.map_err(broken)?;
@@ -97,7 +99,10 @@ fn request(target: &Place) -> Result<Vec<u8>, ConnectFailure> {
         }
         Err(_) => {
             let length = u8::try_from(target.host.len()).map_err(|_| {
-                refused(Hop::Failed, "the host's name is longer than SOCKS 5 has room for".into())
+                ConnectFailure::via(
+                    Hop::Failed,
+                    "the host's name is longer than SOCKS 5 has room for".into(),
+                )
             })?;
             request.extend_from_slice(&[NAME, length]);
             request.extend_from_slice(target.host.as_bytes());
@@ -117,9 +122,9 @@ async fn read<const N: usize, S: AsyncRead + Unpin>(
 
 fn broken(error: io::Error) -> ConnectFailure {
     if error.kind() == io::ErrorKind::UnexpectedEof {
-        return refused(Hop::Failed, "it closed the connection in the middle".into());
+        return ConnectFailure::via(Hop::Failed, "it closed the connection in the middle".into());
     }
-    refused(Hop::Failed, format!("it broke off: {error}"))
+    ConnectFailure::via(Hop::Failed, format!("it broke off: {error}"))
 }
 
 const VERSION: u8 = 5;
