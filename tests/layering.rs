@@ -2,6 +2,7 @@
 //! data keeps going forward and no layer learns of the one above it. Tests beside the code may
 //! use what they like.
 
+mod circles;
 mod source;
 
 use std::collections::{BTreeMap, BTreeSet};

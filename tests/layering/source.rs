@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// A file of the library or the program.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Source {
     /// Where it is, from `src/`.
     pub(super) path: String,
