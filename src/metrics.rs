@@ -3,8 +3,11 @@
 //! Label values come from the configuration and from closed sets in the code, never from a
 //! request, so a client cannot make the number of series grow.
 
+mod outcome;
+
 use std::time::Duration;
 
+pub use outcome::Outcome;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -14,7 +17,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Outcome {
+struct ByOutcome {
     route: String,
     outcome: &'static str,
 }
@@ -49,7 +52,7 @@ struct ByResult {
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
-    requests: Family<Outcome, Counter>,
+    requests: Family<ByOutcome, Counter>,
     requests_open: Gauge,
     refusals: Family<ByCode, Counter>,
     rejections: Family<Rejection, Counter>,
@@ -107,15 +110,10 @@ impl Default for Metrics {
 
 impl Metrics {
     /// Counts a request that is over.
-    pub fn request(
-        &self,
-        route: &str,
-        outcome: &'static str,
-        code: Option<&'static str>,
-        upstream: Option<Duration>,
-    ) {
-        self.requests.get_or_create(&Outcome { route: route.to_owned(), outcome }).inc();
-        if let Some(code) = code {
+    pub fn request(&self, route: &str, outcome: Outcome, upstream: Option<Duration>) {
+        let by = ByOutcome { route: route.to_owned(), outcome: outcome.name() };
+        self.requests.get_or_create(&by).inc();
+        if let Outcome::Refused(code) = outcome {
             self.refusals.get_or_create(&ByCode { code }).inc();
         }
         if let Some(took) = upstream {
@@ -200,7 +198,7 @@ mod tests {
     #[test]
     fn what_was_counted_is_exposed() {
         let metrics = Metrics::default();
-        metrics.request("a", "refused", Some("loop"), Some(Duration::from_millis(3)));
+        metrics.request("a", Outcome::Refused("loop"), Some(Duration::from_millis(3)));
         let open = metrics.connection();
         let text = metrics.expose();
         for line in [

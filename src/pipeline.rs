@@ -134,11 +134,11 @@ impl Pipeline {
             Ok(Answer::Whole(edits)) => return made(edits, record),
             Err(refusal) => return refuse(refusal, record),
         };
-        record.status = head.status().as_u16();
+        record.answered(head.status().as_u16());
         if let Some(socket) = socket.filter(|_| socket::has_switched(&head)) {
             return socket.switch(head, snapshot.timeouts.tunnel_idle, record);
         }
-        let has_body = framing::has_body(&record.method, &head);
+        let has_body = framing::has_body(record.method(), &head);
         let (mut parts, body) = head.into_parts();
         strip_hop_by_hop(&mut parts.headers);
         parts.version = Version::HTTP_11;
@@ -158,13 +158,13 @@ impl Pipeline {
         intake: Intake,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
-        record.path = intake.target.path().to_owned();
-        record.host = intake.destination.to_string();
+        record.asked(intake.target.path());
+        record.aimed(intake.destination.to_string());
         let route = intake.destination.route(snapshot, intake.target.path(), &intake.method)?;
         let Some(route) = route else {
             return self.pass(snapshot, intake, record).await;
         };
-        record.route = Some(Arc::clone(&route.name));
+        record.routed(&route.name);
         // A browser whose proxy this is would have any page's requests signed. (The gateway asks
         // before it looks at the path.)
         if let Some(called) = intake.destination.called() {
@@ -213,8 +213,7 @@ impl Pipeline {
     ) -> Result<Answer, Refusal> {
         let started = Instant::now();
         let (outbound, edits) = self.seal(snapshot, route, scheme, outbound).await?;
-        record.signed = true;
-        record.sign = Some(started.elapsed());
+        record.signed(Some(started.elapsed()));
         let upstream = &route.upstream;
         if scheme.reply_need() == BodyNeed::Nothing {
             return forward(snapshot, upstream, outbound, edits, socket, record).await;
@@ -260,7 +259,7 @@ impl Pipeline {
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
         let (host, origin) = intake.destination.unrouted_place()?;
-        record.host.clone_from(&host);
+        record.aimed(&host);
         let (intake, socket) = self.socket(intake)?;
         let Intake { method, target, headers, spelled, body, .. } = intake;
         let payload = stream(body);
@@ -281,7 +280,7 @@ async fn dress(
 ) -> Result<Outbound, Refusal> {
     let Intake { method, destination, target, headers, spelled, body, .. } = intake;
     let (host, origin) = destination.place(route)?;
-    record.host.clone_from(&host);
+    record.aimed(&host);
     let head = Head { method, host, target, headers };
     let payload = match scheme.body_need(&head) {
         BodyNeed::Nothing => stream(body),
@@ -423,7 +422,7 @@ async fn forward(
         }
         Some(_) => (upstream.send_upgrade(request).await?, None),
     };
-    record.upstream = Some(started.elapsed());
+    record.returned(started.elapsed());
     let has_body = framing::has_body(method.as_str(), &head);
     framing::state_length(head.headers_mut(), has_body)?;
     Ok(Answer::Streamed { head, kept: (keep, lease), socket })
@@ -438,19 +437,18 @@ fn broken(error: &StreamError) -> Refusal {
 fn made(edits: Edits, mut record: Box<Record>) -> Response<Reply> {
     let mut response = Response::new(());
     let body = edits.apply(response.headers_mut()).unwrap_or_default();
-    record.status = response.status().as_u16();
+    record.answered(response.status().as_u16());
     response.map(|()| Reply::whole(body, Some(record)))
 }
 
 /// The refusal as an answer. Whatever is left of the request's body is not read.
 pub fn refuse(refusal: Refusal, mut record: Box<Record>) -> Response<Reply> {
     let code = refusal.code.name();
-    record.code = Some(code);
-    let route = record.route.clone();
-    let response = refusal.into_response(route.as_deref(), &record.id);
-    record.status = response.status().as_u16();
+    let route = record.route().map(|route| &**route);
+    let response = refusal.into_response(route, record.id());
+    record.refused(code, response.status().as_u16());
     let (mut parts, body) = response.into_parts();
-    if record.method == Method::CONNECT.as_str() {
+    if record.method() == Method::CONNECT.as_str() {
         // Of a proxy's answer to it, clients show the status line at most.
         parts.extensions.insert(ReasonPhrase::from_static(code.as_bytes()));
     }

@@ -10,48 +10,40 @@ use std::time::{Duration, Instant};
 
 use tracing::info;
 
-use crate::metrics::{Metrics, Open};
+use crate::metrics::{Metrics, Open, Outcome};
 
-/// One request, from its head to the last byte of its answer. Dropping it writes the line.
+/// One request, from its head to the last byte of its answer. Dropping it writes the line; before
+/// it is answered, that says that the request was abandoned.
 #[derive(Debug)]
 pub struct Record {
-    /// The request's id, also in refusals.
-    pub id: String,
-    /// The client's address; none through a Unix socket.
-    pub peer: Option<IpAddr>,
-    /// The client's name, where it showed a token.
-    pub client: Option<String>,
-    /// The route's name.
-    pub route: Option<Arc<str>>,
-    /// The method.
-    pub method: String,
-    /// The host that was asked for.
-    pub host: String,
-    /// The path, without the query.
-    pub path: String,
-    /// The status of the answer.
-    pub status: u16,
-    /// The refusal's code, where the answer is ours.
-    pub code: Option<&'static str>,
+    id: String,
+    /// None through a Unix socket.
+    peer: Option<IpAddr>,
+    /// None where it showed no token.
+    client: Option<String>,
+    route: Option<Arc<str>>,
+    method: String,
+    host: String,
+    /// Without the query.
+    path: String,
+    status: u16,
     /// Whether signatures or secrets were put in.
-    pub signed: bool,
-    /// Whether it was a CONNECT whose inside is requests of their own.
-    pub intercepted: bool,
-    /// Canonical text, signature and edits.
-    pub sign: Option<Duration>,
-    /// From sending to the response head.
-    pub upstream: Option<Duration>,
+    signed: bool,
+    sign: Option<Duration>,
+    upstream: Option<Duration>,
     bytes: u64,
     cut: Option<String>,
-    forgotten: bool,
+    /// None of a request that is not written down.
+    outcome: Option<Outcome>,
     started: Instant,
     metrics: Arc<Metrics>,
     /// Let go when everything else has been counted.
     _open: Open,
 }
 
+/// What happens to a request, in this order; none of it has to.
 impl Record {
-    /// Starts the record of a request.
+    /// Starts the record of a request. Its id is in refusals, too.
     pub fn new(id: String, metrics: Arc<Metrics>) -> Self {
         Self {
             id,
@@ -62,23 +54,71 @@ impl Record {
             host: String::new(),
             path: String::new(),
             status: 0,
-            code: None,
             signed: false,
-            intercepted: false,
             sign: None,
             upstream: None,
             bytes: 0,
             cut: None,
-            forgotten: false,
+            outcome: Some(Outcome::Abandoned),
             started: Instant::now(),
             _open: metrics.request_open(),
             metrics,
         }
     }
 
-    /// Lets the request go unrecorded: probes would drown the rest.
-    pub fn forget(mut self: Box<Self>) {
-        self.forgotten = true;
+    /// It came from this address, with this method.
+    pub fn arrived(&mut self, peer: Option<IpAddr>, method: &str) {
+        self.peer = peer;
+        self.method = method.to_owned();
+    }
+
+    /// Its client showed a token of this name.
+    pub fn recognised(&mut self, client: Option<String>) {
+        self.client = client;
+    }
+
+    /// It is for this host: what was asked for, and later what was sent.
+    pub fn aimed(&mut self, host: impl Into<String>) {
+        self.host = host.into();
+    }
+
+    /// It asks for this path, which has no query.
+    pub fn asked(&mut self, path: &str) {
+        self.path = path.to_owned();
+    }
+
+    /// It belongs to this route.
+    pub fn routed(&mut self, name: &Arc<str>) {
+        self.route = Some(Arc::clone(name));
+    }
+
+    /// Signatures or secrets were put in, of which canonical text, signature and edits took so long.
+    pub fn signed(&mut self, took: Option<Duration>) {
+        self.signed = true;
+        self.sign = took.or(self.sign);
+    }
+
+    /// The upstream has answered, so long after the request was sent.
+    pub fn returned(&mut self, took: Duration) {
+        self.upstream = Some(took);
+    }
+
+    /// The client is given an answer that is not ours.
+    pub fn answered(&mut self, status: u16) {
+        self.status = status;
+        self.outcome = Some(if self.signed { Outcome::Signed } else { Outcome::Passed });
+    }
+
+    /// The client's CONNECT is answered, and its inside is requests of their own.
+    pub fn intercepted(&mut self, status: u16) {
+        self.status = status;
+        self.outcome = Some(Outcome::Intercepted);
+    }
+
+    /// The client is given a refusal.
+    pub fn refused(&mut self, code: &'static str, status: u16) {
+        self.status = status;
+        self.outcome = Some(Outcome::Refused(code));
     }
 
     /// Counts bytes of the answer's body.
@@ -86,62 +126,69 @@ impl Record {
         self.bytes += bytes;
     }
 
-    /// Notes that the answer's body did not come to its end.
+    /// The answer's body did not come to its end.
     pub fn cut(&mut self, error: &dyn fmt::Display) {
         self.cut = Some(error.to_string());
     }
 
-    /// The route's name for logs and labels.
-    fn route_name(&self) -> &str {
-        self.route.as_deref().unwrap_or("-")
+    /// Lets the request go unrecorded: probes would drown the rest.
+    pub fn forget(mut self: Box<Self>) {
+        self.outcome = None;
+    }
+}
+
+impl Record {
+    /// The request's id.
+    pub fn id(&self) -> &str {
+        &self.id
     }
 
-    /// What came of the request, as a label.
-    fn outcome(&self) -> &'static str {
-        if self.status == 0 {
-            // Dropped on the way: the client did not wait for the answer.
-            return "abandoned";
-        }
-        match (self.code, self.signed) {
-            (Some(_), _) => "refused",
-            (None, true) => "signed",
-            (None, false) if self.intercepted => "intercepted",
-            // Its client left, or the proxy stopped, before it was signed: nothing was sent.
-            (None, false) if self.route.is_some() => "abandoned",
-            (None, false) => "passed",
-        }
+    /// The method; empty for what is no request.
+    pub fn method(&self) -> &str {
+        &self.method
+    }
+
+    /// The host that was asked for, or is.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The route, once it was found.
+    pub fn route(&self) -> Option<&Arc<str>> {
+        self.route.as_ref()
     }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        if self.forgotten {
-            return;
+        let Some(outcome) = self.outcome else { return };
+        let route = self.route.as_deref().unwrap_or("-");
+        self.metrics.request(route, outcome, self.upstream);
+        if outcome == Outcome::Signed {
+            self.metrics.answered(route, self.status);
         }
-        self.metrics.request(self.route_name(), self.outcome(), self.code, self.upstream);
-        if self.signed && self.code.is_none() {
-            self.metrics.answered(self.route_name(), self.status);
-        }
+        let code = if let Outcome::Refused(code) = outcome { Some(code) } else { None };
+        let said = if self.cut.is_some() { Outcome::Cut } else { outcome };
         // Whole microseconds: writing fractions takes longer than the rest of the line.
         let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
-        let outcome = if self.cut.is_some() { "cut" } else { self.outcome() };
         info!(
             target: "countersign::request",
             id = %self.id,
             peer = self.peer.map(tracing::field::display),
             client = self.client.as_deref(),
-            route = self.route_name(),
+            route,
             method = %self.method,
             host = %self.host,
             path = %self.path,
             status = self.status,
-            code = self.code,
+            code,
             bytes = self.bytes,
             sign_us = self.sign.map(us),
             upstream_us = self.upstream.map(us),
             total_us = us(self.started.elapsed()),
             cut = self.cut.as_deref(),
-            "{outcome}"
+            "{}",
+            said.name()
         );
     }
 }

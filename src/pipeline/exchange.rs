@@ -63,7 +63,7 @@ impl Pipeline {
         let moment = self.moments.next();
         let preimages = envelope.canonicalise(&conclusion, &moment)?;
         let signatures = super::signed(snapshot, route, &preimages).await?;
-        record.signed = true;
+        record.signed(None);
         Ok(Answer::Whole(envelope.assemble(&conclusion, &moment, &signatures)?))
     }
 
@@ -84,7 +84,7 @@ impl Pipeline {
             None => {
                 let asked = match question.plain(route, opened) {
                     Ok((outbound, host)) => {
-                        record.host = host;
+                        record.aimed(host);
                         ask(snapshot, route, outbound, envelope.deadline(), record).await
                     }
                     Err(refusal) => Asked::Nothing(refusal.code.name().into()),

@@ -56,7 +56,7 @@ pub(super) async fn answer(
             return refuse(refusal, record);
         }
     };
-    record.host = format!("{name}:{port}");
+    record.aimed(format!("{name}:{port}"));
     if !request.body().is_end_stream() {
         // Where it ends and the tunnel begins, readers of one connection may not agree on.
         let refusal = Refusal::new(Code::BadTarget, "the CONNECT has a body");
@@ -75,8 +75,7 @@ pub(super) async fn answer(
         let detail = format!("{name} has a route, and without [intercept] its TLS stays closed");
         return refuse(Refusal::new(Code::InterceptionOff, detail), record);
     }
-    record.status = 200;
-    record.intercepted = true;
+    record.intercepted(200);
     let shown = Credentials::of(request.headers());
     let inside = Inside { name, port, shown, https: false };
     let guest = Guest {
@@ -126,7 +125,7 @@ async fn tunnel(
         }
     };
     let idle = snapshot.timeouts.tunnel_idle;
-    record.status = 200;
+    record.answered(200);
     slot.run(async move {
         let Some((mut client, first)) = opened(request).await else { return };
         client.end_by_closing();

@@ -244,8 +244,7 @@ async fn decide(
 ) -> Response<Reply> {
     let snapshot = shared.pipeline.snapshot();
     let mut record = shared.pipeline.record();
-    record.method = request.method().to_string();
-    record.peer = client.peer;
+    record.arrived(client.peer, request.method().as_str());
     if let Err(refusal) = admit(&request, client, &snapshot, shared) {
         return refuse(refusal, record);
     }
@@ -258,7 +257,7 @@ async fn decide(
         None => snapshot.access.client(request.headers()),
     };
     match shown {
-        Ok(name) => record.client = name,
+        Ok(name) => record.recognised(name),
         Err(refusal) => return refuse(refusal, record),
     }
     let intake = match (&client.inside, client.role) {

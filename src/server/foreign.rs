@@ -59,18 +59,22 @@ pub(super) async fn refuse(
         return;
     }
     let mut record = shared.pipeline.record();
-    record.peer = client.peer;
-    record.host = client.inside.as_ref().map_or_else(String::new, |inside| inside.place());
+    record.arrived(client.peer, "");
+    record.aimed(client.inside.as_ref().map_or_else(String::new, |inside| inside.place()));
     let place = match &client.inside {
         Some(_) => "inside a CONNECT",
         None => client.role.name(),
     };
     let Foreign { what, remedy } = foreign;
-    tracing::warn!(host = %record.host, fix = remedy, "{what} came where HTTP is spoken ({place})");
+    tracing::warn!(
+        host = record.host(),
+        fix = remedy,
+        "{what} came where HTTP is spoken ({place})"
+    );
     let refusal = Refusal::new(Code::NotHttp, format!("this begins like {what}")).remedy(*remedy);
-    record.code = Some(refusal.code.name());
-    let response = refusal.into_response(None, &record.id);
-    record.status = response.status().as_u16();
+    let code = refusal.code.name();
+    let response = refusal.into_response(None, record.id());
+    record.refused(code, response.status().as_u16());
     let mut answer =
         format!("HTTP/1.1 {}\r\nconnection: close\r\n", response.status()).into_bytes();
     for (name, value) in response.headers() {

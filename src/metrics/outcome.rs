@@ -1,0 +1,60 @@
+//! What came of a request: the label `outcome` of its counter, and the word that its line in the
+//! log ends with.
+
+/// What came of a request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Outcome {
+    /// It was sent with a signature or a secret, and answered.
+    Signed,
+    /// It was sent unsigned, and answered.
+    Passed,
+    /// The proxy answered it itself, with this code.
+    Refused(&'static str),
+    /// It has no answer.
+    Abandoned,
+    /// Its tunnel's inside was read as requests of their own.
+    Intercepted,
+    /// It was answered, and the answer did not come to its end.
+    Cut,
+}
+
+impl Outcome {
+    /// Every outcome, with a code that stands for all of them.
+    pub const ALL: [Self; 6] = [
+        Self::Signed,
+        Self::Passed,
+        Self::Refused("CODE"),
+        Self::Abandoned,
+        Self::Intercepted,
+        Self::Cut,
+    ];
+
+    /// The word for it.
+    pub fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// What the word says, for documents.
+    pub fn help(self) -> &'static str {
+        self.facts().1
+    }
+
+    fn facts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Signed => ("signed", "sent with a signature or a secret, and answered"),
+            Self::Passed => ("passed", "sent unsigned, to a host without a route, and answered"),
+            Self::Refused(_) => ("refused", "answered by the proxy itself, with a code"),
+            Self::Abandoned => {
+                ("abandoned", "before an answer its client broke the connection, or a stop came")
+            }
+            Self::Intercepted => {
+                ("intercepted", "a CONNECT whose inside was read as requests of their own")
+            }
+            Self::Cut => (
+                "cut",
+                "in the log alone: answered, and the answer did not come to its end (the counter \
+                 has it under what was answered)",
+            ),
+        }
+    }
+}
