@@ -21,8 +21,9 @@ RUN mkdir src \
 
 # COPY keeps the sources' times, which may be older than the build above; without the touch
 # cargo would take the stand-ins' objects for ours.
-# The program prints the example.
+# The program prints the example and the documents.
 COPY proxy.toml.example proxy.toml.example
+COPY docs docs
 COPY src src
 RUN touch src/main.rs src/lib.rs \
     && cargo build --locked --profile dist --bin countersign

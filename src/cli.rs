@@ -12,6 +12,7 @@ mod config_file;
 mod demo;
 mod directory;
 mod doctor;
+mod documents;
 mod error;
 mod exec;
 mod explain;
@@ -81,6 +82,8 @@ enum Command {
     Schemes(schemes::SchemesArgs),
     /// Ask whether the proxy is ready: exit 0 or 1, for containers without a shell
     Health(health::HealthArgs),
+    /// Print a reference document: refusals, metrics, schemes and others
+    Documents(documents::DocumentsArgs),
     /// Print a configuration that describes every setting
     Example,
     /// Print what completes this program's commands in a shell
@@ -128,6 +131,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Callback(args) => callback::run(&args, out),
         Command::Schemes(args) => schemes::run(&args, out),
         Command::Health(args) => health::run(&args),
+        Command::Documents(args) => documents::run(&args, out),
         Command::Example => manual::example(out),
         Command::Completions(args) => manual::completions(&args, out),
         Command::Man(args) => manual::man(&args, out),

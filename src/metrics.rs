@@ -1,9 +1,12 @@
-//! Counters and histograms, in the text form Prometheus reads.
+//! Metrics, in the text form Prometheus reads (OpenMetrics): counters, gauges and histograms.
 //!
-//! Label values come from the configuration and from closed sets in the code, never from a
-//! request, so a client cannot make the number of series grow.
+//! A metric is made where it is registered, with its help and its labels; the rows of
+//! `docs/metrics.md` are what was registered. Label values come from the configuration and from
+//! closed sets in the code, never from a request, so a client cannot make the number of series
+//! grow.
 
 mod outcome;
+mod rows;
 
 use std::time::Duration;
 
@@ -14,7 +17,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::Registry;
+use rows::Rows;
+pub use rows::{LABELS, Row};
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByOutcome {
@@ -51,7 +55,7 @@ struct ByResult {
 /// Everything that is counted.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
+    rows: Rows,
     requests: Family<ByOutcome, Counter>,
     requests_open: Gauge,
     refusals: Family<ByCode, Counter>,
@@ -66,49 +70,53 @@ pub struct Metrics {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("countersign");
+        let mut rows = Rows::default();
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        registry.register("build", "What is running", build);
-        let metrics = Self {
-            registry: Registry::default(),
-            requests: Family::default(),
-            requests_open: Gauge::default(),
-            refusals: Family::default(),
-            rejections: Family::default(),
-            sign: Family::new_with_constructor(|| Histogram::new(SIGN_SECONDS)),
-            upstream: Family::new_with_constructor(|| Histogram::new(UPSTREAM_SECONDS)),
-            reloads: Family::default(),
-            connections: Gauge::default(),
-            tunnels: Gauge::default(),
-            leaves_minted: Counter::default(),
-        };
-        let requests = metrics.requests.clone();
-        registry.register("requests", "Requests by route and what came of them", requests);
-        let refusals = metrics.refusals.clone();
-        registry.register("refusals", "Answers the proxy gave itself, by code", refusals);
-        let under_way = metrics.requests_open.clone();
-        registry.register("requests_open", "Requests under way, this one included", under_way);
-        let rejections = metrics.rejections.clone();
-        let help = "Signed requests that the provider answered with 401 or 403";
-        registry.register("rejections", help, rejections);
-        let sign = metrics.sign.clone();
-        registry.register("sign_seconds", "Time a key took to sign", sign);
-        let upstream = metrics.upstream.clone();
-        registry.register("upstream_seconds", "From sending to the response head", upstream);
-        registry.register("reloads", "Reloads by result", metrics.reloads.clone());
-        registry.register("connections", "Client connections open", metrics.connections.clone());
-        registry.register(
-            "tunnels",
-            "WebSockets and blind CONNECT tunnels open",
-            metrics.tunnels.clone(),
-        );
-        let minted = metrics.leaves_minted.clone();
-        registry.register("leaves_minted", "Certificates made for intercepted hosts", minted);
-        Self { registry, ..metrics }
+        rows.register("build", &["version"], "What is running", build);
+        Self {
+            requests: rows.counters(
+                "requests",
+                &["route", "outcome"],
+                "Requests by route and what came of them",
+            ),
+            refusals: rows.counters(
+                "refusals",
+                &["code"],
+                "Answers the proxy gave itself, by code",
+            ),
+            requests_open: rows.gauge("requests_open", "Requests under way, this one included"),
+            rejections: rows.counters(
+                "rejections",
+                &["route", "status"],
+                "Signed requests that the provider answered with 401 or 403",
+            ),
+            sign: rows.add(
+                "sign_seconds",
+                &["key"],
+                "Time a key took to sign",
+                Family::new_with_constructor(|| Histogram::new(SIGN_SECONDS)),
+            ),
+            upstream: rows.add(
+                "upstream_seconds",
+                &["route"],
+                "From sending to the response head",
+                Family::new_with_constructor(|| Histogram::new(UPSTREAM_SECONDS)),
+            ),
+            reloads: rows.counters("reloads", &["result"], "Reloads by result"),
+            connections: rows.gauge("connections", "Client connections open"),
+            tunnels: rows.gauge("tunnels", "WebSockets and blind CONNECT tunnels open"),
+            leaves_minted: rows.counter("leaves_minted", "Certificates made for intercepted hosts"),
+            rows,
+        }
     }
 }
 
 impl Metrics {
+    /// Every metric, in the order of the exposition.
+    pub fn rows(&self) -> &[Row] {
+        self.rows.all()
+    }
+
     /// Counts a request that is over.
     pub fn request(&self, route: &str, outcome: Outcome, upstream: Option<Duration>) {
         let by = ByOutcome { route: route.to_owned(), outcome: outcome.name() };
@@ -166,7 +174,7 @@ impl Metrics {
     /// The exposition text.
     pub fn expose(&self) -> String {
         let mut out = String::new();
-        text::encode(&mut out, &self.registry).expect("writing to a string cannot fail");
+        text::encode(&mut out, self.rows.registry()).expect("writing to a string cannot fail");
         out
     }
 }

@@ -1,6 +1,8 @@
 //! What is counted: by names and labels of the configuration, never by anything of a request.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use countersign::metrics::{LABELS, Metrics};
 
 use crate::support::client::Client;
 use crate::support::origin::{Origin, echo};
@@ -43,49 +45,45 @@ fn signed_refused_and_passed_requests_are_counted_apart() {
 }
 
 #[test]
-fn every_metric_has_a_name_a_kind_and_a_line_of_help() {
+fn what_is_exposed_are_the_rows_of_the_document() {
     let stage = Stage::new("");
-    // A family without a member is not shown.
+    // A family without a member is not shown, so each gets one.
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 200);
     assert_eq!(stage.exchange(get("http://unrouted.test/x")).status, 403);
-    stage.proxy.reload(&stage.configuration(""), true);
+    let another_key = stage.configuration("").replace("metasv.hex", "metasv.wif");
+    stage.proxy.reload(&another_key, true);
+    assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 401);
     stage.proxy.await_metric("countersign_refusals_total{code=\"host_not_routed\"}", 1);
+    let rejected = "countersign_rejections_total{route=\"metasv\",status=\"401\"}";
+    stage.proxy.await_metric(rejected, 1);
     let reply = stage.proxy.probe("/metrics");
     let kind = reply.values("Content-Type");
     assert_eq!(kind, ["application/openmetrics-text; version=1.0.0; charset=utf-8"]);
     let text = String::from_utf8(reply.body).expect("metrics are text");
-    for (name, kind) in [
-        ("build", "info"),
-        ("requests", "counter"),
-        ("requests_open", "gauge"),
-        ("refusals", "counter"),
-        ("sign_seconds", "histogram"),
-        ("upstream_seconds", "histogram"),
-        ("reloads", "counter"),
-        ("connections", "gauge"),
-        ("tunnels", "gauge"),
-        ("leaves_minted", "counter"),
-    ] {
-        assert!(text.contains(&format!("# TYPE countersign_{name} {kind}\n")), "{name}: {text}");
-        assert!(text.contains(&format!("# HELP countersign_{name} ")), "{name}: {text}");
-    }
-    let version = format!("countersign_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION"));
-    assert!(text.contains(&version), "{text}");
     assert!(text.ends_with("# EOF\n"), "{text}");
-    // The document has these, each by the name it is shown under, and no others.
-    let shown: BTreeSet<String> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '))
-        .map(|(name, kind)| match kind {
-            "counter" => format!("{name}_total"),
-            "info" => format!("{name}_info"),
-            _ => name.to_owned(),
-        })
-        .collect();
-    let document = include_str!("../docs/deployment.md");
-    let (_, document) = document.split_once("## Metrics and the log").expect("it has that part");
-    let named = document.split('`').filter(|code| code.starts_with("countersign_"));
-    assert_eq!(named.map(str::to_owned).collect::<BTreeSet<_>>(), shown);
+    let metrics = Metrics::default();
+    let mut shown = BTreeMap::new();
+    for row in metrics.rows() {
+        let family = row.name.trim_end_matches("_total").trim_end_matches("_info");
+        let head = format!("# HELP {family} {}.\n# TYPE {family} {}\n", row.help, row.kind);
+        let (_, series) = text.split_once(&head).unwrap_or_else(|| panic!("{head} in\n{text}"));
+        let first = series.lines().next().expect("it is followed by its series");
+        assert!(first.starts_with(&row.name), "{}: {first}", row.name);
+        let labels: Vec<_> = names_of(first).filter(|name| *name != "le").collect();
+        assert_eq!(labels, row.labels, "{first}");
+        shown.insert(family, row.labels);
+    }
+    assert_eq!(text.matches("# TYPE ").count(), shown.len(), "{text}");
+    let labels: BTreeSet<_> = shown.into_values().flatten().copied().collect();
+    let described: BTreeSet<_> = LABELS.iter().map(|(name, _)| *name).chain(["outcome"]).collect();
+    assert_eq!(labels, described, "each label has its values in the document");
+}
+
+/// The names of a series' labels.
+fn names_of(series: &str) -> impl Iterator<Item = &str> {
+    let inside = series.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
+    let pairs = inside.map_or("", |(inside, _)| inside).split(',');
+    pairs.filter_map(|pair| pair.split_once('=')).map(|(name, _)| name)
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Whatever form a key comes in, it is written as PKCS#8 in PEM, in a new file of mode 0600. Baby
 //! Jubjub alone is written as an account in JSON: it has no PKCS#8.
 
-mod algorithms;
+pub(super) mod algorithms;
 mod forms;
 mod passphrase;
 mod private_file;

@@ -63,9 +63,10 @@ fn plain() -> String {
     text
 }
 
-fn markdown() -> String {
+/// docs/schemes.md.
+pub(super) fn markdown() -> String {
     let mut text = String::from(
-        "# Schemes\n\nMade by `countersign schemes --markdown`; a test keeps it true. A route names \
+        "# Schemes\n\nMade by `countersign documents schemes`; a test keeps it true. A route names \
          a scheme and fills its slots:\n`keys = { signer = \"…\" }`, `secrets = { … }`, \
          `params = { … }`.\n",
     );

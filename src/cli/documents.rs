@@ -1,0 +1,95 @@
+//! `documents`: the reference documents that are written from this program's tables, as they are
+//! in `docs/`.
+//!
+//! Where a document has prose around its table, the prose is the one in `docs/`: what stands
+//! between `<!-- NAME -->` and `<!-- end of NAME -->` is written anew.
+
+use std::io::Write;
+
+use clap::builder::PossibleValuesParser;
+
+use super::keys::algorithms;
+use super::{CliError, schemes};
+use crate::metrics::{LABELS, Metrics, Outcome};
+use crate::refusal::Code;
+
+#[derive(Debug, clap::Args)]
+pub(super) struct DocumentsArgs {
+    /// The document; the names of all, if left out
+    #[arg(value_name = "NAME", value_parser = names())]
+    name: Option<String>,
+}
+
+/// A document, which is `docs/NAME.md`.
+struct Document {
+    name: &'static str,
+    text: fn() -> String,
+}
+
+const DOCUMENTS: &[Document] = &[
+    Document { name: "algorithms", text: algorithms::markdown },
+    Document { name: "metrics", text: metrics },
+    Document { name: "refusals", text: refusals },
+    Document { name: "schemes", text: schemes::markdown },
+];
+
+pub(super) fn run(args: &DocumentsArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let asked = args.name.as_ref();
+    let document =
+        DOCUMENTS.iter().find(|document| asked.is_some_and(|name| document.name == name));
+    if let Some(document) = document {
+        return Ok(out.write_all((document.text)().as_bytes())?);
+    }
+    for document in DOCUMENTS {
+        writeln!(out, "{}", document.name)?;
+    }
+    Ok(())
+}
+
+fn names() -> PossibleValuesParser {
+    PossibleValuesParser::new(DOCUMENTS.iter().map(|document| document.name))
+}
+
+fn metrics() -> String {
+    let mut rows = Vec::new();
+    for row in Metrics::default().rows() {
+        let labels: Vec<_> = row.labels.iter().map(|label| format!("`{label}`")).collect();
+        rows.push([format!("`{}`", row.name), row.kind.into(), labels.join(", "), row.help.into()]);
+    }
+    let mut labels: Vec<_> =
+        LABELS.iter().map(|(name, values)| [format!("`{name}`"), (*values).to_owned()]).collect();
+    let outcomes = Outcome::ALL.map(|outcome| format!("`{}`: {}", outcome.name(), outcome.help()));
+    labels.push(["`outcome`".to_owned(), outcomes.join("; ")]);
+    labels.sort();
+    let text = include_str!("../../docs/metrics.md");
+    filled(&filled(text, "metrics", &rows), "labels", &labels)
+}
+
+fn refusals() -> String {
+    let row = |code: &Code| {
+        let facts = code.facts();
+        let status = facts.status.as_u16().to_string();
+        [format!("`{}`", facts.name), status, facts.title.into(), facts.remedy.into()]
+    };
+    let rows: Vec<_> = Code::ALL.iter().map(row).collect();
+    filled(include_str!("../../docs/refusals.md"), "codes", &rows)
+}
+
+/// The document with these rows below the heading of its table.
+fn filled<const N: usize>(document: &str, name: &str, rows: &[[String; N]]) -> String {
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
+    let place = document.split_once(&begin).and_then(|(before, rest)| {
+        let (table, after) = rest.split_once(&end)?;
+        Some((before, table, after))
+    });
+    let (before, table, after) = place.expect("the document has a place for the table");
+    let mut text = format!("{before}{begin}");
+    // The names of the columns, and the line below them.
+    text.extend(table.split_inclusive('\n').take(2));
+    for row in rows {
+        // As Markdown has it: `<route>` alone would be taken for HTML.
+        let cells = row.join(" | ").replace('<', "&lt;").replace('>', "&gt;");
+        text.push_str(&format!("| {cells} |\n"));
+    }
+    text + &end + after
+}

@@ -1,0 +1,109 @@
+//! The registry of metrics: what is registered is exposed, and is a row of the document.
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::{Metric, Registry};
+
+/// What is fixed about a metric.
+#[derive(Debug)]
+pub struct Row {
+    /// The name of its series, or what those of a histogram begin with.
+    pub name: String,
+    /// `counter`, `gauge`, `histogram` or `info`.
+    pub kind: &'static str,
+    /// The names of its labels.
+    pub labels: &'static [&'static str],
+    /// What it counts, without a full stop.
+    pub help: &'static str,
+}
+
+/// What each label's values are.
+pub const LABELS: &[(&str, &str)] = &[
+    ("code", "the name of a [refusal](refusals.md)"),
+    ("key", "the name of a key in the configuration"),
+    ("result", "`ok`: it was taken up; `failed`: it was not, and what ran before goes on"),
+    ("route", "the name of a route; `-` for requests that came to none"),
+    ("status", "`401` or `403`"),
+    ("version", "this program's"),
+];
+
+/// The metrics so far.
+#[derive(Debug)]
+pub(super) struct Rows {
+    registry: Registry,
+    rows: Vec<Row>,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self { registry: Registry::with_prefix(PREFIX), rows: Vec::new() }
+    }
+}
+
+impl Rows {
+    pub(super) fn counter(&mut self, name: &str, help: &'static str) -> Counter {
+        self.add(name, &[], help, Counter::default())
+    }
+
+    pub(super) fn gauge(&mut self, name: &str, help: &'static str) -> Gauge {
+        self.add(name, &[], help, Gauge::default())
+    }
+
+    /// A counter for each set of labels.
+    pub(super) fn counters<L>(
+        &mut self,
+        name: &str,
+        labels: &'static [&'static str],
+        help: &'static str,
+    ) -> Family<L, Counter>
+    where
+        L: Clone + std::fmt::Debug + EncodeLabelSet + Eq + std::hash::Hash + Send + Sync + 'static,
+    {
+        self.add(name, labels, help, Family::default())
+    }
+
+    /// Any metric: its clones count with it.
+    pub(super) fn add<M: Clone + Metric>(
+        &mut self,
+        name: &str,
+        labels: &'static [&'static str],
+        help: &'static str,
+        metric: M,
+    ) -> M {
+        self.register(name, labels, help, metric.clone());
+        metric
+    }
+
+    /// A metric that does not change.
+    pub(super) fn register(
+        &mut self,
+        name: &str,
+        labels: &'static [&'static str],
+        help: &'static str,
+        metric: impl Metric,
+    ) {
+        let (kind, suffix) = match metric.metric_type() {
+            MetricType::Counter => ("counter", "_total"),
+            MetricType::Gauge => ("gauge", ""),
+            MetricType::Histogram => ("histogram", ""),
+            MetricType::Info => ("info", "_info"),
+            MetricType::Unknown => ("unknown", ""),
+        };
+        let shown = format!("{PREFIX}_{name}{suffix}");
+        self.rows.push(Row { name: shown, kind, labels, help });
+        self.registry.register(name, help, metric);
+    }
+
+    pub(super) fn all(&self) -> &[Row] {
+        &self.rows
+    }
+
+    pub(super) fn registry(&self) -> &Registry {
+        &self.registry
+    }
+}
+
+const PREFIX: &str = "countersign";
