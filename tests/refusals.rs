@@ -26,7 +26,7 @@ fn every_code_is_provoked_or_explained() {
     let listed: Vec<_> = provoked.chain(explained).collect();
     let unique: BTreeSet<_> = listed.iter().copied().collect();
     assert_eq!(listed.len(), unique.len(), "none is listed twice");
-    assert_eq!(unique, Code::ALL.iter().map(|code| code.name()).collect());
+    assert_eq!(unique, Code::all().map(Code::name).collect());
 }
 
 #[test]

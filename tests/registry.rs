@@ -108,9 +108,8 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         Metrics::default().rows().iter().map(row).collect()
     }),
     ("refusals", || {
-        let facts = |code: &Code| code.facts();
-        let row = |facts: Facts| format!("| `{}` | {} | ", facts.name, facts.status.as_u16());
-        Code::ALL.iter().map(facts).map(row).collect()
+        let row = |facts: &Facts| format!("| `{}` | {} | ", facts.name, facts.status.as_u16());
+        Code::all().map(Code::facts).map(row).collect()
     }),
     ("schemes", || {
         let slots = |entry: &Entry| sentences(entry).into_iter();
@@ -182,8 +181,8 @@ fn the_example_in_the_document_of_refusals_is_a_real_answer() {
     let example = document.split("```").nth(1).expect("there is an example");
     let (head, body) = example.split_once("\n\n").expect("a head, an empty line, a body");
     let shown: Value = serde_json::from_str(body).expect("the body is JSON");
-    let code = Code::ALL.iter().find(|code| shown["code"] == code.name());
-    let code = *code.expect("the example has a code that exists");
+    let code = Code::all().find(|code| shown["code"] == code.name());
+    let code = code.expect("the example has a code that exists");
     let detail = shown["detail"].as_str().expect("a detail");
     let route = shown["route"].as_str();
     let id = shown["request_id"].as_str().expect("an id");

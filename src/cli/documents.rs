@@ -66,12 +66,12 @@ fn metrics() -> String {
 }
 
 fn refusals() -> String {
-    let row = |code: &Code| {
+    let row = |code: Code| {
         let facts = code.facts();
         let status = facts.status.as_u16().to_string();
         [format!("`{}`", facts.name), status, facts.title.into(), facts.remedy.into()]
     };
-    let rows: Vec<_> = Code::ALL.iter().map(row).collect();
+    let rows: Vec<_> = Code::all().map(row).collect();
     filled(include_str!("../../docs/refusals.md"), "codes", &rows)
 }
 

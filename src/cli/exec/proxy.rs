@@ -127,13 +127,13 @@ const MOST_HOSTS: usize = 4;
 
 /// The refusals among metrics: a line for each code, with what to do.
 fn refusals(metrics: &str) -> Vec<String> {
-    let of_code = |code: &Code| {
+    let of_code = |code: Code| {
         let series = format!("countersign_refusals_total{{code=\"{}\"}} ", code.name());
         let count = metrics.lines().find_map(|line| line.strip_prefix(&series))?;
         let (requests, facts) = (counted(count.parse().ok()?, "request"), code.facts());
         Some(format!("refused {requests}, {}: {}", facts.name, facts.remedy))
     };
-    Code::ALL.iter().filter_map(of_code).collect()
+    Code::all().filter_map(of_code).collect()
 }
 
 /// The configuration for a proxy that only this machine, and only for now, has to find.
