@@ -121,7 +121,17 @@ impl Uses {
                 }
             }
         }
-        let words = rest.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
+        // Who may see a thing is no use of anybody.
+        let seen: String = rest
+            .split("pub(in ")
+            .enumerate()
+            .map(
+                |(at, text)| {
+                    if at == 0 { text } else { text.split_once(')').map_or("", |(_, t)| t) }
+                },
+            )
+            .collect();
+        let words = seen.split(|c: char| !c.is_alphanumeric() && c != '_' && c != ':');
         let written = words.filter(|word| word.contains("::"));
         uses.paths.extend(written.filter_map(|path| absolute(path, &own, modules)));
         uses
