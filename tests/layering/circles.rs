@@ -150,7 +150,7 @@ fn expand(tree: &str) -> Vec<(String, Option<String>)> {
     let Some((before, list)) = tree.split_once('{') else {
         let (path, alias) = tree.split_once(" as ").map_or((&*tree, None), |(p, a)| (p, Some(a)));
         let path = path.trim().trim_end_matches("::self");
-        let name = alias.or(path.rsplit("::").next()).map(str::to_owned);
+        let name = alias.or_else(|| path.rsplit("::").next()).map(str::to_owned);
         return vec![(path.to_owned(), name)];
     };
     let list = list.rsplit_once('}').map_or(list, |(list, _)| list);
