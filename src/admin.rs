@@ -1,10 +1,10 @@
 //! Probes and metrics, on a listener of their own: health in-band would be a path that a provider
-//! could not have.
+//! could not have. A page is a row.
 
 use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
 
@@ -16,10 +16,64 @@ use crate::refusal::{Code, Refusal};
 use crate::route::Route;
 use crate::snapshot::{Snapshot, Surroundings};
 
+/// A page of the admin listener.
+pub(crate) struct Page {
+    pub(crate) path: &'static str,
+    /// What it may be asked with.
+    pub(crate) methods: &'static [&'static str],
+    pub(crate) access: Access,
+    /// What it shows, for documents.
+    pub(crate) shows: &'static str,
+    render: fn(&View<'_>) -> Shown,
+}
+
+/// Who may ask for a page, once the listener has let the connection and its `Host` through.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) enum Access {
+    /// Everybody: those who probe cannot keep a token.
+    Open,
+    /// Whoever shows a token, where tokens are configured.
+    Token,
+}
+
+/// What there is to show.
+struct View<'a> {
+    snapshot: &'a Snapshot,
+    surroundings: &'a Surroundings,
+    draining: bool,
+}
+
+/// A page as it is shown: status, media type and text.
+type Shown = (StatusCode, &'static str, String);
+
+/// Every page.
+pub(crate) const PAGES: &[Page] = &[
+    Page {
+        path: "/healthz",
+        methods: READ,
+        access: Access::Open,
+        shows: "`ok`, as long as the process does anything",
+        render: |_| (StatusCode::OK, TEXT, "ok\n".to_owned()),
+    },
+    Page {
+        path: "/readyz",
+        methods: READ,
+        access: Access::Open,
+        shows: "200 when every key has signed and verified a test, 503 while a stop is in progress; in \
+                JSON, the keys with their fingerprints, the routes and those that cannot be used, the \
+                configuration's digest and the listening addresses",
+        render: ready,
+    },
+    Page {
+        path: "/metrics",
+        methods: READ,
+        access: Access::Token,
+        shows: "every [metric](metrics.md)",
+        render: |view| (StatusCode::OK, OPEN_METRICS, view.surroundings.metrics.expose()),
+    },
+];
+
 /// Answers a request to the admin listener.
-///
-/// Probes need no token, as those who probe cannot keep one; `/metrics` does, where tokens are
-/// configured.
 pub(crate) fn answer(
     request: &Request<Incoming>,
     snapshot: &Snapshot,
@@ -27,23 +81,12 @@ pub(crate) fn answer(
     draining: bool,
     record: Box<Record>,
 ) -> Response<Reply> {
-    if ![Method::GET, Method::HEAD].contains(request.method()) {
-        let refusal = Refusal::new(Code::MethodUnsignable, "the admin listener only answers GET");
-        return refuse(refusal.allow(&["GET", "HEAD"]), record);
-    }
-    let (status, kind, body) = match request.uri().path() {
-        "/healthz" => (StatusCode::OK, TEXT, "ok\n".to_owned()),
-        "/readyz" => ready(snapshot, surroundings, draining),
-        "/metrics" => match snapshot.access.client(request.headers()) {
-            Ok(_) => (StatusCode::OK, OPEN_METRICS, surroundings.metrics.expose()),
-            Err(refusal) => return refuse(refusal, record),
-        },
-        _ => {
-            let refusal = Refusal::new(Code::AdminPathUnknown, "there is no such page");
-            return refuse(refusal, record);
-        }
+    let page = match page(request, snapshot) {
+        Ok(page) => page,
+        Err(refusal) => return refuse(refusal, record),
     };
     record.forget();
+    let (status, kind, body) = (page.render)(&View { snapshot, surroundings, draining });
     let mut response = plain(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -51,15 +94,29 @@ pub(crate) fn answer(
     response
 }
 
+/// The page that is asked for, by somebody who may.
+fn page(request: &Request<Incoming>, snapshot: &Snapshot) -> Result<&'static Page, Refusal> {
+    let Some(page) = PAGES.iter().find(|page| page.path == request.uri().path()) else {
+        let known: Vec<_> = PAGES.iter().map(|page| page.path).collect();
+        let refusal = Refusal::new(Code::AdminPathUnknown, "there is no such page");
+        return Err(refusal.remedy(format!("Use one of {}.", known.join(", "))));
+    };
+    if !page.methods.contains(&request.method().as_str()) {
+        let detail = format!("{} is not asked for with this method", page.path);
+        return Err(Refusal::new(Code::AdminMethodNotAllowed, detail).allow(page.methods));
+    }
+    if page.access == Access::Token {
+        snapshot.access.client(request.headers())?;
+    }
+    Ok(page)
+}
+
 /// Ready means: every key has signed and verified a test, and no stop is in progress. A route whose
 /// secret cannot be sent is named and changes nothing: the others go on, and a probe that failed
 /// would take them away too, from every proxy with that token at once. By the digest and the
 /// addresses `exec` knows its own configuration's proxy.
-fn ready(
-    snapshot: &Snapshot,
-    surroundings: &Surroundings,
-    draining: bool,
-) -> (StatusCode, &'static str, String) {
+fn ready(view: &View<'_>) -> Shown {
+    let View { snapshot, surroundings, draining } = *view;
     let keys: Vec<_> = snapshot
         .keys
         .iter()
@@ -85,5 +142,6 @@ fn ready(
     (status, "application/json", format!("{body}\n"))
 }
 
+const READ: &[&str] = &["GET", "HEAD"];
 const TEXT: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

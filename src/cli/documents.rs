@@ -10,6 +10,7 @@ use clap::builder::PossibleValuesParser;
 
 use super::keys::algorithms;
 use super::{CliError, schemes};
+use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
 use crate::refusal::Code;
 
@@ -27,6 +28,7 @@ struct Document {
 }
 
 const DOCUMENTS: &[Document] = &[
+    Document { name: "admin", text: pages },
     Document { name: "algorithms", text: algorithms::markdown },
     Document { name: "metrics", text: metrics },
     Document { name: "refusals", text: refusals },
@@ -48,6 +50,19 @@ pub(super) fn run(args: &DocumentsArgs, out: &mut dyn Write) -> Result<(), CliEr
 
 fn names() -> PossibleValuesParser {
     PossibleValuesParser::new(DOCUMENTS.iter().map(|document| document.name))
+}
+
+fn pages() -> String {
+    let row = |page: &Page| {
+        let access = match page.access {
+            Access::Open => "everybody",
+            Access::Token => "with a token, where there are any",
+        };
+        let path = format!("`{}`", page.path);
+        [path, page.methods.join(", "), access.into(), page.shows.into()]
+    };
+    let rows: Vec<_> = PAGES.iter().map(row).collect();
+    filled(include_str!("../../docs/admin.md"), "pages", &rows)
 }
 
 fn metrics() -> String {

@@ -22,6 +22,7 @@ pub enum Code {
     RouteUnknown,
     AdminPathUnknown,
     MethodUnsignable,
+    AdminMethodNotAllowed,
     ClientUnauthenticated,
     BodyTooSlow,
     BodyTooLarge,
@@ -207,7 +208,7 @@ static ROWS: &[Facts] = &[
         StatusCode::NOT_FOUND,
         "http_request_error",
         "The admin listener has no such page",
-        "Use /healthz, /readyz or /metrics.",
+        "Use one of those that docs/admin.md lists; the answer names them.",
     ),
     row(
         Code::MethodUnsignable,
@@ -216,6 +217,14 @@ static ROWS: &[Facts] = &[
         "http_request_denied",
         "This method cannot be signed",
         "Use a method that the provider defines a signature for.",
+    ),
+    row(
+        Code::AdminMethodNotAllowed,
+        "admin_method_not_allowed",
+        StatusCode::METHOD_NOT_ALLOWED,
+        "http_request_error",
+        "The admin listener's page is not asked for with this method",
+        "Use a method that the answer's Allow names.",
     ),
     row(
         Code::ClientUnauthenticated,

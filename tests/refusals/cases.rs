@@ -131,6 +131,11 @@ pub(super) const PROVOKED: &[Case] = &[
     }),
     case("route_unknown", 404, None, |scene| scene.gateway("/nothing/x", "")),
     case("admin_path_unknown", 404, None, |scene| scene.stage.proxy.probe("/nothing")),
+    case("admin_method_not_allowed", 405, None, |scene| {
+        let url = scene.stage.proxy.admin_url();
+        let host = url.trim_start_matches("http://");
+        Client::connect(url).exchange(format!("DELETE /readyz HTTP/1.1\r\nHost: {host}\r\n\r\n"))
+    }),
     case("method_unsignable", 405, Some("sinohope"), |scene| {
         scene.stage.exchange(format!("PUT {SINOHOPE}/x HTTP/1.1\r\nHost: h\r\n\r\n"))
     }),
