@@ -6,6 +6,7 @@
 
 mod file;
 mod resolve;
+pub(crate) mod settings;
 mod units;
 
 use std::collections::BTreeMap;
@@ -24,10 +25,11 @@ use crate::keys::{Algorithm, Encoding, StoreKind, StoreSettings, StoreVariables}
 use crate::moment::Replica;
 use crate::scheme::{Entry, Policy};
 
-/// How many unused connections are kept to a host that no `[upstreams]` table speaks of.
-pub const DIRECT_IDLE_CONNECTIONS: usize = 32;
-/// Connections that are older get no new requests, unless an `[upstreams]` table says otherwise.
-pub const MAX_AGE: Duration = Duration::from_secs(300);
+/// How many unused connections are kept to a host that no `[upstreams]` table speaks of, and the age
+/// at which they get no new requests.
+pub fn direct() -> (usize, Duration) {
+    file::direct()
+}
 
 /// A configuration without contradictions.
 #[derive(Clone, Debug, Hash)]
@@ -58,6 +60,8 @@ pub struct Config {
     pub routes: BTreeMap<String, Route>,
     /// `[log]`.
     pub log: Log,
+    /// What is read and should be written in another way, such as a setting's name of before.
+    pub warnings: Vec<ConfigError>,
 }
 
 impl Config {

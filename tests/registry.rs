@@ -106,6 +106,10 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         ["/healthz", "/readyz", "/metrics"].map(|path| format!("| `{path}` | GET, HEAD | ")).into()
     }),
     ("algorithms", || Algorithm::ALL.iter().map(|one| format!("| `{one}` | ")).collect()),
+    ("configuration", || {
+        let names = ["forward", "client_idle", "pool_idle", "max_age", "audit"];
+        names.map(|name| format!("| `{name}` | ")).into()
+    }),
     ("metrics", || {
         let row = |row: &Row| format!("| `{}` | {} | ", row.name, row.kind);
         Metrics::default().rows().iter().map(row).collect()
@@ -123,6 +127,18 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         slots.chain(headings).chain(notes).collect()
     }),
 ];
+
+#[test]
+fn every_setting_has_a_line_with_kind_default_and_sentence() {
+    let kept = read("docs/configuration.md");
+    let rows = kept.lines().filter(|line| line.starts_with("| `"));
+    let rows: Vec<Vec<&str>> = rows.map(|line| line.split(" | ").collect()).collect();
+    assert!(rows.len() >= 60, "only {} settings were seen", rows.len());
+    for cells in rows {
+        let sentence = cells.last().and_then(|cell| cell.strip_suffix(" |")).unwrap_or_default();
+        assert!(cells.len() == 5 && sentence.ends_with('.'), "{cells:?}");
+    }
+}
 
 #[test]
 fn names_of_algorithms_are_read_as_they_are_written() {

@@ -9,7 +9,7 @@ use std::io::Write;
 use clap::builder::PossibleValuesParser;
 
 use super::keys::algorithms;
-use super::{CliError, schemes};
+use super::{CliError, schemes, settings};
 use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
 use crate::refusal::Code;
@@ -30,6 +30,7 @@ struct Document {
 const DOCUMENTS: &[Document] = &[
     Document { name: "admin", text: pages },
     Document { name: "algorithms", text: algorithms::markdown },
+    Document { name: "configuration", text: settings::markdown },
     Document { name: "metrics", text: metrics },
     Document { name: "refusals", text: refusals },
     Document { name: "schemes", text: schemes::markdown },

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{CliError, log, runtime};
+use crate::config::settings::keep_the_fixed;
 use crate::config::{Config, ConfigErrors};
 use crate::moment::Moments;
 use crate::pipeline::Pipeline;
@@ -106,10 +107,10 @@ async fn reload(
         let (around, runtime) = (surroundings.clone(), Handle::current());
         // On a thread of its own: opening an encrypted key takes a worker's time from requests.
         let built = tokio::task::spawn_blocking(move || {
-            let config = Config::load(&fixed.path)?;
-            let used = with_the_fixed(config.clone(), &fixed);
-            let built = runtime.block_on(Snapshot::build(&used, &around, Some(&current)));
-            built.map(|snapshot| (config, snapshot))
+            let mut config = Config::load(&fixed.path)?;
+            let kept = keep_the_fixed(&mut config, &fixed);
+            let built = runtime.block_on(Snapshot::build(&config, &around, Some(&current)));
+            built.map(|snapshot| (config, kept, snapshot))
         });
         let Ok(built) = built.await else {
             tracing::error!("not reloaded: reading the configuration panicked");
@@ -117,8 +118,10 @@ async fn reload(
         };
         surroundings.metrics.reload(built.is_ok());
         match built {
-            Ok((config, snapshot)) => {
-                warn_of_the_fixed(&started, &config);
+            Ok((config, kept, snapshot)) => {
+                for name in kept {
+                    tracing::warn!("{name} has changed: that takes a restart, not a reload");
+                }
                 warn_of(&config, &snapshot);
                 let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
                 snapshots.replace(snapshot);
@@ -140,32 +143,6 @@ pub(super) fn warn_of(config: &Config, snapshot: &Snapshot) {
     for line in warnings.to_string().lines() {
         tracing::warn!("{line}");
     }
-}
-
-/// Says what of a new configuration has to wait for a restart.
-fn warn_of_the_fixed(started: &Config, config: &Config) {
-    for (what, changed) in [
-        ("[listen]", config.listen != started.listen),
-        ("limits.connections", config.limits.connections != started.limits.connections),
-        ("limits.tunnels", config.limits.tunnels != started.limits.tunnels),
-        ("nonces.replica", config.replica != started.replica),
-        ("[log]", config.log != started.log),
-    ] {
-        if changed {
-            tracing::warn!("{what} has changed: that takes a restart, not a reload");
-        }
-    }
-}
-
-/// A new configuration with what has to wait for a restart as it is: what is said of the one in use
-/// is then so.
-fn with_the_fixed(mut config: Config, started: &Config) -> Config {
-    config.listen.clone_from(&started.listen);
-    config.limits.connections = started.limits.connections;
-    config.limits.tunnels = started.limits.tunnels;
-    config.replica = started.replica;
-    config.log.clone_from(&started.log);
-    config
 }
 
 /// SIGTERM and SIGINT: the first begins the drain, the second ends it. Who stops a whole group of

@@ -1,7 +1,9 @@
 //! What was written: every value of the file on its own, with the place it stands at.
 //!
-//! Reading checks what a value says by itself: its type, its form, the keys a table may have.
-//! Whether values fit together, and what holds where nothing is written, is for `resolve`.
+//! Reading checks what a value says by itself: its type, its form, the keys a table may have. It
+//! goes by the rows of [`super::settings`], which know names, examples and defaults. A table whose
+//! values need no second look is read into what will run; whether the others fit together is for
+//! `resolve`.
 
 mod decide;
 mod values;
@@ -14,8 +16,9 @@ use http::{HeaderValue, Method};
 use ipnet::IpNet;
 use toml::de::DeTable;
 
+use super::settings::{self, Settings, section, sections};
 use super::units::{self, Endpoint, HostPattern, UpstreamUrl, Via};
-use super::{LogFormat, Unrouted};
+use super::{Limits, Log, LogFormat, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, STORES, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
@@ -30,7 +33,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     /// `[nonces] replica`.
-    pub(super) replica: Field<Replica>,
+    pub(super) replica: Replica,
     pub(super) stores: Named<Store>,
     pub(super) keys: Named<KeyEntry>,
     pub(super) secrets: Named<SecretEntry>,
@@ -57,20 +60,20 @@ pub(super) fn read(report: &Report<'_>) -> Option<File> {
         }
     };
     Some(Table::root(report, document.get_ref(), |file| File {
-        listen: file.table("listen", listen),
-        access: file.table("access", access),
-        intercept: file.table("intercept", intercept),
-        limits: file.table("limits", limits),
-        timeouts: file.table("timeouts", timeouts),
-        replica: file.table("nonces", |table| {
-            table.parsed(Key::string("replica", "\"2/4\""), values::replica)
+        listen: section(file, "listen", listen),
+        access: section(file, "access", access),
+        intercept: section(file, "intercept", intercept),
+        limits: section(file, "limits", limits),
+        timeouts: section(file, "timeouts", timeouts),
+        replica: section(file, "nonces", |table| {
+            table.value("replica", |table, key| table.parsed(key, values::replica))
         }),
-        stores: file.tables("stores", store),
-        keys: file.tables("keys", key),
-        secrets: file.tables("secrets", secret),
-        routes: file.tables("routes", route),
-        upstreams: file.tables("upstreams", upstream),
-        log: file.table("log", log),
+        stores: sections(file, "stores", store),
+        keys: sections(file, "keys", key),
+        secrets: sections(file, "secrets", secret),
+        routes: sections(file, "routes", route),
+        upstreams: sections(file, "upstreams", upstream),
+        log: section(file, "log", log),
     }))
 }
 
@@ -84,38 +87,38 @@ pub(super) struct Listen {
     pub(super) admin: Field<Endpoint>,
 }
 
-fn listen(table: &mut Table<'_>) -> Listen {
-    let key = Key::string;
+fn listen(table: &mut Settings<'_, '_>) -> Listen {
     Listen {
         at: table.at(),
-        forward: table.parsed(key("forward", "\"127.0.0.1:8080\""), units::socket_address),
-        gateway: table.parsed(key("gateway", "\"127.0.0.1:8081\""), Endpoint::parse),
-        admin: table.parsed(key("admin", "\"127.0.0.1:8089\""), Endpoint::parse),
+        forward: table.text("forward", units::socket_address),
+        gateway: table.text("gateway", Endpoint::parse),
+        admin: table.text("admin", Endpoint::parse),
     }
 }
-
 /// `[access]`.
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) tokens: Field<String>,
     pub(super) from: Field<Vec<Written<IpNet>>>,
-    pub(super) origins: Field<Vec<Written<HeaderValue>>>,
-    pub(super) hosts: Field<Vec<Written<String>>>,
-    pub(super) unrouted: Field<Unrouted>,
+    pub(super) origins: Vec<HeaderValue>,
+    pub(super) hosts: Vec<String>,
+    pub(super) unrouted: Unrouted,
 }
 
-fn access(table: &mut Table<'_>) -> Access {
-    let from = Key::list("from", "[\"127.0.0.0/8\", \"::1/128\"]");
-    let origins = Key::list("origins", "[\"https://wallet.example.com\"]");
-    let hosts = Key::list("hosts", "[\"countersign.internal:8081\"]");
+fn access(table: &mut Settings<'_, '_>) -> Access {
     let unrouted = [("refuse", Unrouted::Refuse), ("pass", Unrouted::Pass)];
+    let unrouted = values::one_of(&unrouted);
     Access {
-        tokens: table.parsed(Key::string("tokens", "\"client_tokens\""), values::text),
-        from: table.list(from, values::network),
-        origins: table.list(origins, units::origin),
-        hosts: table.list(hosts, values::own_host),
-        unrouted: table.parsed(Key::string("unrouted", "\"refuse\""), values::one_of(&unrouted)),
+        tokens: table.text("tokens", values::text),
+        from: table.list("from", values::network),
+        origins: values(table.value("origins", |table, key| table.list(key, units::origin))),
+        hosts: values(table.value("hosts", |table, key| table.list(key, values::own_host))),
+        unrouted: table.value("unrouted", |table, key| table.parsed(key, &unrouted)),
     }
+}
+
+fn values<T>(list: Vec<Written<T>>) -> Vec<T> {
+    list.into_iter().map(|written| written.value).collect()
 }
 
 /// `[intercept]`.
@@ -123,74 +126,53 @@ fn access(table: &mut Table<'_>) -> Access {
 pub(super) struct Intercept {
     pub(super) ca_cert: Field<String>,
     pub(super) ca_key: Field<String>,
-    pub(super) leaf_lifetime: Field<Duration>,
-    pub(super) leaf_cache: Field<u64>,
+    pub(super) leaf_lifetime: Duration,
+    pub(super) leaf_cache: usize,
 }
 
-fn intercept(table: &mut Table<'_>) -> Intercept {
-    let (ca_cert, ca_key) =
-        (Key::string("ca_cert", "\"ca.pem\""), Key::string("ca_key", "\"intercept_ca\""));
-    let found = (table.parsed(ca_cert, values::text), table.parsed(ca_key, values::text));
-    // Without the table there is no interception, and nothing is missing.
-    let written = table.at().is_some();
-    let require = |key, field| if written { table.require(key, field) } else { field };
-    let (ca_cert, ca_key) = (require(ca_cert, found.0), require(ca_key, found.1));
+fn intercept(table: &mut Settings<'_, '_>) -> Intercept {
     Intercept {
-        ca_cert,
-        ca_key,
-        leaf_lifetime: table.parsed(Key::duration("leaf_lifetime", "\"7d\""), units::duration),
-        leaf_cache: table.count(Key::count("leaf_cache", "1024")),
+        ca_cert: table.text("ca_cert", values::text),
+        ca_key: table.text("ca_key", values::text),
+        leaf_lifetime: table
+            .value("leaf_lifetime", |table, key| table.parsed(key, values::leaf_lifetime)),
+        leaf_cache: table.value("leaf_cache", |table, key| table.count(key, values::leaf_cache)),
     }
 }
 
-/// `[limits]`.
-#[derive(Debug)]
-pub(super) struct Limits {
-    pub(super) signed_body: Field<u64>,
-    pub(super) connections: Field<u64>,
-    pub(super) tunnels: Field<u64>,
-    pub(super) header: Field<u64>,
-}
-
-fn limits(table: &mut Table<'_>) -> Limits {
+fn limits(table: &mut Settings<'_, '_>) -> Limits {
+    let size = |table: &mut Table<'_>, key| table.parsed(key, units::size);
     Limits {
-        signed_body: table.parsed(Key::size("signed_body", "\"1MiB\""), units::size),
-        connections: table.count(Key::count("connections", "1024")),
-        tunnels: table.count(Key::count("tunnels", "512")),
-        header: table.parsed(Key::size("header", "\"32KiB\""), units::size),
+        signed_body: table.value("signed_body", size),
+        connections: table.value("connections", |table, key| table.count(key, values::connections)),
+        tunnels: table.value("tunnels", |table, key| table.count(key, values::tunnels)),
+        header: values::whole(table.value("header", size)),
     }
 }
 
-/// `[timeouts]`.
-#[derive(Debug)]
-pub(super) struct Timeouts {
-    pub(super) request_head: Field<Duration>,
-    pub(super) request_body: Field<Duration>,
-    pub(super) body_idle: Field<Duration>,
-    pub(super) tunnel_idle: Field<Duration>,
-    pub(super) sign: Field<Duration>,
-    pub(super) connect: Field<Duration>,
-    pub(super) response_head: Field<Duration>,
-    pub(super) idle: Field<Duration>,
-    pub(super) client_idle: Field<Duration>,
-    pub(super) drain_linger: Field<Duration>,
-    pub(super) drain: Field<Duration>,
+fn timeouts(table: &mut Settings<'_, '_>) -> Timeouts {
+    let mut duration = |name| table.value(name, |table, key| table.parsed(key, units::duration));
+    Timeouts {
+        request_head: duration("request_head"),
+        request_body: duration("request_body"),
+        body_idle: duration("body_idle"),
+        tunnel_idle: duration("tunnel_idle"),
+        sign: duration("sign"),
+        connect: duration("connect"),
+        response_head: duration("response_head"),
+        idle: duration("idle"),
+        client_idle: duration("client_idle"),
+        drain_linger: duration("drain_linger"),
+        drain: duration("drain"),
+    }
 }
 
-fn timeouts(table: &mut Table<'_>) -> Timeouts {
-    let mut duration = |name, example| table.parsed(Key::duration(name, example), units::duration);
-    Timeouts {
-        request_head: duration("request_head", "\"30s\""),
-        request_body: duration("request_body", "\"30s\""),
-        body_idle: duration("body_idle", "\"2m\""),
-        tunnel_idle: duration("tunnel_idle", "\"10m\""),
-        sign: duration("sign", "\"2s\""),
-        connect: duration("connect", "\"5s\""),
-        response_head: duration("response_head", "\"30s\""),
-        idle: duration("idle", "\"90s\""),
-        client_idle: duration("client_idle", "\"2m\""),
-        drain_linger: duration("drain_linger", "\"2s\""),
-        drain: duration("drain", "\"10s\""),
+fn log(table: &mut Settings<'_, '_>) -> Log {
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    let format = values::one_of(&formats);
+    Log {
+        level: table.value("level", |table, key| table.parsed(key, values::level)),
+        format: table.value("format", |table, key| table.parsed(key, &format)),
     }
 }
 
@@ -203,10 +185,9 @@ pub(super) struct Store {
     pub(super) settings: Vec<(&'static StoreKind, &'static StoreSetting, Field<String>)>,
 }
 
-fn store(table: &mut Table<'_>, at: Location) -> Store {
+fn store(table: &mut Settings<'_, '_>, at: Location) -> Store {
     let kinds: Vec<_> = STORES.iter().map(|kind| (kind.name, kind)).collect();
-    let kind = Key::string("kind", "\"file\"");
-    let found = table.parsed(kind, values::one_of(&kinds));
+    let kind = table.text("kind", values::one_of(&kinds));
     let settings = STORES.iter().flat_map(|kind| kind.settings.iter().map(move |s| (kind, s)));
     let read = |(kind, setting): (&'static StoreKind, &'static StoreSetting)| {
         let key = Key::string(setting.name, setting.example);
@@ -214,10 +195,10 @@ fn store(table: &mut Table<'_>, at: Location) -> Store {
             SettingKind::Directory => values::text,
             SettingKind::Variable | SettingKind::Prefix => values::variable,
         };
-        (kind, setting, table.parsed(key, parse))
+        (kind, setting, table.table.parsed(key, parse))
     };
     let settings = settings.map(read).collect();
-    Store { at, kind: table.require(kind, found), settings }
+    Store { at, kind, settings }
 }
 
 /// `[keys.NAME]`.
@@ -227,21 +208,19 @@ pub(super) struct KeyEntry {
     pub(super) store: Field<String>,
     pub(super) entry: Field<String>,
     pub(super) algorithm: Field<Algorithm>,
-    pub(super) encoding: Field<Encoding>,
+    pub(super) encoding: Encoding,
     pub(super) public: Field<Vec<u8>>,
 }
 
-fn key(table: &mut Table<'_>, at: Location) -> KeyEntry {
-    let (store, entry) = store_and_entry(table);
-    let algorithm = Key::string("algorithm", "\"ecdsa_secp256k1\"");
+fn key(table: &mut Settings<'_, '_>, at: Location) -> KeyEntry {
     KeyEntry {
         at,
-        store,
-        entry,
-        algorithm: table.parsed(algorithm, values::algorithm),
+        store: table.text("store", values::text),
+        entry: table.text("entry", values::text),
+        algorithm: table.text("algorithm", values::algorithm),
         encoding: table
-            .parsed(Key::string("encoding", "\"base64\""), values::one_of(Encoding::ALL)),
-        public: table.parsed(Key::string("public", "\"02…\""), values::hex),
+            .value("encoding", |table, key| table.parsed(key, values::one_of(Encoding::ALL))),
+        public: table.text("public", values::hex),
     }
 }
 
@@ -254,15 +233,13 @@ pub(super) struct SecretEntry {
     pub(super) watch: Field<bool>,
 }
 
-fn secret(table: &mut Table<'_>, at: Location) -> SecretEntry {
-    let (store, entry) = store_and_entry(table);
-    SecretEntry { at, store, entry, watch: table.flag(Key::flag("watch", "true")) }
-}
-
-fn store_and_entry(table: &mut Table<'_>) -> (Field<String>, Field<String>) {
-    let (store, entry) = (Key::string("store", "\"files\""), Key::string("entry", "\"name.pem\""));
-    let found = (table.parsed(store, values::text), table.parsed(entry, values::text));
-    (table.require(store, found.0), table.require(entry, found.1))
+fn secret(table: &mut Settings<'_, '_>, at: Location) -> SecretEntry {
+    SecretEntry {
+        at,
+        store: table.text("store", values::text),
+        entry: table.text("entry", values::text),
+        watch: table.flag("watch"),
+    }
 }
 
 /// `[routes.NAME]`.
@@ -280,21 +257,20 @@ pub(super) struct Route {
     pub(super) decide: Option<Decide>,
 }
 
-fn route(table: &mut Table<'_>, at: Location) -> Route {
-    let scheme = Key::string("scheme", "\"metasv\"");
-    let found = table.parsed(scheme, values::scheme);
-    let entry = found.value().copied();
-    let decide = table.inner("decide", |table, at| decide::decide(table, at, entry));
+fn route(table: &mut Settings<'_, '_>, at: Location) -> Route {
+    let scheme = table.text("scheme", values::scheme);
+    let entry = scheme.value().copied();
+    let decide = table.table.inner("decide", |table, at| decide::decide(table, at, entry));
     Route {
         at,
-        host: table.parsed(Key::string("host", "\"api.example.com\""), HostPattern::parse),
-        path: table.parsed(Key::string("path", "\"/v1\""), values::path),
-        methods: table.list(Key::list("methods", "[\"GET\", \"POST\"]"), values::method),
-        scheme: table.require(scheme, found),
-        keys: table.pairs(Key::table("keys", "{ slot = \"name\" }"), false),
-        secrets: table.pairs(Key::table("secrets", "{ slot = \"name\" }"), false),
-        params: table.pairs(Key::table("params", "{ name = \"value\" }"), true),
-        upstream: table.parsed(Key::string("upstream", "\"name\""), values::text),
+        host: table.text("host", HostPattern::parse),
+        path: table.text("path", values::path),
+        methods: table.list("methods", values::method),
+        scheme,
+        keys: table.pairs("keys", false),
+        secrets: table.pairs("secrets", false),
+        params: table.pairs("params", true),
+        upstream: table.text("upstream", values::text),
         decide,
     }
 }
@@ -313,44 +289,42 @@ pub(super) struct Upstream {
     pub(super) client_key: Field<String>,
     pub(super) allow_plaintext: Field<bool>,
     pub(super) post_quantum: Field<bool>,
-    pub(super) idle_connections: Field<u64>,
-    pub(super) max_age: Field<Duration>,
+    pub(super) idle_connections: usize,
+    pub(super) max_age: Duration,
 }
 
-fn upstream(table: &mut Table<'_>, at: Location) -> Upstream {
-    let url = Key::string("url", "\"https://api.example.com\"");
-    let via = Key::string("via", "\"http://proxy.internal:3128\"");
-    let via_credentials = Key::string("via_credentials", "\"proxy_password\"");
-    let server_name = Key::string("server_name", "\"api.example.com\"");
-    let client_key = Key::string("client_key", "\"client_key\"");
+fn upstream(table: &mut Settings<'_, '_>, at: Location) -> Upstream {
     Upstream {
         at,
-        url: table.parsed(url, UpstreamUrl::parse),
-        via: table.parsed(via, Via::parse),
-        via_credentials: table.parsed(via_credentials, values::text),
-        via_ca: table.parsed(Key::string("via_ca", "\"proxy-ca.pem\""), values::text),
-        server_name: table.parsed(server_name, values::server_name),
-        ca: table.parsed(Key::string("ca", "\"ca.pem\""), values::text),
-        client_cert: table.parsed(Key::string("client_cert", "\"client.pem\""), values::text),
-        client_key: table.parsed(client_key, values::text),
-        allow_plaintext: table.flag(Key::flag("allow_plaintext", "true")),
-        post_quantum: table.flag(Key::flag("post_quantum", "false")),
-        idle_connections: table.count(Key::count("idle_connections", "32")),
-        max_age: table.parsed(Key::duration("max_age", "\"5m\""), units::duration),
+        url: table.text("url", UpstreamUrl::parse),
+        via: table.text("via", Via::parse),
+        via_credentials: table.text("via_credentials", values::text),
+        via_ca: table.text("via_ca", values::text),
+        server_name: table.text("server_name", values::server_name),
+        ca: table.text("ca", values::text),
+        client_cert: table.text("client_cert", values::text),
+        client_key: table.text("client_key", values::text),
+        allow_plaintext: table.flag("allow_plaintext"),
+        post_quantum: table.flag("post_quantum"),
+        idle_connections: table.value("idle_connections", idle_connections),
+        max_age: table.value("max_age", max_age),
     }
 }
 
-/// `[log]`.
-#[derive(Debug)]
-pub(super) struct Log {
-    pub(super) level: Field<String>,
-    pub(super) format: Field<LogFormat>,
+fn idle_connections(table: &mut Table<'_>, key: Key) -> Field<usize> {
+    table.count(key, |number| Ok(values::whole(number)))
 }
 
-fn log(table: &mut Table<'_>) -> Log {
-    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    Log {
-        level: table.parsed(Key::string("level", "\"info\""), values::level),
-        format: table.parsed(Key::string("format", "\"text\""), values::one_of(&formats)),
-    }
+fn max_age(table: &mut Table<'_>, key: Key) -> Field<Duration> {
+    table.parsed(key, units::duration)
+}
+
+/// How many unused connections are kept to a host that no `[upstreams]` table speaks of, and when
+/// they are too old for new requests: as where a table says nothing of it.
+pub(super) fn direct() -> (usize, Duration) {
+    let table = "upstreams.NAME";
+    (
+        settings::default(table, "idle_connections", idle_connections),
+        settings::default(table, "max_age", max_age),
+    )
 }

@@ -1,5 +1,4 @@
-//! From what was written to what will run: values that are not written get their defaults, and
-//! values that do not fit together are refused.
+//! From what was written to what will run: values that do not fit together are refused.
 //!
 //! Every check reports and goes on, so that a file is mended in one go. The result of a file
 //! with problems is thrown away; it only has to exist, not to be right.
@@ -15,12 +14,10 @@ mod upstreams;
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use super::file::{self, File};
-use super::{Config, ConfigError, ConfigErrors, Limits, Log, LogFormat, Timeouts, Unrouted};
-use crate::document::{Field, Named, Report, Written, choose, is_shown, nearest, quoted};
-use crate::moment::Replica;
+use super::{Config, ConfigError, ConfigErrors};
+use crate::document::{Named, Report, Written, choose, is_shown, nearest, quoted};
 
 /// Reads and resolves a file.
 pub(super) fn load(path: &Path) -> Result<Config, ConfigErrors> {
@@ -83,59 +80,16 @@ impl Resolver<'_> {
             listen: self.listen(),
             access: self.access(),
             intercept: self.intercept(),
-            limits: self.limits(),
-            timeouts: self.timeouts(),
-            replica: or(&self.file.replica, Replica::ALONE),
+            limits: self.file.limits.clone(),
+            timeouts: self.file.timeouts.clone(),
+            replica: self.file.replica,
             stores: self.stores(),
             keys: self.keys(),
             secrets: self.secrets(),
             upstreams: self.upstreams(),
             routes: self.routes(),
-            log: Log {
-                level: or(&self.file.log.level, LEVEL.into()),
-                format: or(&self.file.log.format, FORMAT),
-            },
-        }
-    }
-
-    fn limits(&self) -> Limits {
-        let written = &self.file.limits;
-        if let Some(Written { value: 0, at }) = written.tunnels.get() {
-            let what = "limits.tunnels is 0, and no WebSocket could be opened";
-            self.report.add(*at, what, format!("write tunnels = {TUNNELS}"));
-        }
-        if let Some(Written { value, at }) = written.connections.get() {
-            let what = match *value {
-                0 => Some("limits.connections is 0, and no request could arrive".to_owned()),
-                1..=MOST_CONNECTIONS => None,
-                _ => Some(format!("limits.connections is more than {MOST_CONNECTIONS}")),
-            };
-            if let Some(what) = what {
-                self.report.add(*at, what, format!("write connections = {CONNECTIONS}"));
-            }
-        }
-        Limits {
-            signed_body: or(&written.signed_body, SIGNED_BODY),
-            connections: whole(or(&written.connections, CONNECTIONS)),
-            tunnels: whole(or(&written.tunnels, TUNNELS)),
-            header: whole(or(&written.header, HEADER)),
-        }
-    }
-
-    fn timeouts(&self) -> Timeouts {
-        let written = &self.file.timeouts;
-        Timeouts {
-            request_head: or(&written.request_head, REQUEST_HEAD),
-            request_body: or(&written.request_body, REQUEST_BODY),
-            body_idle: or(&written.body_idle, BODY_IDLE),
-            tunnel_idle: or(&written.tunnel_idle, TUNNEL_IDLE),
-            sign: or(&written.sign, SIGN),
-            connect: or(&written.connect, CONNECT),
-            response_head: or(&written.response_head, RESPONSE_HEAD),
-            idle: or(&written.idle, IDLE),
-            client_idle: or(&written.client_idle, CLIENT_IDLE),
-            drain_linger: or(&written.drain_linger, DRAIN_LINGER),
-            drain: or(&written.drain, DRAIN),
+            log: self.file.log.clone(),
+            warnings: self.report.warnings(),
         }
     }
 
@@ -162,44 +116,3 @@ impl Resolver<'_> {
         self.report.add(reference.at, what, fix);
     }
 }
-
-/// What is written, or else the default.
-fn or<T: Clone>(field: &Field<T>, default: T) -> T {
-    field.value().cloned().unwrap_or(default)
-}
-
-/// A number of things in memory.
-fn whole(number: u64) -> usize {
-    usize::try_from(number).unwrap_or(usize::MAX)
-}
-
-// What holds where nothing is written. `proxy.toml.example` shows each as `#name = value`.
-const UNROUTED: Unrouted = Unrouted::Refuse;
-const ALLOWED: [&str; 2] = ["127.0.0.0/8", "::1/128"];
-const LEAF_LIFETIME: Duration = Duration::from_secs(7 * 86_400);
-const LEAF_CACHE: u64 = 1024;
-const SIGNED_BODY: u64 = 1 << 20;
-const CONNECTIONS: u64 = 1024;
-const TUNNELS: u64 = 512;
-const HEADER: u64 = 32 << 10;
-const REQUEST_HEAD: Duration = Duration::from_secs(30);
-const REQUEST_BODY: Duration = Duration::from_secs(30);
-const TUNNEL_IDLE: Duration = Duration::from_secs(600);
-const BODY_IDLE: Duration = Duration::from_secs(120);
-const SIGN: Duration = Duration::from_secs(2);
-const CONNECT: Duration = Duration::from_secs(5);
-const RESPONSE_HEAD: Duration = Duration::from_secs(30);
-const IDLE: Duration = Duration::from_secs(90);
-/// Longer than the pools of most HTTP clients keep a connection: who sends on one that is being
-/// closed loses its request.
-const CLIENT_IDLE: Duration = Duration::from_secs(120);
-const DRAIN_LINGER: Duration = Duration::from_secs(2);
-const DRAIN: Duration = Duration::from_secs(10);
-const WATCH: bool = false;
-const ROUTE_PATH: &str = "/";
-const IDLE_CONNECTIONS: u64 = 32;
-const LEVEL: &str = "info";
-const FORMAT: LogFormat = LogFormat::Text;
-
-/// More than any process has descriptors for, and less than a semaphore can count.
-const MOST_CONNECTIONS: u64 = 1_000_000;

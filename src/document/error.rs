@@ -47,6 +47,11 @@ pub struct ConfigError {
     pub fix: String,
 }
 
+/// What is said of a configuration is no part of what it says, and of no hash of it.
+impl Hash for ConfigError {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(Location { line, column }) = self.at {

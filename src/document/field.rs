@@ -14,8 +14,8 @@ pub(crate) struct Written<T> {
 /// What a key of the file says.
 #[derive(Clone, Debug)]
 pub(crate) enum Field<T> {
-    /// It is not there.
-    Absent,
+    /// It is not there. What holds then, if anything does.
+    Absent(Option<T>),
     /// It is there and cannot be used. That is reported already, so nothing that depends on it
     /// needs to be.
     Unreadable,
@@ -27,7 +27,24 @@ impl<T> Field<T> {
     pub(crate) fn get(&self) -> Option<&Written<T>> {
         match self {
             Self::Is(written) => Some(written),
-            Self::Absent | Self::Unreadable => None,
+            Self::Absent(_) | Self::Unreadable => None,
+        }
+    }
+
+    /// The value alone, taken out.
+    pub(crate) fn into_value(self) -> Option<T> {
+        match self {
+            Self::Is(written) => Some(written.value),
+            Self::Absent(_) | Self::Unreadable => None,
+        }
+    }
+
+    /// What is written, or what holds where nothing is.
+    pub(crate) fn holds(&self) -> Option<&T> {
+        match self {
+            Self::Is(written) => Some(&written.value),
+            Self::Absent(default) => default.as_ref(),
+            Self::Unreadable => None,
         }
     }
 
@@ -39,14 +56,14 @@ impl<T> Field<T> {
     /// Another value in the same place.
     pub(crate) fn map<U>(self, change: impl FnOnce(T) -> U) -> Field<U> {
         match self {
-            Self::Absent => Field::Absent,
+            Self::Absent(default) => Field::Absent(default.map(change)),
             Self::Unreadable => Field::Unreadable,
             Self::Is(Written { value, at }) => Field::Is(Written { value: change(value), at }),
         }
     }
 
     pub(crate) fn is_absent(&self) -> bool {
-        matches!(self, Self::Absent)
+        matches!(self, Self::Absent(_))
     }
 }
 
@@ -61,12 +78,14 @@ pub(crate) struct Key {
     pub(crate) kind: &'static str,
     /// A right value, as it is written in the file.
     pub(crate) example: &'static str,
+    /// Names it had before, which are still read.
+    pub(crate) was: &'static [&'static str],
 }
 
 impl Key {
     /// A key of any other kind.
     pub(crate) const fn new(name: &'static str, kind: &'static str, example: &'static str) -> Self {
-        Self { name, kind, example }
+        Self { name, kind, example, was: &[] }
     }
 
     pub(crate) const fn string(name: &'static str, example: &'static str) -> Self {

@@ -9,11 +9,12 @@ use super::error::{ConfigError, Location};
 pub(crate) struct Report<'t> {
     text: &'t str,
     errors: RefCell<Vec<ConfigError>>,
+    warnings: RefCell<Vec<ConfigError>>,
 }
 
 impl<'t> Report<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, errors: RefCell::default() }
+        Self { text, errors: RefCell::default(), warnings: RefCell::default() }
     }
 
     pub(crate) fn text(&self) -> &'t str {
@@ -29,6 +30,16 @@ impl<'t> Report<'t> {
     ) {
         let error = ConfigError { at: at.into(), what: what.into(), fix: fix.into() };
         self.errors.borrow_mut().push(error);
+    }
+
+    /// Adds what is read and should be written in another way.
+    pub(crate) fn warn(&self, at: Location, what: String, fix: String) {
+        self.warnings.borrow_mut().push(ConfigError { at: Some(at), what, fix });
+    }
+
+    /// What was warned of so far.
+    pub(crate) fn warnings(&self) -> Vec<ConfigError> {
+        self.warnings.borrow().clone()
     }
 
     /// The place of a byte.

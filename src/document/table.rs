@@ -25,6 +25,8 @@ pub(crate) struct Table<'d> {
     at: Option<Location>,
     entries: Entries<'d>,
     asked: Vec<&'static str>,
+    /// Names that keys had before.
+    old: Vec<&'static str>,
 }
 
 /// What is in a table.
@@ -65,6 +67,7 @@ impl<'d> Table<'d> {
             at: None,
             entries: Entries::Here(entries),
             asked: vec![],
+            old: vec![],
         };
         root.read(read)
     }
@@ -86,7 +89,8 @@ impl<'d> Table<'d> {
         let entries = value.map_or(Entries::Missing, |value| self.entries_of(name, value));
         let at = value.map(|value| self.place(value));
         let (title, prefix) = (format!("[{name}]"), format!("{name}."));
-        Self { report: self.report, title, prefix, at, entries, asked: vec![] }.read(read)
+        let (asked, old) = (vec![], vec![]);
+        Self { report: self.report, title, prefix, at, entries, asked, old }.read(read)
     }
 
     /// Reads the table `name` inside one that has a name of the user's choice; `None` when it is
@@ -100,8 +104,8 @@ impl<'d> Table<'d> {
         let full = format!("{}.{name}", self.title.trim_matches(['[', ']']));
         let (entries, at) = (self.entries_of(&full, value), self.place(value));
         let (title, prefix) = (format!("[{full}]"), format!("{}{name}.", self.prefix));
-        let table =
-            Self { report: self.report, title, prefix, at: Some(at), entries, asked: vec![] };
+        let (asked, old) = (vec![], vec![]);
+        let table = Self { report: self.report, title, prefix, at: Some(at), entries, asked, old };
         Some(table.read(|table| read(table, at)))
     }
 
@@ -137,8 +141,9 @@ impl<'d> Table<'d> {
             let full = format!("{name}.{}", label.escape_debug());
             let (entries, at) = (self.entries_of(&full, value), self.place(value));
             let (title, prefix) = (format!("[{full}]"), String::new());
-            let asked = vec![];
-            let table = Self { report: self.report, title, prefix, at: Some(at), entries, asked };
+            let (asked, old) = (vec![], vec![]);
+            let table =
+                Self { report: self.report, title, prefix, at: Some(at), entries, asked, old };
             tables.insert(label.to_string(), table.read(|table| read(table, at)));
         }
         tables
@@ -150,7 +155,7 @@ impl<'d> Table<'d> {
         key: Key,
         parse: impl FnOnce(&str) -> Result<T, Fault>,
     ) -> Field<T> {
-        let value = match self.find(key.name) {
+        let value = match self.value_of(key) {
             Ok(value) => value,
             Err(field) => return field,
         };
@@ -170,7 +175,7 @@ impl<'d> Table<'d> {
         key: Key,
         parse: impl Fn(&str) -> Result<T, Fault>,
     ) -> Field<Vec<Written<T>>> {
-        let value = match self.find(key.name) {
+        let value = match self.value_of(key) {
             Ok(value) => value,
             Err(field) => return field,
         };
@@ -212,27 +217,30 @@ impl<'d> Table<'d> {
         }
     }
 
-    /// Reads a whole number that is not negative.
-    pub(crate) fn count(&mut self, key: Key) -> Field<u64> {
-        let value = match self.find(key.name) {
+    /// Reads a whole number that is not negative by `check`.
+    pub(crate) fn count<T>(
+        &mut self,
+        key: Key,
+        check: impl FnOnce(u64) -> Result<T, Fault>,
+    ) -> Field<T> {
+        let value = match self.value_of(key) {
             Ok(value) => value,
             Err(field) => return field,
         };
         let DeValue::Integer(integer) = value.get_ref() else {
             return self.wrong_type(key, value);
         };
-        match u64::from_str_radix(integer.as_str(), integer.radix()) {
+        let number = u64::from_str_radix(integer.as_str(), integer.radix());
+        let number = number.map_err(|_| Fault::new(format!("is {integer}, which is no count"), ""));
+        match number.and_then(check) {
             Ok(number) => Field::Is(self.written(number, value)),
-            Err(_) => {
-                let fault = Fault::new(format!("is {integer}, which is no count"), "");
-                self.faulty(key, &fault, value)
-            }
+            Err(fault) => self.faulty(key, &fault, value),
         }
     }
 
     /// Reads `true` or `false`.
     pub(crate) fn flag(&mut self, key: Key) -> Field<bool> {
-        let value = match self.find(key.name) {
+        let value = match self.value_of(key) {
             Ok(value) => value,
             Err(field) => return field,
         };
@@ -245,7 +253,7 @@ impl<'d> Table<'d> {
     /// Reads names and values, such as `{ signer = "metasv" }`. Only with `scalars` a value may
     /// also be a whole number or a flag, which become text.
     pub(crate) fn pairs(&mut self, key: Key, scalars: bool) -> Field<Vec<Pair>> {
-        let value = match self.find(key.name) {
+        let value = match self.value_of(key) {
             Ok(value) => value,
             Err(field) => return field,
         };
@@ -282,6 +290,19 @@ impl<'d> Table<'d> {
         }
     }
 
+    /// What `read` makes of a value as it is written in a file: a default, that is known to be right.
+    pub(crate) fn of_value<T>(
+        key: Key,
+        value: &str,
+        read: impl FnOnce(&mut Table<'_>, Key) -> Field<T>,
+    ) -> T {
+        let text = format!("{} = {value}", key.name);
+        let document = DeTable::parse(&text).expect("a default is TOML");
+        let report = Report::new(&text);
+        let field = Table::root(&report, document.get_ref(), |table| read(table, key));
+        field.into_value().expect("a default can be read")
+    }
+
     /// Adds a problem of what the table holds.
     pub(crate) fn report(
         &self,
@@ -315,10 +336,33 @@ impl<'d> Table<'d> {
     fn find<T>(&mut self, name: &'static str) -> Result<&'d Value<'d>, Field<T>> {
         self.asked.push(name);
         match self.entries {
-            Entries::Here(table) => table.get(name).ok_or(Field::Absent),
-            Entries::Missing => Err(Field::Absent),
+            Entries::Here(table) => table.get(name).ok_or(Field::Absent(None)),
+            Entries::Missing => Err(Field::Absent(None)),
             Entries::Unreadable => Err(Field::Unreadable),
         }
+    }
+
+    /// The same under the name that a key has or had before. Old names are read with a warning.
+    fn value_of<T>(&mut self, key: Key) -> Result<&'d Value<'d>, Field<T>> {
+        let mut value = self.find(key.name);
+        for old in key.was {
+            self.old.push(old);
+            let mut here = self.entries.iter();
+            let Some((name, before)) = here.find(|(name, _)| name.get_ref().as_ref() == *old)
+            else {
+                continue;
+            };
+            let (at, new) = (self.report.at(name.span().start), key.name);
+            let old = format!("{}{old}", self.prefix);
+            if value.is_ok() {
+                let what = format!("{old} is the name that {new} had before, and both are written");
+                self.report.add(at, what, "remove one of the two");
+                return Err(Field::Unreadable);
+            }
+            self.report.warn(at, format!("{old} is called {new} now"), format!("write {new}"));
+            value = Ok(before);
+        }
+        value
     }
 
     fn entries_of(&self, name: &str, value: &'d Value<'d>) -> Entries<'d> {
@@ -345,7 +389,7 @@ impl<'d> Table<'d> {
     fn refuse_the_rest(&mut self) {
         for (key, _) in self.entries.iter() {
             let name = key.get_ref().as_ref();
-            if self.asked.contains(&name) {
+            if self.asked.contains(&name) || self.old.contains(&name) {
                 continue;
             }
             let what = match self.title.as_str() {
@@ -357,7 +401,7 @@ impl<'d> Table<'d> {
     }
 
     fn wrong_type<T>(&self, key: Key, value: &Value<'_>) -> Field<T> {
-        let Key { name, kind, example } = key;
+        let Key { name, kind, example, .. } = key;
         let what = format!("{}{name} is {}, and must be {kind}", self.prefix, type_of(value));
         self.report.add(self.place(value), what, format!("write {name} = {example}"));
         Field::Unreadable
@@ -451,13 +495,39 @@ mod tests {
     fn keys_nobody_asked_for_are_reported() {
         let text = "[t]\nknwon = 1\nother = 2\nknown = 3";
         let key = Key::count("known", "1");
-        let (field, errors) = read(text, |file| file.table("t", |table| table.count(key)));
+        let (field, errors) = read(text, |file| file.table("t", |table| table.count(key, Ok)));
         assert_eq!(field.value(), Some(&3));
         let expected = [
             "2:1: [t] has no key \"knwon\"\n  fix: write known",
             "3:1: [t] has no key \"other\"\n  fix: use known",
         ];
         assert_eq!(errors, expected);
+    }
+
+    #[test]
+    fn an_old_name_is_read_with_a_warning_and_refused_beside_the_new_one() {
+        let key = Key { was: &["old"], ..Key::count("new", "1") };
+        let read_t = |text: &str| {
+            let document = DeTable::parse(text).expect("TOML");
+            let report = Report::new(text);
+            let field = Table::root(&report, document.get_ref(), |file| {
+                file.table("t", |table| table.count(key, Ok))
+            });
+            let lines = |all: Vec<super::super::ConfigError>| -> Vec<String> {
+                all.iter().map(ToString::to_string).collect()
+            };
+            (field.into_value(), lines(report.warnings()), lines(report.into_errors()))
+        };
+        let none = Vec::<String>::new;
+        assert_eq!(read_t("[t]\nnew = 2"), (Some(2), none(), none()));
+        let warned = "3:3: t.old is called new now\n  fix: write new".to_owned();
+        assert_eq!(read_t("[t]\n\n  old = 2"), (Some(2), vec![warned], none()));
+        let refused = "2:1: t.old is the name that new had before, and both are written\n  \
+                       fix: remove one of the two";
+        assert_eq!(read_t("[t]\nold = 2\nnew = 3"), (None, none(), vec![refused.to_owned()]));
+        // What is wrong is said of the name to write, and the old one is not recommended.
+        let (_, _, errors) = read_t("[t]\nold = \"x\"\nolt = 1");
+        assert!(errors[0].contains("write new = 1") && errors[1].contains("use new"), "{errors:?}");
     }
 
     #[test]

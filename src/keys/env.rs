@@ -24,6 +24,7 @@ pub(super) const KIND: StoreKind = StoreKind {
         default: Some("COUNTERSIGN_"),
         required: false,
         example: "\"COUNTERSIGN_\"",
+        doc: "How the variables' names begin: entry `TOKENS` is `COUNTERSIGN_TOKENS`.",
     }],
     open: |settings| KeyStore::Bytes(Arc::new(EnvStore::new(prefix(settings)))),
     place: |settings, entry| place(&prefix(settings), entry),

@@ -31,6 +31,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
             default: None,
             required: true,
             example: "\"keys\"",
+            doc: "The directory of the files, which nobody else may read.",
         },
         StoreSetting {
             name: PASSPHRASE_ENV,
@@ -38,6 +39,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
             default: None,
             required: false,
             example: "\"COUNTERSIGN_PASSPHRASE\"",
+            doc: "The variable with the passphrase that opens encrypted keys.",
         },
     ],
     open: |settings| {

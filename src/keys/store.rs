@@ -47,6 +47,8 @@ pub struct StoreSetting {
     pub required: bool,
     /// A right value, as it is written in the file.
     pub example: &'static str,
+    /// One sentence.
+    pub doc: &'static str,
 }
 
 /// What the text of a store's setting says.

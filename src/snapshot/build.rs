@@ -105,7 +105,7 @@ impl<'a> Builder<'a> {
         surroundings: &'a Surroundings,
         previous: Option<&'a Snapshot>,
     ) -> Self {
-        let (errors, warnings) = (Vec::new(), Vec::new());
+        let (errors, warnings) = (Vec::new(), config.warnings.clone());
         Self { config, surroundings, previous, errors, warnings, public: None }
     }
 

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::values;
 use crate::audit::Mode;
-use crate::document::{Field, Key, Location, Table};
+use crate::config::settings::Settings;
+use crate::document::{Field, Location, Table};
 use crate::scheme::{Entry, Policy};
 
 /// What is written there.
@@ -20,10 +21,9 @@ pub(in crate::config) struct Decide {
 
 pub(super) fn decide(table: &mut Table<'_>, at: Location, scheme: Option<&Entry>) -> Decide {
     let modes = [("enforce", Mode::Enforce), ("shadow", Mode::Shadow)];
-    let mode = table.parsed(Key::string("mode", "\"enforce\""), values::one_of(&modes));
-    let audit = Key::string("audit", "\"cobo-audit.jsonl\"");
-    let found = table.parsed(audit, values::text);
-    let audit = table.require(audit, found);
+    let mut settings = Settings::of(table, "routes.NAME.decide");
+    let mode = settings.text("mode", values::one_of(&modes));
+    let audit = settings.text("audit", values::text);
     let read = scheme.and_then(|scheme| scheme.policy);
     if read.is_none() {
         table.pass_over();

@@ -1,17 +1,58 @@
 //! Values with a form of their own that no other part of the program reads.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use http::Method;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::config::units::{HostPattern, host_name};
+use crate::config::units::{HostPattern, duration, host_name};
 use crate::document::{Fault, nearest, quoted, unknown};
 pub(super) use crate::document::{one_of, text};
 use crate::keys::Algorithm;
 use crate::moment::Replica;
 use crate::scheme::{self, Entry, REGISTRY};
+
+/// A number of things in memory.
+pub(super) fn whole(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// How many connections may be open.
+pub(super) fn connections(number: u64) -> Result<usize, Fault> {
+    match number {
+        0 => Err(Fault::new("is 0, and no request could arrive", "")),
+        1..=MOST_CONNECTIONS => Ok(whole(number)),
+        _ => Err(Fault::new(format!("is more than {MOST_CONNECTIONS}"), "")),
+    }
+}
+
+/// How many tunnels may be open.
+pub(super) fn tunnels(number: u64) -> Result<usize, Fault> {
+    match number {
+        0 => Err(Fault::new("is 0, and no WebSocket could be opened", "")),
+        _ => Ok(whole(number)),
+    }
+}
+
+/// How many leaf certificates are kept; one takes some KiB.
+pub(super) fn leaf_cache(number: u64) -> Result<usize, Fault> {
+    if !(1..=MOST_LEAVES).contains(&number) {
+        return Err(Fault::new(format!("is {number}, and must be 1 to {MOST_LEAVES}"), ""));
+    }
+    Ok(whole(number))
+}
+
+/// How long a leaf certificate is valid. Certificates count in seconds, and a new one is made at
+/// half of this.
+pub(super) fn leaf_lifetime(text: &str) -> Result<Duration, Fault> {
+    let lifetime = duration(text)?;
+    if lifetime < Duration::from_secs(60) {
+        return Err(Fault::new("is less than a minute", "or \"1m\" at least"));
+    }
+    Ok(lifetime)
+}
 
 /// A scheme that exists.
 pub(super) fn scheme(name: &str) -> Result<&'static Entry, Fault> {
@@ -138,6 +179,10 @@ pub(super) fn level(text: &str) -> Result<String, Fault> {
     text.parse::<Targets>().map_err(|_| Fault::new(what(), note))?;
     Ok(text.to_owned())
 }
+
+/// More than any process has descriptors for, and less than a semaphore can count.
+const MOST_CONNECTIONS: u64 = 1_000_000;
+const MOST_LEAVES: u64 = 100_000;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 

@@ -1,6 +1,6 @@
 //! Rules in place of a service: that they fit their route.
 
-use super::{Resolver, or};
+use super::Resolver;
 use crate::audit::Mode;
 use crate::config::Decide;
 use crate::config::file;
@@ -13,7 +13,7 @@ impl Resolver<'_> {
         self.check_scheme(route, written);
         self.check_mode(name, route, written);
         Some(Decide {
-            mode: or(&written.mode, Mode::Enforce),
+            mode: *written.mode.holds().unwrap_or(&Mode::Enforce),
             audit: self.directory.join(written.audit.value()?),
             policy: written.policy.clone()?,
             at: written.at,
@@ -36,7 +36,7 @@ impl Resolver<'_> {
 
     /// Rules that answer have nobody to ask; rules that only watch need somebody who answers.
     fn check_mode(&self, name: &str, route: &file::Route, written: &file::Decide) {
-        match (mode(written), &route.upstream) {
+        match (written.mode.holds(), &route.upstream) {
             (Some(Mode::Enforce), Field::Is(Written { at, .. })) => {
                 let what = "the rules in decide answer, so nothing is ever sent to upstream";
                 let fix = format!(
@@ -44,7 +44,7 @@ impl Resolver<'_> {
                 );
                 self.report.add(*at, what, fix);
             }
-            (Some(Mode::Shadow), Field::Absent) => {
+            (Some(Mode::Shadow), Field::Absent(_)) => {
                 let what =
                     "with mode = \"shadow\" a service answers, and the route has no upstream";
                 let fix = format!("write upstream = \"name\" below [routes.{name}]");
@@ -57,14 +57,5 @@ impl Resolver<'_> {
 
 /// Whether a service is asked, too.
 pub(super) fn asks(written: &file::Decide) -> bool {
-    mode(written) == Some(Mode::Shadow)
-}
-
-/// The mode, where it can be read.
-fn mode(written: &file::Decide) -> Option<Mode> {
-    match &written.mode {
-        Field::Absent => Some(Mode::Enforce),
-        Field::Unreadable => None,
-        Field::Is(written) => Some(written.value),
-    }
+    written.mode.holds() == Some(&Mode::Shadow)
 }

@@ -2,9 +2,9 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use super::{ALLOWED, Resolver, UNROUTED, or};
+use super::Resolver;
 use crate::config::{Access, Endpoint, Listen, Location};
-use crate::document::{Field, Written};
+use crate::document::Written;
 
 impl Resolver<'_> {
     pub(super) fn listen(&self) -> Listen {
@@ -78,20 +78,15 @@ impl Resolver<'_> {
             let what = "access.from is empty, so that nobody could connect";
             self.report.add(*at, what, "remove it: this machine alone may connect then");
         }
-        let everyday = || ALLOWED.iter().map(|net| net.parse().expect("a network")).collect();
+        let from = written.from.holds().into_iter().flatten();
         Access {
             tokens: written.tokens.value().cloned(),
-            from: values(&written.from).unwrap_or_else(everyday),
-            origins: values(&written.origins).unwrap_or_default(),
-            hosts: values(&written.hosts).unwrap_or_default(),
-            unrouted: or(&written.unrouted, UNROUTED),
+            from: from.map(|network| network.value).collect(),
+            origins: written.origins.clone(),
+            hosts: written.hosts.clone(),
+            unrouted: written.unrouted,
         }
     }
-}
-
-fn values<T: Clone>(list: &Field<Vec<Written<T>>>) -> Option<Vec<T>> {
-    let list = list.value()?;
-    Some(list.iter().map(|written| written.value.clone()).collect())
 }
 
 /// Whether the system would refuse the second of two listeners.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::Resolver;
 use super::decide::asks;
-use super::{ROUTE_PATH, Resolver, or};
 use crate::config::file;
 use crate::config::{Location, Route};
 use crate::document::{Field, Named, Pair, Written, choose, quoted};
@@ -43,7 +43,7 @@ impl Resolver<'_> {
         let params = self.bind_params(&scope, &written.params, &mut fields);
         Some(Route {
             host: written.host.value().cloned(),
-            path: or(&written.path, ROUTE_PATH.into()),
+            path: written.path.holds().cloned().unwrap_or_default(),
             methods: methods(written).unwrap_or_default(),
             scheme,
             keys: self.bind_keys(&scope, &written.keys, &mut fields),
@@ -314,16 +314,8 @@ fn tie(one: &file::Route, other: &file::Route) -> bool {
     let (Some(host), Some(other_host)) = (one.host.value(), other.host.value()) else {
         return false;
     };
-    host.ties_with(other_host) && same_path(&one.path, &other.path) && methods_meet(one, other)
-}
-
-fn same_path(one: &Field<String>, other: &Field<String>) -> bool {
-    let path = |field: &Field<String>| match field {
-        Field::Absent => Some(ROUTE_PATH.to_owned()),
-        Field::Unreadable => None,
-        Field::Is(written) => Some(written.value.clone()),
-    };
-    path(one).is_some() && path(one) == path(other)
+    let same_path = one.path.holds().is_some() && one.path.holds() == other.path.holds();
+    host.ties_with(other_host) && same_path && methods_meet(one, other)
 }
 
 fn methods_meet(one: &file::Route, other: &file::Route) -> bool {
@@ -337,7 +329,7 @@ fn methods_meet(one: &file::Route, other: &file::Route) -> bool {
 /// The methods a route takes, empty for all; `None` when they cannot be read.
 fn methods(written: &file::Route) -> Option<Vec<http::Method>> {
     match &written.methods {
-        Field::Absent => Some(Vec::new()),
+        Field::Absent(_) => Some(Vec::new()),
         Field::Unreadable => None,
         Field::Is(list) => Some(list.value.iter().map(|method| method.value.clone()).collect()),
     }

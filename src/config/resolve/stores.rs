@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::{Resolver, WATCH, or};
+use super::Resolver;
 use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
 use crate::document::{Field, Written};
-use crate::keys::{Algorithm, Encoding, PublicKey, SettingKind, StoreSetting, StoreSettings};
+use crate::keys::{Algorithm, PublicKey, SettingKind, StoreSetting, StoreSettings};
 
 impl Resolver<'_> {
     pub(super) fn stores(&self) -> BTreeMap<String, Store> {
@@ -73,8 +73,8 @@ impl Resolver<'_> {
             self.check_public(&written.public, written.algorithm.value().copied());
             let algorithm = written.algorithm.value().copied();
             let public = written.public.value().cloned();
-            let encoding = or(&written.encoding, Encoding::Text);
             let (store, entry, at) = (store?, entry?, written.at);
+            let encoding = written.encoding;
             let key = Key { store, entry, algorithm, encoding, public, at };
             Some((name.clone(), key))
         };
@@ -85,7 +85,7 @@ impl Resolver<'_> {
         let secret = |(name, written): (&String, &file::SecretEntry)| {
             let (store, entry) = self.place(&written.store, &written.entry);
             self.check_watch(name, written);
-            let watch = or(&written.watch, WATCH);
+            let watch = written.watch.holds().copied().unwrap_or_default();
             let entry = SecretEntry { store: store?, entry: entry?, watch, at: written.at };
             Some((name.clone(), entry))
         };

@@ -1,10 +1,13 @@
 //! Whole files: the example, files that must resolve, files that must not.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::config::settings::{Need, SECTIONS};
 use crate::config::{Config, Endpoint, Limits, Location, LogFormat, Timeouts, Unrouted, Via};
+use crate::keys::STORES;
 
 #[test]
 fn the_example_resolves_to_what_it_shows() {
@@ -61,7 +64,7 @@ fn the_examples_in_the_example_resolve() {
         .collect();
     assert!(tables >= 5 && pairs >= 19, "only {tables} tables and {pairs} pairs were seen");
     let config = resolve(&uncommented.join("\n"));
-    assert_eq!(config.routes.len(), 9);
+    assert_eq!(config.routes.len(), 10);
     assert_eq!(config.access.tokens.as_deref(), Some("client_tokens"));
     let intercept = config.intercept.expect("[intercept]");
     assert_eq!(intercept.ca_cert, Path::new("/etc/countersign/ca.pem"));
@@ -69,6 +72,38 @@ fn the_examples_in_the_example_resolve() {
     let ca = config.upstreams["staging"].ca.as_deref();
     assert_eq!(ca, Some(Path::new("/etc/countersign/staging-ca.pem")));
     assert!(config.upstreams["office"].url.is_none() && config.upstreams["office"].via.is_some());
+}
+
+#[test]
+fn the_example_shows_every_setting_with_its_default_and_no_other() {
+    let example = example();
+    let (mut table, mut shown) = (String::new(), BTreeMap::<(String, &str), Vec<&str>>::new());
+    for line in example.lines().map(|line| line.trim_start_matches('#').trim_start()) {
+        if let Some(header) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            let mut parts: Vec<&str> = header.split('.').collect();
+            parts.iter_mut().skip(1).take(1).for_each(|name| *name = "NAME");
+            table = parts.join(".");
+        } else if is_pair(line) {
+            let (name, value) = line.split_once(" = ").expect("it is a pair");
+            let value = value.find(" #").map_or(value, |at| &value[..at]).trim_end();
+            shown.entry((table.clone(), name)).or_default().push(value);
+        }
+    }
+    for section in SECTIONS {
+        for setting in section.settings {
+            let (table, name) = (section.table, setting.key.name);
+            let values = shown.remove(&(table.to_owned(), name));
+            let values = values.unwrap_or_else(|| panic!("{table}.{name} is not shown"));
+            if let Need::Default(default) = setting.need {
+                assert!(values.contains(&default), "{table}.{name}: {default}, not {values:?}");
+            }
+        }
+    }
+    for setting in STORES.iter().flat_map(|kind| kind.settings) {
+        let values = shown.remove(&("stores.NAME".to_owned(), setting.name));
+        assert_eq!(values, Some(vec![setting.example]), "{}", setting.name);
+    }
+    assert!(shown.is_empty(), "there are no such settings: {shown:?}");
 }
 
 #[test]

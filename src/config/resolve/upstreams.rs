@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{IDLE_CONNECTIONS, Resolver, or, whole};
+use super::Resolver;
 use crate::config::file;
-use crate::config::{Client, Location, MAX_AGE, ProxyScheme, Upstream, UpstreamUrl, Via};
+use crate::config::{Client, Location, ProxyScheme, Upstream, UpstreamUrl, Via};
 use crate::document::{Field, Written};
 
 impl Resolver<'_> {
@@ -41,17 +41,16 @@ impl Resolver<'_> {
             server_name: written.server_name.value().cloned(),
             ca: written.ca.value().map(|ca| self.directory.join(ca)),
             client: self.client(written),
-            post_quantum: or(&written.post_quantum, true),
-            idle_connections: whole(or(&written.idle_connections, IDLE_CONNECTIONS)),
-            max_age: or(&written.max_age, MAX_AGE),
+            post_quantum: written.post_quantum.holds().copied().unwrap_or(true),
+            idle_connections: written.idle_connections,
+            max_age: written.max_age,
             at: written.at,
         })
     }
 
     /// Plain HTTP stays on this machine, or is allowed in so many words.
     fn check_plaintext(&self, url: &UpstreamUrl, at: Location, written: &file::Upstream) {
-        let allowed = &written.allow_plaintext;
-        let refused = allowed.is_absent() || allowed.value() == Some(&false);
+        let refused = written.allow_plaintext.holds() == Some(&false);
         // What goes through a proxy ends at the proxy's loopback, not at this machine's.
         let proxied = written.via.value().is_some_and(|via| !via.is_loopback());
         if refused && (proxied || !url.is_loopback()) {

@@ -66,8 +66,7 @@ impl Builder<'_> {
 
     /// The pool for hosts that no upstream speaks of.
     pub(super) fn passing(&mut self) -> Option<Arc<Upstream>> {
-        let idle_connections = config::DIRECT_IDLE_CONNECTIONS;
-        let max_age = config::MAX_AGE;
+        let (idle_connections, max_age) = config::direct();
         let parts = Parts { idle_connections, max_age, post_quantum: true, ..Parts::default() };
         match self.pool(parts) {
             Ok(pool) => Some(pool),

@@ -168,7 +168,7 @@ impl Resolver<'_, '_> {
                 let fix = format!("fill it, write {name} = \"any\", or keysign = \"refuse\"");
                 self.0.report(*at, what, fix);
             }
-            Field::Absent => self.missing(limits, name, "[\"…\"]"),
+            Field::Absent(_) => self.missing(limits, name, "[\"…\"]"),
             Field::Is(_) | Field::Unreadable => {}
         }
         field.value().cloned().unwrap_or(Allowed::Only(BTreeSet::new()))
@@ -183,7 +183,7 @@ impl Resolver<'_, '_> {
     fn max_amount(&self, written: &Restrictions) -> Option<BTreeMap<String, Ceiling>> {
         let (pairs, at) = match &written.max_amount {
             Field::Is(Written { value: Some(pairs), at }) => (pairs, *at),
-            Field::Absent => {
+            Field::Absent(_) => {
                 self.missing(written, "max_amount", "{ ETH = \"1.5\" }");
                 return None;
             }

@@ -1,0 +1,379 @@
+//! Every setting there is, in the order of proxy.toml.example.
+
+use super::{Need, Section, Setting, Takes};
+use crate::config::Config;
+use crate::document::Key;
+
+/// The tables of the file, in the order in which a request meets them.
+pub(crate) const SECTIONS: &[Section] = &[
+    Section {
+        table: "listen",
+        doc: "Where requests arrive: at `forward` or at `gateway`, or at both.",
+        settings: &[
+            optional(
+                Key::string("forward", "\"127.0.0.1:8080\""),
+                "The forward listener's address and port: clients set `HTTP_PROXY` to it.",
+            )
+            .restart(|new, old| keep(&mut new.listen.forward, &old.listen.forward)),
+            optional(
+                Key::string("gateway", "\"127.0.0.1:8081\""),
+                "The gateway's address and port, or `unix:/path`: `/NAME/rest` goes to \
+                 `[routes.NAME]`.",
+            )
+            .restart(|new, old| keep(&mut new.listen.gateway, &old.listen.gateway)),
+            optional(
+                Key::string("admin", "\"127.0.0.1:8089\""),
+                "Where probes and metrics are, an address with a port or `unix:/path`.",
+            )
+            .restart(|new, old| keep(&mut new.listen.admin, &old.listen.admin)),
+        ],
+    },
+    Section {
+        table: "access",
+        doc: "Who may send requests. Listening on anything but loopback needs `tokens`.",
+        settings: &[
+            optional(
+                Key::string("tokens", "\"client_tokens\""),
+                "The `[secrets]` entry with client tokens, lines of `name:sha256-of-token`.",
+            ),
+            setting(
+                Key::list("from", "[\"127.0.0.0/8\", \"::1/128\"]"),
+                "The addresses and networks that may connect; a Unix socket always may.",
+            ),
+            setting(
+                Key::list("origins", "[\"https://wallet.example.com\"]"),
+                "Values of `Origin`: pages that may use the gateway from a browser.",
+            )
+            .or("[]"),
+            setting(
+                Key::list("hosts", "[\"countersign.internal:8081\"]"),
+                "Other names, with their port, by which clients call the gateway and the admin \
+                 listener.",
+            )
+            .or("[]"),
+            setting(
+                Key::string("unrouted", "\"refuse\""),
+                "What becomes of a request for a host that no route names: `refuse` answers \
+                 403, `pass` forwards it unsigned.",
+            ),
+        ],
+    },
+    Section {
+        table: "intercept",
+        doc: "What HTTPS is ended with, for hosts that have a route. Without the table a CONNECT \
+             to them is refused.",
+        settings: &[
+            required(
+                Key::string("ca_cert", "\"ca.pem\""),
+                "A PEM file: the authority's certificate, then those that signed it, if any.",
+            ),
+            required(
+                Key::string("ca_key", "\"intercept_ca\""),
+                "The `[secrets]` entry with the authority's private key in PEM.",
+            ),
+            setting(
+                Key::duration("leaf_lifetime", "\"7d\""),
+                "How long a host's leaf certificate is valid, a minute or more; it is renewed \
+                 at half of that.",
+            ),
+            setting(
+                Key::count("leaf_cache", "1024"),
+                "How many hosts' leaf certificates are kept, 1 to 100,000.",
+            ),
+        ],
+    },
+    Section {
+        table: "limits",
+        doc: "What a request may cost.",
+        settings: &[
+            setting(
+                Key::size("signed_body", "\"1MiB\""),
+                "The longest body that is held whole to be signed.",
+            ),
+            setting(
+                Key::count("connections", "1024"),
+                "Connections open at once, on the forward listener and the gateway together; \
+                 1,000,000 at most.",
+            )
+            .restart(|new, old| keep(&mut new.limits.connections, &old.limits.connections)),
+            setting(
+                Key::count("tunnels", "512"),
+                "WebSockets and blind CONNECT tunnels open at once, beside these.",
+            )
+            .restart(|new, old| keep(&mut new.limits.tunnels, &old.limits.tunnels)),
+            setting(
+                Key::size("header", "\"32KiB\""),
+                "The longest request head, of 256 fields at most.",
+            ),
+        ],
+    },
+    Section {
+        table: "timeouts",
+        doc: "How long each phase may last.",
+        settings: &[
+            setting(
+                Key::duration("request_head", "\"30s\""),
+                "A request head, from its first byte; the first on a connection, from the \
+                 connection's.",
+            ),
+            setting(
+                Key::duration("request_body", "\"30s\""),
+                "A body that is held whole must be there within this time.",
+            ),
+            setting(
+                Key::duration("body_idle", "\"2m\""),
+                "A body that streams, of a request or a response, may stand still this long.",
+            ),
+            setting(
+                Key::duration("tunnel_idle", "\"10m\""),
+                "A WebSocket or a blind tunnel may be silent this long in both directions.",
+            ),
+            setting(Key::duration("sign", "\"2s\""), "A signature."),
+            setting(
+                Key::duration("connect", "\"5s\""),
+                "Name resolution, TCP and TLS handshake to the upstream.",
+            ),
+            setting(
+                Key::duration("response_head", "\"30s\""),
+                "The upstream's response head, counted from the last byte of the request.",
+            ),
+            setting(
+                Key::duration("idle", "\"90s\""),
+                "An unused upstream connection is closed after this.",
+            ),
+            // Longer than most HTTP clients' pools keep a connection: who sends on one that is
+            // being closed loses its request.
+            setting(
+                Key::duration("client_idle", "\"2m\""),
+                "A client's connection may be silent this long between requests.",
+            ),
+            setting(
+                Key::duration("drain_linger", "\"2s\""),
+                "New requests are still taken for so long after SIGTERM.",
+            ),
+            setting(
+                Key::duration("drain", "\"10s\""),
+                "How long a stop waits for requests under way, after that.",
+            ),
+        ],
+    },
+    Section {
+        table: "nonces",
+        doc: "Proxies that sign with the same key share its nonces.",
+        settings: &[setting(
+            Key::string("replica", "\"2/4\""),
+            "This process's share of the nonces: of two, the first has `1/2`, the second \
+                 `2/2`; 100 at most.",
+        )
+        .or("\"1/1\"")
+        .restart(|new, old| keep(&mut new.replica, &old.replica))],
+    },
+    Section {
+        table: "stores.NAME",
+        doc: "Where keys and secrets are kept. Stores are opened at the start and at a reload.",
+        settings: &[required(
+            Key::string("kind", "\"file\""),
+            "What it is; each kind has settings of its own.",
+        )],
+    },
+    Section {
+        table: "keys.NAME",
+        doc: "Private keys, by the names that routes use.",
+        settings: &[
+            required(STORE, "The `[stores]` entry it is in."),
+            required(
+                ENTRY,
+                "The entry in that store: a file, `file#member` of a JSON object, or the end of \
+                 a variable's name.",
+            ),
+            optional(
+                Key::string("algorithm", "\"ecdsa_secp256k1\""),
+                "What kind of key it is, where the entry does not say: one of \
+                 [algorithms.md](algorithms.md).",
+            ),
+            setting(
+                Key::string("encoding", "\"base64\""),
+                "How the bytes of the entry are written: `text`, `base64`, `base64url` or \
+                 `hex`.",
+            )
+            .or("\"text\""),
+            optional(
+                Key::string("public", "\"02…\""),
+                "The public key it must have, in hex: an SPKI or a point; another one stops the \
+                 start.",
+            ),
+        ],
+    },
+    Section {
+        table: "secrets.NAME",
+        doc: "Bytes that a request carries or the proxy reads; they sign nothing.",
+        settings: &[
+            required(STORE, "As for keys."),
+            required(ENTRY, "As for keys."),
+            setting(
+                Key::flag("watch", "true"),
+                "Whether the entry is read again when its file changes, and not at a reload \
+                 only.",
+            )
+            .or("false"),
+        ],
+    },
+    Section {
+        table: "routes.NAME",
+        doc: "Which requests are signed, how, and with what. A request takes the most specific \
+             route: an exact host before `*.example.com`, then the longest path.",
+        settings: &[
+            optional(
+                Key::string("host", "\"api.example.com\""),
+                "The host that is matched, signed and sent; without one the gateway alone leads \
+                 here.",
+            ),
+            setting(Key::string("path", "\"/v1\""), "A prefix of the path, on segment borders.")
+                .or("\"/\""),
+            optional(
+                Key::list("methods", "[\"GET\", \"POST\"]"),
+                "The methods it takes; all, when left out.",
+            ),
+            required(
+                Key::string("scheme", "\"metasv\""),
+                "The scheme: one of [schemes.md](schemes.md).",
+            ),
+            optional(
+                Key::table("keys", "{ slot = \"name\" }"),
+                "The `[keys]` entry for each of the scheme's key slots.",
+            ),
+            optional(
+                Key::table("secrets", "{ slot = \"name\" }"),
+                "The `[secrets]` entry for each of its secret slots.",
+            ),
+            optional(Key::table("params", "{ name = \"value\" }"), "Its parameters."),
+            optional(
+                Key::string("upstream", "\"name\""),
+                "The `[upstreams]` entry that its requests leave by; without one they go to the \
+                 host, over TLS.",
+            ),
+        ],
+    },
+    Section {
+        table: "routes.NAME.decide",
+        doc: "A policy that answers in place of a service; [decide.md](decide.md) has its rules.",
+        settings: &[
+            setting(
+                Key::string("mode", "\"enforce\""),
+                "Who answers: the rules (`enforce`), or a service that the rules watch \
+                 (`shadow`).",
+            ),
+            required(Key::string("audit", "\"cobo-audit.jsonl\""), "The file of decisions."),
+        ],
+    },
+    Section {
+        table: "upstreams.NAME",
+        doc: "How requests leave: where to, through what, whom to trust there and who to be.",
+        settings: &[
+            optional(
+                Key::string("url", "\"https://api.example.com\""),
+                "Scheme, host, port and base path; without one, requests go to their own host \
+                 over TLS.",
+            ),
+            optional(
+                Key::string("via", "\"http://proxy.internal:3128\""),
+                "The parent proxy, `http://`, `https://` or `socks5://`, or `environment` for \
+                 the one in `HTTPS_PROXY` and its like.",
+            ),
+            optional(
+                Key::string("via_credentials", "\"proxy_password\""),
+                "The `[secrets]` entry with `user:password` for that proxy.",
+            ),
+            optional(
+                Key::string("via_ca", "\"proxy-ca.pem\""),
+                "A PEM file with the authorities to trust for that proxy, in place of the \
+                 system's.",
+            ),
+            optional(
+                Key::string("server_name", "\"api.example.com\""),
+                "The name in the upstream's certificate, and its SNI, where it is not the host \
+                 that is dialled.",
+            ),
+            optional(
+                Key::string("ca", "\"ca.pem\""),
+                "A PEM file with the authorities to trust in place of the system's, or the \
+                 upstream's own certificate.",
+            ),
+            optional(
+                Key::string("client_cert", "\"client.pem\""),
+                "A PEM file with the client certificate's chain, its own first.",
+            ),
+            optional(
+                Key::string("client_key", "\"client_key\""),
+                "The `[secrets]` entry with its private key in PEM.",
+            ),
+            setting(
+                Key::flag("allow_plaintext", "true"),
+                "Whether `url` may be plain HTTP to another machine.",
+            )
+            .or("false"),
+            setting(
+                Key::flag("post_quantum", "false"),
+                "Whether a key exchange that outlasts quantum computers is offered, which makes \
+                 the ClientHello longer than a packet.",
+            )
+            .or("true"),
+            setting(
+                Key::count("idle_connections", "32"),
+                "How many unused connections the pool keeps.",
+            ),
+            setting(
+                Key::duration("max_age", "\"5m\""),
+                "A connection that is older gets no new requests.",
+            ),
+        ],
+    },
+    Section {
+        table: "log",
+        doc: "What is written down. At no level: keys, secrets, or headers that the proxy put in.",
+        settings: &[
+            setting(
+                Key::string("level", "\"info\""),
+                "`off`, `error`, `warn`, `info`, `debug` or `trace`, or a list: \
+                 `info,countersign::pipeline=debug`.",
+            )
+            .restart(|new, old| keep(&mut new.log.level, &old.log.level)),
+            setting(Key::string("format", "\"text\""), "The form of a line, `text` or `json`.")
+                .restart(|new, old| keep(&mut new.log.format, &old.log.format)),
+        ],
+    },
+];
+
+const STORE: Key = Key::string("store", "\"files\"");
+const ENTRY: Key = Key::string("entry", "\"name.pem\"");
+
+/// A setting whose example is its default.
+const fn setting(key: Key, doc: &'static str) -> Setting {
+    Setting { key, need: Need::Default(key.example), doc, takes: Takes::Reload }
+}
+
+const fn optional(key: Key, doc: &'static str) -> Setting {
+    Setting { key, need: Need::Optional, doc, takes: Takes::Reload }
+}
+
+const fn required(key: Key, doc: &'static str) -> Setting {
+    Setting { key, need: Need::Required, doc, takes: Takes::Reload }
+}
+
+impl Setting {
+    /// With a default that is not what messages show as an example.
+    const fn or(self, default: &'static str) -> Self {
+        Self { need: Need::Default(default), ..self }
+    }
+
+    const fn restart(self, keep: fn(&mut Config, &Config) -> bool) -> Self {
+        Self { takes: Takes::Restart(keep), ..self }
+    }
+}
+
+/// Gives a value that takes a restart the one it had at the start; says whether it was another.
+fn keep<T: Clone + PartialEq>(new: &mut T, old: &T) -> bool {
+    let changed = new != old;
+    new.clone_from(old);
+    changed
+}
