@@ -179,7 +179,7 @@ pub struct Timeouts {
     /// The upstream's response head, counted from the last byte of the request.
     pub response_head: Duration,
     /// An unused upstream connection is closed after this.
-    pub idle: Duration,
+    pub pool_idle: Duration,
     /// A client's connection may be silent this long between requests.
     pub client_idle: Duration,
     /// How long new requests are still taken after SIGTERM.

@@ -160,7 +160,7 @@ fn timeouts(table: &mut Settings<'_, '_>) -> Timeouts {
         sign: duration("sign"),
         connect: duration("connect"),
         response_head: duration("response_head"),
-        idle: duration("idle"),
+        pool_idle: duration("pool_idle"),
         client_idle: duration("client_idle"),
         drain_linger: duration("drain_linger"),
         drain: duration("drain"),

@@ -142,7 +142,7 @@ fn every_number_comes_from_its_own_key() {
         sign: Duration::from_millis(1_500),
         connect: Duration::from_secs(3),
         response_head: Duration::from_secs(20),
-        idle: Duration::from_secs(30),
+        pool_idle: Duration::from_secs(30),
         client_idle: Duration::from_secs(300),
         drain_linger: Duration::from_millis(250),
         drain: Duration::from_secs(86_400),

@@ -138,9 +138,10 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "The upstream's response head, counted from the last byte of the request.",
             ),
             setting(
-                Key::duration("idle", "\"90s\""),
+                Key::duration("pool_idle", "\"90s\""),
                 "An unused upstream connection is closed after this.",
-            ),
+            )
+            .was(&["idle"]),
             // Longer than most HTTP clients' pools keep a connection: who sends on one that is
             // being closed loses its request.
             setting(
@@ -364,6 +365,11 @@ impl Setting {
     /// With a default that is not what messages show as an example.
     const fn or(self, default: &'static str) -> Self {
         Self { need: Need::Default(default), ..self }
+    }
+
+    /// With the names it had before.
+    const fn was(self, names: &'static [&'static str]) -> Self {
+        Self { key: Key { was: names, ..self.key }, ..self }
     }
 
     const fn restart(self, keep: fn(&mut Config, &Config) -> bool) -> Self {

@@ -203,7 +203,7 @@ impl Builder<'_> {
             connect: timeouts.connect,
             response_head: timeouts.response_head,
             stall: timeouts.body_idle,
-            idle: timeouts.idle,
+            idle: timeouts.pool_idle,
         }
     }
 }
