@@ -25,6 +25,7 @@ mod manual;
 mod raw;
 mod relative;
 mod run;
+mod runtime;
 mod schemes;
 mod settings;
 mod verify;
@@ -32,9 +33,10 @@ mod verify;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use config_file::ConfigFile;
+use clap::{CommandFactory as _, Parser, Subcommand};
+pub(crate) use config_file::ConfigFile;
 pub(crate) use error::{CliError, Exit};
+pub(crate) use runtime::runtime;
 
 /// A proxy that signs: programs speak plainly, and their requests to custody and trading APIs
 /// leave with the provider's signature.
@@ -137,13 +139,8 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Health(args) => health::run(&args),
         Command::Documents(args) => documents::run(&args, out),
         Command::Example => manual::example(out),
-        Command::Completions(args) => manual::completions(&args, out),
-        Command::Man(args) => manual::man(&args, out),
+        Command::Completions(args) => manual::completions(&args, Arguments::command(), out),
+        Command::Man(args) => manual::man(&args, Arguments::command(), out),
         Command::Demo(args) => demo::run(&args, out),
     }
-}
-
-/// A runtime for commands that need one.
-fn runtime() -> Result<tokio::runtime::Runtime, CliError> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
 }

@@ -1,6 +1,7 @@
 //! `countersign ca`: the certificate authority that ends HTTPS for clients who trust it.
 
 mod new;
+mod reach;
 
 use std::fs;
 use std::io::Write;
@@ -10,6 +11,7 @@ use pkcs8::{Document, LineEnding};
 
 pub(super) use new::NewCa;
 
+use self::reach::{hosts_of, write_reach};
 use super::{CliError, ConfigFile, Exit};
 use crate::config::Config;
 use crate::moment::unix_ms;
@@ -80,15 +82,6 @@ pub(super) fn run(args: &CaArgs, out: &mut dyn Write) -> Result<(), CliError> {
     }
 }
 
-/// The hosts of the routes as certificates have them, each once.
-fn hosts_of(config: &Config) -> Vec<String> {
-    let hosts = config.routes.values().filter_map(|route| route.host.as_ref());
-    let mut hosts: Vec<String> = hosts.map(|host| host.name()).collect();
-    hosts.sort();
-    hosts.dedup();
-    hosts
-}
-
 fn certificate_of(config: &Config) -> Result<&Path, CliError> {
     let intercept = config.intercept.as_ref().ok_or_else(|| {
         let what = format!("{} has no [intercept], which names a CA", config.path.display());
@@ -117,18 +110,6 @@ fn show(file: &Path, hosts: &[String], out: &mut dyn Write) -> Result<(), CliErr
     for host in hosts {
         let place = if ca.permits(host) { "inside" } else { "outside: clients would refuse it" };
         writeln!(out, "route        {host}, {place}")?;
-    }
-    Ok(())
-}
-
-/// What it may vouch for, a line for each constraint.
-fn write_reach(ca: &CaCertificate, out: &mut dyn Write) -> Result<(), CliError> {
-    for (permitted, names) in ca.constraints() {
-        let word = if permitted { "permitted" } else { "excluded" };
-        writeln!(out, "{word:<12} {names}")?;
-    }
-    if let Some(all) = ca.unlimited() {
-        writeln!(out, "unlimited    it may vouch for {all}")?;
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// `[CONFIG]` or `--config FILE`.
 #[derive(Debug, clap::Args)]
-pub(super) struct ConfigFile {
+pub(crate) struct ConfigFile {
     /// The configuration [default: proxy.toml]
     #[arg(value_name = "CONFIG", conflicts_with = "option")]
     positional: Option<PathBuf>,

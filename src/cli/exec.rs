@@ -15,6 +15,7 @@ mod settings;
 pub(super) mod signals;
 mod tally;
 pub(super) mod trust;
+mod values;
 mod variables;
 
 use std::ffi::OsString;

@@ -3,11 +3,10 @@
 
 use std::io::Write;
 
-use clap::CommandFactory as _;
 use clap_complete::Shell;
 use clap_mangen::Man;
 
-use super::{Arguments, CliError, Exit};
+use super::{CliError, Exit};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -28,15 +27,23 @@ pub(super) struct ManArgs {
     command: Vec<String>,
 }
 
-pub(super) fn completions(args: &CompletionsArgs, out: &mut dyn Write) -> Result<(), CliError> {
+pub(super) fn completions(
+    args: &CompletionsArgs,
+    mut program: clap::Command,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     // Into memory first: the generator takes a reader that has gone for a panic.
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "countersign", &mut script);
+    clap_complete::generate(args.shell, &mut program, "countersign", &mut script);
     Ok(out.write_all(&script)?)
 }
 
-pub(super) fn man(args: &ManArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let mut command = Arguments::command().disable_help_subcommand(true);
+pub(super) fn man(
+    args: &ManArgs,
+    program: clap::Command,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    let mut command = program.disable_help_subcommand(true);
     // Gives each command its full name.
     command.build();
     let mut of = &command;

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
-use super::{hosts_of, write_reach};
+use super::reach::{hosts_of, write_reach};
 use crate::cli::keys::{create_private, create_public};
 use crate::cli::relative::relative;
 use crate::cli::{CliError, ConfigFile};

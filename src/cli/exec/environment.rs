@@ -1,18 +1,13 @@
 //! The environment of the program: what the caller has, without keys, with the way to the proxy.
 
-use std::collections::BTreeMap;
-use std::ffi::{OsStr, OsString};
-
 use super::credentials::{self, Credentials};
 use super::java;
 use super::no_proxy::NoProxy;
 use super::running::Running;
 use super::trust::Trust;
+pub(in crate::cli) use super::values::{Variables, text};
 use super::variables::{self, Gets};
 use crate::config::{Config, HostPattern};
-
-/// Variables and their values.
-pub(in crate::cli) type Variables = BTreeMap<OsString, OsString>;
 
 /// What a program finds: what the caller has, without keys, with the way to the proxy and whom to
 /// trust. And what it reaches past the proxy.
@@ -97,13 +92,9 @@ pub(super) fn routed(config: &Config) -> impl Iterator<Item = &HostPattern> {
     config.routes.values().filter_map(|route| route.host.as_ref())
 }
 
-/// A variable's value as text.
-pub(in crate::cli) fn text(variables: &Variables, name: &str) -> Option<String> {
-    variables.get(OsStr::new(name)).map(|value| value.to_string_lossy().into_owned())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
     use std::path::Path;
 
     use super::*;

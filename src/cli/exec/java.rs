@@ -7,8 +7,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::environment::{self, Variables};
 use super::no_proxy::NoProxy;
+use super::values::{self, Variables};
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
 
@@ -24,7 +24,7 @@ const LATER: &[&str] =
 pub(super) fn variables(caller: &Variables) -> impl Iterator<Item = &'static str> {
     let ours = ["proxyHost", "nonProxyHosts", "trustStore"];
     let later = LATER.iter().copied().filter(move |name| {
-        environment::text(caller, name).is_some_and(|set| ours.iter().any(|o| set.contains(o)))
+        values::text(caller, name).is_some_and(|set| ours.iter().any(|o| set.contains(o)))
     });
     [VARIABLE].into_iter().chain(later)
 }

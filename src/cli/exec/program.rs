@@ -8,8 +8,8 @@ use std::process::{Child, Command, ExitStatus};
 use rustix::process::Pid;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::environment::Variables;
 use super::signals::{Signals, pass_on};
+use super::values::Variables;
 use crate::cli::{CliError, Exit};
 
 /// Runs a program with this environment to its end, with signals passed on to it. Returns what a

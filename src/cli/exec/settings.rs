@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::PathBuf;
 
-use super::environment::Variables;
+use super::values::Variables;
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
 

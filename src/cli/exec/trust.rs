@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::environment::{self, Variables};
 use super::java::{self, Java, TrustStore};
 use super::settings;
+use super::values::{self, Variables};
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
 
@@ -41,7 +41,7 @@ impl Trust {
         };
         let mut files = files(&ca, caller, &directory)?;
         files.extend(settings::make(&files["SSL_CERT_FILE"], caller, &directory)?);
-        let given = environment::text(caller, java::VARIABLE);
+        let given = values::text(caller, java::VARIABLE);
         let store = java.map(|java| java.trust_store(&ca, given.as_deref(), &directory));
         let java = match store.transpose() {
             Ok(store) => store.map(Some),

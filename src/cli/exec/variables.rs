@@ -5,7 +5,7 @@
 
 use std::ffi::{OsStr, OsString};
 
-use super::environment::Variables;
+use super::values::Variables;
 
 /// A variable that says where the proxy is, or what is reached past it.
 #[derive(Debug)]
