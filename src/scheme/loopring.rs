@@ -440,7 +440,7 @@ impl Scheme for Loopring {
             let public_key = self.key.clone()?;
             Some(Proof { slot: SLOT, public_key, signature })
         });
-        Ok(Claim { moment: None, proofs: proofs.collect() })
+        Ok(Claim { moment: None, proofs: proofs.collect(), signed: None })
     }
 }
 

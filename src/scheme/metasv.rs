@@ -169,6 +169,7 @@ impl Scheme for ClientSignature {
         Ok(Claim {
             moment: Some(moment),
             proofs: vec![Proof { slot: SLOT, public_key, signature }],
+            signed: None,
         })
     }
 }
@@ -246,6 +247,6 @@ impl Scheme for Bearer {
                 what: "is not the configured bearer token, exactly once",
             });
         }
-        Ok(Claim { moment: None, proofs: Vec::new() })
+        Ok(Claim { moment: None, proofs: Vec::new(), signed: None })
     }
 }

@@ -174,6 +174,7 @@ impl Scheme for Sinohope {
         Ok(Claim {
             moment: Some(moment),
             proofs: vec![Proof { slot: SLOT, public_key, signature }],
+            signed: None,
         })
     }
 }

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use countersign::moment::{Moment, Nonce};
 use countersign::scheme::{Answered, Head, SchemeError, Signable};
+use countersign::verification::verify;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method};
 use serde_json::{Value, json};
 
 use super::{binding, envelope, sign};
-use crate::support::cobo::Party;
+use crate::support::cobo::{Party, keysign};
 use crate::support::dialect::entry;
 use crate::support::vectors::{cases, load, text};
 use crate::support::verify::Arrived;
@@ -237,6 +238,30 @@ fn the_flat_layout_is_taken_where_it_is_asked_for_and_nowhere_else() {
     });
     assert_eq!(payload, expected);
     assert!(!server.public_pem.is_empty());
+}
+
+#[test]
+fn a_token_that_is_changed_in_any_byte_is_not_the_nodes() {
+    let (node, server) = (Party::node(), Party::server());
+    let binding = binding("cobo_client", &node, &server.public_pem, &[]);
+    let bound = entry("cobo_client").bind(&binding).expect("it can be bound");
+    let scheme = bound.signing().expect("it signs requests");
+    let key = &binding.keys["signer"];
+    let valid = |token: &[u8]| {
+        let mut head = head();
+        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static(FORM));
+        let body = Bytes::from([b"TSS_JWT_MSG=", token].concat());
+        let signable = Signable { head: &head, body: Some(&body) };
+        verify(scheme.as_ref(), |_| Some(key), signable).is_ok()
+    };
+    let token = node.seal(keysign("r-1")).into_bytes();
+    assert!(valid(&token));
+    for index in 0..token.len() {
+        let mut changed = token.clone();
+        // Another letter of the alphabet, so that it is the token that is wrong and not its form.
+        changed[index] = if changed[index] == b'A' { b'B' } else { b'A' };
+        assert!(!valid(&changed), "byte {index} of {}", token.len());
+    }
 }
 
 /// The request of a case as it arrives.

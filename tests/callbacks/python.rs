@@ -95,7 +95,7 @@ fn program(name: &str) -> PathBuf {
 }
 
 /// The interpreter that `scripts/setup-tests` puts beside the build.
-fn python() -> PathBuf {
+pub(super) fn python() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent();
     let path = target.expect("the build directory has a name").join("test-clients/venv/bin/python");
     assert!(path.exists(), "{} is missing: run scripts/setup-tests", path.display());

@@ -1,9 +1,13 @@
 //! `callback send`: a node by hand, against a server of ours and against others.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::python::python;
+use crate::support::client::run;
 use crate::support::cobo::{HEADER, Party, claims, keysign, now};
 use crate::support::config;
 use crate::support::home::Home;
@@ -121,14 +125,27 @@ fn explain_shows_a_nodes_token_and_says_how_to_try_a_server() {
 }
 
 #[test]
-fn a_sealed_request_is_verified_and_a_changed_one_is_not() {
+fn the_token_that_is_in_a_request_is_verified_whoever_wrote_it() {
     let home = Home::new(&config::proxy(&[config::cobo_client("http://127.0.0.1:1", "")]));
     let config = home.path("proxy.toml");
     let config = config.to_string_lossy();
     let node = Party::node();
-    let claims = |iss: &str| claims(keysign("r-1"), now() + 120).replace("node", iss);
-    for (payload, valid) in [(claims("countersign"), true), (claims("another"), false)] {
-        let body = format!("TSS_JWT_MSG={}", node.sign(HEADER, &payload));
+    let (usual, package) = (claims(keysign("r-1"), now() + 120), STANDARD.encode(keysign("r-1")));
+    let expiry = now() + 60;
+    // As auth0's library for Java writes it: another order, another lifetime.
+    let java = format!(r#"{{"iss":"n","exp":{expiry},"iat":1,"package_data":"{package}"}}"#);
+    let changed = node.sign(HEADER, &usual).replacen('.', ".e30", 1);
+    for (token, valid) in [
+        (node.sign(HEADER, &usual), true),
+        (node.sign(r#"{"typ":"JWT","alg":"RS256"}"#, &java), true),
+        (pyjwt(&node, &usual), true),
+        (node.sign(r#"{"alg":"RS512"}"#, &usual), false),
+        (node.sign(r#"{"alg":"RS256","crit":["x"],"x":1}"#, &usual), false),
+        (node.sign(HEADER, r#"{"exp":1,"package_data":"e30h"}"#), false),
+        (Party::server().sign(HEADER, &usual), false),
+        (changed, false),
+    ] {
+        let body = format!("TSS_JWT_MSG={token}");
         let length = body.len();
         home.write(
             "request.http",
@@ -139,6 +156,15 @@ fn a_sealed_request_is_verified_and_a_changed_one_is_not() {
         );
         let file = home.path("request.http");
         let output = countersign(&["verify", &config, "--file", &file.to_string_lossy()]);
-        assert_eq!(output.status.success(), valid, "{output:?}");
+        assert_eq!(output.status.success(), valid, "{token}: {output:?}");
     }
+}
+
+/// A token that PyJWT makes of these claims.
+fn pyjwt(node: &Party, claims: &str) -> String {
+    let text =
+        "import json, jwt, sys; print(jwt.encode(json.loads(sys.argv[1]), sys.argv[2], 'RS256'))";
+    let output = run(Command::new(python()).args(["-c", text, claims, &node.private_pem]));
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }

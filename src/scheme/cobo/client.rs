@@ -13,10 +13,10 @@ use super::super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Preimage,
     Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures, nothing_doubtful,
 };
-use super::form::{FORM, is_form};
+use super::form::FORM;
 use super::request::Request;
 use super::response::Response;
-use super::token::Tokens;
+use super::token::{self, Tokens};
 use super::{LEEWAY, LIFETIME, PAYLOAD, PING, SLOT, form, text, verify_with};
 use crate::keys::{Algorithm, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -86,13 +86,6 @@ impl Scheme for Client {
             let method = request.head.method.to_string();
             return Err(SchemeError::Method { method, accepted: &["POST"] });
         }
-        // A program's own Content-Type never comes this far: what has a form's is sealed already,
-        // and is being verified.
-        if is_form(request.head) {
-            let package = sealed(request, |token| self.tokens.package(token))?;
-            let package = str::from_utf8(&package).map_err(|_| NO_JSON)?;
-            return Ok(vec![self.tokens.preimage(package, moment)?]);
-        }
         let (package, _) = plain(request)?;
         Ok(vec![self.tokens.preimage(package, moment)?])
     }
@@ -113,16 +106,20 @@ impl Scheme for Client {
     }
 
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
-        sealed(request, |token| {
-            let bad = |what| SchemeError::Claim { part: "the token", what };
-            let unix_ms = self.tokens.sealed_ms(token);
-            let unix_ms =
-                unix_ms.ok_or_else(|| bad("has no exp that is a whole number of seconds"))?;
-            let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
-            let signature = Signature::Octets(token.signature().to_vec());
-            let proof = Proof { slot: SLOT, public_key: self.key.clone(), signature };
-            Ok(Claim { moment: Some(moment), proofs: vec![proof] })
-        })
+        let bad = |what| SchemeError::Claim { part: "the token", what };
+        let token =
+            form::token(request).map_err(|_| bad("is not in exactly one field of a form"))?;
+        let token = Jwt::split(token.as_bytes(), usize::MAX).map_err(|fault| bad(fault.what()))?;
+        let signed = token.signed_as("RS256").map_err(|fault| bad(fault.what()))?;
+        let unix_ms = self.tokens.sealed_ms(&token);
+        let unix_ms = unix_ms.ok_or_else(|| bad("has no exp that is a number of seconds"))?;
+        let package = self.tokens.package(&token).map_err(|_| bad("has no package inside"))?;
+        Request::read(&package).map_err(|_| bad("has no CallbackRequest inside"))?;
+        let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
+        let signature = Signature::Octets(token.signature().to_vec());
+        let proof = Proof { slot: SLOT, public_key: self.key.clone(), signature };
+        let preimage = token::preimage(signed.to_vec());
+        Ok(Claim { moment: Some(moment), proofs: vec![proof], signed: Some(vec![preimage]) })
     }
 
     fn reply_need(&self) -> BodyNeed {
@@ -171,17 +168,6 @@ fn plain(request: Signable<'_>) -> Result<(&str, Request), SchemeError> {
     Ok((text, asked))
 }
 
-/// The token of a request that is sealed, as `read` takes it apart.
-fn sealed<T>(
-    request: Signable<'_>,
-    read: impl FnOnce(&Jwt<'_>) -> Result<T, SchemeError>,
-) -> Result<T, SchemeError> {
-    let bad = |what| SchemeError::Claim { part: "the token", what };
-    let token = form::token(request).map_err(|_| bad("is not in exactly one field of a form"))?;
-    let token = Jwt::split(token.as_bytes(), usize::MAX).map_err(|fault| bad(fault.what()))?;
-    read(&token)
-}
-
 /// What is wrong with a server's token, said of its answer.
 fn untrusted(error: SchemeError) -> SchemeError {
     if let SchemeError::Token(what) | SchemeError::Package { what, .. } = error {
@@ -200,5 +186,3 @@ fn unquoted(reply: &Bytes) -> Result<&str, SchemeError> {
 
 const NOT_OPENED: &str =
     "says that the request could not be opened; is the node's key known there?";
-const NO_JSON: SchemeError =
-    SchemeError::Claim { part: "the token", what: "has something else than JSON inside" };

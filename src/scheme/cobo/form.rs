@@ -36,7 +36,7 @@ pub(super) fn body(token: &str) -> String {
 }
 
 /// Whether the one `Content-Type` is a form's, whatever its parameters.
-pub(super) fn is_form(head: &Head) -> bool {
+fn is_form(head: &Head) -> bool {
     let written = head.single(CONTENT_TYPE.as_str()).unwrap_or_default();
     let kind = written.split(';').next().unwrap_or_default();
     kind.trim().eq_ignore_ascii_case(FORM)

@@ -108,9 +108,7 @@ impl Tokens {
 
     /// The text that is signed to seal `package`, a JSON object.
     pub(super) fn preimage(&self, package: &str, moment: &Moment) -> Result<Preimage, SchemeError> {
-        let text = self.unsigned(package, moment)?.into_bytes();
-        let hashing = Hashing::sha256(&text);
-        Ok(Preimage { slot: SLOT, text, hashing })
+        Ok(preimage(self.unsigned(package, moment)?.into_bytes()))
     }
 
     /// The token with `package` in it.
@@ -126,7 +124,9 @@ impl Tokens {
 
     /// When a token was sealed, had it been sealed here; in milliseconds.
     pub(super) fn sealed_ms(&self, token: &Jwt<'_>) -> Option<u64> {
-        let expiry = token.claim("exp")?.as_u64()?;
+        let expiry = token.date("exp", Null::Wrong).ok()??;
+        // A number with a fraction is one too (RFC 7519, section 2); what is no time ends as none.
+        let expiry = if expiry >= 0.0 { expiry as u64 } else { return None };
         expiry.checked_sub(self.lifetime.as_secs())?.checked_mul(1000)
     }
 
@@ -151,6 +151,12 @@ impl Tokens {
         };
         Ok(format!("{}.{}", URL_SAFE_NO_PAD.encode(HEADER), URL_SAFE_NO_PAD.encode(payload)))
     }
+}
+
+/// What is signed of a token, with how it is hashed.
+pub(super) fn preimage(text: Vec<u8>) -> Preimage {
+    let hashing = Hashing::sha256(&text);
+    Preimage { slot: SLOT, text, hashing }
 }
 
 /// Nobody is asked for another algorithm, so the header is always this.
