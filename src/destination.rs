@@ -7,11 +7,10 @@ use http::Method;
 
 use crate::access::Called;
 use crate::config::{HostPattern, Unrouted};
-use crate::outbound::origin_of;
+use crate::outbound::DressError;
 use crate::refusal::{Code, Refusal};
-use crate::route::{Found, Route, wanders};
+use crate::route::{Found, Origin, Route, wanders};
 use crate::snapshot::Snapshot;
-use crate::upstream::Origin;
 
 /// How a request says where it wants to go.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -96,7 +95,7 @@ impl Destination {
         };
         let origin = match &route.origin {
             Some(origin) => origin.clone(),
-            None => origin_of(&host, true)?,
+            None => Origin::of(&host, true).map_err(DressError::from)?,
         };
         Ok((host, origin))
     }
@@ -112,7 +111,7 @@ impl Destination {
         };
         let default = if *https { 443 } else { 80 };
         let host = authority(name, port.filter(|port| *port != default));
-        let origin = origin_of(&host, *https)?;
+        let origin = Origin::of(&host, *https).map_err(DressError::from)?;
         Ok((host, origin))
     }
 }

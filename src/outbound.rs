@@ -7,13 +7,14 @@ use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
-use http::uri::{Authority, PathAndQuery};
+use http::uri::{InvalidUri, PathAndQuery};
 use http::{Extensions, HeaderName, Method, Request};
 use hyper::body::Incoming;
 
 use crate::body::{Upload, Watch};
+use crate::route::Origin;
 use crate::scheme::{Edits, Head, Scheme, Signable};
-use crate::upstream::{Documented, Origin, join};
+use crate::upstream::{Documented, join};
 
 /// The header that carries a client's token to the gateway.
 pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("countersign-token");
@@ -53,6 +54,12 @@ pub enum DressError {
     /// The name cannot be sent as `Host`.
     #[error("the host cannot be sent as a header")]
     Host,
+}
+
+impl From<InvalidUri> for DressError {
+    fn from(_: InvalidUri) -> Self {
+        Self::Host
+    }
 }
 
 impl Outbound {
@@ -182,17 +189,6 @@ impl Outbound {
     }
 }
 
-/// The origin that is the request's own host.
-///
-/// # Errors
-///
-/// When `host` is no authority.
-pub fn origin_of(host: &str, https: bool) -> Result<Origin, DressError> {
-    let authority: Authority = host.parse().map_err(|_| DressError::Host)?;
-    let scheme = if https { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
-    Ok(Origin { scheme, authority, base_path: String::new() })
-}
-
 /// States the switch to WebSocket, in a request or in the answer that agrees to it.
 pub fn switch(headers: &mut HeaderMap) {
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -293,7 +289,7 @@ mod tests {
                 (name, HeaderValue::from_str(value).expect("a value"))
             })
             .collect();
-        let mut origin = origin_of("up.example:8443", true).expect("an authority");
+        let mut origin = Origin::of("up.example:8443", true).expect("an authority");
         origin.base_path = base.into();
         let target = target.parse().expect("a target");
         let body = Payload::Whole(Bytes::from_static(b"{}"));

@@ -192,7 +192,7 @@ impl Pipeline {
         let (intake, socket) = self.socket(intake)?;
         let outbound = dress(snapshot, route, scheme.as_ref(), intake, record).await?;
         let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
-        let again = spare(&route.upstream, &outbound);
+        let again = spare(snapshot.upstream(route), &outbound);
         let first = self.send(snapshot, route, scheme, outbound, socket, record).await;
         match again.filter(|_| is_unprocessed(&first)) {
             Some(again) => self.send(snapshot, route, scheme, again, None, record).await,
@@ -214,7 +214,7 @@ impl Pipeline {
         let started = Instant::now();
         let (outbound, edits) = self.seal(snapshot, route, scheme, outbound).await?;
         record.signed(Some(started.elapsed()));
-        let upstream = &route.upstream;
+        let upstream = snapshot.upstream(route);
         if scheme.reply_need() == BodyNeed::Nothing {
             return forward(snapshot, upstream, outbound, edits, socket, record).await;
         }
@@ -266,7 +266,7 @@ impl Pipeline {
         let outbound = Outbound::dress(method, &target, headers, payload, host, origin, None)?;
         let outbound = outbound.spelled(spelled);
         let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
-        forward_plain(snapshot, &snapshot.passing, outbound, socket, record).await
+        forward_plain(snapshot, snapshot.passing(), outbound, socket, record).await
     }
 }
 

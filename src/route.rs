@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use http::Method;
+use http::uri::{Authority, InvalidUri};
 use prometheus_client::metrics::histogram::Histogram;
 
 use crate::audit::{Audit, Mode};
 use crate::config::HostPattern;
 use crate::keys::{PublicKey, SignError, Signer};
 use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures};
-use crate::upstream::{Origin, Upstream};
 
 /// A route with everything it needs bound.
 #[derive(Debug)]
@@ -31,12 +31,37 @@ pub struct Route {
     pub scheme: Bound,
     /// Its keys, by slot.
     pub keys: Vec<BoundKey>,
-    /// How its requests leave.
-    pub upstream: Arc<Upstream>,
+    /// Its requests leave by this one of the snapshot's pools: a number, so that finding the way of
+    /// a request takes no network.
+    pub pool: usize,
     /// Where they go; none when that is the request's own host over TLS.
     pub origin: Option<Origin>,
     /// What answers in place of a service, or beside it.
     pub policy: Option<BoundPolicy>,
+}
+
+/// Scheme, host and port of an upstream, with the path its targets begin with.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Origin {
+    /// `https` or `http`.
+    pub scheme: http::uri::Scheme,
+    /// Host, and port where it is not the scheme's own. This is what is dialled; what a request
+    /// names is its `Host`.
+    pub authority: Authority,
+    /// Put before every path; no slash at its end.
+    pub base_path: String,
+}
+
+impl Origin {
+    /// The origin that is a host itself.
+    ///
+    /// # Errors
+    ///
+    /// When `host` is no authority.
+    pub fn of(host: &str, https: bool) -> Result<Self, InvalidUri> {
+        let scheme = if https { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
+        Ok(Self { scheme, authority: host.parse()?, base_path: String::new() })
+    }
 }
 
 /// A policy, and where it is written down what became of each request.

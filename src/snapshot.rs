@@ -16,7 +16,7 @@ use crate::access::Access;
 use crate::config::{Config, ConfigError, ConfigErrors, Limits, Timeouts, Unrouted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
-use crate::route::Routes;
+use crate::route::{Route, Routes};
 use crate::tls::Leaves;
 use crate::upstream::{Dialer, Upstream};
 use watching::Watching;
@@ -34,8 +34,6 @@ pub struct Snapshot {
     pub timeouts: Timeouts,
     /// What happens to hosts that no route names.
     pub unrouted: Unrouted,
-    /// Connections to hosts that no route names.
-    pub passing: Arc<Upstream>,
     /// Certificates for the hosts of routes, where `[intercept]` is written.
     pub leaves: Option<Arc<Leaves>>,
     /// What is allowed and should be known, in the order of the file.
@@ -44,8 +42,8 @@ pub struct Snapshot {
     pub keys: Vec<LiveKey>,
     /// The digest of the configuration, as [`Self::digest`] has it.
     pub digest: String,
-    /// Every pool, for the next snapshot to take over.
-    upstreams: Vec<Arc<Upstream>>,
+    /// Every pool, by the number that routes have it by; the next snapshot takes them over.
+    pools: Vec<Arc<Upstream>>,
     /// Keeps secrets up to date for as long as somebody uses this snapshot.
     _watching: Watching,
 }
@@ -78,7 +76,20 @@ pub struct Surroundings {
     pub serves: bool,
 }
 
+/// The pool of hosts that no upstream speaks of.
+const PASSING: usize = 0;
+
 impl Snapshot {
+    /// The connections that a route's requests leave by.
+    pub fn upstream(&self, route: &Route) -> &Upstream {
+        &self.pools[route.pool]
+    }
+
+    /// The connections to hosts that no route names.
+    pub fn passing(&self) -> &Upstream {
+        &self.pools[PASSING]
+    }
+
     /// Opens every key and store entry, has every key sign a test, binds every route.
     ///
     /// # Errors

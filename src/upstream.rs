@@ -54,7 +54,7 @@ use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-pub use settings::{ClientCertificate, Fingerprint, Origin, Place, Protocol, Settings, Via};
+pub use settings::{ClientCertificate, Fingerprint, Place, Protocol, Settings, Via};
 pub use spelling::Documented;
 use tokio::sync::oneshot;
 use tokio::time::Instant;

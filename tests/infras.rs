@@ -11,7 +11,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::moment::{Moment, Nonce};
-use countersign::outbound::{Outbound, Payload, origin_of};
+use countersign::outbound::{Outbound, Payload};
+use countersign::route::Origin;
 use countersign::scheme::{BindError, Binding, Head, Scheme, SchemeError, Signable, Signatures};
 use countersign::secret::{Secret, SecretCell, SecretWriter};
 use countersign::verification::verify;
@@ -343,7 +344,7 @@ fn handshake(scheme: &dyn Scheme, app: &HeaderMap, unix_ms: u64) -> Result<Arriv
 /// The request with what the scheme puts in, and without what the app had in its place.
 fn edited(scheme: &dyn Scheme, app: &HeaderMap, unix_ms: u64) -> Result<Head, SchemeError> {
     let (host, target) = ("api.infras.online", "/mpc/sign".parse().expect("a path"));
-    let origin = origin_of(host, true).expect("an origin");
+    let origin = Origin::of(host, true).expect("an origin");
     let (headers, payload) = (app.clone(), Payload::Empty);
     let dressed =
         Outbound::dress(Method::GET, &target, headers, payload, host.into(), origin, Some(scheme));

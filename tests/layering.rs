@@ -217,11 +217,22 @@ const LAYERS: &[Layer] = &[
         "sends what it is given and knows nothing of signatures",
     ),
     layer(
+        "route",
+        &[
+            only("audit", &["Audit", "Mode"]),
+            only("config", &["HostPattern"]),
+            all("keys"),
+            all("scheme"),
+        ],
+        "which requests are signed, with what, and where they go",
+    ),
+    layer(
         "outbound",
         &[
             only("body", &["Upload", "Watch"]),
+            only("route", &["Origin"]),
             only("scheme", &["Edits", "Head", "Scheme", "Signable"]),
-            only("upstream", &["Documented", "Origin", "join"]),
+            only("upstream", &["Documented", "join"]),
         ],
         "a request as it will leave, and the edits of its scheme",
     ),
@@ -241,17 +252,6 @@ const LAYERS: &[Layer] = &[
         "who may come in; the header with the token is one that never leaves",
     ),
     layer(
-        "route",
-        &[
-            only("audit", &["Audit", "Mode"]),
-            only("config", &["HostPattern"]),
-            all("keys"),
-            all("scheme"),
-            only("upstream", &["Origin", "Upstream"]),
-        ],
-        "which requests are signed, with what, and where they go",
-    ),
-    layer(
         "snapshot",
         &[
             all("access"),
@@ -260,7 +260,6 @@ const LAYERS: &[Layer] = &[
             all("keys"),
             all("metrics"),
             only("moment", &["unix_ms"]),
-            only("outbound", &["origin_of"]),
             all("route"),
             only("scheme", &["BindError", "Binding", "SchemeError"]),
             all("secret"),
@@ -274,11 +273,10 @@ const LAYERS: &[Layer] = &[
         &[
             only("access", &["Called"]),
             only("config", &["HostPattern", "Unrouted"]),
-            only("outbound", &["origin_of"]),
+            only("outbound", &["DressError"]),
             all("refusal"),
             all("route"),
             only("snapshot", &["Snapshot"]),
-            only("upstream", &["Origin"]),
         ],
         "finds the route and the place, or says why there is none",
     ),

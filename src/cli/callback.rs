@@ -188,11 +188,11 @@ async fn ask(
     let (pool, place, target) = match &args.url {
         Some(url) => {
             let raw = RawRequest::from_parts("POST", url, &[], Bytes::new())?;
-            (&snapshot.passing, raw.destination.unrouted_place()?, raw.target)
+            (snapshot.passing(), raw.destination.unrouted_place()?, raw.target)
         }
         None => {
             let place = Destination::Route(route.name.to_string()).place(route)?;
-            (&route.upstream, place, http::uri::PathAndQuery::from_static("/v1/check"))
+            (snapshot.upstream(route), place, http::uri::PathAndQuery::from_static("/v1/check"))
         }
     };
     let (method, payload) = (http::Method::POST, Payload::Whole(body));

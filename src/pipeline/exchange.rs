@@ -147,7 +147,7 @@ async fn ask(
     record: &mut Record,
 ) -> Asked {
     let asked = async {
-        let sent = forward_plain(snapshot, &route.upstream, outbound, None, record);
+        let sent = forward_plain(snapshot, snapshot.upstream(route), outbound, None, record);
         let head = match sent.await {
             Ok(Answer::Streamed { head, .. }) => head,
             Ok(Answer::Whole(_)) => return Asked::Nothing("it gave no answer".into()),

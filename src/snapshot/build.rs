@@ -16,15 +16,15 @@ use audits::{Audits, policy};
 pub(super) use unopened::unopened;
 
 use super::watching::{self, Stamp, Watched, Watching};
-use super::{LiveKey, Snapshot, Surroundings};
+use super::{LiveKey, PASSING, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
 use crate::config::{self, Config, ConfigError, ConfigErrors, Location};
 use crate::keys::{KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted};
 use crate::moment::unix_ms;
-use crate::route::{BoundKey, Route, Routes};
+use crate::route::{BoundKey, Origin, Route, Routes};
 use crate::scheme::{BindError, Binding, SchemeError};
 use crate::secret::SecretCell;
-use crate::upstream::{Origin, Trust, Upstream};
+use crate::upstream::{Trust, Upstream};
 
 pub(super) async fn build(
     config: &Config,
@@ -37,15 +37,15 @@ pub(super) async fn build(
     let stores = builder.stores();
     let keys = builder.keys(&stores).await;
     let (secrets, watched) = builder.secrets(&stores).await;
+    builder.passing();
     let upstreams = builder.upstreams(&secrets);
-    let passing = builder.passing();
     let audits = builder.audits().await;
-    let routes = builder.routes(&keys, &secrets, &upstreams, passing.as_ref(), &audits);
+    let routes = builder.routes(&keys, &secrets, &upstreams, &audits);
     let access = builder.access(&secrets);
     let leaves = builder.leaves(&secrets);
-    let Some(passing) = passing.filter(|_| builder.errors.is_empty()) else {
+    if !builder.errors.is_empty() {
         return Err(ConfigErrors::new(config.path.clone(), builder.errors));
-    };
+    }
     builder.warnings.sort_by_key(|warning| warning.at);
     let live = |(name, key): (&String, &Arc<dyn Signer>)| LiveKey {
         name: name.clone(),
@@ -61,8 +61,7 @@ pub(super) async fn build(
         unrouted: config.access.unrouted,
         keys: keys.iter().map(live).collect(),
         digest,
-        upstreams: upstreams.into_values().map(|(pool, _)| pool).chain([passing.clone()]).collect(),
-        passing,
+        pools: builder.pools,
         _watching: Watching::start(watched, watching::EVERY),
     })
 }
@@ -90,14 +89,16 @@ struct Builder<'a> {
     warnings: Vec<ConfigError>,
     /// The public roots: read once, when something needs them.
     public: Option<Trust>,
+    /// That of hosts which no upstream speaks of comes first.
+    pools: Vec<Arc<Upstream>>,
 }
 
 type Stores = BTreeMap<String, KeyStore>;
 type Keys = BTreeMap<String, Arc<dyn Signer>>;
 type Secrets = BTreeMap<String, SecretCell>;
 type Upstreams = BTreeMap<String, Reached>;
-/// A pool, and where it leads; nowhere of its own without a `url`.
-type Reached = (Arc<Upstream>, Option<Origin>);
+/// A pool's number, and where it leads; nowhere of its own without a `url`.
+type Reached = (usize, Option<Origin>);
 
 impl<'a> Builder<'a> {
     fn new(
@@ -105,8 +106,8 @@ impl<'a> Builder<'a> {
         surroundings: &'a Surroundings,
         previous: Option<&'a Snapshot>,
     ) -> Self {
-        let (errors, warnings) = (Vec::new(), config.warnings.clone());
-        Self { config, surroundings, previous, errors, warnings, public: None }
+        let (errors, warnings, pools) = (Vec::new(), config.warnings.clone(), Vec::new());
+        Self { config, surroundings, previous, errors, warnings, public: None, pools }
     }
 
     fn error(&mut self, at: Location, what: String, fix: impl Into<String>) {
@@ -179,18 +180,17 @@ impl<'a> Builder<'a> {
         keys: &Keys,
         secrets: &Secrets,
         upstreams: &Upstreams,
-        direct: Option<&Arc<Upstream>>,
         audits: &Audits,
     ) -> Vec<Arc<Route>> {
         let mut routes = Vec::new();
         for (name, route) in &self.config.routes {
             let target = match &route.upstream {
-                Some(upstream) => upstreams.get(upstream).map(|(p, o)| (p, o.clone())),
-                None => direct.map(|pool| (pool, None)),
+                Some(upstream) => upstreams.get(upstream).cloned(),
+                None => Some((PASSING, None)),
             };
             let files = self.files(name, route);
             // A key, secret, file or upstream that is not there has had its own error.
-            let (Some((upstream, origin)), Some(bound), Some(binding), Some(files)) =
+            let (Some((pool, origin)), Some(bound), Some(binding), Some(files)) =
                 (target, self.bound(route, keys), binding(route, keys, secrets), files)
             else {
                 continue;
@@ -207,7 +207,7 @@ impl<'a> Builder<'a> {
                         entry: route.scheme,
                         scheme,
                         keys: bound,
-                        upstream: Arc::clone(upstream),
+                        pool,
                         origin,
                         policy: policy(route, audits),
                     };

@@ -3,22 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use http::uri::{Authority, Scheme};
 use sha2::{Digest as _, Sha256};
 
 use crate::secret::Secret;
-
-/// Scheme, host and port of an upstream, with the path its targets begin with.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Origin {
-    /// `https` or `http`.
-    pub scheme: Scheme,
-    /// Host, and port where it is not the scheme's own. This is what is dialled; what a request
-    /// names is its `Host`.
-    pub authority: Authority,
-    /// Put before every path; no slash at its end.
-    pub base_path: String,
-}
 
 /// What makes one upstream's connections different from another's. Two with equal settings may
 /// share connections; a reload keeps the pools of those that did not change.

@@ -8,11 +8,11 @@ use super::proxies::environment;
 use super::{Builder, Reached, Secrets, Upstreams};
 use crate::config::{self, ConfigError, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
 use crate::keys::variable;
-use crate::outbound::origin_of;
+use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
 use crate::upstream::{
-    self, Choice, ClientCertificate, Credentials, Environment, Fingerprint, Identity, Origin,
-    Place, Protocol, Proxy, Settings, Through, Trust, Upstream, tls, tls_with_proxy, trust_only,
+    self, Choice, ClientCertificate, Credentials, Environment, Fingerprint, Identity, Place,
+    Protocol, Proxy, Settings, Through, Trust, Upstream, tls, tls_with_proxy, trust_only,
     trust_public,
 };
 
@@ -65,15 +65,11 @@ impl Builder<'_> {
     }
 
     /// The pool for hosts that no upstream speaks of.
-    pub(super) fn passing(&mut self) -> Option<Arc<Upstream>> {
+    pub(super) fn passing(&mut self) {
         let (idle_connections, max_age) = config::direct();
         let parts = Parts { idle_connections, max_age, post_quantum: true, ..Parts::default() };
-        match self.pool(parts) {
-            Ok(pool) => Some(pool),
-            Err(Trouble { what, fix }) => {
-                self.errors.push(ConfigError { at: None, what, fix: fix.into() });
-                None
-            }
+        if let Err(Trouble { what, fix }) = self.pool(parts) {
+            self.errors.push(ConfigError { at: None, what, fix: fix.into() });
         }
     }
 
@@ -120,13 +116,21 @@ impl Builder<'_> {
         Ok(Some((self.pool(parts)?, origin)))
     }
 
-    /// A pool with these settings: the previous snapshot's, where it had one.
-    fn pool(&mut self, parts: Parts) -> Result<Arc<Upstream>, Trouble> {
+    /// Adds a pool with these settings, the previous snapshot's where it had one, and gives its
+    /// number.
+    fn pool(&mut self, parts: Parts) -> Result<usize, Trouble> {
         let settings = self.settings(&parts);
-        let known = self.previous.iter().flat_map(|previous| &previous.upstreams);
-        if let Some(pool) = known.into_iter().find(|pool| pool.settings == settings) {
-            return Ok(Arc::clone(pool));
-        }
+        let known = self.previous.iter().flat_map(|previous| &previous.pools);
+        let known = known.into_iter().find(|pool| pool.settings == settings).map(Arc::clone);
+        let pool = match known {
+            Some(pool) => pool,
+            None => self.connected(settings, parts)?,
+        };
+        self.pools.push(pool);
+        Ok(self.pools.len() - 1)
+    }
+
+    fn connected(&mut self, settings: Settings, parts: Parts) -> Result<Arc<Upstream>, Trouble> {
         let roots = self.trust(parts.ca.as_ref(), CA)?;
         let identity = parts.client.as_ref().map(|(path, chain, key)| {
             Identity::read(path, chain, key).map_err(|what| Trouble { what, fix: CLIENT })
@@ -209,8 +213,9 @@ impl Builder<'_> {
 }
 
 fn origin(url: &UpstreamUrl) -> Result<Origin, Trouble> {
-    let origin = origin_of(&url.authority(), url.https)
-        .map_err(|error| Trouble { what: error.to_string(), fix: "correct url" })?;
+    let no_host =
+        |_| Trouble { what: "the host cannot be sent as a header".into(), fix: "correct url" };
+    let origin = Origin::of(&url.authority(), url.https).map_err(no_host)?;
     Ok(Origin { base_path: url.base_path.clone(), ..origin })
 }
 
