@@ -8,15 +8,16 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{HOST, ORIGIN, PROXY_AUTHORIZATION};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 
 pub use self::page::{Called, OwnNames};
-use crate::host::host_and_port;
-use crate::outbound::TOKEN_HEADER;
 use crate::refusal::{Code, Refusal};
 use crate::secret::Secret;
+
+/// The header that carries a client's token to the gateway.
+pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("countersign-token");
 
 /// `[access]`, with its tokens read.
 #[derive(Debug, Default)]
@@ -74,6 +75,19 @@ impl Access {
         Ok(Some(name.to_owned()))
     }
 
+    /// The same for a client that somebody vouches for: whether it has a token at all.
+    ///
+    /// # Errors
+    ///
+    /// `client_unauthenticated`.
+    pub fn vouched(&self, name: &str) -> Result<Option<String>, Refusal> {
+        if self.tokens.0.iter().any(|(known, _)| known == name) {
+            return Ok(Some(name.to_owned()));
+        }
+        let detail = format!("no client of access.tokens is called \"{}\"", name.escape_debug());
+        Err(Refusal::new(Code::ClientUnauthenticated, detail))
+    }
+
     /// The guards of a listener that answers to plain URLs. `own` are its names; none for a Unix
     /// socket, whose `Host` says nothing.
     ///
@@ -83,14 +97,24 @@ impl Access {
     ///
     /// `wrong_authority`, `cross_site`.
     pub fn listener(&self, headers: &HeaderMap, own: Option<&OwnNames>) -> Result<(), Refusal> {
+        self.name(headers, own)?;
+        self.page(headers, Called::by(headers).as_ref())
+    }
+
+    /// Whether a request's `Host` is one of the listener's `own` names, or of those in
+    /// `access.hosts`.
+    ///
+    /// # Errors
+    ///
+    /// `wrong_authority`.
+    pub fn name(&self, headers: &HeaderMap, own: Option<&OwnNames>) -> Result<(), Refusal> {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
         let added = || self.hosts.iter().any(|name| name.eq_ignore_ascii_case(host));
         if own.is_some_and(|own| !own.include(host) && !added()) {
             let detail = format!("this listener is not called \"{}\"", host.escape_debug());
             return Err(Refusal::new(Code::WrongAuthority, detail));
         }
-        let called = host_and_port(host).ok().map(|(name, port)| Called::new(false, name, port));
-        self.page(headers, called.as_ref())
+        Ok(())
     }
 
     /// The guard against web pages: one whose origin is allowed may call, and one of the host that

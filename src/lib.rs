@@ -7,10 +7,9 @@
 //! In the order a request meets them:
 //!
 //! - [`server`] listens, and reads requests as they arrive;
-//! - [`access`] says who may send them;
-//! - [`pipeline`] is a request's way, in one function;
-//! - [`destination`] and [`route`] find the route, [`body`] holds or streams the body, [`outbound`] dresses the
-//!   request for the road;
+//! - [`request`] is what can be said of one without waiting for anything: who may send it ([`access`]),
+//!   which [`route`] it takes, how it leaves and what is to be signed, or which refusal;
+//! - [`pipeline`] does what was said, and [`body`] holds or streams the bytes;
 //! - [`scheme`] is what a provider wants signed, [`keys`] what signs it, [`moment`] when;
 //! - [`tls`] vouches for the hosts of routes to clients that speak HTTPS;
 //! - [`upstream`] sends it, [`tunnel`] carries WebSockets, [`refusal`] is every way the proxy says
@@ -26,16 +25,15 @@ pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod config;
-pub mod destination;
 pub mod document;
 pub mod host;
 pub mod keys;
 pub mod metrics;
 pub mod moment;
-pub mod outbound;
 pub mod pipeline;
 pub mod record;
 pub mod refusal;
+pub mod request;
 pub mod route;
 pub mod scheme;
 pub mod secret;

@@ -1,11 +1,12 @@
-//! A request's way, in one function: match, collect, dress, canonicalise, sign, assemble, forward.
+//! A request's way, as its [`Plan`] says: collect, canonicalise, sign, assemble, forward.
 //!
-//! Each stage takes what the one before gave; any of them may refuse, and a refusal is the only
-//! other way out. Nothing is sent before it is signed, nothing is changed after.
+//! What can be decided without waiting is in the plan; here is what happens, and what can go wrong
+//! while it does. Nothing is sent before it is signed, nothing is changed after.
 
 mod exchange;
 mod framing;
 mod judged;
+mod sending;
 mod socket;
 
 use std::sync::Arc;
@@ -13,47 +14,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::CONTENT_ENCODING;
-use http::uri::PathAndQuery;
-use http::{Extensions, HeaderMap, Method, Request, Response, Version};
+use http::{Method, Response, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 
+pub(crate) use self::sending::upload;
 use self::socket::Socket;
-pub(crate) use self::socket::{asks_for_socket, lists};
-use crate::body::{self, CollectError, Keep, Lease, Reply, StreamError, Upload};
-use crate::destination::Destination;
+use crate::body::{self, CollectError, Keep, Lease, Reply, StreamError};
 use crate::metrics::Metrics;
 use crate::moment::{Moment, Moments, unix_ms};
-use crate::outbound::{Outbound, Payload, strip_hop_by_hop};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
+use crate::request::{Arrival, Body, Outgoing, Plan, Trail, Unsigned, View, strip_hop_by_hop};
 use crate::route::Route;
-use crate::scheme::{
-    BodyNeed, Bound, Edits, Head, Preimage, Scheme, SchemeError, Signable, Signatures,
-};
+use crate::scheme::{BodyNeed, Edits, Preimage, SchemeError, Signable, Signatures};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tunnel::Tunnels;
 use crate::upstream::Upstream;
 
-/// A request as it came in: where it wants to go, and everything it carries.
+/// What of a request is still on its connection, beside the [`Arrival`] that tells of it.
 #[derive(Debug)]
-pub struct Intake {
-    /// The method.
-    pub method: Method,
-    /// Where to.
-    pub destination: Destination,
-    /// Path and query, byte for byte.
-    pub target: PathAndQuery,
-    /// Headers as the client sent them.
-    pub headers: HeaderMap,
-    /// How an HTTP/1.1 client wrote the names of its headers, in hyper's own form.
-    pub spelled: Extensions,
+pub struct Carried {
     /// The body.
     pub body: Incoming,
     /// The client's connection, once it is no longer HTTP: where the request is a WebSocket
-    /// handshake.
+    /// handshake, or a CONNECT.
     pub upgrade: Option<OnUpgrade>,
 }
 
@@ -122,11 +108,20 @@ impl Pipeline {
     pub async fn serve(
         &self,
         snapshot: &Snapshot,
-        intake: Result<Intake, Refusal>,
+        view: View<'_>,
+        arrival: Arrival<'_>,
+        carried: Carried,
         mut record: Box<Record>,
     ) -> Response<Reply> {
-        let answer = match intake {
-            Ok(intake) => self.run(snapshot, intake, &mut record).await,
+        let mut trail = Trail::default();
+        let plan = Plan::of(view, arrival, &mut trail);
+        follow(&mut record, trail);
+        let answer = match plan {
+            Ok(Plan::Pass(outgoing)) => self.pass(snapshot, outgoing, carried, &mut record).await,
+            Ok(Plan::Sign(unsigned)) => self.sign(snapshot, unsigned, carried, &mut record).await,
+            Ok(Plan::Open(sealed)) => {
+                self.exchange(snapshot, sealed, carried.body, &mut record).await
+            }
             Err(refusal) => Err(refusal),
         };
         let (head, kept, socket) = match answer {
@@ -152,50 +147,27 @@ impl Pipeline {
         }
     }
 
-    async fn run(
-        &self,
-        snapshot: &Snapshot,
-        intake: Intake,
-        record: &mut Record,
-    ) -> Result<Answer, Refusal> {
-        record.asked(intake.target.path());
-        record.aimed(intake.destination.to_string());
-        let route = intake.destination.route(snapshot, intake.target.path(), &intake.method)?;
-        let Some(route) = route else {
-            return self.pass(snapshot, intake, record).await;
-        };
-        record.routed(&route.name);
-        // A browser whose proxy this is would have any page's requests signed. (The gateway asks
-        // before it looks at the path.)
-        if let Some(called) = intake.destination.called() {
-            snapshot.access.page(&intake.headers, Some(&called))?;
-        }
-        match &route.scheme {
-            Bound::Scheme(scheme) => self.sign(snapshot, route, scheme, intake, record).await,
-            Bound::Envelope(envelope) => {
-                self.exchange(snapshot, route, envelope.as_ref(), intake, record).await
-            }
-        }
-    }
-
     async fn sign(
         &self,
         snapshot: &Snapshot,
-        route: &Arc<Route>,
-        scheme: &Arc<dyn Scheme>,
-        intake: Intake,
+        unsigned: Unsigned<'_>,
+        carried: Carried,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
-        if scheme.wants_upgrade() {
-            socket::is_handshake(&intake)?;
-        }
-        let (intake, socket) = self.socket(intake)?;
-        let outbound = dress(snapshot, route, scheme.as_ref(), intake, record).await?;
-        let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
-        let again = spare(snapshot.upstream(route), &outbound);
-        let first = self.send(snapshot, route, scheme, outbound, socket, record).await;
+        let Carried { body, upgrade } = carried;
+        let socket = self.socket(upgrade)?;
+        let (unsigned, body) = if unsigned.awaits_body {
+            let whole = whole(snapshot, unsigned.route, body).await?;
+            (unsigned.hold(whole), None)
+        } else {
+            let streams = matches!(unsigned.outgoing.body(), Body::Streamed(_));
+            (unsigned, streams.then_some(body))
+        };
+        let again = snapshot.upstream(unsigned.route).may_leave_unprocessed();
+        let again = again.then(|| unsigned.spare()).flatten();
+        let first = self.send(snapshot, unsigned, body, socket, record).await;
         match again.filter(|_| is_unprocessed(&first)) {
-            Some(again) => self.send(snapshot, route, scheme, again, None, record).await,
+            Some(again) => self.send(snapshot, again, None, None, record).await,
             None => first,
         }
     }
@@ -205,21 +177,26 @@ impl Pipeline {
     async fn send(
         &self,
         snapshot: &Snapshot,
-        route: &Arc<Route>,
-        scheme: &Arc<dyn Scheme>,
-        outbound: Outbound,
+        unsigned: Unsigned<'_>,
+        body: Option<Incoming>,
         socket: Option<Socket>,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
         let started = Instant::now();
-        let (outbound, edits) = self.seal(snapshot, route, scheme, outbound).await?;
+        // Only now: a slow upload must not age the time stamp.
+        let moment = self.moments.next();
+        // Two pure halves around one effect.
+        let (unsigned, preimages) = canonicalise(unsigned, moment).await?;
+        let signatures = signed(snapshot, unsigned.route, &preimages).await?;
+        let edits = unsigned.edits(&moment, &signatures)?;
         record.signed(Some(started.elapsed()));
+        let Unsigned { route, scheme, outgoing, .. } = unsigned;
         let upstream = snapshot.upstream(route);
         if scheme.reply_need() == BodyNeed::Nothing {
-            return forward(snapshot, upstream, outbound, edits, socket, record).await;
+            return forward(snapshot, upstream, (outgoing, edits, body), socket, record).await;
         }
-        let asked = outbound.shown();
-        let answer = forward(snapshot, upstream, outbound, edits, None, record).await?;
+        let asked = outgoing.shown();
+        let answer = forward(snapshot, upstream, (outgoing, edits, body), None, record).await?;
         let Answer::Streamed { head, .. } = answer else { return Ok(answer) };
         let reply = collect_reply(snapshot, head).await?;
         let signable = Signable { head: &asked.0, body: Some(&asked.1) };
@@ -227,89 +204,44 @@ impl Pipeline {
     }
 
     /// The tunnel that a WebSocket handshake asks for: there must be room before anything is sent.
-    fn socket(&self, mut intake: Intake) -> Result<(Intake, Option<Socket>), Refusal> {
-        let Some(client) = intake.upgrade.take() else { return Ok((intake, None)) };
+    fn socket(&self, upgrade: Option<OnUpgrade>) -> Result<Option<Socket>, Refusal> {
+        let Some(client) = upgrade else { return Ok(None) };
         let Some(slot) = self.tunnels.slot() else {
             return Err(Refusal::new(Code::TooManyTunnels, "limits.tunnels are open"));
         };
-        Ok((intake, Some(Socket { client, slot })))
-    }
-
-    /// Canonicalise → sign → assemble: two pure halves around one effect.
-    async fn seal(
-        &self,
-        snapshot: &Snapshot,
-        route: &Arc<Route>,
-        scheme: &Arc<dyn Scheme>,
-        outbound: Outbound,
-    ) -> Result<(Outbound, Edits), Refusal> {
-        // Only now: a slow upload must not age the time stamp.
-        let moment = self.moments.next();
-        let (outbound, preimages) = canonicalise(scheme, outbound, moment).await?;
-        let signatures = signed(snapshot, route, &preimages).await?;
-        let edits = scheme.assemble(outbound.signable(), &moment, &signatures)?;
-        Ok((outbound, edits))
+        Ok(Some(Socket { client, slot }))
     }
 
     /// A request for a host that no route names, where the configuration lets those through.
     async fn pass(
         &self,
         snapshot: &Snapshot,
-        intake: Intake,
+        outgoing: Outgoing,
+        carried: Carried,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
-        let (host, origin) = intake.destination.unrouted_place()?;
-        record.aimed(&host);
-        let (intake, socket) = self.socket(intake)?;
-        let Intake { method, target, headers, spelled, body, .. } = intake;
-        let payload = stream(body);
-        let outbound = Outbound::dress(method, &target, headers, payload, host, origin, None)?;
-        let outbound = outbound.spelled(spelled);
-        let outbound = if socket.is_some() { outbound.upgrading() } else { outbound };
-        forward_plain(snapshot, snapshot.passing(), outbound, socket, record).await
+        let socket = self.socket(carried.upgrade)?;
+        let body = matches!(outgoing.body(), Body::Streamed(_)).then_some(carried.body);
+        forward_plain(snapshot, snapshot.passing(), (outgoing, body), socket, record).await
     }
 }
 
-/// Collects the body where the scheme reads it, and dresses the request.
-async fn dress(
-    snapshot: &Snapshot,
-    route: &Route,
-    scheme: &dyn Scheme,
-    intake: Intake,
-    record: &mut Record,
-) -> Result<Outbound, Refusal> {
-    let Intake { method, destination, target, headers, spelled, body, .. } = intake;
-    let (host, origin) = destination.place(route)?;
-    record.aimed(&host);
-    let head = Head { method, host, target, headers };
-    let payload = match scheme.body_need(&head) {
-        BodyNeed::Nothing => stream(body),
-        BodyNeed::Whole => whole(snapshot, route, &head.headers, body).await?,
-    };
-    let Head { method, host, target, headers } = head;
-    let dressed = Outbound::dress(method, &target, headers, payload, host, origin, Some(scheme))?;
-    Ok(dressed.spelled(spelled))
-}
-
-fn stream(body: Incoming) -> Payload {
-    use http_body::Body as _;
-    if body.is_end_stream() { Payload::Empty } else { Payload::Stream(body) }
-}
-
-async fn whole(
-    snapshot: &Snapshot,
-    route: &Route,
-    headers: &HeaderMap,
-    body: Incoming,
-) -> Result<Payload, Refusal> {
-    let mut encodings = headers.get_all(CONTENT_ENCODING).iter();
-    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        let detail = format!("routes.{} signs the body's text", route.name);
-        return Err(Refusal::new(Code::BodyEncoded, detail));
+/// Notes how far a request came.
+pub(crate) fn follow(record: &mut Record, trail: Trail) {
+    let Trail { client, host, path, route } = trail;
+    record.recognised(client);
+    record.aimed(host);
+    record.asked(path);
+    if let Some(route) = &route {
+        record.routed(route);
     }
+}
+
+/// A body that a scheme reads.
+async fn whole(snapshot: &Snapshot, route: &Route, body: Incoming) -> Result<Bytes, Refusal> {
     let (limit, deadline) = (snapshot.limits.signed_body, snapshot.timeouts.request_body);
     let collected = body::collect(body, limit, deadline).await;
-    collected.map(Payload::Whole).map_err(|error| uncollected(error, route, limit, deadline))
+    collected.map_err(|error| uncollected(error, route, limit, deadline))
 }
 
 fn uncollected(
@@ -357,28 +289,23 @@ async fn collect_reply(snapshot: &Snapshot, head: Response<Incoming>) -> Result<
 }
 
 async fn canonicalise(
-    scheme: &Arc<dyn Scheme>,
-    outbound: Outbound,
+    unsigned: Unsigned<'_>,
     moment: Moment,
-) -> Result<(Outbound, Vec<Preimage>), Refusal> {
-    let long = outbound.signable().body.is_some_and(|body| body.len() > INLINE_BODY);
+) -> Result<(Unsigned<'_>, Vec<Preimage>), Refusal> {
+    let long = unsigned.outgoing.signable().body.is_some_and(|body| body.len() > INLINE_BODY);
     if !long {
-        let preimages = scheme.canonicalise(outbound.signable(), &moment)?;
-        return Ok((outbound, preimages));
+        let preimages = unsigned.preimages(&moment)?;
+        return Ok((unsigned, preimages));
     }
-    let scheme = Arc::clone(scheme);
+    let Unsigned { route, scheme, outgoing, awaits_body } = unsigned;
+    let reads = Arc::clone(scheme);
     let hashed = tokio::task::spawn_blocking(move || {
-        let preimages = scheme.canonicalise(outbound.signable(), &moment);
-        (outbound, preimages)
+        let preimages = reads.canonicalise(outgoing.signable(), &moment);
+        (outgoing, preimages)
     });
     let lost = |_| Refusal::new(Code::Internal, "the canonical text was not finished");
-    let (outbound, preimages) = hashed.await.map_err(lost)?;
-    Ok((outbound, preimages?))
-}
-
-/// The request once more, where the upstream's version of HTTP makes that worth the copy.
-fn spare(upstream: &Upstream, outbound: &Outbound) -> Option<Outbound> {
-    upstream.may_leave_unprocessed().then(|| outbound.spare()).flatten()
+    let (outgoing, preimages) = hashed.await.map_err(lost)?;
+    Ok((Unsigned { route, scheme, outgoing, awaits_body }, preimages?))
 }
 
 /// Whether the upstream says that it did not process the request.
@@ -390,14 +317,18 @@ fn is_unprocessed(answer: &Result<Answer, Refusal>) -> bool {
 async fn forward_plain(
     snapshot: &Snapshot,
     upstream: &Upstream,
-    outbound: Outbound,
+    (outgoing, body): (Outgoing, Option<Incoming>),
     socket: Option<Socket>,
     record: &mut Record,
 ) -> Result<Answer, Refusal> {
-    let again = spare(upstream, &outbound);
-    let first = forward(snapshot, upstream, outbound, Edits::default(), socket, record).await;
+    let again = upstream.may_leave_unprocessed().then(|| outgoing.spare()).flatten();
+    let sent = (outgoing, Edits::default(), body);
+    let first = forward(snapshot, upstream, sent, socket, record).await;
     match again.filter(|_| is_unprocessed(&first)) {
-        Some(again) => forward(snapshot, upstream, again, Edits::default(), None, record).await,
+        Some(again) => {
+            let sent = (again, Edits::default(), None);
+            forward(snapshot, upstream, sent, None, record).await
+        }
         None => first,
     }
 }
@@ -405,15 +336,13 @@ async fn forward_plain(
 async fn forward(
     snapshot: &Snapshot,
     upstream: &Upstream,
-    outbound: Outbound,
-    edits: Edits,
+    (outgoing, edits, body): (Outgoing, Edits, Option<Incoming>),
     socket: Option<Socket>,
     record: &mut Record,
 ) -> Result<Answer, Refusal> {
-    let (request, watch) = outbound.apply(edits, snapshot.timeouts.body_idle)?;
+    let (request, watch) = upload(outgoing, edits, body, snapshot.timeouts.body_idle)?;
     let (uploaded, keep) = watch.map_or((None, None), |watch| (Some(watch.sent), Some(watch.keep)));
     let started = Instant::now();
-    let request: Request<Upload> = request;
     let method = request.method().clone();
     let (mut head, lease) = match socket {
         None => {

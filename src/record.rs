@@ -83,8 +83,8 @@ impl Record {
     }
 
     /// It asks for this path, which has no query.
-    pub fn asked(&mut self, path: &str) {
-        self.path = path.to_owned();
+    pub fn asked(&mut self, path: impl Into<String>) {
+        self.path = path.into();
     }
 
     /// It belongs to this route.

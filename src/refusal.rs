@@ -15,7 +15,6 @@ use http::{HeaderValue, Response};
 use serde_json::json;
 
 use crate::keys::SignError;
-use crate::outbound::DressError;
 use crate::scheme::SchemeError;
 
 /// A refusal on its way to the client.
@@ -124,12 +123,6 @@ impl From<SignError> for Refusal {
             SignError::Busy => Code::SignerBusy,
         };
         Self::new(code, error.to_string())
-    }
-}
-
-impl From<DressError> for Refusal {
-    fn from(error: DressError) -> Self {
-        Self::new(Code::BadTarget, error.to_string())
     }
 }
 

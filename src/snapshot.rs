@@ -16,6 +16,7 @@ use crate::access::Access;
 use crate::config::{Config, ConfigError, ConfigErrors, Limits, Timeouts, Unrouted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
+use crate::request::View;
 use crate::route::{Route, Routes};
 use crate::tls::Leaves;
 use crate::upstream::{Dialer, Upstream};
@@ -80,6 +81,18 @@ pub struct Surroundings {
 const PASSING: usize = 0;
 
 impl Snapshot {
+    /// What a request is held against.
+    pub fn view(&self, draining: bool) -> View<'_> {
+        View {
+            routes: &self.routes,
+            access: &self.access,
+            limits: &self.limits,
+            unrouted: self.unrouted,
+            intercepts: self.leaves.is_some(),
+            draining,
+        }
+    }
+
     /// The connections that a route's requests leave by.
     pub fn upstream(&self, route: &Route) -> &Upstream {
         &self.pools[route.pool]

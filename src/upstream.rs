@@ -49,7 +49,6 @@ pub use certificate::Fault;
 pub use dial::Dialer;
 pub use error::{ForwardError, Handshake, Hop, Phase};
 use http::header::UPGRADE;
-use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
 use rustls::ClientConfig;
@@ -339,17 +338,3 @@ async fn watch(progress: Progress, line: Line, stall: Duration) {
 /// A request may wait so long before a connection on which nothing is heard is suspect.
 const SILENCE: Duration = Duration::from_secs(1);
 const SWITCHING_PROTOCOLS: u16 = 101;
-
-/// The absolute URI of a target: what is sent as `Host` is its authority. The target is kept to
-/// the byte.
-///
-/// # Errors
-///
-/// When the parts do not make a URI.
-pub fn join(scheme: &Scheme, host: &str, target: &PathAndQuery) -> Result<Uri, http::Error> {
-    let mut parts = http::uri::Parts::default();
-    parts.scheme = Some(scheme.clone());
-    parts.authority = Some(host.parse::<Authority>()?);
-    parts.path_and_query = Some(target.clone());
-    Ok(Uri::from_parts(parts)?)
-}

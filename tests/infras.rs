@@ -11,7 +11,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::moment::{Moment, Nonce};
-use countersign::outbound::{Outbound, Payload};
+use countersign::request::{Body, Outgoing};
 use countersign::route::Origin;
 use countersign::scheme::{BindError, Binding, Head, Scheme, SchemeError, Signable, Signatures};
 use countersign::secret::{Secret, SecretCell, SecretWriter};
@@ -345,10 +345,8 @@ fn handshake(scheme: &dyn Scheme, app: &HeaderMap, unix_ms: u64) -> Result<Arriv
 fn edited(scheme: &dyn Scheme, app: &HeaderMap, unix_ms: u64) -> Result<Head, SchemeError> {
     let (host, target) = ("api.infras.online", "/mpc/sign".parse().expect("a path"));
     let origin = Origin::of(host, true).expect("an origin");
-    let (headers, payload) = (app.clone(), Payload::Empty);
-    let dressed =
-        Outbound::dress(Method::GET, &target, headers, payload, host.into(), origin, Some(scheme));
-    let dressed = dressed.expect("a request");
+    let head = Head { method: Method::GET, host: host.into(), target, headers: app.clone() };
+    let dressed = Outgoing::dress(head, Body::Absent, origin, Some(scheme)).expect("a request");
     let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
     let preimages = scheme.canonicalise(dressed.signable(), &moment)?;
     assert!(preimages.is_empty(), "nothing is signed");

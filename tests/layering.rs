@@ -67,6 +67,18 @@ fn the_table_goes_one_way() {
 }
 
 #[test]
+fn what_is_pure_waits_for_nothing() {
+    let mut seen = 0;
+    for source in library().iter().filter(|source| PURE.contains(&source.module())) {
+        for word in ["hyper::", "tokio::", "std::time::Instant", "SystemTime", "async fn"] {
+            assert!(!source.text.contains(word), "{}: {word}", source.path);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 30, "only {seen} files were seen");
+}
+
+#[test]
 fn status_codes_are_decided_in_one_place() {
     let mut found = BTreeSet::new();
     for source in library() {
@@ -227,20 +239,9 @@ const LAYERS: &[Layer] = &[
         "which requests are signed, with what, and where they go",
     ),
     layer(
-        "outbound",
-        &[
-            only("body", &["Upload", "Watch"]),
-            only("route", &["Origin"]),
-            only("scheme", &["Edits", "Head", "Scheme", "Signable"]),
-            only("upstream", &["Documented", "join"]),
-        ],
-        "a request as it will leave, and the edits of its scheme",
-    ),
-    layer(
         "refusal",
         &[
             only("keys", &["SignError"]),
-            only("outbound", &["DressError"]),
             only("scheme", &["SchemeError"]),
             only("upstream", &["Fault", "ForwardError", "Handshake", "Hop", "Phase"]),
         ],
@@ -248,8 +249,21 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "access",
-        &[all("host"), only("outbound", &["TOKEN_HEADER"]), all("refusal"), all("secret")],
-        "who may come in; the header with the token is one that never leaves",
+        &[all("host"), all("refusal"), all("secret")],
+        "who may come in, by what it shows",
+    ),
+    layer(
+        "request",
+        &[
+            all("access"),
+            only("config", &["HostPattern", "Limits", "Unrouted"]),
+            all("host"),
+            only("moment", &["Moment"]),
+            all("refusal"),
+            all("route"),
+            all("scheme"),
+        ],
+        "everything that can be said of a request without waiting, and so nothing that waits",
     ),
     layer(
         "snapshot",
@@ -260,6 +274,7 @@ const LAYERS: &[Layer] = &[
             all("keys"),
             all("metrics"),
             only("moment", &["unix_ms"]),
+            only("request", &["View"]),
             all("route"),
             only("scheme", &["BindError", "Binding", "SchemeError"]),
             all("secret"),
@@ -269,33 +284,20 @@ const LAYERS: &[Layer] = &[
         "the one place where a configuration becomes what runs",
     ),
     layer(
-        "destination",
-        &[
-            only("access", &["Called"]),
-            only("config", &["HostPattern", "Unrouted"]),
-            only("outbound", &["DressError"]),
-            all("refusal"),
-            all("route"),
-            only("snapshot", &["Snapshot"]),
-        ],
-        "finds the route and the place, or says why there is none",
-    ),
-    layer(
         "pipeline",
         &[
             only("audit", &["Entry", "Mode"]),
             all("body"),
-            all("destination"),
             all("metrics"),
             all("moment"),
-            all("outbound"),
             only("record", &["Record"]),
             all("refusal"),
+            all("request"),
             only("route", &["BoundPolicy", "Route"]),
             all("scheme"),
             all("snapshot"),
             all("tunnel"),
-            only("upstream", &["Upstream"]),
+            only("upstream", &["Documented", "Upstream"]),
         ],
         "the way of a request, which is why it knows every station",
     ),
@@ -315,16 +317,16 @@ const LAYERS: &[Layer] = &[
     layer(
         "server",
         &[
-            only("access", &["Credentials", "OwnNames"]),
+            only("access", &["OwnNames"]),
             all("admin"),
             only("body", &["Answering", "Progress", "Reply"]),
             only("config", &["Endpoint"]),
-            only("destination", &["Destination", "unrouted"]),
             all("host"),
             only("metrics", &["Open"]),
             all("pipeline"),
             only("record", &["Record"]),
             all("refusal"),
+            all("request"),
             all("snapshot"),
             only("tls", &["Leaves"]),
             all("tunnel"),
@@ -337,6 +339,9 @@ const LAYERS: &[Layer] = &[
 
 /// These may know whomever they like.
 const ANYTHING: &[&str] = &["cli"];
+
+/// These have no network, runtime or clock, directly or by name.
+const PURE: &[&str] = &["request", "scheme"];
 
 /// The files that may speak of status codes.
 const STATUS_CODES: &[(&str, &str)] = &[

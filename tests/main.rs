@@ -17,6 +17,7 @@ mod distrust;
 mod doctor;
 mod documents;
 mod exec;
+mod explained;
 mod foreign;
 mod framing;
 mod gateway;

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use http::HeaderValue;
+use http::header::HOST;
+use http::{HeaderMap, HeaderValue};
 
 use crate::host::host_and_port;
 
@@ -44,6 +45,12 @@ impl<'a> Called<'a> {
     /// A host as [`host_and_port`] reads it; without a port, at the scheme's own.
     pub fn new(https: bool, name: impl Into<Cow<'a, str>>, port: Option<u16>) -> Self {
         Self { https, name: name.into(), port: port.unwrap_or(if https { 443 } else { 80 }) }
+    }
+
+    /// The origin that a request to a listener in plain HTTP is addressed to, by its `Host`.
+    pub fn by(headers: &'a HeaderMap) -> Option<Self> {
+        let (name, port) = host_and_port(headers.get(HOST)?.to_str().ok()?).ok()?;
+        Some(Self::new(false, name, port))
     }
 
     /// Reads an `Origin`. Pages from files and sandboxes have none that could be a host's.

@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use clap::ValueEnum;
-use http::HeaderMap;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use super::explain::signing;
@@ -15,12 +16,12 @@ use super::raw::RawRequest;
 use super::{CliError, ConfigFile, Exit, runtime};
 use crate::body;
 use crate::config::Config;
-use crate::destination::Destination;
 use crate::moment::{Moments, unix_ms};
-use crate::outbound::{Outbound, Payload};
+use crate::pipeline::upload;
 use crate::refusal::Refusal;
+use crate::request::{Destination, Unsigned};
 use crate::route::Route;
-use crate::scheme::SchemeError;
+use crate::scheme::{Head, SchemeError, Signable};
 use crate::snapshot::{Snapshot, Surroundings};
 
 /// Ask callback servers as a node does.
@@ -178,35 +179,32 @@ impl Asked {
 /// Sends the request on the way that requests of the route take, and opens the answer.
 async fn ask(
     snapshot: &Snapshot,
-    route: &Route,
+    route: &Arc<Route>,
     args: &SendArgs,
     request: &Value,
     moments: &Moments,
 ) -> Result<Asked, CliError> {
     let scheme = signing(route)?;
     let body = Bytes::from(request.to_string());
-    let (pool, place, target) = match &args.url {
+    let (pool, (host, origin), target) = match &args.url {
         Some(url) => {
             let raw = RawRequest::from_parts("POST", url, &[], Bytes::new())?;
-            (snapshot.passing(), raw.destination.unrouted_place()?, raw.target)
+            let (destination, target) = raw.arrival(None).asked()?;
+            (snapshot.passing(), destination.unrouted_place()?, target)
         }
         None => {
             let place = Destination::Route(route.name.to_string()).place(route)?;
-            (snapshot.upstream(route), place, http::uri::PathAndQuery::from_static("/v1/check"))
+            (snapshot.upstream(route), place, PathAndQuery::from_static("/v1/check"))
         }
     };
-    let (method, payload) = (http::Method::POST, Payload::Whole(body));
-    let headers = HeaderMap::new();
-    let (host, origin) = place;
-    let dressed =
-        Outbound::dress(method, &target, headers, payload, host, origin, Some(scheme.as_ref()));
-    let outbound = dressed.map_err(Refusal::from)?;
+    let head = Head { method: Method::POST, host, target, headers: HeaderMap::new() };
+    let unsigned = Unsigned::own(route, scheme, head, body, origin)?;
     let moment = moments.next();
-    let preimages = scheme.canonicalise(outbound.signable(), &moment).map_err(Refusal::from)?;
+    let preimages = unsigned.preimages(&moment)?;
     let signatures = route.sign(&preimages).await.map_err(Refusal::from)?;
-    let edits = scheme.assemble(outbound.signable(), &moment, &signatures);
-    let (edits, shown) = (edits.map_err(Refusal::from)?, outbound.shown());
-    let (request, _) = outbound.apply(edits, snapshot.timeouts.body_idle).map_err(Refusal::from)?;
+    let edits = unsigned.edits(&moment, &signatures)?;
+    let shown = unsigned.outgoing.shown();
+    let (request, _) = upload(unsigned.outgoing, edits, None, snapshot.timeouts.body_idle)?;
     let url = request.uri().to_string();
     let failed = |error: &dyn Display| {
         let fix = "see that the server runs, and that the URL is its";
@@ -217,7 +215,7 @@ async fn ask(
     let (most, limit) = (snapshot.limits.signed_body, snapshot.timeouts.response_head);
     let reply = body::collect(answered.head.into_body(), most, limit).await;
     let reply = reply.map_err(|_| failed(&"it broke off, or is too long or too slow"))?;
-    let signable = crate::scheme::Signable { head: &shown.0, body: Some(&shown.1) };
+    let signable = Signable { head: &shown.0, body: Some(&shown.1) };
     let opened = scheme.open_reply(signable, &reply, &moments.next());
     let told = opened.map(|edits| edits.new_body().cloned().unwrap_or_default());
     let answer = told.map_err(|error: SchemeError| error.to_string());

@@ -122,7 +122,8 @@ impl From<BindError> for CliError {
 impl From<Refusal> for CliError {
     fn from(refusal: Refusal) -> Self {
         let remedy = refusal.advice().to_owned();
-        Self::failed(format!("{}: {}", refusal.code.name(), refusal.detail), remedy)
+        let (code, status) = (refusal.code.name(), refusal.code.facts().status.as_u16());
+        Self::failed(format!("{status} {code}: {}", refusal.detail), remedy)
     }
 }
 

@@ -12,7 +12,8 @@ use super::raw::RawRequest;
 use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
 use crate::moment::{Moment, Moments, NONCES, Nonce};
-use crate::outbound::{Outbound, Payload};
+use crate::refusal::Refusal;
+use crate::request::{Connect, Outgoing, Plan, Trail};
 use crate::route::Route;
 use crate::scheme::{Edits, Preimage, Scheme};
 use crate::snapshot::{Snapshot, Surroundings};
@@ -42,6 +43,10 @@ pub(super) struct ExplainArgs {
     /// The nonce, up to ten digits, for schemes that have one
     #[arg(long, value_parser = clap::value_parser!(u64).range(0..NONCES))]
     nonce: Option<u64>,
+    /// The client of access.tokens that it is from; who the request shows itself to be from, if left
+    /// out
+    #[arg(long, value_name = "NAME")]
+    client: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -60,8 +65,27 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliErro
     if let Some(nonce) = args.nonce {
         moment.nonce = Nonce::Given(nonce);
     }
-    let explained = runtime.block_on(explain(&snapshot, request, moment))?;
-    if args.json { explained.json(out) } else { explained.text(out) }
+    let mut trail = Trail::default();
+    let client = args.client.as_deref();
+    match runtime.block_on(explain(&snapshot, &request, client, moment, &mut trail)) {
+        Ok(explained) if args.json => explained.json(out),
+        Ok(explained) => explained.text(out),
+        Err(Stop::Refused(refusal)) if args.json => {
+            let refused = json!({
+                "route": trail.route.as_deref(),
+                "refused": {
+                    "code": refusal.code.name(),
+                    "status": refusal.code.facts().status.as_u16(),
+                    "detail": refusal.detail,
+                    "remedy": refusal.advice(),
+                },
+            });
+            writeln!(out, "{refused:#}")?;
+            Err(CliError::silent(Exit::Failed))
+        }
+        Err(Stop::Refused(refusal)) => Err(refusal.into()),
+        Err(Stop::Unsigned(error)) => Err(error),
+    }
 }
 
 fn request(args: &ExplainArgs) -> Result<RawRequest, CliError> {
@@ -83,48 +107,66 @@ fn request(args: &ExplainArgs) -> Result<RawRequest, CliError> {
 pub(super) struct Explained {
     route: Arc<Route>,
     moment: Moment,
-    outbound: Outbound,
+    outgoing: Outgoing,
     preimages: Vec<Preimage>,
     edits: Edits,
 }
 
-/// The pipeline up to the signature, with a moment of the caller's.
-pub(super) async fn explain(
+/// Why nothing would be signed.
+pub(super) enum Stop {
+    /// The proxy would say no.
+    Refused(Refusal),
+    /// It would do something else.
+    Unsigned(CliError),
+}
+
+impl<E: Into<Refusal>> From<E> for Stop {
+    fn from(error: E) -> Self {
+        Self::Refused(error.into())
+    }
+}
+
+/// The proxy's own way up to the signature, with a moment of the caller's.
+async fn explain(
     snapshot: &Snapshot,
-    request: RawRequest,
+    request: &RawRequest,
+    client: Option<&str>,
     moment: Moment,
-) -> Result<Explained, CliError> {
-    let RawRequest { method, destination, target, headers, body } = request;
-    let route = destination.route(snapshot, target.path(), &method)?;
-    let Some(route) = route else {
-        return Err(CliError::new(
-            Exit::Failed,
-            "no route names this host: it would pass unsigned",
-        ));
+    trail: &mut Trail,
+) -> Result<Explained, Stop> {
+    let other = |what: &str| Stop::Unsigned(CliError::new(Exit::Failed, what));
+    let (view, arrival) = (snapshot.view(false), request.arrival(client));
+    if arrival.is_connect() {
+        return Err(match Connect::of(view, &arrival, trail)? {
+            Connect::Tunnel { .. } => other("no route names this host: it would be a blind tunnel"),
+            Connect::Enter(_) => other("it would be opened, and each request inside looked at"),
+        });
+    }
+    let mut unsigned = match Plan::of(view, arrival, trail)? {
+        Plan::Sign(unsigned) => unsigned,
+        Plan::Pass(_) => return Err(other("no route names this host: it would pass unsigned")),
+        Plan::Open(sealed) => return Err(Stop::Unsigned(opens(sealed.route))),
     };
-    let scheme = signing(route)?;
-    let (host, origin) = destination.place(route)?;
-    let payload = if body.is_empty() { Payload::Empty } else { Payload::Whole(body) };
-    let dressed =
-        Outbound::dress(method, &target, headers, payload, host, origin, Some(scheme.as_ref()));
-    let outbound = dressed.map_err(crate::refusal::Refusal::from)?;
-    let preimages =
-        scheme.canonicalise(outbound.signable(), &moment).map_err(crate::refusal::Refusal::from)?;
-    let signatures = route.sign(&preimages).await.map_err(crate::refusal::Refusal::from)?;
-    let edits = scheme
-        .assemble(outbound.signable(), &moment, &signatures)
-        .map_err(crate::refusal::Refusal::from)?;
-    Ok(Explained { route: Arc::clone(route), moment, outbound, preimages, edits })
+    if unsigned.awaits_body {
+        unsigned = unsigned.hold(request.body.clone());
+    }
+    let preimages = unsigned.preimages(&moment)?;
+    let signatures = unsigned.route.sign(&preimages).await?;
+    let edits = unsigned.edits(&moment, &signatures)?;
+    let route = Arc::clone(unsigned.route);
+    Ok(Explained { route, moment, outgoing: unsigned.outgoing, preimages, edits })
 }
 
 /// The scheme of a route that signs requests.
 pub(super) fn signing(route: &Route) -> Result<&Arc<dyn Scheme>, CliError> {
-    route.scheme.signing().ok_or_else(|| {
-        let name = &route.name;
-        let what = format!("routes.{name} opens requests that others have sealed; it signs none");
-        CliError::new(Exit::Failed, what)
-            .fix("try it with a request of the provider's: countersign callback send")
-    })
+    route.scheme.signing().ok_or_else(|| opens(route))
+}
+
+fn opens(route: &Route) -> CliError {
+    let name = &route.name;
+    let what = format!("routes.{name} opens requests that others have sealed; it signs none");
+    let fix = "try it with a request of the provider's: countersign callback send";
+    CliError::failed(what, fix)
 }
 
 impl Explained {
@@ -136,8 +178,8 @@ impl Explained {
     }
 
     fn text(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        let head = self.outbound.signable().head;
-        let origin = self.outbound.origin();
+        let head = self.outgoing.signable().head;
+        let origin = self.outgoing.origin();
         writeln!(out, "route      {} (scheme {})", self.route.name, self.route.entry.name)?;
         writeln!(out, "sends      {} {}", head.method, head.target)?;
         writeln!(out, "host       {}", head.host)?;
@@ -165,8 +207,8 @@ impl Explained {
     }
 
     fn json(&self, out: &mut dyn Write) -> Result<(), CliError> {
-        let head = self.outbound.signable().head;
-        let origin = self.outbound.origin();
+        let head = self.outgoing.signable().head;
+        let origin = self.outgoing.origin();
         let preimages: Vec<_> = self
             .preimages
             .iter()

@@ -4,34 +4,40 @@ use std::io::Read as _;
 use std::path::Path;
 
 use bytes::Bytes;
-use http::uri::PathAndQuery;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use super::{CliError, Exit};
-use crate::destination::Destination;
+use crate::access::Credentials;
 use crate::host::host_and_port;
-use crate::server::intake;
+use crate::request::{Arrival, Body, Entrance, FIELDS_READ, Inside, Sender, asks_for_socket};
 
 /// A request before anything has been decided about it.
 #[derive(Debug)]
 pub(super) struct RawRequest {
     pub(super) method: Method,
-    pub(super) destination: Destination,
-    pub(super) target: PathAndQuery,
+    pub(super) uri: Uri,
+    version: Version,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// The CONNECT that it would be inside of; none for an absolute target, which is the forward
+    /// listener's, and for a path alone, which is the gateway's.
+    inside: Option<Inside>,
 }
 
 impl RawRequest {
     /// From a method, a URL and headers written `Name: value`. A URL that begins with `/` is the
-    /// gateway's.
+    /// gateway's. What every client sends with such a URL need not be written.
     pub(super) fn from_parts(
         method: &str,
         url: &str,
         headers: &[String],
         body: Bytes,
     ) -> Result<Self, CliError> {
-        let method = method.parse().map_err(|_| usage(format!("{method} is no method")))?;
+        let method: Method = method.parse().map_err(|_| usage(format!("{method} is no method")))?;
         let mut map = HeaderMap::new();
         for line in headers {
             let bad = || usage(format!("--header {line}: write it as 'Name: value'"));
@@ -39,8 +45,67 @@ impl RawRequest {
             let name: HeaderName = name.trim().parse().map_err(|_| bad())?;
             map.append(name, HeaderValue::from_str(value.trim()).map_err(|_| bad())?);
         }
-        let (destination, target) = locate(url, &map)?;
-        Ok(Self { method, destination, target, headers: map, body })
+        let uri: Uri = url.parse().map_err(|_| usage(format!("{url} is no URL")))?;
+        let host = uri.authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok());
+        if let Some(host) = host.filter(|_| !map.contains_key(HOST)) {
+            map.insert(HOST, host);
+        }
+        if matches!(uri.scheme_str(), Some("ws" | "wss")) {
+            for (name, value) in HANDSHAKE {
+                map.entry(name).or_insert(HeaderValue::from_static(value));
+            }
+        }
+        Self::new(method, uri, Version::HTTP_11, map, body)
+    }
+
+    /// A path with a `Host` header is as a provider receives it, and so as it is inside a CONNECT.
+    fn new(
+        method: Method,
+        uri: Uri,
+        version: Version,
+        mut headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, CliError> {
+        let mut inside = None;
+        if uri.authority().is_none() {
+            match headers.get(HOST) {
+                Some(host) => {
+                    let host = host.to_str().map_err(|_| usage("the Host is unreadable".into()))?;
+                    let found = host_and_port(host);
+                    let (name, port) = found.map_err(|what| usage(format!("the Host {what}")))?;
+                    let shown = Credentials::of(&headers);
+                    let port = port.unwrap_or(443);
+                    inside = Some(Inside { name, port, shown, https: true });
+                }
+                None => drop(headers.insert(HOST, HeaderValue::from_static("localhost"))),
+            }
+        }
+        Ok(Self { method, uri, version, headers, body, inside })
+    }
+
+    /// The request as the proxy would see it arrive: from this machine, and from the client that is
+    /// vouched for, or from whoever it shows itself to be.
+    pub(super) fn arrival<'a>(&'a self, client: Option<&'a str>) -> Arrival<'a> {
+        let entrance = match &self.inside {
+            Some(inside) => Entrance::Inside(inside),
+            None if self.uri.authority().is_some() => Entrance::Forward,
+            None => Entrance::Gateway(None),
+        };
+        let body = match self.body.len() as u64 {
+            0 => Body::Absent,
+            length => Body::Streamed(Some(length)),
+        };
+        Arrival {
+            sender: Sender { entrance, peer: None, client },
+            method: self.method.clone(),
+            uri: self.uri.clone(),
+            version: self.version,
+            headers: self.headers.clone(),
+            spelled: Extensions::new(),
+            socket: body == Body::Absent
+                && asks_for_socket(&self.method, self.version, &self.headers),
+            body,
+        }
     }
 
     /// From a file with a request as it is on the wire; `-` is standard input. Lines may end in
@@ -56,7 +121,7 @@ impl RawRequest {
     }
 
     fn parse(bytes: &[u8]) -> Result<Self, CliError> {
-        let mut lines = [httparse::EMPTY_HEADER; 128];
+        let mut lines = [httparse::EMPTY_HEADER; FIELDS_READ];
         let mut request = httparse::Request::new(&mut lines);
         let bad = |what: String| {
             usage(format!("the file is no HTTP/1.1 request: {what}"))
@@ -79,17 +144,25 @@ impl RawRequest {
         let body = body(&bytes[head..], &headers).map_err(bad)?;
         let method = request.method.unwrap_or_default();
         let method = method.parse().map_err(|_| bad(format!("{method} is no method")))?;
-        let (destination, target) = locate(request.path.unwrap_or("/"), &headers)?;
-        Ok(Self { method, destination, target, headers, body })
+        let target = request.path.unwrap_or("/");
+        let uri = target.parse().map_err(|_| bad(format!("{target} is no target")))?;
+        let old = request.version == Some(0);
+        let version = if old { Version::HTTP_10 } else { Version::HTTP_11 };
+        Self::new(method, uri, version, headers, body)
     }
 }
 
 /// The body of a request file. One newline more than `Content-Length` is the editor's.
 fn body(rest: &[u8], headers: &HeaderMap) -> Result<Bytes, String> {
-    if headers.contains_key(http::header::TRANSFER_ENCODING) {
-        return Err("its body is chunked; write the body plain, with Content-Length".into());
+    match headers.get(TRANSFER_ENCODING) {
+        Some(coding) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
+            return Err("its body is chunked; write the body plain, with Content-Length".into());
+        }
+        // No proxy would read it.
+        Some(_) => return Ok(Bytes::new()),
+        None => {}
     }
-    let declared = headers.get(http::header::CONTENT_LENGTH).and_then(|v| v.to_str().ok());
+    let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok());
     let Some(declared) = declared else { return Ok(Bytes::copy_from_slice(rest)) };
     let length: usize = declared.parse().map_err(|_| "Content-Length is no number".to_owned())?;
     if rest.len() < length {
@@ -107,25 +180,13 @@ fn body(rest: &[u8], headers: &HeaderMap) -> Result<Bytes, String> {
     Ok(Bytes::copy_from_slice(&rest[..length]))
 }
 
-/// An absolute URL goes by its host; a path with a `Host` header by that, as a provider receives
-/// it; a path alone is the gateway's.
-fn locate(url: &str, headers: &HeaderMap) -> Result<(Destination, PathAndQuery), CliError> {
-    let bad = |what: &str| usage(format!("{url} {what}"));
-    if url.starts_with('/') {
-        let Some(host) = headers.get(http::header::HOST) else {
-            let (name, target) = intake::split(url).ok_or_else(|| bad("is no target"))?;
-            return Ok((Destination::Route(name.to_owned()), target));
-        };
-        let host = host.to_str().map_err(|_| bad("has an unreadable Host"))?;
-        let (name, port) = host_and_port(host).map_err(|what| usage(format!("Host {what}")))?;
-        let target = url.parse().map_err(|_| bad("is no target"))?;
-        return Ok((Destination::Host { name, port, https: true }, target));
-    }
-    let uri: Uri = url.parse().map_err(|_| bad("is no URL"))?;
-    let destination = intake::destination(&uri).map_err(|refusal| usage(refusal.detail))?;
-    let target = uri.path_and_query().cloned();
-    Ok((destination, target.unwrap_or_else(|| PathAndQuery::from_static("/"))))
-}
+/// What a client sends with a URL of a WebSocket (RFC 6455, section 4.1).
+const HANDSHAKE: [(HeaderName, &str); 4] = [
+    (CONNECTION, "Upgrade"),
+    (UPGRADE, "websocket"),
+    (SEC_WEBSOCKET_VERSION, "13"),
+    (SEC_WEBSOCKET_KEY, "AAAAAAAAAAAAAAAAAAAAAA=="),
+];
 
 fn usage(what: String) -> CliError {
     CliError::new(Exit::Usage, what)

@@ -4,19 +4,22 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::header::HOST;
+use http::uri::PathAndQuery;
 use serde_json::json;
 
 use super::explain::{shown, signing};
 use super::raw::RawRequest;
 use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
-use crate::destination::Destination;
-use crate::moment::Moments;
+use crate::host::host_and_port;
+use crate::moment::{Moment, Moments};
+use crate::request::sent_by;
 use crate::route::Route;
 use crate::scheme::{BodyNeed, Head, Signable};
 use crate::snapshot::{Snapshot, Surroundings};
-use crate::verification::{Flaw, verify};
+use crate::verification::{Flaw, Verified, verify};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
@@ -38,20 +41,24 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let config = Config::load(args.config.path())?;
     let surroundings = Surroundings::default();
     let snapshot = runtime()?.block_on(Snapshot::build(&config, &surroundings, None))?;
-    let route = find(args, &snapshot, &request)?;
-    let RawRequest { method, target, headers, body, .. } = request;
+    let routes = find(args, &snapshot, &request)?;
+    let RawRequest { method, uri, headers, body, .. } = request;
+    let target = uri.path_and_query().cloned();
+    let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let host = host.unwrap_or_default().to_owned();
     let head = Head { method, host, target, headers };
-    let scheme = signing(&route)?;
-    let needed = scheme.body_need(&head) == BodyNeed::Whole;
-    let signable = Signable { head: &head, body: needed.then_some(&body) };
-    let verdict = verify(scheme.as_ref(), |slot| route.public_key(slot), signable);
+    // Where several could have sent it, the one that did says so.
+    let mut judged = Vec::new();
+    for route in routes {
+        let (verdict, moment) = judge(route, &head, &body)?;
+        judged.push((route, verdict.err(), moment));
+    }
+    let valid = judged.iter().position(|(_, flaw, _)| flaw.is_none());
+    let (route, flaw, moment) = judged.swap_remove(valid.unwrap_or_default());
     let now = Moments::new(config.replica).next().unix_ms;
-    let moment = scheme.claim(signable).ok().and_then(|claim| claim.moment);
     let age = moment.map(|moment| i128::from(now) - i128::from(moment.unix_ms));
-    let flaw = verdict.err();
-    match report(args.json, &route, flaw.as_ref(), age, out) {
+    match report(args.json, route, flaw.as_ref(), age, out) {
         // The exit code is the answer, also to those who have stopped reading.
         Err(error) if !error.broken_pipe => Err(error),
         _ if flaw.is_some() => Err(CliError::silent(Exit::Failed)),
@@ -59,36 +66,37 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     }
 }
 
-/// The route by name, or by the request's host and path. What reached the provider has the
-/// upstream's base path in front; what routes match has not.
-fn find(
+/// What a route's keys say of a request, and when it says that it was signed.
+type Judged = (Result<Verified, Flaw>, Option<Moment>);
+
+fn judge(route: &Route, head: &Head, body: &Bytes) -> Result<Judged, CliError> {
+    let scheme = signing(route)?;
+    let needed = scheme.body_need(head) == BodyNeed::Whole;
+    let signable = Signable { head, body: needed.then_some(body) };
+    let verdict = verify(scheme.as_ref(), |slot| route.public_key(slot), signable);
+    Ok((verdict, scheme.claim(signable).ok().and_then(|claim| claim.moment)))
+}
+
+/// The route by name, or those that the proxy takes for the request's host and path; at least one.
+fn find<'a>(
     args: &VerifyArgs,
-    snapshot: &Snapshot,
+    snapshot: &'a Snapshot,
     request: &RawRequest,
-) -> Result<Arc<Route>, CliError> {
+) -> Result<Vec<&'a Arc<Route>>, CliError> {
     if let Some(name) = &args.route {
         let known: Vec<_> = snapshot.routes.all().map(|route| route.name.as_ref()).collect();
         let missing = || {
             CliError::new(Exit::Usage, format!("there is no route \"{name}\""))
                 .fix(format!("use one of: {}", known.join(", ")))
         };
-        return snapshot.routes.named(name).cloned().ok_or_else(missing);
+        return snapshot.routes.named(name).map(|route| vec![route]).ok_or_else(missing);
     }
-    let path = request.target.path();
-    let based = |route: &&Arc<Route>| {
-        let base = route.origin.as_ref().map_or("", |origin| origin.base_path.as_str());
-        let inner = path.strip_prefix(base).filter(|rest| rest.starts_with('/'));
-        let Destination::Host { name, port, .. } = &request.destination else { return false };
-        let host = match &route.host {
-            Some(pattern) => pattern.matches(name, *port),
-            None => route.origin.as_ref().is_some_and(|origin| origin.authority.host() == name),
-        };
-        host && inner.is_some_and(|inner| route.admits(inner, &request.method))
-    };
-    let mut found: Vec<_> = snapshot.routes.all().filter(based).collect();
-    found.sort_by_key(|route| std::cmp::Reverse((route.path.len(), !route.methods.is_empty())));
-    let first = found.first().map(|route| Arc::clone(route));
-    first.ok_or_else(|| {
+    let host = request.uri.authority().map(|host| host.as_str());
+    let host = host.or_else(|| request.headers.get(HOST)?.to_str().ok());
+    let found = host.and_then(|host| host_and_port(host).ok()).map(|(host, port)| {
+        sent_by(&snapshot.routes, (&host, port), request.uri.path(), &request.method)
+    });
+    found.filter(|routes| !routes.is_empty()).ok_or_else(|| {
         CliError::new(Exit::Failed, "no route matches the request's Host and path")
             .fix("add the Host header, or name the route with --route")
     })

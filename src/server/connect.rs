@@ -11,9 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, Response};
-use http_body::Body as _;
-use hyper::body::Incoming;
+use http::Response;
 use hyper_util::rt::TokioIo;
 use rustls::AlertDescription;
 use rustls::server::Acceptor;
@@ -23,15 +21,13 @@ use tokio_rustls::LazyConfigAcceptor;
 use super::Shared;
 use super::conversation::{Client, Protocol, converse};
 use super::foreign::PAST;
-use super::inside::Inside;
 use super::stream::{Lingering, Prefixed};
-use crate::access::Credentials;
 use crate::body::Reply;
-use crate::destination::unrouted;
-use crate::host::{host_and_port, same_host};
-use crate::pipeline::{plain, refuse};
+use crate::host::same_host;
+use crate::pipeline::{Carried, follow, plain, refuse};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
+use crate::request::{Arrival, Connect, Inside, Trail, View};
 use crate::snapshot::Snapshot;
 use crate::tls::Leaves;
 use crate::tunnel::{HalfClose, relay};
@@ -39,45 +35,24 @@ use crate::upstream::{ForwardError, Phase};
 
 /// Answers a CONNECT: 200 and what follows from it, or a refusal.
 pub(super) async fn answer(
-    request: Request<Incoming>,
-    client: &Client,
+    arrival: &Arrival<'_>,
+    carried: Carried,
+    (client, view): (&Client, View<'_>),
     snapshot: &Snapshot,
     shared: &Arc<Shared>,
     mut record: Box<Record>,
 ) -> Response<Reply> {
-    let authority = request.uri().authority().map_or("", |authority| authority.as_str());
-    let (name, port) = match host_and_port(authority) {
-        Ok((name, Some(port))) => (name, port),
-        Ok((_, None)) => {
-            return refuse(Refusal::new(Code::BadTarget, "CONNECT names no port"), record);
+    let mut trail = Trail::default();
+    let connect = Connect::of(view, arrival, &mut trail);
+    follow(&mut record, trail);
+    let inside = match connect {
+        Ok(Connect::Enter(inside)) => inside,
+        Ok(Connect::Tunnel { name, port }) => {
+            return tunnel(carried, name, port, snapshot, shared, record).await;
         }
-        Err(what) => {
-            let refusal = Refusal::new(Code::BadTarget, format!("the target {what}"));
-            return refuse(refusal, record);
-        }
+        Err(refusal) => return refuse(refusal, record),
     };
-    record.aimed(format!("{name}:{port}"));
-    if !request.body().is_end_stream() {
-        // Where it ends and the tunnel begins, readers of one connection may not agree on.
-        let refusal = Refusal::new(Code::BadTarget, "the CONNECT has a body");
-        return refuse(
-            refusal.remedy("Send CONNECT without Content-Length and Transfer-Encoding."),
-            record,
-        );
-    }
-    if !snapshot.routes.lead_to(&name, port) {
-        return match unrouted(snapshot, &name, Some(port)) {
-            Ok(()) => tunnel(request, name, port, snapshot, shared, record).await,
-            Err(refusal) => refuse(refusal, record),
-        };
-    }
-    if snapshot.leaves.is_none() && port != PLAIN {
-        let detail = format!("{name} has a route, and without [intercept] its TLS stays closed");
-        return refuse(Refusal::new(Code::InterceptionOff, detail), record);
-    }
     record.intercepted(200);
-    let shown = Credentials::of(request.headers());
-    let inside = Inside { name, port, shown, https: false };
     let guest = Guest {
         leaves: snapshot.leaves.clone(),
         limit: snapshot.timeouts.request_head,
@@ -88,19 +63,16 @@ pub(super) async fn answer(
     let closing = shared.closing.clone();
     shared.tasks.spawn(async move {
         tokio::select! {
-            () = guest.receive(request, record) => {}
+            () = guest.receive(carried, record) => {}
             () = closing.cancelled() => {}
         }
     });
     plain("")
 }
 
-/// Where plain HTTP is expected, and nothing has to be opened.
-const PLAIN: u16 = 80;
-
 /// A blind tunnel. The target is reached before the 200.
 async fn tunnel(
-    request: Request<Incoming>,
+    carried: Carried,
     name: String,
     port: u16,
     snapshot: &Snapshot,
@@ -127,7 +99,7 @@ async fn tunnel(
     let idle = snapshot.timeouts.tunnel_idle;
     record.answered(200);
     slot.run(async move {
-        let Some((mut client, first)) = opened(request).await else { return };
+        let Some((mut client, first)) = opened(carried).await else { return };
         client.end_by_closing();
         // What the client sent without waiting for the 200.
         let begun = tokio::time::timeout(idle, server.write_all(&first)).await;
@@ -139,8 +111,8 @@ async fn tunnel(
 }
 
 /// The client's end of the tunnel, and what has been read of it already.
-async fn opened(request: Request<Incoming>) -> Option<(Lingering, Bytes)> {
-    let upgraded = hyper::upgrade::on(request).await.ok()?;
+async fn opened(carried: Carried) -> Option<(Lingering, Bytes)> {
+    let upgraded = carried.upgrade?.await.ok()?;
     let parts = upgraded.downcast::<TokioIo<Lingering>>().ok()?;
     Some((parts.io.into_inner(), parts.read_buf))
 }
@@ -157,8 +129,8 @@ struct Guest {
 
 impl Guest {
     /// Looks at the first byte, ends TLS if that is what it is, and converses.
-    async fn receive(self, request: Request<Incoming>, mut record: Box<Record>) {
-        let Some((stream, first)) = opened(request).await else { return };
+    async fn receive(self, carried: Carried, mut record: Box<Record>) {
+        let Some((stream, first)) = opened(carried).await else { return };
         let stream = Prefixed::new(first, stream);
         let spoken = tokio::time::timeout(FIRST_BYTE.min(self.limit), stream.first_byte()).await;
         let (first, stream) = match spoken.unwrap_or_else(|_| Err(silent(&self.inside.name))) {

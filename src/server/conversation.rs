@@ -17,16 +17,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::foreign::{SSH, foreign, refuse as refuse_foreign};
 use super::http2::http2;
-use super::inside::Inside;
+use super::intake::intake;
 use super::patience::{Patience, promise};
 use super::stream::{Duplex, Lingering, Prefixed, Unread};
-use super::{Place, Role, Shared, connect, intake};
+use super::{Place, Role, Shared, connect};
 use crate::access::OwnNames;
 use crate::admin;
 use crate::body::Reply;
-use crate::pipeline::{lists, refuse};
-use crate::refusal::{Code, Refusal};
-use crate::snapshot::Snapshot;
+use crate::pipeline::refuse;
+use crate::request::{Entrance, FIELDS_READ, Inside, Sender, admit, lists};
 
 /// Who a connection is from, and by what names it may have been called.
 #[derive(Clone, Debug)]
@@ -53,6 +52,18 @@ impl Client {
     /// What says that it is to be let go: probes are answered to the end.
     fn drain<'a>(&self, shared: &'a Shared) -> &'a CancellationToken {
         if self.role == Role::Admin { &shared.closing } else { &shared.stopping }
+    }
+
+    /// From whom its requests are.
+    fn sender(&self) -> Sender<'_> {
+        let own = self.own.as_ref();
+        let entrance = match (&self.inside, self.role) {
+            (Some(inside), _) => Entrance::Inside(inside),
+            (None, Role::Forward) => Entrance::Forward,
+            (None, Role::Gateway) => Entrance::Gateway(own),
+            (None, Role::Admin) => Entrance::Admin(own),
+        };
+        Sender { entrance, peer: self.peer, client: None }
     }
 
     /// The same client, inside a CONNECT.
@@ -127,7 +138,7 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
         .half_close(true)
         .preserve_header_case(true)
         .max_header_size(limits.header)
-        .max_headers(intake::FIELDS_READ)
+        .max_headers(FIELDS_READ)
         .max_buf_size(limits.header.max(BUFFER));
     let promise = promise(idle);
     let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));
@@ -245,46 +256,20 @@ async fn decide(
     let snapshot = shared.pipeline.snapshot();
     let mut record = shared.pipeline.record();
     record.arrived(client.peer, request.method().as_str());
-    if let Err(refusal) = admit(&request, client, &snapshot, shared) {
-        return refuse(refusal, record);
-    }
+    let view = snapshot.view(shared.stopping.is_cancelled());
+    let sender = client.sender();
     if client.role == Role::Admin {
-        let draining = shared.leaving.is_cancelled();
-        return admin::answer(&request, &snapshot, &shared.surroundings, draining, record);
+        return match admit(view, sender, request.version(), request.headers()) {
+            Ok(_) => {
+                let draining = shared.leaving.is_cancelled();
+                admin::answer(&request, &snapshot, &shared.surroundings, draining, record)
+            }
+            Err(refusal) => refuse(refusal, record),
+        };
     }
-    let shown = match &client.inside {
-        Some(inside) => snapshot.access.owner(&inside.shown),
-        None => snapshot.access.client(request.headers()),
-    };
-    match shown {
-        Ok(name) => record.recognised(name),
-        Err(refusal) => return refuse(refusal, record),
+    let (arrival, carried) = intake(request, sender);
+    if arrival.is_connect() {
+        return connect::answer(&arrival, carried, (client, view), &snapshot, shared, record).await;
     }
-    let intake = match (&client.inside, client.role) {
-        (Some(inside), _) => inside.read(request),
-        (None, Role::Gateway) => intake::gateway(request),
-        (None, _) if request.method() == Method::CONNECT => {
-            return connect::answer(request, client, &snapshot, shared, record).await;
-        }
-        (None, _) => intake::absolute(request),
-    };
-    shared.pipeline.serve(&snapshot, intake, record).await
-}
-
-/// What every request must pass, whatever it asks for.
-fn admit(
-    request: &Request<Incoming>,
-    client: &Client,
-    snapshot: &Snapshot,
-    shared: &Shared,
-) -> Result<(), Refusal> {
-    snapshot.access.address(client.peer)?;
-    intake::wellformed(request)?;
-    if client.role != Role::Forward {
-        snapshot.access.listener(request.headers(), client.own.as_ref())?;
-    }
-    if client.role != Role::Admin && shared.stopping.is_cancelled() {
-        return Err(Refusal::new(Code::Draining, "a stop is in progress"));
-    }
-    Ok(())
+    shared.pipeline.serve(&snapshot, view, arrival, carried, record).await
 }

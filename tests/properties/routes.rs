@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
 use countersign::config::Config;
+use countersign::host::host_and_port;
+use countersign::request::{Destination, sent_by};
 use countersign::route::{Found, Route, Routes};
 use countersign::snapshot::{Snapshot, Surroundings};
 use http::Method;
@@ -31,6 +33,32 @@ proptest! {
             Found::Nothing => Answer::Nothing,
         };
         prop_assert_eq!(found, naive(&table, host, port, path, &method));
+    }
+}
+
+proptest! {
+    #![proptest_config(super::cases(2_000))]
+
+    #[test]
+    fn a_signed_request_is_held_against_the_route_that_signed_it(
+        table in table(),
+        host in prop::sample::select(ASKED_HOSTS.to_vec()),
+        port in prop::sample::select(vec![None, Some(80), Some(443), Some(8443), Some(8444)]),
+        path in prop::sample::select(ASKED_PATHS.to_vec()),
+        method in prop::sample::select(vec![Method::GET, Method::POST, Method::DELETE]),
+    ) {
+        let routes = Routes::new(table.iter().map(|one| Arc::clone(&one.route)).collect());
+        let Found::Route(signs) = routes.find(host, port, path, &method) else { return Ok(()) };
+        let asked = Destination::Host { name: host.to_owned(), port, https: true };
+        let (sent, origin) = asked.place(signs).expect("a host that was asked for is one");
+        let (name, port) = host_and_port(&sent).expect("what is sent is a host");
+        let whole = format!("{}{path}", origin.base_path);
+        let found = sent_by(&routes, (&name, port), &whole, &method);
+        let is_it = |route: &&Arc<Route>| Arc::ptr_eq(route, signs);
+        prop_assert!(found.iter().any(is_it), "{} is not among {found:?}", signs.name);
+        // Two base paths can make one target of two; without, there is nothing to choose from.
+        let based = table.iter().any(|one| one.route.origin.is_some());
+        prop_assert!(based || is_it(&found[0]), "{} is not the first of {found:?}", signs.name);
     }
 }
 
@@ -167,7 +195,8 @@ type Made = (String, &'static str, Option<u16>, &'static str);
 fn candidates(list: usize, methods: &[&str], only: Option<u16>) -> (Vec<Made>, String) {
     let mut text = String::from(
         "[listen]\nforward = \"127.0.0.1:0\"\n[stores.files]\nkind = \"file\"\ndir = \"keys\"\n\
-         [keys.metasv]\nstore = \"files\"\nentry = \"metasv.wif\"\n",
+         [keys.metasv]\nstore = \"files\"\nentry = \"metasv.wif\"\n\
+         [upstreams.based]\nurl = \"https://up.example/v1\"\n",
     );
     let mut made = Vec::new();
     for (host, port) in HOSTS {
@@ -181,6 +210,10 @@ fn candidates(list: usize, methods: &[&str], only: Option<u16>) -> (Vec<Made>, S
                 "[routes.{name}]\nhost = \"{host}{port_text}\"\npath = \"{path}\"\n\
                  scheme = \"metasv\"\nkeys = {{ signer = \"metasv\" }}\n"
             ));
+            // Most have no base path, so that most tables have none either.
+            if (made.len() + list) % 8 == 7 {
+                text.push_str("upstream = \"based\"\n");
+            }
             if !methods.is_empty() {
                 text.push_str(&format!("methods = {methods:?}\n"));
             }

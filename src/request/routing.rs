@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use http::Method;
 
+use super::View;
 use crate::access::Called;
 use crate::config::{HostPattern, Unrouted};
-use crate::outbound::DressError;
 use crate::refusal::{Code, Refusal};
-use crate::route::{Found, Origin, Route, wanders};
-use crate::snapshot::Snapshot;
+use crate::route::{Found, Origin, Route, Routes, wanders};
 
 /// How a request says where it wants to go.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -52,19 +51,17 @@ impl Destination {
     /// `host_not_routed`, `outside_route`, `route_unknown`, `method_unsignable`.
     pub fn route<'a>(
         &self,
-        snapshot: &'a Snapshot,
+        view: View<'a>,
         path: &str,
         method: &Method,
     ) -> Result<Option<&'a Arc<Route>>, Refusal> {
         let route = match self {
-            Self::Route(name) => named(snapshot, name, path, method)?,
-            Self::Host { name, port, .. } => {
-                match snapshot.routes.find(name, *port, path, method) {
-                    Found::Route(route) => route,
-                    Found::Outside(routes) => return Err(outside(path, method, &routes)),
-                    Found::Nothing => return unrouted(snapshot, name, *port).map(|()| None),
-                }
-            }
+            Self::Route(name) => named(view.routes, name, path, method)?,
+            Self::Host { name, port, .. } => match view.routes.find(name, *port, path, method) {
+                Found::Route(route) => route,
+                Found::Outside(routes) => return Err(outside(path, method, &routes)),
+                Found::Nothing => return unrouted(view, name, *port).map(|()| None),
+            },
         };
         if *method == Method::TRACE {
             // Its answer would repeat what the proxy put in.
@@ -95,7 +92,7 @@ impl Destination {
         };
         let origin = match &route.origin {
             Some(origin) => origin.clone(),
-            None => Origin::of(&host, true).map_err(DressError::from)?,
+            None => Origin::of(&host, true).map_err(|_| no_host())?,
         };
         Ok((host, origin))
     }
@@ -111,19 +108,19 @@ impl Destination {
         };
         let default = if *https { 443 } else { 80 };
         let host = authority(name, port.filter(|port| *port != default));
-        let origin = Origin::of(&host, *https).map_err(DressError::from)?;
+        let origin = Origin::of(&host, *https).map_err(|_| no_host())?;
         Ok((host, origin))
     }
 }
 
 fn named<'a>(
-    snapshot: &'a Snapshot,
+    routes: &'a Routes,
     name: &str,
     path: &str,
     method: &Method,
 ) -> Result<&'a Arc<Route>, Refusal> {
-    let Some(route) = snapshot.routes.named(name) else {
-        let known: Vec<_> = snapshot.routes.all().map(|route| route.name.as_ref()).collect();
+    let Some(route) = routes.named(name) else {
+        let known: Vec<_> = routes.all().map(|route| route.name.as_ref()).collect();
         let detail = format!("the path begins with /{}/", name.escape_debug());
         let remedy = format!("Begin the path with one of: /{}/.", known.join("/, /"));
         return Err(Refusal::new(Code::RouteUnknown, detail).remedy(remedy));
@@ -147,19 +144,66 @@ fn outside(path: &str, method: &Method, routes: &[&Arc<Route>]) -> Refusal {
 ///
 /// `host_not_routed`; always for a host that has a route on another port, for what goes to a
 /// provider must not leave unsigned by a detour.
-pub fn unrouted(snapshot: &Snapshot, name: &str, port: Option<u16>) -> Result<(), Refusal> {
+pub(super) fn unrouted(view: View<'_>, name: &str, port: Option<u16>) -> Result<(), Refusal> {
     let host = authority(name, port);
-    if let Some(route) = snapshot.routes.naming(name) {
+    if let Some(route) = view.routes.naming(name) {
         let pattern = route.host.as_ref().map(HostPattern::to_string).unwrap_or_default();
         let detail = format!("routes.{} is for {pattern}, and this goes to {host}", route.name);
         let remedy = format!("Leave the port out, or write host = \"{host}\" in the route.");
         return Err(Refusal::new(Code::HostNotRouted, detail).remedy(remedy));
     }
-    if snapshot.unrouted == Unrouted::Pass {
+    if view.unrouted == Unrouted::Pass {
         return Ok(());
     }
     let detail = format!("no [routes] entry has host = \"{host}\"");
     Err(Refusal::new(Code::HostNotRouted, detail))
+}
+
+/// A host that no URI can have. What was read as one can be sent as one.
+pub(super) fn no_host() -> Refusal {
+    Refusal::new(Code::BadTarget, "the host cannot be sent as a header")
+}
+
+/// The routes that could have sent what a provider sees arrive, the likeliest first: those that a
+/// request takes whose path is this one without the base path that the route's upstream has. Without
+/// base paths it is at most one; a request through the gateway may have named another.
+pub fn sent_by<'a>(
+    routes: &'a Routes,
+    (host, port): (&str, Option<u16>),
+    path: &str,
+    method: &Method,
+) -> Vec<&'a Arc<Route>> {
+    fn base(route: &Arc<Route>) -> &str {
+        route.origin.as_ref().map_or("", |origin| origin.base_path.as_str())
+    }
+    // Where a client's port was the usual one, a wildcard's route leaves it out.
+    let ports = if port.is_none() { vec![None, Some(80), Some(443)] } else { vec![port] };
+    let mut bases: Vec<&str> = routes.all().map(base).collect();
+    bases.sort_unstable_by_key(|base| std::cmp::Reverse((base.len(), *base)));
+    bases.dedup();
+    let mut found: Vec<&Arc<Route>> = Vec::new();
+    for (base_path, port) in bases.iter().flat_map(|base| ports.iter().map(move |p| (*base, *p))) {
+        let inner = path.strip_prefix(base_path).filter(|inner| inner.starts_with('/'));
+        let Some(inner) = inner else { continue };
+        let Found::Route(route) = routes.find(host, port, inner, method) else { continue };
+        if base(route) == base_path && !found.iter().any(|other| Arc::ptr_eq(other, route)) {
+            found.push(route);
+        }
+    }
+    // What a route would have sent as `Host` itself comes first: it says more of a port.
+    let (asked, sent) =
+        (Destination::Host { name: host.to_owned(), port, https: true }, authority(host, port));
+    found.sort_by_key(|route| !asked.place(route).is_ok_and(|(host, _)| host == sent));
+    // A route without a host sends its upstream's, and is the gateway's alone.
+    let hostless = routes.all().filter(|route| {
+        let signs = route.host.is_none() && route.scheme.signing().is_some();
+        let own = route.origin.as_ref().filter(|_| signs);
+        let inner = own.and_then(|_| path.strip_prefix(base(route)));
+        own.is_some_and(|origin| origin.authority.host() == host)
+            && inner.is_some_and(|inner| inner.starts_with('/') && route.admits(inner, method))
+    });
+    found.extend(hostless);
+    found
 }
 
 /// Host and port as a `Host` header has them.

@@ -1,54 +1,57 @@
 //! What is inside a CONNECT: requests that must all be for the host it was opened to.
 
-use http::uri::PathAndQuery;
-use http::{Method, Request};
-use hyper::body::Incoming;
+use http::header::HOST;
+use http::{HeaderMap, Method, Uri};
 
-use super::intake::intake;
+use super::Destination;
 use crate::access::Credentials;
-use crate::destination::Destination;
 use crate::host::{host_and_port, same_host};
-use crate::pipeline::Intake;
 use crate::refusal::{Code, Refusal};
 
 /// What a CONNECT was for, and who sent it.
 #[derive(Clone, Debug)]
-pub(super) struct Inside {
+pub struct Inside {
     /// The host, lower-case, without brackets.
-    pub(super) name: String,
+    pub name: String,
     /// The port.
-    pub(super) port: u16,
+    pub port: u16,
     /// What its client showed who it is by. Asked for again with every request: a token that was
     /// taken back opens nothing more, inside either.
-    pub(super) shown: Credentials,
+    pub shown: Credentials,
     /// Whether what is inside is TLS.
-    pub(super) https: bool,
+    pub https: bool,
 }
 
 impl Inside {
     /// Host and port, for people.
-    pub(super) fn place(&self) -> String {
+    pub fn place(&self) -> String {
         format!("{}:{}", self.name, self.port)
     }
 
-    /// Reads a request. Its target and its `Host` may name the CONNECT's host only: the route was
-    /// chosen by that name, and the certificate shown for it.
-    pub(super) fn read(&self, request: Request<Incoming>) -> Result<Intake, Refusal> {
-        if request.method() == Method::CONNECT {
+    /// Where its requests want to go.
+    pub(super) fn destination(&self) -> Destination {
+        let (name, port, https) = (self.name.clone(), Some(self.port), self.https);
+        Destination::Host { name, port, https }
+    }
+
+    /// Whether everything in a request that names a host names this one: the route was chosen by
+    /// that name, and the certificate shown for it.
+    ///
+    /// # Errors
+    ///
+    /// `bad_target`, `wrong_authority`.
+    pub(super) fn check(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+    ) -> Result<(), Refusal> {
+        if *method == Method::CONNECT {
             let refusal = Refusal::new(Code::BadTarget, "a CONNECT inside a CONNECT");
             return Err(refusal.remedy("Send requests for the host inside its own CONNECT."));
         }
-        self.check(&request)?;
-        let target = request.uri().path_and_query().cloned();
-        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let (name, port, https) = (self.name.clone(), Some(self.port), self.https);
-        intake(request, Destination::Host { name, port, https }, target)
-    }
-
-    /// Whether everything that names a host names this one.
-    fn check<B>(&self, request: &Request<B>) -> Result<(), Refusal> {
-        let target = request.uri().authority().map(|authority| Ok(authority.as_str()));
-        let hosts = request.headers().get_all(http::header::HOST).iter();
+        let target = uri.authority().map(|authority| Ok(authority.as_str()));
+        let hosts = headers.get_all(HOST).iter();
         let mut named = target.into_iter().chain(hosts.map(|host| host.to_str())).peekable();
         if named.peek().is_none() {
             return Err(Refusal::new(Code::BadTarget, "the request names no host"));
@@ -75,6 +78,8 @@ impl Inside {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -105,12 +110,13 @@ mod tests {
             (&api, "/x", &[""], false),
             (&six, "/x", &["[::2]"], false),
         ] {
-            let mut request = Request::builder().uri(target);
+            let mut headers = HeaderMap::new();
             for host in hosts {
-                request = request.header("host", *host);
+                headers.append(HOST, HeaderValue::from_static(host));
             }
-            let request = request.body(()).expect("a request");
-            assert_eq!(inside.check(&request).is_ok(), right, "{target} {hosts:?}");
+            let uri = target.parse().expect("a target");
+            let checked = inside.check(&Method::GET, &uri, &headers);
+            assert_eq!(checked.is_ok(), right, "{target} {hosts:?}");
         }
     }
 }
