@@ -405,6 +405,14 @@ pub struct Signable<'a> {
     pub body: Option<&'a Bytes>,
 }
 
+impl<'a> Signable<'a> {
+    /// What `scheme` is shown of a request that is in hand.
+    pub fn of(scheme: &dyn Scheme, head: &'a Head, body: &'a Bytes) -> Self {
+        let needed = scheme.body_need(head) == BodyNeed::Whole;
+        Self { head, body: needed.then_some(body) }
+    }
+}
+
 /// One canonical text and the slot whose key signs it.
 #[derive(Clone, Debug)]
 pub struct Preimage {

@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use self::socket::Handshake;
 use crate::keys::PublicKey;
 use crate::moment::{Moment, Nonce};
-use crate::scheme::{BodyNeed, Entry, Head, ProviderRefusal, Scheme, Signable};
+use crate::scheme::{Entry, Head, ProviderRefusal, Scheme, Signable};
 use crate::verification::verify;
 
 /// One provider's stand-in.
@@ -118,8 +118,7 @@ impl StandIn {
         let host = headers.get(HOST).and_then(|host| host.to_str().ok());
         let host = host.unwrap_or_default().to_owned();
         let head = Head { method, host, target, headers };
-        let needed = self.scheme.body_need(&head) == BodyNeed::Whole;
-        let signable = Signable { head: &head, body: needed.then_some(body) };
+        let signable = Signable::of(self.scheme.as_ref(), &head, body);
         let key_of = |slot: &str| self.keys.get(slot);
         let verified = verify(self.scheme.as_ref(), key_of, signable).map_err(|f| f.to_string())?;
         if let Some(moment) = verified.moment {

@@ -17,7 +17,7 @@ use crate::host::host_and_port;
 use crate::moment::{Moment, Moments};
 use crate::request::sent_by;
 use crate::route::Route;
-use crate::scheme::{BodyNeed, Head, Signable};
+use crate::scheme::{Head, Signable};
 use crate::snapshot::{Snapshot, Surroundings};
 use crate::verification::{Flaw, Verified, verify};
 
@@ -71,8 +71,7 @@ type Judged = (Result<Verified, Flaw>, Option<Moment>);
 
 fn judge(route: &Route, head: &Head, body: &Bytes) -> Result<Judged, CliError> {
     let scheme = signing(route)?;
-    let needed = scheme.body_need(head) == BodyNeed::Whole;
-    let signable = Signable { head, body: needed.then_some(body) };
+    let signable = Signable::of(scheme.as_ref(), head, body);
     let verdict = verify(scheme.as_ref(), |slot| route.public_key(slot), signable);
     Ok((verdict, scheme.claim(signable).ok().and_then(|claim| claim.moment)))
 }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use countersign::keys::{PrivateKey, PublicKey, Signer};
 use countersign::moment::Moment;
 use countersign::scheme::{
-    self, Binding, BodyNeed, Entry, Head, Preimage, Scheme, SchemeError, Signable, Signatures,
+    self, Binding, Entry, Head, Preimage, Scheme, SchemeError, Signable, Signatures,
 };
 use countersign::verification::{Flaw, Verified, verify};
 use http::{HeaderName, HeaderValue};
@@ -131,8 +131,7 @@ impl Outgoing {
 
     /// What the pipeline would show to this scheme.
     pub(crate) fn signable(&self, scheme: &dyn Scheme) -> Signable<'_> {
-        let needed = scheme.body_need(&self.head) == BodyNeed::Whole;
-        Signable { head: &self.head, body: needed.then_some(&self.body) }
+        Signable::of(scheme, &self.head, &self.body)
     }
 }
 
