@@ -31,6 +31,7 @@ mod lifecycle;
 mod loopring;
 mod matrix;
 mod metrics;
+mod order;
 mod origin;
 mod passing;
 mod properties;
