@@ -1,8 +1,8 @@
 //! TOML documents, read with every problem at once: each has a line, a column and a fix.
 //!
 //! serde would stop at the first one, and knows no place of a value that fits its type and nothing
-//! else. Here a [`Table`] is taken apart key by key, each by a parser of the caller's; what is
-//! wrong goes to the [`Report`], and the reader goes on. Nothing here knows what the keys mean, so
+//! else. Here a `Table` is taken apart key by key, each by a parser of the caller's; what is
+//! wrong goes to the `Report`, and the reader goes on. Nothing here knows what the keys mean, so
 //! whoever has a table of its own in a file reads it by itself.
 
 mod error;

@@ -1,5 +1,6 @@
 //! Listeners: binding them, taking connections, limiting and draining them.
 
+mod answer;
 mod connect;
 mod conversation;
 mod foreign;
@@ -7,43 +8,23 @@ mod http2;
 mod intake;
 mod listener;
 mod patience;
+mod shared;
 mod stream;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use listener::{BindError, Bound, Listener};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+pub use shared::Role;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::conversation::{Client, Protocol, converse};
-use crate::metrics::Open;
+use self::conversation::converse;
+use self::shared::{Client, Place, Protocol, Shared};
 use crate::pipeline::Pipeline;
 use crate::snapshot::Surroundings;
-
-/// What a listener is for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Role {
-    /// Absolute-form requests and CONNECT.
-    Forward,
-    /// `/<route>/rest`.
-    Gateway,
-    /// Probes and metrics.
-    Admin,
-}
-
-impl Role {
-    /// The name in `[listen]`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Forward => "forward",
-            Self::Gateway => "gateway",
-            Self::Admin => "admin",
-        }
-    }
-}
 
 /// How a stop begins.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -61,33 +42,6 @@ pub struct Server {
     listeners: Vec<Listener>,
 }
 
-/// What every connection shares.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) pipeline: Pipeline,
-    pub(crate) surroundings: Surroundings,
-    /// Connections on forward and gateway together.
-    slots: Arc<Semaphore>,
-    /// The admin listener's own few: probes must get through when all others are taken.
-    admin_slots: Arc<Semaphore>,
-    /// Cancelled when a stop was asked for: nobody new should be sent here.
-    pub(crate) leaving: CancellationToken,
-    /// Cancelled when nothing new is taken any more.
-    pub(crate) stopping: CancellationToken,
-    /// Cancelled when the drain is over, or given up.
-    closing: CancellationToken,
-    /// Connections and tunnels under way.
-    tasks: TaskTracker,
-}
-
-/// A connection's place among all, kept until its HTTP is over, inside a CONNECT too. Tunnels have
-/// a limit of their own.
-#[derive(Debug)]
-struct Place {
-    _slot: OwnedSemaphorePermit,
-    _open: Open,
-}
-
 const ADMIN_CONNECTIONS: usize = 32;
 
 impl Server {
@@ -100,6 +54,7 @@ impl Server {
         let shared = Shared {
             pipeline,
             surroundings,
+            converse,
             slots: Arc::new(Semaphore::new(connections)),
             admin_slots: Arc::new(Semaphore::new(ADMIN_CONNECTIONS)),
             leaving: CancellationToken::new(),
@@ -185,7 +140,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
             }
         };
         let Ok(slot) = slot else { return };
-        let place = Place { _slot: slot, _open: shared.surroundings.metrics.connection() };
+        let place = Place::new(slot, shared.surroundings.metrics.connection());
         let client = Client::new(role, peer, listener.names(), place);
         let shared_too = Arc::clone(&shared);
         // A gateway's clients may begin in HTTP/2 at once; those of a forward listener do not.

@@ -18,9 +18,8 @@ use rustls::server::Acceptor;
 use tokio::io::AsyncWriteExt as _;
 use tokio_rustls::LazyConfigAcceptor;
 
-use super::Shared;
-use super::conversation::{Client, Protocol, converse};
 use super::foreign::PAST;
+use super::shared::{Client, Protocol, Shared};
 use super::stream::{Lingering, Prefixed};
 use crate::body::Reply;
 use crate::host::same_host;
@@ -145,14 +144,15 @@ impl Guest {
             Ok(Greeted::Plain(stream)) => {
                 drop(record);
                 let client = client.inside(inside);
-                converse(Box::new(stream), Protocol::Either, client, shared).await;
+                (shared.converse)(Box::new(stream), Protocol::Either, client, Arc::clone(&shared))
+                    .await;
             }
             Ok(Greeted::Tls(stream)) => {
                 drop(record);
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let protocol = if http2 { Protocol::Http2 } else { Protocol::Http1 };
                 let client = client.inside(Inside { https: true, ..inside });
-                converse(stream, protocol, client, shared).await;
+                (shared.converse)(stream, protocol, client, Arc::clone(&shared)).await;
             }
             Err(error) => record.cut(&error),
         }

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -13,75 +12,16 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
+use super::answer::{BUFFER, answer, note};
+use super::connect;
 use super::foreign::{SSH, foreign, refuse as refuse_foreign};
 use super::http2::http2;
-use super::intake::intake;
 use super::patience::{Patience, promise};
+use super::shared::{Client, Protocol, Shared};
 use super::stream::{Duplex, Lingering, Prefixed, Unread};
-use super::{Place, Role, Shared, connect};
-use crate::access::OwnNames;
-use crate::admin;
 use crate::body::Reply;
-use crate::pipeline::refuse;
-use crate::request::{Entrance, FIELDS_READ, Inside, Sender, admit, lists};
-
-/// Who a connection is from, and by what names it may have been called.
-#[derive(Clone, Debug)]
-pub(super) struct Client {
-    pub(super) role: Role,
-    pub(super) peer: Option<IpAddr>,
-    own: Option<OwnNames>,
-    /// The CONNECT this conversation is inside of.
-    pub(super) inside: Option<Arc<Inside>>,
-    #[expect(dead_code, reason = "its drop frees a place among limits.connections")]
-    place: Arc<Place>,
-}
-
-impl Client {
-    pub(super) fn new(
-        role: Role,
-        peer: Option<IpAddr>,
-        own: Option<OwnNames>,
-        place: Place,
-    ) -> Self {
-        Self { role, peer, own, inside: None, place: Arc::new(place) }
-    }
-
-    /// What says that it is to be let go: probes are answered to the end.
-    fn drain<'a>(&self, shared: &'a Shared) -> &'a CancellationToken {
-        if self.role == Role::Admin { &shared.closing } else { &shared.stopping }
-    }
-
-    /// From whom its requests are.
-    fn sender(&self) -> Sender<'_> {
-        let own = self.own.as_ref();
-        let entrance = match (&self.inside, self.role) {
-            (Some(inside), _) => Entrance::Inside(inside),
-            (None, Role::Forward) => Entrance::Forward,
-            (None, Role::Gateway) => Entrance::Gateway(own),
-            (None, Role::Admin) => Entrance::Admin(own),
-        };
-        Sender { entrance, peer: self.peer, client: None }
-    }
-
-    /// The same client, inside a CONNECT.
-    pub(super) fn inside(self, inside: Inside) -> Self {
-        Self { inside: Some(Arc::new(inside)), ..self }
-    }
-}
-
-/// What a client may speak.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Protocol {
-    /// HTTP/1.1.
-    Http1,
-    /// HTTP/2, as TLS has settled.
-    Http2,
-    /// HTTP/2 with prior knowledge (RFC 9113, section 3.3), or else HTTP/1.1.
-    Either,
-}
+use crate::request::{FIELDS_READ, lists};
 
 /// Speaks with one client. Boxed, because a conversation can have another inside, and each
 /// protocol by itself: an idle connection keeps what it needs and no more.
@@ -214,62 +154,4 @@ const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 fn switched(response: &Response<Reply>, connects: bool) -> bool {
     let status = response.status();
     status.as_u16() == 101 || connects && status.is_success()
-}
-
-pub(super) fn note(role: Role, ended: Result<(), hyper::Error>) {
-    match ended {
-        // hyper has answered it, without a body and before it was a request here.
-        Err(error) if error.is_parse() => {
-            tracing::info!(listener = role.name(), %error, "a head that cannot be read was refused");
-        }
-        Err(error) => {
-            tracing::debug!(listener = role.name(), %error, "a client's connection ended");
-        }
-        Ok(()) => {}
-    }
-}
-
-/// What a connection may buffer. hyper's own 400 KiB, times every connection, is a lot of memory
-/// for a client to ask for.
-pub(super) const BUFFER: usize = 64 * 1024;
-
-/// Answers one request.
-pub(super) async fn answer(
-    request: Request<Incoming>,
-    client: &Client,
-    shared: &Arc<Shared>,
-) -> Response<Reply> {
-    let is_head = request.method() == Method::HEAD;
-    let (mut parts, mut body) = decide(request, client, shared).await.into_parts();
-    if is_head {
-        body.withhold(&mut parts.headers);
-    }
-    Response::from_parts(parts, body)
-}
-
-/// One request, to the pipeline or to where its listener says.
-async fn decide(
-    request: Request<Incoming>,
-    client: &Client,
-    shared: &Arc<Shared>,
-) -> Response<Reply> {
-    let snapshot = shared.pipeline.snapshot();
-    let mut record = shared.pipeline.record();
-    record.arrived(client.peer, request.method().as_str());
-    let view = snapshot.view(shared.stopping.is_cancelled());
-    let sender = client.sender();
-    if client.role == Role::Admin {
-        return match admit(view, sender, request.version(), request.headers()) {
-            Ok(_) => {
-                let draining = shared.leaving.is_cancelled();
-                admin::answer(&request, &snapshot, &shared.surroundings, draining, record)
-            }
-            Err(refusal) => refuse(refusal, record),
-        };
-    }
-    let (arrival, carried) = intake(request, sender);
-    if arrival.is_connect() {
-        return connect::answer(&arrival, carried, (client, view), &snapshot, shared, record).await;
-    }
-    shared.pipeline.serve(&snapshot, view, arrival, carried, record).await
 }

@@ -4,8 +4,7 @@
 
 use tokio::io::AsyncWriteExt as _;
 
-use super::Shared;
-use super::conversation::Client;
+use super::shared::{Client, Shared};
 use super::stream::{Duplex, Lingering, Unread};
 use crate::refusal::{Code, Refusal};
 

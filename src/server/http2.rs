@@ -17,8 +17,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::time::Instant;
 
-use super::Shared;
-use super::conversation::{BUFFER, Client, answer, note};
+use super::answer::{BUFFER, answer, note};
+use super::shared::{Client, Shared};
 use super::stream::{Duplex, Lingering, Unread};
 use crate::body::{Answering, Progress, Reply};
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, UnixListener, UnixStream};
 
-use super::Role;
+use super::shared::Role;
 use super::stream::Duplex;
 use crate::access::OwnNames;
 use crate::config::Endpoint;
