@@ -45,7 +45,7 @@ fn explain() {
 
 #[test]
 fn verify() {
-    assert_cases("verify", 12);
+    assert_cases("verify", 13);
 }
 
 #[test]
