@@ -40,7 +40,7 @@ fn audit() {
 
 #[test]
 fn explain() {
-    assert_cases("explain", 12);
+    assert_cases("explain", 13);
 }
 
 #[test]
