@@ -308,6 +308,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
 
     /// The texts to be signed. Pure: same request, same moment, same answer. Headers this
     /// scheme owns are not looked at, so that it works on a request already signed too.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Method`], [`SchemeError::Body`], [`SchemeError::Query`]: the provider defines
+    /// no canonical string for the request as it is. [`SchemeError::Broken`]: its body should be in
+    /// hand and is not.
     fn canonicalise(
         &self,
         request: Signable<'_>,
@@ -315,6 +321,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     ) -> Result<Vec<Preimage>, SchemeError>;
 
     /// Turns signatures into edits. Pure.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::canonicalise`] where a signature goes into the body; [`SchemeError::Credential`] of
+    /// a secret that cannot be sent now; [`SchemeError::Broken`] where a signature is missing, or
+    /// of another algorithm.
     fn assemble(
         &self,
         request: Signable<'_>,
@@ -325,6 +337,10 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// Reads back what a signed request claims: its moment and its signatures. With
     /// [`Self::canonicalise`] this verifies any request. A scheme that inserts a secret checks
     /// it here.
+    ///
+    /// # Errors
+    ///
+    /// [`SchemeError::Claim`]: which part is missing, is there twice, or cannot be read.
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError>;
 
     /// Whether the provider's answer must be in hand whole and opened by

@@ -46,6 +46,10 @@ pub(super) trait Kind: Send + Sync {
     /// Reads a key; `None` if what was found is none of this algorithm's. `asked` says whether
     /// somebody has named the algorithm: a bare number is a key of whatever is asked for, and of
     /// nothing otherwise.
+    ///
+    /// # Errors
+    ///
+    /// It is one of this algorithm's, and damaged or of no use: what is wrong, and how to mend it.
     fn read(&self, found: &Found, asked: bool) -> Option<Result<PrivateKey, FormatError>>;
 
     /// Reads a public key.
@@ -362,6 +366,10 @@ pub trait Signer: fmt::Debug + Send + Sync {
 /// A key in this process's memory that signs on its caller's thread, in tens of microseconds.
 pub(super) trait LocalKey: Send + Sync + 'static {
     /// As [`Signer::sign`].
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::Failed`]; it is never busy.
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError>;
 }
 
