@@ -120,7 +120,8 @@ impl Pipeline {
             Ok(Plan::Pass(outgoing)) => self.pass(snapshot, outgoing, carried, &mut record).await,
             Ok(Plan::Sign(unsigned)) => self.sign(snapshot, unsigned, carried, &mut record).await,
             Ok(Plan::Open(sealed)) => {
-                self.exchange(snapshot, sealed, carried.body, &mut record).await
+                // Boxed, as is all that is rare: what a request keeps room for is moved with it.
+                Box::pin(self.exchange(snapshot, sealed, carried.body, &mut record)).await
             }
             Err(refusal) => Err(refusal),
         };
@@ -167,7 +168,7 @@ impl Pipeline {
         let again = again.then(|| unsigned.spare()).flatten();
         let first = self.send(snapshot, unsigned, body, socket, record).await;
         match again.filter(|_| is_unprocessed(&first)) {
-            Some(again) => self.send(snapshot, again, None, None, record).await,
+            Some(again) => Box::pin(self.send(snapshot, again, None, None, record)).await,
             None => first,
         }
     }
@@ -327,7 +328,7 @@ async fn forward_plain(
     match again.filter(|_| is_unprocessed(&first)) {
         Some(again) => {
             let sent = (again, Edits::default(), None);
-            forward(snapshot, upstream, sent, None, record).await
+            Box::pin(forward(snapshot, upstream, sent, None, record)).await
         }
         None => first,
     }
@@ -349,7 +350,7 @@ async fn forward(
             let answered = upstream.send(request, uploaded).await?;
             (answered.head, answered.lease)
         }
-        Some(_) => (upstream.send_upgrade(request).await?, None),
+        Some(_) => (Box::pin(upstream.send_upgrade(request)).await?, None),
     };
     record.returned(started.elapsed());
     let has_body = framing::has_body(method.as_str(), &head);

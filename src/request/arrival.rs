@@ -15,7 +15,7 @@ use crate::refusal::{Code, Refusal};
 /// How many header fields a request may have. Cookies in pieces count as one.
 pub(super) const FIELDS: usize = 256;
 /// How many are read, so that those beyond them can be refused in words.
-pub const FIELDS_READ: usize = 2 * FIELDS;
+pub const FIELDS_READ: usize = FIELDS + 64;
 
 /// A request as it came in, but for the bytes of its body.
 #[derive(Debug)]

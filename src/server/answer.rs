@@ -54,7 +54,8 @@ async fn decide(
     }
     let (arrival, carried) = intake(request, sender);
     if arrival.is_connect() {
-        return connect::answer(&arrival, carried, (client, view), &snapshot, shared, record).await;
+        let answer = connect::answer(&arrival, carried, (client, view), &snapshot, shared, record);
+        return Box::pin(answer).await;
     }
     shared.pipeline.serve(&snapshot, view, arrival, carried, record).await
 }
