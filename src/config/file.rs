@@ -52,6 +52,8 @@ pub(super) fn read(report: &Report<'_>) -> Option<File> {
             let message = error.message().replace('\n', ", ");
             let fix = if message.starts_with("duplicate key") {
                 "remove one of the two, or rename it"
+            } else if message.starts_with("unclosed") {
+                "close it with what is expected there: [NAME] begins a section, [\"a\", \"b\"] is a list"
             } else {
                 "write name = \"value\": only numbers, true and false go without quotes"
             };
