@@ -3,8 +3,9 @@
 //!
 //! HTTP/1.1 connections are lent to one request at a time, the last one used first, so that those
 //! that are not needed grow old and are closed. HTTP/2 connections are shared; another is opened
-//! when each has as many streams as its upstream takes, or is silent while a request waits. As long as it is not known which of the
-//! two an upstream speaks, one connection is opened, and whoever comes meanwhile waits for it.
+//! when each has as many streams as its upstream takes, or is silent while a request waits. As long
+//! as it is not known which of the two an upstream speaks, one connection is opened, and whoever
+//! comes meanwhile waits for it.
 //!
 //! hyper-util has such parts too (`client::pool`), without bounds on what is idle or how long, and
 //! as layers whose types have no names: more code to hold together than this is.
@@ -206,7 +207,9 @@ impl Place {
             let (place, connector) = (Weak::clone(&self.own), self.connector.clone());
             let uri = self.uri.clone();
             let known = state.shared.iter().map(|(_, http2)| http2.limit()).min();
-            let streams = known.unwrap_or(FIRST_STREAMS).min(FIRST_STREAMS);
+            // Who takes none on one connection, as before its end, may on another: a first request
+            // shows.
+            let streams = known.unwrap_or(FIRST_STREAMS).clamp(1, FIRST_STREAMS);
             tokio::spawn(async move {
                 let opened = open(connector, uri, place.clone(), streams).await;
                 if let Some(place) = place.upgrade() {
@@ -310,10 +313,11 @@ impl State {
         self.idle.push((now, http1));
     }
 
-    /// Gives shares of a new connection to those who wait, as far as it goes.
+    /// Gives shares of a new connection to those who wait, as far as it goes, and to one at least:
+    /// who takes no streams must not be called again and again.
     fn share_out(&mut self, http2: Http2, limits: &Limits) {
         let mut used = false;
-        while http2.has_room() {
+        while !used || http2.has_room() {
             let Some(waiting) = self.waiting.pop_front() else { break };
             let (own, lease) = http2.share();
             let lent = Lent { connection: Connection::Http2(own, lease), used };

@@ -206,6 +206,18 @@ fn what_a_provider_says_it_did_not_process_is_sent_once_more_and_nothing_else() 
 }
 
 #[test]
+fn a_connection_that_takes_no_more_streams_is_followed_by_one_other() {
+    const NO_STREAMS: &[u8] = &[0, 3, 0, 0, 0, 0];
+    let provider =
+        Provider::start(|stream| [frame(SETTINGS, 0, 0, NO_STREAMS), ok(stream)].concat());
+    let proxy = provider.proxy();
+    for path in ["/x", "/y", "/z"] {
+        assert_eq!(ask(&proxy, path).status, 200, "{path}");
+    }
+    assert_eq!((provider.requests(), provider.connections()), (3, 2));
+}
+
+#[test]
 fn a_body_that_was_streamed_is_not_sent_again_and_nothing_was_carried_out() {
     let provider = Provider::start(SECOND[0].1);
     let proxy = provider.proxy();
