@@ -198,7 +198,7 @@ impl Pipeline {
         }
         let asked = outgoing.shown();
         let answer = forward(snapshot, upstream, (outgoing, edits, body), None, record).await?;
-        let Answer::Streamed { head, .. } = answer else { return Ok(answer) };
+        let Answer::Streamed { head, kept: _kept, .. } = answer else { return Ok(answer) };
         let reply = collect_reply(snapshot, head).await?;
         let signable = Signable { head: &asked.0, body: Some(&asked.1) };
         Ok(Answer::Whole(scheme.open_reply(signable, &reply, &self.moments.next())?))

@@ -113,8 +113,8 @@ async fn ask(
     let asked = async {
         let sent =
             forward_plain(snapshot, snapshot.upstream(route), (outgoing, None), None, record);
-        let head = match sent.await {
-            Ok(Answer::Streamed { head, .. }) => head,
+        let (head, _kept) = match sent.await {
+            Ok(Answer::Streamed { head, kept, .. }) => (head, kept),
             Ok(Answer::Whole(_)) => return Asked::Nothing("it gave no answer".into()),
             // The code alone: the detail names addresses.
             Err(refusal) => return Asked::Nothing(refusal.code.name().into()),
