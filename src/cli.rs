@@ -84,7 +84,7 @@ enum Command {
     /// List every scheme with its keys, secrets and params
     Schemes(schemes::SchemesArgs),
     /// List every setting with its default
-    Settings(settings::SettingsArgs),
+    Settings,
     /// Ask whether the proxy is ready: exit 0 or 1, for containers without a shell
     Health(health::HealthArgs),
     /// Print a reference document: refusals, metrics, schemes and others
@@ -135,7 +135,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Audit(args) => audit::run(&args, out),
         Command::Callback(args) => callback::run(&args, out),
         Command::Schemes(args) => schemes::run(&args, out),
-        Command::Settings(args) => settings::run(&args, out),
+        Command::Settings => settings::run(out),
         Command::Health(args) => health::run(&args),
         Command::Documents(args) => documents::run(&args, out),
         Command::Example => manual::example(out),

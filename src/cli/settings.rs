@@ -6,26 +6,12 @@ use super::CliError;
 use crate::config::settings::{Need, SECTIONS, Setting, Takes};
 use crate::keys::{STORES, StoreSetting};
 
-#[derive(Debug, clap::Args)]
-pub(super) struct SettingsArgs {
-    /// Write Markdown, as docs/configuration.md has it
-    #[arg(long)]
-    markdown: bool,
-}
-
-pub(super) fn run(args: &SettingsArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    if args.markdown {
-        out.write_all(HEAD.as_bytes())?;
-    }
-    for section in SECTIONS {
-        let rows = section.settings.iter().map(Row::of);
-        table(&format!("[{}]", section.table), section.doc, rows, args.markdown, out)?;
-        // What else is in it depends on what a store is.
-        if section.table == "stores.NAME" {
-            for kind in STORES {
-                let title = format!("[stores.NAME] with kind = \"{}\"", kind.name);
-                table(&title, "", kind.settings.iter().map(Row::of_store), args.markdown, out)?;
-            }
+/// Every setting, for a terminal.
+pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
+    for Section { title, rows, .. } in sections() {
+        writeln!(out, "{title}")?;
+        for Row { name, kind, default, takes, doc } in rows {
+            writeln!(out, "  {name:<16} {doc}\n  {:<16} {kind}, {default}, {takes}", "")?;
         }
     }
     Ok(())
@@ -33,33 +19,39 @@ pub(super) fn run(args: &SettingsArgs, out: &mut dyn Write) -> Result<(), CliErr
 
 /// docs/configuration.md.
 pub(super) fn markdown() -> String {
-    let mut text = Vec::new();
-    let written = run(&SettingsArgs { markdown: true }, &mut text);
-    written.expect("memory takes what is written");
-    String::from_utf8(text).expect("the rows are text")
-}
-
-fn table(
-    title: &str,
-    doc: &str,
-    rows: impl Iterator<Item = Row>,
-    markdown: bool,
-    out: &mut dyn Write,
-) -> Result<(), CliError> {
-    if markdown {
+    let mut text = HEAD.to_owned();
+    for Section { title, doc, rows } in sections() {
         let doc = if doc.is_empty() { String::new() } else { format!("{doc}\n\n") };
-        writeln!(out, "\n## {title}\n\n{doc}| setting | kind | default | takes | what it is |")?;
-        writeln!(out, "|---|---|---|---|---|")?;
-    } else {
-        writeln!(out, "{title}")?;
-    }
-    for Row { name, kind, default, takes, doc } in rows {
-        match markdown {
-            true => writeln!(out, "| `{name}` | {kind} | {default} | {takes} | {doc} |")?,
-            false => writeln!(out, "  {name:<16} {doc}\n  {:<16} {kind}, {default}, {takes}", "")?,
+        text +=
+            &format!("\n## {title}\n\n{doc}| setting | kind | default | takes | what it is |\n");
+        text += "|---|---|---|---|---|\n";
+        for Row { name, kind, default, takes, doc } in rows {
+            text += &format!("| `{name}` | {kind} | {default} | {takes} | {doc} |\n");
         }
     }
-    Ok(())
+    text
+}
+
+/// A table of the configuration in words.
+struct Section {
+    title: String,
+    doc: &'static str,
+    rows: Vec<Row>,
+}
+
+fn sections() -> Vec<Section> {
+    let mut all = Vec::new();
+    for section in SECTIONS {
+        let rows = section.settings.iter().map(Row::of).collect();
+        all.push(Section { title: format!("[{}]", section.table), doc: section.doc, rows });
+        // What else is in it depends on what a store is.
+        for kind in STORES.iter().filter(|_| section.table == "stores.NAME") {
+            let title = format!("[stores.NAME] with kind = \"{}\"", kind.name);
+            let rows = kind.settings.iter().map(Row::of_store).collect();
+            all.push(Section { title, doc: "", rows });
+        }
+    }
+    all
 }
 
 /// A setting in words.
@@ -107,7 +99,7 @@ impl Row {
 const HEAD: &str = "\
 # Configuration
 
-<!-- Written by `countersign settings --markdown`; a test holds it against the program. -->
+<!-- Written by `countersign documents configuration`; a test holds it against the program. -->
 
 Every setting of `proxy.toml`. Durations are written `\"500ms\"`, `\"5s\"`, `\"2m\"`, `\"7d\"`; sizes
 `\"64KiB\"`, `\"1MiB\"`. Relative paths start at the file. A change takes a reload (SIGHUP) or a
