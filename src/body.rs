@@ -27,8 +27,8 @@ use tokio::time::{Instant, Sleep};
 /// Why a body could not be had whole.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum CollectError {
-    /// It is, or grew, larger than the limit; the number is what was declared.
-    TooLarge(Option<u64>),
+    /// It is, or grew, larger than the limit.
+    TooLarge,
     /// It was not there in time.
     TooSlow,
     /// The client went away or broke its framing.
@@ -37,8 +37,7 @@ pub enum CollectError {
 
 /// Reads a body whole.
 ///
-/// A declared length over `limit` is refused before a byte is read, so that a client which sent
-/// `Expect: 100-continue` never uploads it.
+/// A declared length over `limit` is refused before a byte is read.
 ///
 /// # Errors
 ///
@@ -50,7 +49,7 @@ pub async fn collect(
 ) -> Result<Bytes, CollectError> {
     let declared = body.size_hint().exact();
     if declared.is_some_and(|length| length > limit) {
-        return Err(CollectError::TooLarge(declared));
+        return Err(CollectError::TooLarge);
     }
     let room = usize::try_from(limit).unwrap_or(usize::MAX);
     let whole = tokio::time::timeout(deadline, gather(Limited::new(body, room), declared));
@@ -63,7 +62,7 @@ async fn gather(mut body: Limited<Incoming>, declared: Option<u64>) -> Result<By
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             let grew = error.is::<http_body_util::LengthLimitError>();
-            if grew { CollectError::TooLarge(None) } else { CollectError::Broken }
+            if grew { CollectError::TooLarge } else { CollectError::Broken }
         })?;
         let Ok(data) = frame.into_data() else { continue };
         // Most bodies arrive in one piece and need no copy.

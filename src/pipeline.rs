@@ -238,7 +238,7 @@ pub(crate) fn follow(record: &mut Record, trail: Trail) {
     }
 }
 
-/// A body that a scheme reads.
+/// A body that a scheme reads. One that declares too much was refused by the plan.
 async fn whole(snapshot: &Snapshot, route: &Route, body: Incoming) -> Result<Bytes, Refusal> {
     let (limit, deadline) = (snapshot.limits.signed_body, snapshot.timeouts.request_body);
     let collected = body::collect(body, limit, deadline).await;
@@ -253,12 +253,7 @@ fn uncollected(
 ) -> Refusal {
     let reads = format!("routes.{} reads the body to sign it", route.name);
     match error {
-        CollectError::TooLarge(Some(declared)) => {
-            let detail =
-                format!("{reads}; this one declares {declared} bytes, the limit is {limit}");
-            Refusal::new(Code::BodyTooLarge, detail)
-        }
-        CollectError::TooLarge(None) => {
+        CollectError::TooLarge => {
             Refusal::new(Code::BodyTooLarge, format!("{reads}; this one grew past {limit} bytes"))
         }
         CollectError::TooSlow => {
