@@ -1,7 +1,7 @@
 //! Routes: which requests are signed, how, with what, and which of them a request takes.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -135,14 +135,19 @@ impl Route {
     }
 }
 
-/// Every route, ready to be searched.
+/// Every route, ready to be searched: a request costs the same beside one route and ten thousand.
 #[derive(Debug, Default)]
 pub struct Routes {
     by_name: BTreeMap<Arc<str>, Arc<Route>>,
-    /// Those with a host, most specific first: exact hosts before wildcards, then those with a
-    /// port, then longer paths, then method lists before none. The configuration allows no two equals.
-    by_rank: Vec<Arc<Route>>,
+    /// Those with an exact host, by its [canonical](HostPattern::canonical) form.
+    exact: HashMap<String, Ranked>,
+    /// Those with a wildcard, by what follows its `*.`.
+    wildcard: HashMap<String, Ranked>,
 }
+
+/// Routes of one host, most specific first: those with a port, then longer paths, then method lists
+/// before none. The configuration allows no two equals.
+type Ranked = Vec<Arc<Route>>;
 
 /// What a search by host finds.
 #[derive(Debug)]
@@ -157,16 +162,20 @@ pub enum Found<'a> {
 
 impl Routes {
     /// Orders the routes.
-    pub fn new(routes: Vec<Arc<Route>>) -> Self {
+    pub fn new(mut routes: Vec<Arc<Route>>) -> Self {
         let by_name = routes.iter().map(|route| (Arc::clone(&route.name), Arc::clone(route)));
         let by_name = by_name.collect();
-        let mut by_rank: Vec<_> = routes.into_iter().filter(|r| r.host.is_some()).collect();
-        by_rank.sort_by_key(|route| {
-            let wildcard = route.host.as_ref().is_some_and(HostPattern::is_wildcard);
+        routes.sort_by_key(|route| {
             let any_port = route.host.as_ref().is_some_and(|host| host.port().is_none());
-            (wildcard, any_port, Reverse(route.path.len()), route.methods.is_empty())
+            (any_port, Reverse(route.path.len()), route.methods.is_empty())
         });
-        Self { by_name, by_rank }
+        let mut found = Self { by_name, ..Self::default() };
+        for route in routes {
+            let Some(host) = &route.host else { continue };
+            let hosts = if host.is_wildcard() { &mut found.wildcard } else { &mut found.exact };
+            hosts.entry(HostPattern::canonical(host.base()).into_owned()).or_default().push(route);
+        }
+        found
     }
 
     /// The route that a gateway path names.
@@ -181,17 +190,12 @@ impl Routes {
 
     /// A route that names this host, on whatever port.
     pub fn naming(&self, host: &str) -> Option<&Arc<Route>> {
-        let names =
-            |route: &&Arc<Route>| route.host.as_ref().is_some_and(|pattern| pattern.names(host));
-        self.by_rank.iter().find(names)
+        self.of_host(host).flatten().next()
     }
 
     /// Whether a route names this host on this port.
     pub fn lead_to(&self, host: &str, port: u16) -> bool {
-        let matches = |route: &Arc<Route>| {
-            route.host.as_ref().is_some_and(|pattern| pattern.matches(host, Some(port)))
-        };
-        self.by_rank.iter().any(matches)
+        self.of_host(host).flatten().any(|route| on_port(route, host, Some(port)))
     }
 
     /// The most specific route for a request.
@@ -199,21 +203,30 @@ impl Routes {
     /// A host that an exact route names never falls to a wildcard's route: what the exact route
     /// leaves out was left out on purpose.
     pub fn find(&self, host: &str, port: Option<u16>, path: &str, method: &Method) -> Found<'_> {
-        let matches = |route: &&Arc<Route>| {
-            route.host.as_ref().is_some_and(|pattern| pattern.matches(host, port))
-        };
-        let mut of_host: Vec<_> = self.by_rank.iter().filter(matches).collect();
-        let exact =
-            |route: &&Arc<Route>| !route.host.as_ref().is_some_and(HostPattern::is_wildcard);
-        if of_host.iter().any(exact) {
-            of_host.retain(exact);
+        for ranked in self.of_host(host) {
+            let mut of_port = ranked.iter().filter(|route| on_port(route, host, port)).peekable();
+            if of_port.peek().is_none() {
+                continue;
+            }
+            return match of_port.clone().find(|route| route.admits(path, method)) {
+                Some(route) => Found::Route(route),
+                None => Found::Outside(of_port.collect()),
+            };
         }
-        match of_host.iter().find(|route| route.admits(path, method)) {
-            Some(route) => Found::Route(route),
-            None if of_host.is_empty() => Found::Nothing,
-            None => Found::Outside(of_host),
-        }
+        Found::Nothing
     }
+
+    /// The routes that name this host, on whatever port: an exact host's before a wildcard's.
+    fn of_host(&self, host: &str) -> impl Iterator<Item = &Ranked> {
+        let host = HostPattern::canonical(host);
+        let below = host.split_once('.').filter(|(label, _)| !label.is_empty());
+        let wildcard = below.and_then(|(_, name)| self.wildcard.get(name));
+        self.exact.get(&*host).into_iter().chain(wildcard)
+    }
+}
+
+fn on_port(route: &Route, host: &str, port: Option<u16>) -> bool {
+    route.host.as_ref().is_some_and(|pattern| pattern.matches(host, port))
 }
 
 /// Whether `prefix` covers `path` on segment borders: `/v1` covers `/v1` and `/v1/x`, not `/v10`.

@@ -1,5 +1,6 @@
 //! The hosts a route matches.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -52,22 +53,32 @@ impl HostPattern {
         port_fits && self.names(host)
     }
 
-    /// Whether `host` is a name it stands for, whatever the port. An IPv4 address is the same in
-    /// the form it has in IPv6.
+    /// Whether `host` is a name it stands for, whatever the port.
     pub fn names(&self, host: &str) -> bool {
-        let host = host.strip_suffix('.').unwrap_or(host);
-        let address = |text: &str| {
-            let bare = text.trim_start_matches('[').trim_end_matches(']');
-            bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
-        };
-        if let Some(own) = address(&self.name).filter(|_| !self.wildcard) {
-            return address(host) == Some(own);
-        }
+        let (host, own) = (Self::canonical(host), Self::canonical(&self.name));
         if !self.wildcard {
-            return host.eq_ignore_ascii_case(&self.name);
+            return host == own;
         }
-        let rest = host.split_once('.');
-        rest.is_some_and(|(label, rest)| !label.is_empty() && rest.eq_ignore_ascii_case(&self.name))
+        host.split_once('.').is_some_and(|(label, rest)| !label.is_empty() && rest == own)
+    }
+
+    /// A host as it is compared: lower-case, without the dot at its end; an address without brackets,
+    /// and the same in the form that IPv4 has in IPv6.
+    pub(crate) fn canonical(host: &str) -> Cow<'_, str> {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            return address.to_canonical().to_string().into();
+        }
+        if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            return host.to_ascii_lowercase().into();
+        }
+        host.into()
+    }
+
+    /// The name; of a wildcard what follows `*.`.
+    pub(crate) fn base(&self) -> &str {
+        &self.name
     }
 
     /// The name alone, as certificates have it: lower-case, `*.` before a wildcard's, no brackets,
