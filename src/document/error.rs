@@ -14,17 +14,29 @@ pub struct Location {
     pub column: usize,
 }
 
-impl Location {
-    /// The place of the byte at `offset` in `text`. Past the end it is the end, inside a
-    /// character it is that character.
-    pub fn of(text: &str, offset: usize) -> Self {
-        let mut end = offset.min(text.len());
-        while !text.is_char_boundary(end) {
+/// A text and where its lines begin: a file of ten thousand values has as many places to be found.
+#[derive(Debug)]
+pub(super) struct Lines<'t> {
+    pub(super) text: &'t str,
+    starts: Vec<usize>,
+}
+
+impl<'t> Lines<'t> {
+    pub(super) fn of(text: &'t str) -> Self {
+        let behind = text.match_indices('\n').map(|(newline, _)| newline + 1);
+        Self { text, starts: std::iter::once(0).chain(behind).collect() }
+    }
+
+    /// The place of the byte at `offset`. Past the end it is the end, inside a character it is that
+    /// character.
+    pub(super) fn at(&self, offset: usize) -> Location {
+        let mut end = offset.min(self.text.len());
+        while !self.text.is_char_boundary(end) {
             end -= 1;
         }
-        let before = &text[..end];
-        let start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Self { line: before.matches('\n').count() + 1, column: before[start..].chars().count() + 1 }
+        let line = self.starts.partition_point(|start| *start <= end);
+        let before = &self.text[self.starts[line - 1]..end];
+        Location { line, column: before.chars().count() + 1 }
     }
 }
 
@@ -110,7 +122,7 @@ mod tests {
             ("past the end", 1_000, (3, 5)),
         ];
         for (name, offset, (line, column)) in cases {
-            assert_eq!(Location::of(text, offset), Location { line, column }, "{name}");
+            assert_eq!(Lines::of(text).at(offset), Location { line, column }, "{name}");
         }
     }
 

@@ -2,23 +2,23 @@
 
 use std::cell::RefCell;
 
-use super::error::{ConfigError, Location};
+use super::error::{ConfigError, Lines, Location};
 
 /// The text of a file and what was found wrong with it so far.
 #[derive(Debug)]
 pub(crate) struct Report<'t> {
-    text: &'t str,
+    lines: Lines<'t>,
     errors: RefCell<Vec<ConfigError>>,
     warnings: RefCell<Vec<ConfigError>>,
 }
 
 impl<'t> Report<'t> {
     pub(crate) fn new(text: &'t str) -> Self {
-        Self { text, errors: RefCell::default(), warnings: RefCell::default() }
+        Self { lines: Lines::of(text), errors: RefCell::default(), warnings: RefCell::default() }
     }
 
     pub(crate) fn text(&self) -> &'t str {
-        self.text
+        self.lines.text
     }
 
     /// Adds a problem.
@@ -44,7 +44,7 @@ impl<'t> Report<'t> {
 
     /// The place of a byte.
     pub(crate) fn at(&self, offset: usize) -> Location {
-        Location::of(self.text, offset)
+        self.lines.at(offset)
     }
 
     pub(crate) fn into_errors(self) -> Vec<ConfigError> {

@@ -1,6 +1,6 @@
 //! Routes: what they match, what they bind, and that no two match alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use super::Resolver;
@@ -273,9 +273,11 @@ impl Resolver<'_> {
     fn check_ties(&self) {
         let mut routes: Vec<_> = self.file.routes.iter().collect();
         routes.sort_by_key(|(_, route)| route.at);
-        for (index, (name, route)) in routes.iter().enumerate() {
-            let mut earlier = routes[..index].iter();
-            if let Some((first, other)) = earlier.find(|(_, other)| tie(route, other)) {
+        let mut of_host: HashMap<String, Vec<(&String, &file::Route)>> = HashMap::new();
+        for (name, route) in routes {
+            let Some(host) = route.host.value() else { continue };
+            let earlier = of_host.entry(host.name()).or_default();
+            if let Some((first, other)) = earlier.iter().find(|(_, other)| tie(route, other)) {
                 let what = format!(
                     "[routes.{name}] matches what [routes.{first}] on line {} does, and neither is \
                      more specific",
@@ -284,6 +286,7 @@ impl Resolver<'_> {
                 let fix = "give one of them a longer path, or each its own methods";
                 self.report.add(route.at, what, fix);
             }
+            earlier.push((name, route));
         }
     }
 }
