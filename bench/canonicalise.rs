@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use countersign::keys::{Algorithm, PrivateKey, Signature};
 use countersign::moment::{Moment, Nonce};
-use countersign::scheme::{self, Binding, Head, Scheme, Signable, Signatures};
+use countersign::scheme::{Binding, Head, Registry, Scheme, Signable, Signatures};
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use http::{HeaderMap, Method};
@@ -103,12 +103,13 @@ fn bound(name: &str, algorithm: Algorithm) -> Arc<dyn Scheme> {
 }
 
 fn bound_with(name: &str, algorithm: Algorithm, params: &[(&str, &str)]) -> Arc<dyn Scheme> {
-    let entry = scheme::find(name).expect("the scheme is in the registry");
+    let schemes = Registry::built_in();
+    let entry = schemes.find(name).expect("the scheme is in the registry");
     let mut binding = Binding::default();
     let slot = entry.keys.first().expect("the scheme has a key");
-    binding.keys.insert(slot.name.into(), PrivateKey::generate(algorithm).public_key());
-    let defaults = entry.params.iter().map(|param| (param.name, param.default));
-    for (name, value) in defaults.chain(params.iter().copied()) {
+    binding.keys.insert(slot.name.to_string(), PrivateKey::generate(algorithm).public_key());
+    binding.params = entry.defaults();
+    for (name, value) in params.iter().copied() {
         binding.params.insert(name.into(), value.into());
     }
     let bound = entry.bind(&binding).expect("the binding is complete");

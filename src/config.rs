@@ -23,7 +23,7 @@ use crate::audit::Mode;
 pub use crate::document::{ConfigError, ConfigErrors, Location};
 use crate::keys::{Algorithm, Encoding, StoreKind, StoreSettings, StoreVariables};
 use crate::moment::Replica;
-use crate::scheme::{Entry, Policy};
+use crate::scheme::{Entry, Policy, Registry};
 
 /// How many unused connections are kept to a host that no `[upstreams]` table speaks of, and the age
 /// at which they get no new requests.
@@ -71,7 +71,7 @@ impl Config {
     ///
     /// Every problem at once, each with line, column and fix.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        resolve::load(path)
+        resolve::load(path, &Registry::built_in())
     }
 
     /// Reads and resolves a file as far as it goes, for those who want to find further problems:
@@ -81,7 +81,7 @@ impl Config {
     ///
     /// When there is nothing to go on with.
     pub fn attempt(path: &Path) -> Result<(Self, Option<ConfigErrors>), ConfigErrors> {
-        resolve::attempt(path)
+        resolve::attempt(path, &Registry::built_in())
     }
 
     /// Resolves a text as if it stood in `path`; relative paths start at that file.
@@ -90,7 +90,16 @@ impl Config {
     ///
     /// Every problem at once, each with line, column and fix.
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
-        resolve::parse(text, path)
+        resolve::parse(text, path, &Registry::built_in())
+    }
+
+    /// The same, with these schemes for routes to name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`].
+    pub fn parse_with(text: &str, path: &Path, schemes: &Registry) -> Result<Self, ConfigErrors> {
+        resolve::parse(text, path, schemes)
     }
 }
 
@@ -300,7 +309,7 @@ pub struct Route {
     /// The methods it takes; empty for all.
     pub methods: Vec<Method>,
     /// The scheme.
-    pub scheme: &'static Entry,
+    pub scheme: Arc<Entry>,
     /// Slot → name in [`Config::keys`].
     pub keys: BTreeMap<String, String>,
     /// Slot → name in [`Config::secrets`].

@@ -12,7 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use crate::audit::{Audit, Mode};
 use crate::config::HostPattern;
 use crate::keys::{PublicKey, SignError, Signer};
-use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures};
+use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures, Text};
 
 /// A route with everything it needs bound.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub struct Route {
     /// The methods it takes; empty for all.
     pub methods: Vec<Method>,
     /// What the registry says of its scheme.
-    pub entry: &'static Entry,
+    pub entry: Arc<Entry>,
     /// Its scheme.
     pub scheme: Bound,
     /// Its keys, by slot.
@@ -79,7 +79,7 @@ pub struct BoundPolicy {
 #[derive(Debug)]
 pub struct BoundKey {
     /// The slot.
-    pub slot: &'static str,
+    pub slot: Text,
     /// The name under `[keys]`.
     pub name: String,
     /// The key.

@@ -6,7 +6,7 @@
 //! it is built from public keys, secrets it must insert, and parameters. So it is tested without
 //! a runtime, network or keys, and `explain` can print what a live configuration would sign.
 //!
-//! Adding a provider is a file here, a line in [`REGISTRY`], vectors, and an independent
+//! Adding a provider is a file here, a line in [`Registry`]'s table, vectors, and an independent
 //! verifier in the tests; CONTRIBUTING.md has the steps.
 
 mod cobo;
@@ -21,6 +21,7 @@ mod jwt;
 mod loopring;
 mod metasv;
 mod percent;
+mod registry;
 mod sinohope;
 
 use std::collections::BTreeMap;
@@ -28,34 +29,20 @@ use std::fmt;
 
 use bytes::Bytes;
 pub use edits::{Edit, Edits};
-use entry::nothing_doubtful;
 pub use entry::{
-    Bound, Build, Entry, Example, KeySlot, ParamDoc, ParamKind, ProviderRefusal, PublicForm,
-    SecretSlot,
+    Advise, Bound, Build, Entry, Example, KeySlot, Make, ParamDoc, ParamKind, ProviderRefusal,
+    PublicForm, SecretSlot, Text,
 };
+use entry::{nothing_doubtful, texts};
 pub use envelope::{Answered, Conclusion, Decision, Envelope, Opened, Policy, Verdict};
 pub use error::{BindError, SchemeError};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
+pub use registry::Registry;
 
 use crate::keys::{Content, Hashing, PublicKey, Signature};
 use crate::moment::Moment;
 use crate::secret::SecretCell;
-
-/// Every scheme there is, in alphabetical order.
-pub const REGISTRY: &[Entry] = &[
-    cobo::callback::ENTRY,
-    cobo::client::ENTRY,
-    infras::ENTRY,
-    loopring::ENTRY,
-    metasv::ENTRY,
-    sinohope::ENTRY,
-];
-
-/// The scheme called `name`.
-pub fn find(name: &str) -> Option<&'static Entry> {
-    REGISTRY.iter().find(|entry| entry.name == name)
-}
 
 /// What a route binds to a scheme: public keys, secrets, parameters, each by slot name.
 ///

@@ -29,18 +29,18 @@ use tokio::net::TcpListener;
 use self::socket::Handshake;
 use crate::keys::PublicKey;
 use crate::moment::{Moment, Nonce};
-use crate::scheme::{Entry, Head, ProviderRefusal, Scheme, Signable};
+use crate::scheme::{Entry, Head, ProviderRefusal, Scheme, Signable, Text};
 use crate::verification::verify;
 
 /// One provider's stand-in.
 #[derive(Debug)]
 pub struct StandIn {
     /// The scheme's entry, for how it refuses.
-    pub entry: &'static Entry,
+    pub entry: Arc<Entry>,
     /// The scheme, bound to the public keys it accepts.
     pub scheme: Arc<dyn Scheme>,
     /// The public keys by slot.
-    pub keys: HashMap<&'static str, PublicKey>,
+    pub keys: HashMap<Text, PublicKey>,
     /// How many requests it has accepted.
     pub accepted: Arc<AtomicU64>,
     seen: Mutex<HashSet<u64>>,
@@ -48,11 +48,7 @@ pub struct StandIn {
 
 impl StandIn {
     /// A stand-in that accepts these keys.
-    pub fn new(
-        entry: &'static Entry,
-        scheme: Arc<dyn Scheme>,
-        keys: HashMap<&'static str, PublicKey>,
-    ) -> Self {
+    pub fn new(entry: Arc<Entry>, scheme: Arc<dyn Scheme>, keys: HashMap<Text, PublicKey>) -> Self {
         Self { entry, scheme, keys, accepted: Arc::default(), seen: Mutex::default() }
     }
 
@@ -148,7 +144,7 @@ impl StandIn {
     }
 
     fn refusal(&self, reason: &str) -> (StatusCode, String) {
-        let refusal = self.entry.refusal.unwrap_or(PLAIN_REFUSAL);
+        let refusal = self.entry.refusal.clone().unwrap_or(PLAIN_REFUSAL);
         // As the inside of a JSON string, which is what the body's `{reason}` stands in.
         let quoted = json!(reason).to_string();
         let body = refusal.body.replace("{reason}", &quoted[1..quoted.len() - 1]);
@@ -159,7 +155,7 @@ impl StandIn {
 
 /// Where nobody knows how the provider says it.
 const PLAIN_REFUSAL: ProviderRefusal =
-    ProviderRefusal { status: 401, body: r#"{"error":"{reason}"}"# };
+    ProviderRefusal { status: 401, body: Text::Borrowed(r#"{"error":"{reason}"}"#) };
 const WINDOW_MS: u64 = 5 * 60 * 1000;
 const MAX_BODY: usize = 1 << 20;
 /// Nonces remembered; a stand-in forgets them all rather than grow without bound.

@@ -25,9 +25,7 @@ fn binding(scheme: &str, own: &Party, other: &str, params: &[(&str, &str)]) -> B
     let mut binding = Binding::default();
     let key = PublicKey::from_pem(own.public_pem.as_bytes()).expect("the vectors have good keys");
     binding.keys.insert(SLOT.to_owned(), key);
-    for param in entry(scheme).params {
-        binding.params.insert(param.name.to_owned(), param.default.to_owned());
-    }
+    binding.params = entry(scheme).defaults();
     for (name, value) in params {
         let known = binding.params.insert((*name).to_owned(), (*value).to_owned());
         assert!(known.is_some(), "{name} is no param");

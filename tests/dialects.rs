@@ -136,7 +136,7 @@ fn the_sample_that_metasv_prints_is_valid() {
     }
     let key = metasv_public(printed);
     let sample = Outgoing::new(&arrived);
-    let scheme = build(entry("metasv"), &key);
+    let scheme = build(&entry("metasv"), &key);
     let verified = verify(scheme.as_ref(), |_| Some(&key), sample.signable(scheme.as_ref()));
     let verified = verified.expect("MetaSV printed it");
     assert_eq!(verified.preimages[0].text, text(printed, "/message").as_bytes());

@@ -304,9 +304,7 @@ fn binding(token: &str, params: &[(&str, &str)]) -> Binding {
     let mut binding = Binding::default();
     let cell = SecretCell::fixed(Secret::new(token.as_bytes().to_vec()));
     binding.secrets.insert("token".to_owned(), cell);
-    for param in entry("infras").params {
-        binding.params.insert(param.name.to_owned(), param.default.to_owned());
-    }
+    binding.params = entry("infras").defaults();
     for (name, value) in params {
         let known = binding.params.insert((*name).to_owned(), (*value).to_owned());
         assert!(known.is_some(), "{name} is no param");

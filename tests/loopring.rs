@@ -240,15 +240,15 @@ fn parameters_that_contradict_each_other_are_refused_by_name() {
         (&[("base", "api3.loopring.io")], "params.base", "https://"),
     ];
     for (params, field, fix) in table {
-        let error = entry.bind(&binding(entry, &public, params)).expect_err(field);
+        let error = entry.bind(&binding(&entry, &public, params)).expect_err(field);
         assert_eq!(error.field, field, "{params:?}");
         assert!(error.fix.contains(fix), "{params:?}: {error}; {}", error.fix);
     }
-    let mut unbound = binding(entry, &public, &[]);
+    let mut unbound = binding(&entry, &public, &[]);
     unbound.keys.clear();
     assert_eq!(entry.bind(&unbound).expect_err("no key").field, "keys.eddsa");
     for base in ["https://h/path", "https://h?q", "https://u@h", "ftp://h", "", "https://h#f"] {
-        let error = entry.bind(&binding(entry, &public, &[("base", base)])).expect_err(base);
+        let error = entry.bind(&binding(&entry, &public, &[("base", base)])).expect_err(base);
         assert_eq!(error.field, "params.base", "{base}");
     }
     let base = [("canonical", "v3"), ("base", "HTTPS://Api3.Loopring.io/")];

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use countersign::keys::Algorithm;
 use countersign::metrics::{Metrics, Row};
 use countersign::refusal::{Code, Facts};
-use countersign::scheme::{Entry, REGISTRY};
+use countersign::scheme::{Entry, Registry};
 use serde_json::Value;
 
 use crate::support::client::Client;
@@ -19,9 +19,10 @@ use crate::support::vectors::load;
 
 #[test]
 fn every_scheme_has_vectors_a_second_opinion_and_sentences() {
-    assert!(REGISTRY.len() >= 3, "the walk must see something");
-    for entry in REGISTRY {
-        let name = entry.name;
+    let schemes = Registry::built_in();
+    assert!(schemes.iter().count() >= 3, "the walk must see something");
+    for entry in schemes.iter() {
+        let name = entry.name.as_ref();
         // Two schemes of one provider share its files.
         let provider = name.split('_').next().expect("a text has a beginning");
         let vectors = load(provider);
@@ -35,7 +36,7 @@ fn every_scheme_has_vectors_a_second_opinion_and_sentences() {
             let ends = sentence.ends_with(['.', '?']);
             assert!(ends && sentence.len() > 10, "{name}, {what}: {sentence:?} is no sentence");
         }
-        for note in entry.notes {
+        for note in &entry.notes {
             assert!(note.ends_with('.') && note.len() > 40, "{name}: {note:?} is no paragraph");
         }
         assert!(entry.summary.len() > 10 && !entry.summary.ends_with('.'), "{name}: summary");
@@ -43,32 +44,33 @@ fn every_scheme_has_vectors_a_second_opinion_and_sentences() {
         assert!(["http", "ws"].contains(&entry.protocol), "{name}: protocol");
         assert_eq!(entry.public_form.is_none(), entry.keys.is_empty(), "{name}: public form");
         assert!(entry.public_form.is_none_or(|form| !form.name.is_empty()), "{name}: its name");
-        let Some(refusal) = entry.refusal else {
+        let Some(refusal) = &entry.refusal else {
             continue;
         };
         assert!(refusal.status >= 400, "{name}: refusal status");
-        let refusal: Value = serde_json::from_str(refusal.body).expect("a refusal is JSON");
+        let refusal: Value = serde_json::from_str(&refusal.body).expect("a refusal is JSON");
         assert!(refusal.to_string().contains("{reason}"), "{name}: {refusal}");
     }
 }
 
 #[test]
 fn the_registry_is_in_order_and_names_are_values_a_file_can_hold() {
-    let names: Vec<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
+    let schemes = Registry::built_in();
+    let names: Vec<&str> = schemes.iter().map(|entry| entry.name.as_ref()).collect();
     assert!(names.is_sorted() && names.iter().collect::<BTreeSet<_>>().len() == names.len());
-    for entry in REGISTRY {
-        let keys = entry.keys.iter().map(|slot| slot.name);
-        let secrets = entry.secrets.iter().map(|slot| slot.name);
-        let params = entry.params.iter().map(|param| param.name);
-        for name in keys.chain(secrets).chain(params).chain([entry.name]) {
+    for entry in schemes.iter() {
+        let keys = entry.keys.iter().map(|slot| slot.name.as_ref());
+        let secrets = entry.secrets.iter().map(|slot| slot.name.as_ref());
+        let params = entry.params.iter().map(|param| param.name.as_ref());
+        for name in keys.chain(secrets).chain(params).chain([entry.name.as_ref()]) {
             let plain =
                 |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
             assert!(!name.is_empty() && name.bytes().all(plain), "{}: {name}", entry.name);
         }
-        for slot in entry.keys {
+        for slot in &entry.keys {
             assert!(!slot.algorithms.is_empty(), "{}: keys.{}", entry.name, slot.name);
         }
-        for param in entry.params {
+        for param in &entry.params {
             let fits = param.values.is_empty() || param.values.contains(&param.default);
             assert!(fits, "{}: params.{} cannot be its default", entry.name, param.name);
         }
@@ -119,12 +121,14 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         Code::all().map(Code::facts).map(row).collect()
     }),
     ("schemes", || {
-        let slots = |entry: &Entry| sentences(entry).into_iter();
-        let slots =
-            REGISTRY.iter().flat_map(slots).map(|(slot, doc)| format!("| `{slot}` | {doc}"));
-        let headings = REGISTRY.iter().map(|entry| format!("## {}\n", entry.name));
-        let notes = REGISTRY.iter().flat_map(|entry| entry.notes).map(|note| format!("{note}\n"));
-        slots.chain(headings).chain(notes).collect()
+        let mut rows = Vec::new();
+        for entry in Registry::built_in().iter() {
+            rows.push(format!("## {}\n", entry.name));
+            rows.extend(entry.notes.iter().map(|note| format!("{note}\n")));
+            let slots = sentences(entry).into_iter();
+            rows.extend(slots.map(|(slot, doc)| format!("| `{slot}` | {doc}")));
+        }
+        rows
     }),
 ];
 
@@ -162,13 +166,13 @@ fn what_the_narrow_commands_write_is_the_document() {
 #[test]
 fn the_routes_that_init_leaves_to_its_reader_are_right() {
     let mut seen = 0;
-    for entry in REGISTRY.iter().filter(|entry| !entry.example.routes.is_empty()) {
+    for entry in Registry::built_in().iter().filter(|entry| !entry.example.routes.is_empty()) {
         let home = Home::new("");
         let (dir, file) = (home.path("new"), home.path("new/proxy.toml"));
         let (dir, file) = (dir.display().to_string(), file.display().to_string());
-        let output = countersign(&["init", "--provider", entry.name, "--dir", &dir]);
+        let output = countersign(&["init", "--provider", &entry.name, "--dir", &dir]);
         assert!(output.status.success(), "{output:?}");
-        for slot in entry.secrets {
+        for slot in &entry.secrets {
             home.write(&format!("new/keys/{}", slot.file), "a-secret");
         }
         let written = fs::read_to_string(&file).expect("init wrote it");
@@ -276,10 +280,12 @@ fn list<'a>(vectors: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
 }
 
 /// The doc strings of a scheme, by the slot they belong to.
-fn sentences(entry: &Entry) -> Vec<(String, &'static str)> {
-    let keys = entry.keys.iter().map(|slot| (format!("keys.{}", slot.name), slot.doc));
-    let secrets = entry.secrets.iter().map(|slot| (format!("secrets.{}", slot.name), slot.doc));
-    let params = entry.params.iter().map(|param| (format!("params.{}", param.name), param.doc));
+fn sentences(entry: &Entry) -> Vec<(String, &str)> {
+    let keys = entry.keys.iter().map(|slot| (format!("keys.{}", slot.name), slot.doc.as_ref()));
+    let secrets =
+        entry.secrets.iter().map(|slot| (format!("secrets.{}", slot.name), slot.doc.as_ref()));
+    let params =
+        entry.params.iter().map(|param| (format!("params.{}", param.name), param.doc.as_ref()));
     keys.chain(secrets).chain(params).collect()
 }
 

@@ -11,6 +11,7 @@ use std::fs::DirBuilder;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
@@ -19,7 +20,7 @@ use self::placed::{Given, Placed, Store, assign, given};
 use super::ca::NewCa;
 use super::config_file::{ConfigFile, DEFAULT};
 use super::{CliError, Exit};
-use crate::scheme::{self, Entry, ParamDoc, REGISTRY, SecretSlot};
+use crate::scheme::{Entry, ParamDoc, Registry, SecretSlot};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -35,7 +36,7 @@ pub(super) struct InitArgs {
     /// A provider to sign for; several with commas between them, or one after the other
     #[arg(long = "provider", required = true, value_name = "NAME", value_delimiter = ',',
           value_parser = provider())]
-    providers: Vec<&'static Entry>,
+    providers: Vec<Arc<Entry>>,
     /// The file of a key that exists, in place of a new one
     #[arg(long = "key", value_name = "[PROVIDER=]FILE", value_parser = given)]
     keys: Vec<Given>,
@@ -52,21 +53,25 @@ pub(super) struct InitArgs {
 }
 
 /// The names that the registry has, for help and completions too.
-fn provider() -> impl TypedValueParser<Value = &'static Entry> {
-    let names = PossibleValuesParser::new(REGISTRY.iter().map(|entry| entry.name));
-    names.map(|name| scheme::find(&name).expect("it is one of the registry's names"))
+fn provider() -> impl TypedValueParser<Value = Arc<Entry>> {
+    let schemes = Registry::built_in();
+    let names: Vec<String> = schemes.iter().map(|entry| entry.name.to_string()).collect();
+    let found = move |name: String| schemes.find(&name).map(Arc::clone);
+    let names = PossibleValuesParser::new(names);
+    names.map(move |name| found(name).expect("it is one of the registry's names"))
 }
 
 pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let mut providers = args.providers.clone();
-    providers.sort_by_key(|entry| entry.name);
-    providers.dedup_by_key(|entry| entry.name);
+    providers.sort_by(|one, other| one.name.cmp(&other.name));
+    providers.dedup_by(|one, other| one.name == other.name);
     let config = match &args.dir {
         // "./proxy.toml" is a longer way to say the same.
         Some(dir) => dir.strip_prefix(".").unwrap_or(dir).join(DEFAULT),
         None => args.config.path().to_owned(),
     };
-    if let Some(entry) = config.to_str().and_then(scheme::find) {
+    let schemes = Registry::built_in();
+    if let Some(entry) = config.to_str().and_then(|name| schemes.find(name)) {
         let what = format!("{} is a provider, and stands where the file's name does", entry.name);
         return Err(CliError::new(Exit::Usage, what).fix("name providers with --provider a,b"));
     }
@@ -86,7 +91,7 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
     // Said at the end: with the output closed, there would be keys and no configuration.
     let mut said = Vec::new();
     let keys = place(&providers, &files, &store, &config, &mut said)?;
-    let hosts: Vec<String> = hosted(&providers).map(|entry| entry.host.to_owned()).collect();
+    let hosts: Vec<String> = hosted(&providers).map(|entry| entry.host.to_string()).collect();
     if !hosts.is_empty() {
         let key = store.dir.join("ca-key.pem");
         said.extend(NewCa { certificate: &ca, key: Some(&key), hosts: &hosts }.make()?);
@@ -110,8 +115,8 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
 
 /// A key for each slot: those that exist are looked at before any is made.
 fn place(
-    providers: &[&'static Entry],
-    files: &[(&'static Entry, PathBuf)],
+    providers: &[Arc<Entry>],
+    files: &[(Arc<Entry>, PathBuf)],
     store: &Store,
     config: &Path,
     said: &mut Vec<u8>,
@@ -130,7 +135,7 @@ fn place(
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&store.dir);
     made.map_err(|error| CliError::at(&store.dir, &error))?;
     for entry in providers {
-        for slot in entry.keys {
+        for slot in &entry.keys {
             let name = Placed::name(entry, slot);
             if placed.iter().any(|key| key.name == name) {
                 continue;
@@ -146,15 +151,15 @@ fn place(
 }
 
 /// The providers that programs ask by their hosts; the others ask us.
-fn hosted<'a>(providers: &[&'a Entry]) -> impl Iterator<Item = &'a Entry> {
-    providers.iter().copied().filter(|entry| !entry.is_envelope())
+fn hosted(providers: &[Arc<Entry>]) -> impl Iterator<Item = &Arc<Entry>> {
+    providers.iter().filter(|entry| !entry.is_envelope())
 }
 
 /// The secrets a provider's route is wrong without. Others are a choice that is not made here.
-fn required_secrets(entry: &Entry) -> impl Iterator<Item = &'static SecretSlot> {
+fn required_secrets(entry: &Entry) -> impl Iterator<Item = &SecretSlot> {
     entry.secrets.iter().filter(|slot| slot.required)
 }
 
-fn required_params(entry: &Entry) -> impl Iterator<Item = &'static ParamDoc> {
+fn required_params(entry: &Entry) -> impl Iterator<Item = &ParamDoc> {
     entry.params.iter().filter(|param| param.required)
 }

@@ -84,7 +84,7 @@ fn announce(
         let keys: Vec<_> = route.keys.iter().map(|key| key.name.as_str()).collect();
         let keys =
             if keys.is_empty() { "no key".into() } else { format!("key {}", keys.join(", ")) };
-        let (name, scheme, reach) = (&route.name, route.entry.name, route.reach());
+        let (name, scheme, reach) = (&route.name, &route.entry.name, route.reach());
         writeln!(out, "route    {name}: {host}, {reach}, scheme {scheme}, {keys}")?;
     }
     for key in &snapshot.keys {

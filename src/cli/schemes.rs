@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 use super::CliError;
-use crate::scheme::{Entry, REGISTRY};
+use crate::scheme::{Entry, Registry};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SchemesArgs {
@@ -21,22 +21,22 @@ pub(super) fn run(args: &SchemesArgs, out: &mut dyn Write) -> Result<(), CliErro
 /// One line of an entry: what it is, its name, whether it must be there, and its sentence.
 fn lines(entry: &Entry) -> Vec<(String, String)> {
     let mut lines = Vec::new();
-    for slot in entry.keys {
+    for slot in &entry.keys {
         let algorithms: Vec<_> = slot.algorithms.iter().map(|a| a.name()).collect();
         let need = if slot.required { "" } else { ", optional" };
         let name = format!("keys.{}", slot.name);
         lines.push((name, format!("{} ({}{need})", slot.doc, algorithms.join(" or "))));
     }
-    for slot in entry.secrets {
+    for slot in &entry.secrets {
         let need = if slot.required { "" } else { " (optional)" };
         lines.push((format!("secrets.{}", slot.name), format!("{}{need}", slot.doc)));
     }
-    for param in entry.params {
-        let values = match param.values {
+    for param in &entry.params {
+        let values = match &param.values[..] {
             [] => String::new(),
             values => format!(" One of {}.", values.join(", ")),
         };
-        let default = match (param.required, param.default) {
+        let default = match (param.required, param.default.as_ref()) {
             (true, _) => " It must be written.".to_owned(),
             (false, "") => String::new(),
             (false, default) => format!(" Default {default}."),
@@ -49,7 +49,7 @@ fn lines(entry: &Entry) -> Vec<(String, String)> {
 
 fn plain() -> String {
     let mut text = String::new();
-    for entry in REGISTRY {
+    for entry in Registry::built_in().iter() {
         let host = if entry.is_envelope() { "service" } else { "host" };
         let _infallible =
             writeln!(text, "{}\n  {}\n  {host}: {}", entry.name, entry.summary, entry.host);
@@ -70,8 +70,8 @@ pub(super) fn markdown() -> String {
          a scheme and fills its slots:\n`keys = { signer = \"…\" }`, `secrets = { … }`, \
          `params = { … }`.\n",
     );
-    for entry in REGISTRY {
-        let (name, summary, host) = (entry.name, entry.summary, entry.host);
+    for entry in Registry::built_in().iter() {
+        let (name, summary, host) = (&entry.name, &entry.summary, &entry.host);
         let place = if entry.is_envelope() { "Its service is at" } else { "Usually at" };
         let _infallible = writeln!(
             text,
@@ -80,7 +80,7 @@ pub(super) fn markdown() -> String {
         for (slot, doc) in lines(entry) {
             let _infallible = writeln!(text, "| `{slot}` | {doc} |");
         }
-        for note in entry.notes {
+        for note in &entry.notes {
             let _infallible = writeln!(text, "\n{note}");
         }
     }

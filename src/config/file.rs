@@ -9,6 +9,7 @@ mod decide;
 mod values;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use decide::Decide;
@@ -22,7 +23,7 @@ use super::{Limits, Log, LogFormat, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, STORES, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
-use crate::scheme::Entry;
+use crate::scheme::{Entry, Registry};
 
 /// A whole file.
 #[derive(Debug)]
@@ -44,7 +45,7 @@ pub(super) struct File {
 
 /// Reads a text. `None` when it is not TOML at all, which is reported; other problems are
 /// reported and leave their fields unreadable.
-pub(super) fn read(report: &Report<'_>) -> Option<File> {
+pub(super) fn read(report: &Report<'_>, schemes: &Registry) -> Option<File> {
     let document = match DeTable::parse(report.text()) {
         Ok(document) => document,
         Err(error) => {
@@ -73,7 +74,7 @@ pub(super) fn read(report: &Report<'_>) -> Option<File> {
         stores: sections(file, "stores", store),
         keys: sections(file, "keys", key),
         secrets: sections(file, "secrets", secret),
-        routes: sections(file, "routes", route),
+        routes: sections(file, "routes", |table, at| route(table, at, schemes)),
         upstreams: sections(file, "upstreams", upstream),
         log: section(file, "log", log),
     }))
@@ -251,7 +252,7 @@ pub(super) struct Route {
     pub(super) host: Field<HostPattern>,
     pub(super) path: Field<String>,
     pub(super) methods: Field<Vec<Written<Method>>>,
-    pub(super) scheme: Field<&'static Entry>,
+    pub(super) scheme: Field<Arc<Entry>>,
     pub(super) keys: Field<Vec<Pair>>,
     pub(super) secrets: Field<Vec<Pair>>,
     pub(super) params: Field<Vec<Pair>>,
@@ -259,9 +260,9 @@ pub(super) struct Route {
     pub(super) decide: Option<Decide>,
 }
 
-fn route(table: &mut Settings<'_, '_>, at: Location) -> Route {
-    let scheme = table.text("scheme", values::scheme);
-    let entry = scheme.value().copied();
+fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Registry) -> Route {
+    let scheme = table.text("scheme", values::scheme(schemes));
+    let entry = scheme.value().map(Arc::as_ref);
     let decide = table.table.inner("decide", |table, at| decide::decide(table, at, entry));
     Route {
         at,

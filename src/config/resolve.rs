@@ -18,10 +18,11 @@ use std::path::Path;
 use super::file::{self, File};
 use super::{Config, ConfigError, ConfigErrors};
 use crate::document::{Named, Report, Written, choose, is_shown, nearest, quoted};
+use crate::scheme::Registry;
 
 /// Reads and resolves a file.
-pub(super) fn load(path: &Path) -> Result<Config, ConfigErrors> {
-    match attempt(path)? {
+pub(super) fn load(path: &Path, schemes: &Registry) -> Result<Config, ConfigErrors> {
+    match attempt(path, schemes)? {
         (config, None) => Ok(config),
         (_, Some(errors)) => Err(errors),
     }
@@ -29,7 +30,10 @@ pub(super) fn load(path: &Path) -> Result<Config, ConfigErrors> {
 
 /// Reads and resolves a file as far as it goes: with problems, the result exists but is not right.
 /// Without a result there are only problems.
-pub(super) fn attempt(path: &Path) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
+pub(super) fn attempt(
+    path: &Path,
+    schemes: &Registry,
+) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
     let whole = |what: String, fix: &str| {
         let error = ConfigError { at: None, what, fix: fix.into() };
         ConfigErrors::new(path.to_owned(), vec![error])
@@ -39,22 +43,26 @@ pub(super) fn attempt(path: &Path) -> Result<(Config, Option<ConfigErrors>), Con
     })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| whole("is not text in UTF-8".into(), "save it as UTF-8"))?;
-    resolve(&text, path)
+    resolve(&text, path, schemes)
 }
 
 /// Resolves a text as if it stood in `path`.
-pub(super) fn parse(text: &str, path: &Path) -> Result<Config, ConfigErrors> {
-    match resolve(text, path)? {
+pub(super) fn parse(text: &str, path: &Path, schemes: &Registry) -> Result<Config, ConfigErrors> {
+    match resolve(text, path, schemes)? {
         (config, None) => Ok(config),
         (_, Some(errors)) => Err(errors),
     }
 }
 
-fn resolve(text: &str, path: &Path) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
+fn resolve(
+    text: &str,
+    path: &Path,
+    schemes: &Registry,
+) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
     let report = Report::new(text);
-    let config = file::read(&report).map(|file| {
+    let config = file::read(&report, schemes).map(|file| {
         let directory = path.parent().unwrap_or_else(|| Path::new(""));
-        Resolver { file: &file, report: &report, directory }.config(path)
+        Resolver { file: &file, report: &report, directory, schemes }.config(path)
     });
     let errors = report.into_errors();
     let found = !errors.is_empty();
@@ -71,6 +79,8 @@ struct Resolver<'a> {
     report: &'a Report<'a>,
     /// Where relative paths start.
     directory: &'a Path,
+    /// What routes can name.
+    schemes: &'a Registry,
 }
 
 impl Resolver<'_> {

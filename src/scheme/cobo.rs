@@ -46,30 +46,32 @@ const CLIENT_NOTES: &[&str] = &[
      program.",
 ];
 
-/// A parameter that is text.
-const fn text(name: &'static str, default: &'static str, doc: &'static str) -> ParamDoc {
-    ParamDoc { name, required: false, kind: ParamKind::Text, default, values: &[], doc }
-}
-
 /// The parameter with the other side's public keys.
-const fn verify_with(doc: &'static str) -> ParamDoc {
-    ParamDoc { required: true, kind: ParamKind::Files, ..text("verify_with", "", doc) }
+fn verify_with(doc: &'static str) -> ParamDoc {
+    let kind = ParamKind::Files;
+    ParamDoc { required: true, kind, ..ParamDoc::text("verify_with", "", doc) }
 }
 
-const LIFETIME: ParamDoc = text("lifetime", "2m", "How long a token that is made here is good.");
-const LEEWAY: ParamDoc = text(
-    "leeway",
-    "60s",
-    "How far the other side's clock may be off when a token's times are checked; 60s at most.",
-);
-const PAYLOAD: ParamDoc = ParamDoc {
-    values: &["package_data", "flat"],
-    ..text(
+fn lifetime() -> ParamDoc {
+    ParamDoc::text("lifetime", "2m", "How long a token that is made here is good.")
+}
+
+fn leeway() -> ParamDoc {
+    ParamDoc::text(
+        "leeway",
+        "60s",
+        "How far the other side's clock may be off when a token's times are checked; 60s at most.",
+    )
+}
+
+fn payload() -> ParamDoc {
+    ParamDoc::one_of(
         "payload",
         "package_data",
+        &["package_data", "flat"],
         "Where the JSON stands in a token: in base64 in a claim, or as the claims themselves.",
     )
-};
+}
 
 /// A duration of a parameter, between two bounds.
 fn span(

@@ -1,5 +1,11 @@
-//! A scheme's row in the registry: what the configuration, `init` and the documents know of it.
+//! What the registry has of a scheme: its name, its slots, and what makes one for a route.
+//!
+//! Everything in an [`Entry`] may be written here or read from a file: texts are borrowed or owned,
+//! what it does is in closures. Each scheme's own file makes its entry.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
@@ -7,33 +13,36 @@ use super::{BindError, Binding, Envelope, Policy, Scheme};
 use crate::document::Table;
 use crate::keys::{Algorithm, PublicKey};
 
+/// A text of this program, or one that was read.
+pub type Text = Cow<'static, str>;
+
 /// What the configuration and the documentation know of a scheme.
-#[derive(Debug)]
+#[derive(Clone)]
 pub struct Entry {
     /// The value of `scheme` in a route.
-    pub name: &'static str,
+    pub name: Text,
     /// One sentence.
-    pub summary: &'static str,
+    pub summary: Text,
     /// Where its provider is usually found; `init` starts a route with it. For an envelope, where
     /// the service that it asks is.
-    pub host: &'static str,
+    pub host: Text,
     /// `http`, or `ws` where only WebSocket handshakes make sense: how programs write its URLs.
     pub protocol: &'static str,
     /// Private keys it needs signatures from.
-    pub keys: &'static [KeySlot],
+    pub keys: Vec<KeySlot>,
     /// Bytes it inserts into requests.
-    pub secrets: &'static [SecretSlot],
+    pub secrets: Vec<SecretSlot>,
     /// Settings.
-    pub params: &'static [ParamDoc],
+    pub params: Vec<ParamDoc>,
     /// How the provider's console wants a public key; none where there are no keys.
     pub public_form: Option<PublicForm>,
     /// The lines of a provider's own refusal of a bad signature, for stand-ins; none where it
     /// is not known.
     pub refusal: Option<ProviderRefusal>,
     /// Paragraphs of Markdown on what a slot's sentence has no room for.
-    pub notes: &'static [&'static str],
+    pub notes: Vec<Text>,
     /// What is doubtful about a binding that builds, at the host it is for.
-    pub advise: fn(&Binding, Option<&str>) -> Vec<BindError>,
+    pub advise: Advise,
     /// What `init` writes beside slots and defaults.
     pub example: Example,
     /// Reads `[routes.NAME.decide]`, but for `mode` and `audit`: the policy that can answer in
@@ -43,9 +52,15 @@ pub struct Entry {
     pub build: Build,
 }
 
+/// Says what is doubtful about a binding, at a host.
+pub type Advise = Arc<dyn Fn(&Binding, Option<&str>) -> Vec<BindError> + Send + Sync>;
+
 /// Reads a policy from its table; what is wrong goes to the table's report, and what is made then
 /// allows nothing.
-pub(crate) type ReadPolicy = fn(&mut Table<'_>) -> Arc<dyn Policy>;
+pub(crate) type ReadPolicy = Arc<dyn Fn(&mut Table<'_>) -> Arc<dyn Policy> + Send + Sync>;
+
+/// Makes a scheme or an envelope of a route's keys, secrets and parameters.
+pub type Make<T> = Arc<dyn Fn(&Binding) -> Result<Arc<T>, BindError> + Send + Sync>;
 
 impl Entry {
     /// The scheme for a route's keys, secrets and parameters.
@@ -54,15 +69,33 @@ impl Entry {
     ///
     /// The first that does not fit.
     pub fn bind(&self, binding: &Binding) -> Result<Bound, BindError> {
-        match self.build {
+        match &self.build {
             Build::Scheme(build) => build(binding).map(Bound::Scheme),
             Build::Envelope(build) => build(binding).map(Bound::Envelope),
         }
     }
 
+    /// Each parameter as it is when a route leaves it out.
+    pub fn defaults(&self) -> BTreeMap<String, String> {
+        let default = |param: &ParamDoc| (param.name.to_string(), param.default.to_string());
+        self.params.iter().map(default).collect()
+    }
+
+    /// What there is to know of a parameter that the scheme has.
+    pub(super) fn param(&self, name: &str) -> &ParamDoc {
+        let param = self.params.iter().find(|param| param.name == name);
+        param.expect("a scheme knows its own parameters")
+    }
+
     /// Whether it opens requests on their way in. These come through the gateway only.
     pub fn is_envelope(&self) -> bool {
         matches!(self.build, Build::Envelope(_))
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Entry({})", self.name)
     }
 }
 
@@ -74,12 +107,21 @@ impl Hash for Entry {
 }
 
 /// Which of the two kinds a scheme is, and what makes one.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone)]
 pub enum Build {
     /// Signs requests on their way out.
-    Scheme(fn(&Binding) -> Result<Arc<dyn Scheme>, BindError>),
+    Scheme(Make<dyn Scheme>),
     /// Opens requests on their way in, seals the answers.
-    Envelope(fn(&Binding) -> Result<Arc<dyn Envelope>, BindError>),
+    Envelope(Make<dyn Envelope>),
+}
+
+impl fmt::Debug for Build {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scheme(_) => "Scheme",
+            Self::Envelope(_) => "Envelope",
+        })
+    }
 }
 
 /// A scheme bound to a route's keys, secrets and parameters.
@@ -106,62 +148,84 @@ pub(super) fn nothing_doubtful(_: &Binding, _: Option<&str>) -> Vec<BindError> {
     Vec::new()
 }
 
-/// What `init` writes of a provider that slots and defaults do not say.
-#[derive(Debug)]
-pub struct Example {
-    /// Parameters that are better not left to their defaults at [`Entry::host`].
-    pub params: &'static [(&'static str, &'static str)],
-    /// Further routes in TOML, which `init` writes as comments. The route that `init` writes, its
-    /// key and its secrets have their usual names.
-    pub routes: &'static str,
+/// Texts of this program.
+pub(super) fn texts(of: &[&'static str]) -> Vec<Text> {
+    of.iter().map(|text| Text::Borrowed(text)).collect()
 }
 
-impl Example {
-    /// Slots and defaults say it all.
-    pub const PLAIN: Self = Self { params: &[], routes: "" };
+/// What `init` writes of a provider that slots and defaults do not say.
+#[derive(Clone, Debug, Default)]
+pub struct Example {
+    /// Parameters that are better not left to their defaults at [`Entry::host`].
+    pub params: Vec<(Text, Text)>,
+    /// Further routes in TOML, which `init` writes as comments. The route that `init` writes, its
+    /// key and its secrets have their usual names.
+    pub routes: Text,
 }
 
 /// A place for a key: `keys = { signer = "…" }`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct KeySlot {
     /// The name inside `keys`.
-    pub name: &'static str,
+    pub name: Text,
     /// What may be bound here. The first is what `init` makes.
-    pub algorithms: &'static [Algorithm],
+    pub algorithms: Vec<Algorithm>,
     /// Whether the route is wrong without it.
     pub required: bool,
     /// One sentence.
-    pub doc: &'static str,
+    pub doc: Text,
 }
 
 /// A place for a secret: `secrets = { token = "…" }`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct SecretSlot {
     /// The name inside `secrets`.
-    pub name: &'static str,
+    pub name: Text,
     /// Whether the route is wrong without it.
     pub required: bool,
     /// What `init` calls the file for it.
-    pub file: &'static str,
+    pub file: Text,
     /// One sentence.
-    pub doc: &'static str,
+    pub doc: Text,
 }
 
 /// A setting: `params = { remove = "space_lf" }`.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ParamDoc {
     /// The name inside `params`.
-    pub name: &'static str,
+    pub name: Text,
     /// Whether the route is wrong without it.
     pub required: bool,
     /// What its text says.
     pub kind: ParamKind,
     /// What it is when it is left out; may be empty.
-    pub default: &'static str,
+    pub default: Text,
     /// The values it can have; empty when it is free text.
-    pub values: &'static [&'static str],
+    pub values: Vec<Text>,
     /// One sentence.
-    pub doc: &'static str,
+    pub doc: Text,
+}
+
+impl ParamDoc {
+    /// A parameter that is any text.
+    pub(super) fn text(
+        name: impl Into<Text>,
+        default: impl Into<Text>,
+        doc: impl Into<Text>,
+    ) -> Self {
+        let (name, default, doc) = (name.into(), default.into(), doc.into());
+        Self { name, required: false, kind: ParamKind::Text, default, values: Vec::new(), doc }
+    }
+
+    /// A parameter that is one of a few words.
+    pub(super) fn one_of(
+        name: impl Into<Text>,
+        default: impl Into<Text>,
+        values: &[&'static str],
+        doc: impl Into<Text>,
+    ) -> Self {
+        Self { values: texts(values), ..Self::text(name, default, doc) }
+    }
 }
 
 /// What the text of a setting says.
@@ -186,10 +250,10 @@ pub struct PublicForm {
 }
 
 /// How a provider refuses a request whose signature it does not accept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct ProviderRefusal {
     /// The HTTP status.
     pub status: u16,
     /// The JSON body; `{reason}` is replaced by a JSON string's inside.
-    pub body: &'static str,
+    pub body: Text,
 }

@@ -1,5 +1,7 @@
 //! What a scheme can say against a configuration or a request.
 
+use super::ParamDoc;
+
 /// Why a route's keys, secrets and params do not make a scheme, or make a doubtful one.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{field} {what}")]
@@ -13,8 +15,9 @@ pub struct BindError {
 }
 
 impl BindError {
-    /// A parameter that is none of its `values`.
-    pub fn param(name: &str, found: &str, values: &[&str]) -> Self {
+    /// A parameter that is none of its values.
+    pub fn param(param: &ParamDoc, found: &str) -> Self {
+        let ParamDoc { name, values, .. } = param;
         Self {
             field: format!("params.{name}"),
             what: format!("is \"{found}\", which it cannot be"),

@@ -21,42 +21,37 @@ use super::{
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "infras",
-    summary: "A token and a request in the headers of a WebSocket handshake; nothing is signed",
-    host: "api.infras.online",
+pub(super) fn entry() -> Entry {
+    Entry {
+    name: "infras".into(),
+    summary: "A token and a request in the headers of a WebSocket handshake; nothing is signed".into(),
+    host: "api.infras.online".into(),
     protocol: "ws",
-    keys: &[],
-    secrets: &[SecretSlot {
-        name: SLOT,
+    keys: vec![],
+    secrets: vec![SecretSlot {
+        name: SLOT.into(),
         required: true,
-        file: "infras.jwt",
-        doc: "The ID token, a JWT without \"Bearer \". Its entry should be watched: it is renewed by a new login.",
+        file: "infras.jwt".into(),
+        doc: "The ID token, a JWT without \"Bearer \". Its entry should be watched: it is renewed by a new login.".into(),
     }],
-    params: &[
-        ParamDoc {
-            values: SIGN_TYPES,
-            ..text("signtype", "gg20", "The protocol of the signature.")
-        },
+    params: vec![
+        ParamDoc::one_of("signtype", "gg20", SIGN_TYPES, "The protocol of the signature."),
         ParamDoc {
             required: true,
-            ..text("src", "", "This party's id, as it stands in its key share.")
+            ..ParamDoc::text("src", "", "This party's id, as it stands in its key share.")
         },
-        text("token_header", TOKEN_HEADER, "The header with the token."),
-        text("request_header", "Infras-Mpc-Request", "The header with the request."),
-        text("extra", "", "More members of the request: a JSON object of strings."),
-        text(
+        ParamDoc::text("token_header", TOKEN_HEADER, "The header with the token."),
+        ParamDoc::text("request_header", "Infras-Mpc-Request", "The header with the request."),
+        ParamDoc::text("extra", "", "More members of the request: a JSON object of strings."),
+        ParamDoc::text(
             "token_member",
             "",
             "The member of the request that carries the token, in place of a header.",
         ),
-        ParamDoc {
-            values: &["jwt", "opaque"],
-            ..text("token", "jwt", "What the token is; of an opaque one nothing can be checked.")
-        },
+        ParamDoc::one_of("token", "jwt", &["jwt", "opaque"], "What the token is; of an opaque one nothing can be checked."),
         ParamDoc {
             kind: ParamKind::File,
-            ..text(
+            ..ParamDoc::text(
                 "verify_with",
                 "",
                 "The issuer's public key in PEM, RSA or P-256; tokens it did not sign are not sent.",
@@ -65,15 +60,12 @@ pub(super) const ENTRY: Entry = Entry {
     ],
     public_form: None,
     refusal: None,
-    notes: &[],
-    advise: super::nothing_doubtful,
-    example: Example::PLAIN,
+    notes: Vec::new(),
+    advise: Arc::new(super::nothing_doubtful),
+    example: Example::default(),
     policy: None,
-    build: Build::Scheme(build),
-};
-
-const fn text(name: &'static str, default: &'static str, doc: &'static str) -> ParamDoc {
-    ParamDoc { name, required: false, kind: ParamKind::Text, default, values: &[], doc }
+    build: Build::Scheme(Arc::new(build)),
+}
 }
 
 const SLOT: &str = "token";
@@ -128,7 +120,7 @@ fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
 fn members(binding: &Binding, token: Option<&str>) -> Result<Map<String, Value>, BindError> {
     let (sign_type, src) = (binding.param("signtype"), binding.param("src"));
     if !SIGN_TYPES.contains(&sign_type) {
-        return Err(BindError::param("signtype", sign_type, SIGN_TYPES));
+        return Err(BindError::param(entry().param("signtype"), sign_type));
     }
     if src.is_empty() {
         let fix =
@@ -178,7 +170,7 @@ fn form(binding: &Binding) -> Result<Form, BindError> {
             let what = "is set, and an opaque token has no signature to look at";
             Err(refused("params.verify_with", what, "remove it, or write token = \"jwt\""))
         }
-        (other, _) => Err(BindError::param("token", other, &["jwt", "opaque"])),
+        (other, _) => Err(BindError::param(entry().param("token"), other)),
     }
 }
 

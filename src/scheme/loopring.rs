@@ -23,101 +23,95 @@ use self::message::{MESSAGES, Message};
 use super::credential::Fault;
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
-    ParamKind, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot,
-    Signable, Signatures,
+    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
+    Signatures, texts,
 };
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, Hashing, PublicKey};
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "loopring",
-    summary: "X-API-SIG or signed bodies: Poseidon EdDSA on Baby Jubjub; and X-API-KEY",
-    host: "api.loopring.io",
-    protocol: "http",
-    keys: &[KeySlot {
-        name: SLOT,
-        algorithms: &[Algorithm::EDDSA_BABYJUB],
-        required: false,
-        doc: "The account's key. Needed unless canonical and body are both none.",
-    }],
-    secrets: &[SecretSlot {
-        name: "api_key",
-        file: "loopring.api_key",
-        required: false,
-        doc: "Sent as X-API-KEY. The request that fetches it goes without.",
-    }],
-    params: &[
-        ParamDoc {
-            name: "canonical",
+pub(super) fn entry() -> Entry {
+    Entry {
+        name: "loopring".into(),
+        summary: "X-API-SIG or signed bodies: Poseidon EdDSA on Baby Jubjub; and X-API-KEY".into(),
+        host: "api.loopring.io".into(),
+        protocol: "http",
+        keys: vec![KeySlot {
+            name: SLOT.into(),
+            algorithms: vec![Algorithm::EDDSA_BABYJUB],
             required: false,
-            kind: ParamKind::Text,
-            default: "kv_objects",
-            values: &["kv_objects", "kv_pairs", "v2", "v3", "none"],
-            doc: "The text that X-API-SIG signs: v2 and v3 are what servers of these versions \
+            doc: "The account's key. Needed unless canonical and body are both none.".into(),
+        }],
+        secrets: vec![SecretSlot {
+            name: "api_key".into(),
+            file: "loopring.api_key".into(),
+            required: false,
+            doc: "Sent as X-API-KEY. The request that fetches it goes without.".into(),
+        }],
+        params: vec![
+            ParamDoc::one_of(
+                "canonical",
+                "kv_objects",
+                &["kv_objects", "kv_pairs", "v2", "v3", "none"],
+                "The text that X-API-SIG signs: v2 and v3 are what servers of these versions \
                   take, the kv forms are those of drafts.",
-        },
-        ParamDoc {
-            name: "body",
-            required: false,
-            kind: ParamKind::Text,
-            default: "none",
-            values: &[
+            ),
+            ParamDoc::one_of(
+                "body",
                 "none",
-                "order",
-                "offchain_withdrawal",
-                "internal_transfer",
-                "withdrawal",
-                "transfer",
-                "account_update",
-            ],
-            doc: "The message a body is; its signature goes into it. Needs canonical none.",
-        },
-        ParamDoc {
-            name: "protocol",
-            required: false,
-            kind: ParamKind::Text,
-            default: "3.1.1",
-            values: &["3.1.1", "3.6"],
-            doc: "The protocol of that message: API v2 has 3.1.1, API v3 has 3.6.",
-        },
-        ParamDoc {
-            name: "duplicates",
-            required: false,
-            kind: ParamKind::Text,
-            default: "refuse",
-            values: &["refuse", "keep_both"],
-            doc: "What a kv form does with a name that is in the query and in the body.",
-        },
-        ParamDoc {
-            name: "base",
-            required: false,
-            kind: ParamKind::Text,
-            default: "host",
-            values: &[],
-            doc: "What v2 and v3 sign in front of the path: host is https:// and the request's \
+                &[
+                    "none",
+                    "order",
+                    "offchain_withdrawal",
+                    "internal_transfer",
+                    "withdrawal",
+                    "transfer",
+                    "account_update",
+                ],
+                "The message a body is; its signature goes into it. Needs canonical none.",
+            ),
+            ParamDoc::one_of(
+                "protocol",
+                "3.1.1",
+                &["3.1.1", "3.6"],
+                "The protocol of that message: API v2 has 3.1.1, API v3 has 3.6.",
+            ),
+            ParamDoc::one_of(
+                "duplicates",
+                "refuse",
+                &["refuse", "keep_both"],
+                "What a kv form does with a name that is in the query and in the body.",
+            ),
+            ParamDoc::text(
+                "base",
+                "host",
+                "What v2 and v3 sign in front of the path: host is https:// and the request's \
                   own, else a URL without a path.",
-        },
-    ],
-    public_form: Some(PublicForm {
-        name: "publicKeyX and publicKeyY, decimal",
-        write: public_decimal,
-    }),
-    refusal: Some(ProviderRefusal {
-        status: 401,
-        body: r#"{"resultInfo":{"code":100000,"message":"invalid signature: {reason}"}}"#,
-    }),
-    notes: NOTES,
-    advise: advice::advise,
-    example: EXAMPLE,
-    policy: None,
-    build: Build::Scheme(build),
-};
+            ),
+        ],
+        public_form: Some(PublicForm {
+            name: "publicKeyX and publicKeyY, decimal",
+            write: public_decimal,
+        }),
+        refusal: Some(ProviderRefusal {
+            status: 401,
+            body: r#"{"resultInfo":{"code":100000,"message":"invalid signature: {reason}"}}"#
+                .into(),
+        }),
+        notes: texts(NOTES),
+        advise: Arc::new(advice::advise),
+        example: example(),
+        policy: None,
+        build: Build::Scheme(Arc::new(build)),
+    }
+}
 
-const EXAMPLE: Example = Example {
-    params: &[("canonical", "v2")],
-    routes: r#"# Some endpoints want their signature in the body, some none at all: a route for each, and the
+fn example() -> Example {
+    Example { params: vec![("canonical".into(), "v2".into())], routes: ROUTES.into() }
+}
+
+const ROUTES: &str = r#"# Some endpoints want their signature in the body, some none at all: a route for each, and the
 # longest path wins. The others, where they are needed, differ in path and body; see docs/schemes.md.
 [routes.loopring_order]
 host = "api.loopring.io"
@@ -153,8 +147,7 @@ path = "/api/v2/transfer"
 scheme = "loopring"
 secrets = { api_key = "loopring_api_key" }
 params = { canonical = "none" }
-"#,
-};
+"#;
 
 const NOTES: &[&str] = &[
     "The signature is made here, not by a library. The nonce's point is a sum of table entries, of \
@@ -209,7 +202,7 @@ fn signing(binding: &Binding) -> Result<Signing, BindError> {
     let canonical = canonical(binding)?;
     let (body, protocol) = (binding.param("body"), binding.param("protocol"));
     if !["3.1.1", "3.6"].contains(&protocol) {
-        return Err(BindError::param("protocol", protocol, ENTRY.params[2].values));
+        return Err(BindError::param(entry().param("protocol"), protocol));
     }
     if body == "none" {
         return Ok(
@@ -218,7 +211,7 @@ fn signing(binding: &Binding) -> Result<Signing, BindError> {
     }
     let of_name: Vec<_> = MESSAGES.iter().filter(|message| message.name == body).collect();
     let Some(other) = of_name.first() else {
-        return Err(BindError::param("body", body, ENTRY.params[1].values));
+        return Err(BindError::param(entry().param("body"), body));
     };
     if canonical.is_some() {
         return Err(BindError {
@@ -244,7 +237,7 @@ fn canonical(binding: &Binding) -> Result<Option<(Canonical, Form)>, BindError> 
     let duplicates = match binding.param("duplicates") {
         "refuse" => Duplicates::Refuse,
         "keep_both" => Duplicates::KeepBoth,
-        other => return Err(BindError::param("duplicates", other, ENTRY.params[3].values)),
+        other => return Err(BindError::param(entry().param("duplicates"), other)),
     };
     let base = base(binding.param("base"))?;
     match binding.param("canonical") {
@@ -253,7 +246,7 @@ fn canonical(binding: &Binding) -> Result<Option<(Canonical, Form)>, BindError> 
         "v2" => Ok(Some((Canonical::Base(base), Form::Decimal))),
         "v3" => Ok(Some((Canonical::Base(base), Form::Hex))),
         "none" => Ok(None),
-        other => Err(BindError::param("canonical", other, ENTRY.params[0].values)),
+        other => Err(BindError::param(entry().param("canonical"), other)),
     }
 }
 

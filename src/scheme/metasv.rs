@@ -20,35 +20,41 @@ use crate::keys::{Algorithm, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
 use crate::secret::{Secret, SecretCell};
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "metasv",
-    summary: "MetaSV-* headers: ECDSA, DER in base64, over path, time stamp and nonce; or a token",
-    host: "apiv2.metasv.com",
-    protocol: "http",
-    keys: &[KeySlot {
-        name: "signer",
-        algorithms: &[Algorithm::ECDSA_SECP256K1],
-        required: false,
-        doc: "The registered client key. It must hold no coins. Bind this or secrets.token.",
-    }],
-    secrets: &[SecretSlot {
-        name: "token",
-        required: false,
-        file: "metasv.jwt",
-        doc: "A JWT sent as a bearer token; past its exp it is not. Bind this or keys.signer.",
-    }],
-    params: &[],
-    public_form: Some(PublicForm { name: "compressed point in hex", write: public_hex }),
-    refusal: Some(ProviderRefusal {
-        status: 401,
-        body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#,
-    }),
-    notes: &[],
-    advise: super::nothing_doubtful,
-    example: Example::PLAIN,
-    policy: None,
-    build: Build::Scheme(build),
-};
+pub(super) fn entry() -> Entry {
+    Entry {
+        name: "metasv".into(),
+        summary:
+            "MetaSV-* headers: ECDSA, DER in base64, over path, time stamp and nonce; or a token"
+                .into(),
+        host: "apiv2.metasv.com".into(),
+        protocol: "http",
+        keys: vec![KeySlot {
+            name: "signer".into(),
+            algorithms: vec![Algorithm::ECDSA_SECP256K1],
+            required: false,
+            doc: "The registered client key. It must hold no coins. Bind this or secrets.token."
+                .into(),
+        }],
+        secrets: vec![SecretSlot {
+            name: "token".into(),
+            required: false,
+            file: "metasv.jwt".into(),
+            doc: "A JWT sent as a bearer token; past its exp it is not. Bind this or keys.signer."
+                .into(),
+        }],
+        params: vec![],
+        public_form: Some(PublicForm { name: "compressed point in hex", write: public_hex }),
+        refusal: Some(ProviderRefusal {
+            status: 401,
+            body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#.into(),
+        }),
+        notes: Vec::new(),
+        advise: Arc::new(super::nothing_doubtful),
+        example: Example::default(),
+        policy: None,
+        build: Build::Scheme(Arc::new(build)),
+    }
+}
 
 const TIMESTAMP: HeaderName = HeaderName::from_static("metasv-timestamp");
 const PUBKEY: HeaderName = HeaderName::from_static("metasv-client-pubkey");

@@ -10,43 +10,37 @@ use http::{HeaderName, Method};
 
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
-    ParamKind, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable,
-    Signatures,
+    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable, Signatures,
 };
 use crate::keys::{Algorithm, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
 
-pub(super) const ENTRY: Entry = Entry {
-    name: "sinohope",
-    summary: "BIZ-API-* headers: ECDSA, DER in hex, over data, path, time stamp and public key",
-    host: "api.sinohope.com",
+pub(super) fn entry() -> Entry {
+    Entry {
+    name: "sinohope".into(),
+    summary: "BIZ-API-* headers: ECDSA, DER in hex, over data, path, time stamp and public key".into(),
+    host: "api.sinohope.com".into(),
     protocol: "http",
-    keys: &[KeySlot {
-        name: "signer",
-        algorithms: &[Algorithm::ECDSA_P256, Algorithm::ECDSA_SECP256K1],
+    keys: vec![KeySlot {
+        name: "signer".into(),
+        algorithms: vec![Algorithm::ECDSA_P256, Algorithm::ECDSA_SECP256K1],
         required: true,
-        doc: "The API key. P-256 is what the provider recommends; secp256k1 works too.",
+        doc: "The API key. P-256 is what the provider recommends; secp256k1 works too.".into(),
     }],
-    secrets: &[],
-    params: &[ParamDoc {
-        name: "remove",
-        required: false,
-        kind: ParamKind::Text,
-        default: "space_lf",
-        values: &["none", "space", "space_lf", "ascii_whitespace"],
-        doc: "What is left out of a body before it is signed; the provider's SDKs disagree.",
-    }],
+    secrets: vec![],
+    params: vec![ParamDoc::one_of("remove", "space_lf", &["none", "space", "space_lf", "ascii_whitespace"], "What is left out of a body before it is signed; the provider's SDKs disagree.")],
     public_form: Some(PublicForm { name: "SPKI in hex", write: public_hex }),
     refusal: Some(ProviderRefusal {
         status: 401,
-        body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#,
+        body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#.into(),
     }),
-    notes: &[],
-    advise: super::nothing_doubtful,
-    example: Example::PLAIN,
+    notes: Vec::new(),
+    advise: Arc::new(super::nothing_doubtful),
+    example: Example::default(),
     policy: None,
-    build: Build::Scheme(build),
-};
+    build: Build::Scheme(Arc::new(build)),
+}
+}
 
 const API_KEY: HeaderName = HeaderName::from_static("biz-api-key");
 const API_NONCE: HeaderName = HeaderName::from_static("biz-api-nonce");
@@ -92,7 +86,7 @@ fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
         "space" => Remove::Space,
         "space_lf" => Remove::SpaceLf,
         "ascii_whitespace" => Remove::AsciiWhitespace,
-        other => return Err(BindError::param("remove", other, ENTRY.params[0].values)),
+        other => return Err(BindError::param(entry().param("remove"), other)),
     };
     Ok(Arc::new(Sinohope { public_hex: public_hex(key), remove }))
 }

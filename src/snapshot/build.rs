@@ -204,7 +204,7 @@ impl<'a> Builder<'a> {
                         host: route.host.clone(),
                         path: route.path.clone(),
                         methods: route.methods.clone(),
-                        entry: route.scheme,
+                        entry: Arc::clone(&route.scheme),
                         scheme,
                         keys: bound,
                         pool,
@@ -281,8 +281,8 @@ impl<'a> Builder<'a> {
     /// The route's keys, each of a kind its slot takes.
     fn bound(&mut self, route: &config::Route, keys: &Keys) -> Option<Vec<BoundKey>> {
         let mut bound = Vec::new();
-        for slot in route.scheme.keys {
-            let Some(name) = route.keys.get(slot.name) else { continue };
+        for slot in &route.scheme.keys {
+            let Some(name) = route.keys.get(slot.name.as_ref()) else { continue };
             let signer = keys.get(name)?;
             let algorithm = signer.public_key().algorithm();
             if !slot.algorithms.contains(&algorithm) {
@@ -296,7 +296,7 @@ impl<'a> Builder<'a> {
             }
             let seconds = self.surroundings.metrics.sign_seconds(name);
             let signer = Arc::clone(signer);
-            bound.push(BoundKey { slot: slot.name, name: name.clone(), signer, seconds });
+            bound.push(BoundKey { slot: slot.name.clone(), name: name.clone(), signer, seconds });
         }
         Some(bound)
     }

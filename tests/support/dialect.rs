@@ -6,7 +6,7 @@ use bytes::Bytes;
 use countersign::keys::{PrivateKey, PublicKey, Signer};
 use countersign::moment::Moment;
 use countersign::scheme::{
-    self, Binding, Entry, Head, Preimage, Scheme, SchemeError, Signable, Signatures,
+    Binding, Entry, Head, Preimage, Registry, Scheme, SchemeError, Signable, Signatures,
 };
 use countersign::verification::{Flaw, Verified, verify};
 use http::{HeaderName, HeaderValue};
@@ -45,7 +45,7 @@ impl Dialect {
         let public = signer.public_key().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.expect("a runtime without drivers needs nothing");
-        let binding = binding(entry, &public, params);
+        let binding = binding(&entry, &public, params);
         let bound = entry.bind(&binding).expect("the parameters make a scheme");
         let scheme = Arc::clone(bound.signing().expect("the scheme signs requests"));
         Self { scheme, public, signer, runtime }
@@ -136,8 +136,9 @@ impl Outgoing {
 }
 
 /// What the registry has under this name.
-pub(crate) fn entry(name: &str) -> &'static Entry {
-    scheme::find(name).unwrap_or_else(|| panic!("there is no scheme {name}"))
+pub(crate) fn entry(name: &str) -> Arc<Entry> {
+    let found = Registry::built_in().find(name).map(Arc::clone);
+    found.unwrap_or_else(|| panic!("there is no scheme {name}"))
 }
 
 /// The scheme for whoever has this public key, with its parameters as they are when left out.
@@ -150,11 +151,11 @@ pub(crate) fn build(entry: &Entry, public: &PublicKey) -> Arc<dyn Scheme> {
 /// This key in the scheme's only slot, and each parameter as it is given or else left out.
 pub(crate) fn binding(entry: &Entry, public: &PublicKey, params: &[(&str, &str)]) -> Binding {
     let mut binding = Binding::default();
-    let [slot] = entry.keys else { panic!("{} has not one slot", entry.name) };
-    binding.keys.insert(slot.name.to_owned(), public.clone());
-    let defaults = entry.params.iter().map(|param| (param.name, param.default));
-    for (name, value) in defaults.chain(params.iter().copied()) {
-        binding.params.insert(name.to_owned(), value.to_owned());
+    let [slot] = &entry.keys[..] else { panic!("{} has not one slot", entry.name) };
+    binding.keys.insert(slot.name.to_string(), public.clone());
+    binding.params = entry.defaults();
+    for (name, value) in params {
+        binding.params.insert((*name).to_owned(), (*value).to_owned());
     }
     binding
 }

@@ -21,7 +21,7 @@ use crate::cli::keys::create_private;
 use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
 
-use crate::scheme;
+use crate::scheme::Registry;
 
 /// The callback server's part of the demo's configuration.
 pub(super) const SERVER: &str = r#"
@@ -63,7 +63,8 @@ upstream = "tamperer"
 
 /// Makes the keys of both, and public files of them.
 pub(super) fn make_keys(directory: &Directory) -> Result<(), CliError> {
-    let form = scheme::find("cobo_callback").and_then(|entry| entry.public_form);
+    let schemes = Registry::built_in();
+    let form = schemes.find("cobo_callback").and_then(|entry| entry.public_form);
     let form = form.expect("the scheme has keys");
     for name in ["cobo_server", "cobo_node"] {
         let key = PrivateKey::generate_sized(Algorithm::RSA_PKCS1_SHA256, 2048);

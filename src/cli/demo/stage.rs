@@ -149,9 +149,10 @@ fn make_authority(directory: &Directory, config: &Config) -> Result<PathBuf, Cli
 }
 
 fn stand_in(route: &Route) -> StandIn {
-    let keys = route.keys.iter().map(|key| (key.slot, key.signer.public_key().clone())).collect();
+    let keys =
+        route.keys.iter().map(|key| (key.slot.clone(), key.signer.public_key().clone())).collect();
     let scheme = route.scheme.signing().expect("the demo's providers take signed requests");
-    StandIn::new(route.entry, Arc::clone(scheme), keys)
+    StandIn::new(Arc::clone(&route.entry), Arc::clone(scheme), keys)
 }
 
 /// The demo's configuration. Without `providers` the routes lead nowhere yet.

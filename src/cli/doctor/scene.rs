@@ -46,9 +46,9 @@ impl Scene {
         let draft = Config::parse(&configuration("127.0.0.1:1"), &path)?;
         let draft = Snapshot::build(&draft, &Surroundings::default(), None).await?;
         let route = draft.routes.all().next().expect("the configuration has a route");
-        let keys = route.keys.iter().map(|key| (key.slot, key.signer.public_key().clone()));
+        let keys = route.keys.iter().map(|key| (key.slot.clone(), key.signer.public_key().clone()));
         let scheme = route.scheme.signing().expect("the scheme signs requests");
-        let stand_in = StandIn::new(route.entry, Arc::clone(scheme), keys.collect());
+        let stand_in = StandIn::new(Arc::clone(&route.entry), Arc::clone(scheme), keys.collect());
         let accepted = Arc::clone(&stand_in.accepted);
         let address = stand_in.start(unix_ms).await?;
         let config = Config::parse(&configuration(&address.to_string()), &path)?;

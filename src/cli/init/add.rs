@@ -4,6 +4,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::next::Next;
 use super::placed::{Placed, Store};
@@ -15,8 +16,8 @@ use crate::tls::CaCertificate;
 
 pub(super) fn run(
     config: &Path,
-    providers: &[&'static Entry],
-    files: &[(&'static Entry, PathBuf)],
+    providers: &[Arc<Entry>],
+    files: &[(Arc<Entry>, PathBuf)],
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let current = Config::load(config)?;
@@ -60,8 +61,8 @@ fn append(file: &mut File, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-fn names(providers: &[&Entry]) -> String {
-    providers.iter().map(|entry| entry.name).collect::<Vec<_>>().join(", ")
+fn names(providers: &[Arc<Entry>]) -> String {
+    providers.iter().map(|entry| entry.name.as_ref()).collect::<Vec<_>>().join(", ")
 }
 
 /// A directory for keys and secrets: the one that `init` writes, or whichever there is.
@@ -76,12 +77,12 @@ fn file_store(config: &Config) -> Option<Store> {
 /// A name that is taken, or a host that has a route: the second would be in the way of the first.
 fn refuse_clashes(
     config: &Config,
-    providers: &[&'static Entry],
-    files: &[(&'static Entry, PathBuf)],
+    providers: &[Arc<Entry>],
+    files: &[(Arc<Entry>, PathBuf)],
 ) -> Result<(), CliError> {
     let mut taken = Vec::new();
     for entry in providers {
-        let name = entry.name;
+        let name = entry.name.as_ref();
         let keys = entry.keys.iter().map(|slot| Placed::name(entry, slot));
         let given = files.iter().any(|(other, _)| other.name == name);
         let secrets = entry.secrets.iter().map(|slot| written::secret_name(entry, slot));
@@ -107,7 +108,12 @@ fn refuse_clashes(
 
 /// Reads the whole as it would be. Parameters that only the reader knows are empty in it, keys are
 /// not made yet; all else that is wrong would be wrong in the file.
-fn check(path: &Path, before: &str, addition: &str, providers: &[&Entry]) -> Result<(), CliError> {
+fn check(
+    path: &Path,
+    before: &str,
+    addition: &str,
+    providers: &[Arc<Entry>],
+) -> Result<(), CliError> {
     let Err(errors) = Config::parse(&format!("{before}\n{addition}"), path) else { return Ok(()) };
     let open = |what: &str| {
         let params = providers.iter().flat_map(|entry| required_params(entry));
@@ -125,9 +131,9 @@ fn check(path: &Path, before: &str, addition: &str, providers: &[&Entry]) -> Res
 
 /// What is to be done for `https://`. A CA is for the hosts it was made for, and another is another
 /// to trust, so none is made unasked.
-fn authority(config: &Config, providers: &[&Entry]) -> Vec<String> {
+fn authority(config: &Config, providers: &[Arc<Entry>]) -> Vec<String> {
     let new = format!("countersign ca new {}", config.path.display());
-    let hosts: Vec<_> = hosted(providers).map(|entry| entry.host).collect();
+    let hosts: Vec<_> = hosted(providers).map(|entry| entry.host.as_ref()).collect();
     let Some(intercept) = &config.intercept else {
         let step = format!("{new}   # where programs call https://");
         return if hosts.is_empty() { Vec::new() } else { vec![step] };

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{required_params, required_secrets};
 use crate::cli::CliError;
@@ -23,13 +24,17 @@ pub(super) struct Next<'a> {
 }
 
 impl Next<'_> {
-    pub(super) fn say(&self, providers: &[&Entry], out: &mut dyn Write) -> Result<(), CliError> {
+    pub(super) fn say(
+        &self,
+        providers: &[Arc<Entry>],
+        out: &mut dyn Write,
+    ) -> Result<(), CliError> {
         let config = self.config.display();
         writeln!(out, "\nnext:")?;
         for entry in providers {
             for slot in required_secrets(entry) {
-                let path = self.secrets.join(slot.file);
-                let (slot, name, path) = (slot.name, entry.name, path.display());
+                let path = self.secrets.join(slot.file.as_ref());
+                let (slot, name, path) = (&slot.name, &entry.name, path.display());
                 writeln!(out, "  put the {slot} for {name} into {path}, mode 0600")?;
             }
             for param in required_params(entry) {
@@ -54,7 +59,7 @@ impl Next<'_> {
 
     /// The ways in which programs ask for this provider.
     fn calls(&self, entry: &Entry, out: &mut dyn Write) -> Result<(), CliError> {
-        let (name, host) = (entry.name, entry.host);
+        let (name, host) = (&entry.name, &entry.host);
         if let Some(gateway) = &self.gateway {
             if entry.is_envelope() {
                 writeln!(out, "  callers ask http://{gateway}/{name}/…; http://{host} answers")?;

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::written::PASSPHRASE;
 use crate::cli::keys::create_private;
@@ -11,20 +12,21 @@ use crate::cli::{CliError, Exit, runtime};
 use crate::keys::{
     Algorithm, Encoding, FILES, KeyError, KeySpec, PrivateKey, PublicKey, StoreSettings,
 };
-use crate::scheme::{self, Entry, KeySlot};
+use crate::scheme::{Entry, KeySlot, Registry};
 
 /// `--key FILE` or `--key PROVIDER=FILE`.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
-    provider: Option<&'static Entry>,
+    provider: Option<Arc<Entry>>,
     file: PathBuf,
 }
 
 /// Never fails: what is no provider's name with `=` behind it is part of a file's.
 pub(super) fn given(text: &str) -> Result<Given, std::convert::Infallible> {
-    let named = text.split_once('=').and_then(|(name, file)| Some((scheme::find(name)?, file)));
+    let schemes = Registry::built_in();
+    let named = text.split_once('=').and_then(|(name, file)| Some((schemes.find(name)?, file)));
     Ok(match named {
-        Some((entry, file)) => Given { provider: Some(entry), file: file.into() },
+        Some((entry, file)) => Given { provider: Some(Arc::clone(entry)), file: file.into() },
         None => Given { provider: None, file: text.into() },
     })
 }
@@ -60,15 +62,15 @@ pub(super) struct Store {
 /// Which file each provider's key is in, where one was given.
 pub(super) fn assign(
     given: &[Given],
-    providers: &[&'static Entry],
-) -> Result<Vec<(&'static Entry, PathBuf)>, CliError> {
+    providers: &[Arc<Entry>],
+) -> Result<Vec<(Arc<Entry>, PathBuf)>, CliError> {
     let usage = |what: String, fix: &str| Err(CliError::new(Exit::Usage, what).fix(fix));
-    let with_keys: Vec<_> = providers.iter().copied().filter(|e| !e.keys.is_empty()).collect();
-    let mut files: Vec<(&'static Entry, PathBuf)> = Vec::new();
+    let with_keys: Vec<_> = providers.iter().filter(|e| !e.keys.is_empty()).collect();
+    let mut files: Vec<(Arc<Entry>, PathBuf)> = Vec::new();
     for Given { provider, file } in given {
         let entry = match (provider, &with_keys[..]) {
-            (Some(entry), _) => *entry,
-            (None, [only]) => *only,
+            (Some(entry), _) => entry,
+            (None, [only]) => only,
             (None, []) => return usage("--key: no provider here has a key".into(), "leave it out"),
             (None, _) => {
                 let what = format!("--key {}: it is not said whose it is", file.display());
@@ -86,7 +88,7 @@ pub(super) fn assign(
         if files.iter().any(|(other, _)| other.name == entry.name) {
             return usage(format!("--key: {} has one key", entry.name), "name one file");
         }
-        files.push((entry, file.clone()));
+        files.push((Arc::clone(entry), file.clone()));
     }
     Ok(files)
 }
@@ -95,7 +97,7 @@ impl Placed {
     /// One key to a provider is the rule, and then it has the provider's name.
     pub(super) fn name(entry: &Entry, slot: &KeySlot) -> String {
         match entry.keys.len() {
-            1 => entry.name.into(),
+            1 => entry.name.to_string(),
             _ => format!("{}-{}", entry.name, slot.name),
         }
     }

@@ -2,13 +2,14 @@
 //! could be.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use super::placed::Placed;
 use super::{hosted, required_secrets};
 use crate::scheme::{Entry, SecretSlot};
 
 /// A whole file. `port` is that of the forward listener, the others follow it.
-pub(super) fn whole(port: u16, providers: &[&Entry], keys: &[Placed]) -> String {
+pub(super) fn whole(port: u16, providers: &[Arc<Entry>], keys: &[Placed]) -> String {
     let (gateway, admin) = (port + GATEWAY, port + ADMIN);
     let mut text = HEAD
         .replace("{forward}", &port.to_string())
@@ -27,7 +28,12 @@ pub(super) fn whole(port: u16, providers: &[&Entry], keys: &[Placed]) -> String 
 
 /// What is put behind a file that is there: new tables alone. `store` is where secrets are; with
 /// `made`, it is not there yet.
-pub(super) fn addition(providers: &[&Entry], keys: &[Placed], store: &str, made: bool) -> String {
+pub(super) fn addition(
+    providers: &[Arc<Entry>],
+    keys: &[Placed],
+    store: &str,
+    made: bool,
+) -> String {
     let mut text = String::from("\n");
     if made {
         text.push_str(STORE);
@@ -60,10 +66,10 @@ fn stores_and_keys(keys: &[Placed], text: &mut String) {
     }
 }
 
-fn secrets(providers: &[&Entry], store: &str, text: &mut String) {
+fn secrets(providers: &[Arc<Entry>], store: &str, text: &mut String) {
     for entry in providers {
-        for slot in entry.secrets {
-            let (name, file) = (secret_name(entry, slot), slot.file);
+        for slot in &entry.secrets {
+            let (name, file) = (secret_name(entry, slot), &slot.file);
             let table = format!(
                 "[secrets.{name}]\nstore = \"{store}\"\nentry = \"{file}\"\nwatch = true\n"
             );
@@ -75,7 +81,7 @@ fn secrets(providers: &[&Entry], store: &str, text: &mut String) {
 
 /// The route of a provider, with all that must be there and what else there could be.
 fn route(entry: &Entry, text: &mut String) {
-    let (name, host, summary) = (entry.name, entry.host, entry.summary);
+    let (name, host, summary) = (&entry.name, &entry.host, &entry.summary);
     let place = if entry.is_envelope() {
         // docs/decide.md has what can stand in its place.
         format!("upstream = \"{name}_service\"")
@@ -84,27 +90,28 @@ fn route(entry: &Entry, text: &mut String) {
     };
     let _infallible =
         writeln!(text, "\n# {summary}\n[routes.{name}]\n{place}\nscheme = \"{name}\"");
-    let keys = entry.keys.iter().map(|slot| (slot.name, Placed::name(entry, slot)));
-    let secrets = required_secrets(entry).map(|slot| (slot.name, secret_name(entry, slot)));
+    let keys = entry.keys.iter().map(|slot| (slot.name.as_ref(), Placed::name(entry, slot)));
+    let secrets =
+        required_secrets(entry).map(|slot| (slot.name.as_ref(), secret_name(entry, slot)));
     for (table, slots) in [("keys", slots(keys)), ("secrets", slots(secrets))] {
         if !slots.is_empty() {
             let _infallible = writeln!(text, "{table} = {{ {slots} }}");
         }
     }
     if required_secrets(entry).next().is_none() {
-        for slot in entry.secrets {
-            let (secret, doc) = (secret_name(entry, slot), slot.doc);
+        for slot in &entry.secrets {
+            let (secret, doc) = (secret_name(entry, slot), &slot.doc);
             let _infallible = writeln!(text, "# secrets.{} = \"{secret}\"   # {doc}", slot.name);
         }
     }
     // Empty where only the reader knows: `check` says so, and no guess goes unnoticed.
-    for param in entry.params {
+    for param in &entry.params {
         let chosen = entry.example.params.iter().find(|(name, _)| *name == param.name);
         let (mark, value) = match chosen {
-            Some((_, value)) => ("", *value),
-            None if param.required => ("", param.default),
+            Some((_, value)) => ("", value),
+            None if param.required => ("", &param.default),
             None if param.default.is_empty() => continue,
-            None => ("#", param.default),
+            None => ("#", &param.default),
         };
         let _infallible = writeln!(text, "{mark}params.{} = \"{value}\"", param.name);
     }
@@ -112,7 +119,7 @@ fn route(entry: &Entry, text: &mut String) {
         let _infallible = writeln!(text, "\n[upstreams.{name}_service]\nurl = \"http://{host}\"");
     }
     if !entry.example.routes.is_empty() {
-        let _infallible = write!(text, "\n{}", commented(entry.example.routes));
+        let _infallible = write!(text, "\n{}", commented(&entry.example.routes));
     }
 }
 
@@ -126,7 +133,7 @@ fn commented(toml: &str) -> String {
     toml.lines().map(line).collect()
 }
 
-fn slots(pairs: impl Iterator<Item = (&'static str, String)>) -> String {
+fn slots<'a>(pairs: impl Iterator<Item = (&'a str, String)>) -> String {
     pairs.map(|(slot, name)| format!("{slot} = \"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 

@@ -24,7 +24,7 @@ pub(super) fn decide(table: &mut Table<'_>, at: Location, scheme: Option<&Entry>
     let mut settings = Settings::of(table, "routes.NAME.decide");
     let mode = settings.text("mode", values::one_of(&modes));
     let audit = settings.text("audit", values::text);
-    let read = scheme.and_then(|scheme| scheme.policy);
+    let read = scheme.and_then(|scheme| scheme.policy.as_ref());
     if read.is_none() {
         table.pass_over();
     }

@@ -1,6 +1,7 @@
 //! Values with a form of their own that no other part of the program reads.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
@@ -12,7 +13,7 @@ use crate::document::{Fault, nearest, quoted, unknown};
 pub(super) use crate::document::{one_of, text};
 use crate::keys::Algorithm;
 use crate::moment::Replica;
-use crate::scheme::{self, Entry, REGISTRY};
+use crate::scheme::{Entry, Registry};
 
 /// A number of things in memory.
 pub(super) fn whole(number: u64) -> usize {
@@ -55,9 +56,12 @@ pub(super) fn leaf_lifetime(text: &str) -> Result<Duration, Fault> {
 }
 
 /// A scheme that exists.
-pub(super) fn scheme(name: &str) -> Result<&'static Entry, Fault> {
-    let names: Vec<&str> = REGISTRY.iter().map(|entry| entry.name).collect();
-    scheme::find(name).ok_or_else(|| unknown(name, "is no scheme", &names))
+pub(super) fn scheme(schemes: &Registry) -> impl Fn(&str) -> Result<Arc<Entry>, Fault> {
+    move |name| {
+        let names = || schemes.iter().map(|entry| entry.name.as_ref()).collect::<Vec<_>>();
+        let found = schemes.find(name).map(Arc::clone);
+        found.ok_or_else(|| unknown(name, "is no scheme", &names()))
+    }
 }
 
 /// An algorithm that keys can have.
@@ -269,7 +273,7 @@ mod tests {
     fn a_mistyped_word_is_mended_in_its_place() {
         let fault = level("info,tracer=trac,a=debug").expect_err("a level mistyped");
         assert_eq!(fault.value.as_deref(), Some("info,tracer=trace,a=debug"));
-        let fault = scheme("sinohop").expect_err("a scheme mistyped");
+        let fault = scheme(&Registry::built_in())("sinohop").expect_err("a scheme mistyped");
         assert_eq!(
             (fault.value.as_deref(), fault.note.as_str()),
             (
@@ -291,7 +295,11 @@ mod tests {
         check(server_name, &[("A.b", Ok("\"a.b\"")), ("[::1]", Ok("\"::1\"")), ("*", Err("has"))]);
         check(text, &[("a", Ok("\"a\"")), ("", Err("is empty"))]);
         check(replica, &[("1/1", Ok("Replica { index: 0, count: 1 }")), ("2/1", Err("is"))]);
-        check(|name| scheme(name).map(|entry| entry.name), &[("metasv", Ok("\"metasv\""))]);
+        let schemes = Registry::built_in();
+        check(
+            |name| scheme(&schemes)(name).map(|entry| entry.name.clone()),
+            &[("metasv", Ok("\"metasv\""))],
+        );
         check(algorithm, &[("ecdsa_p256", Ok("ecdsa_p256")), ("rsa", Err("is \"rsa\""))]);
         let words = [("text", 1), ("json", 2)];
         check(one_of(&words), &[("json", Ok("2")), ("JSON", Err("is \"JSON\""))]);

@@ -5,7 +5,6 @@ use crate::audit::Mode;
 use crate::config::Decide;
 use crate::config::file;
 use crate::document::{Field, Written};
-use crate::scheme::REGISTRY;
 
 impl Resolver<'_> {
     pub(super) fn decide(&self, name: &str, route: &file::Route) -> Option<Decide> {
@@ -24,8 +23,8 @@ impl Resolver<'_> {
         let Some(scheme) = route.scheme.value().filter(|scheme| scheme.policy.is_none()) else {
             return;
         };
-        let others = REGISTRY.iter().filter(|entry| entry.policy.is_some());
-        let others: Vec<&str> = others.map(|entry| entry.name).collect();
+        let others = self.schemes.iter().filter(|entry| entry.policy.is_some());
+        let others: Vec<&str> = others.map(|entry| entry.name.as_ref()).collect();
         let fix = match others.as_slice() {
             [] => "remove it".to_owned(),
             names => format!("remove it, or use the scheme {}", names.join(" or ")),

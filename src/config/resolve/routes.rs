@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::Resolver;
 use super::decide::asks;
@@ -28,7 +29,7 @@ impl Resolver<'_> {
     }
 
     fn route(&self, name: &str, written: &file::Route) -> Option<Route> {
-        let scheme = *written.scheme.value()?;
+        let scheme = written.scheme.value()?;
         let scope = Scope { name, at: written.at, scheme };
         let mut fields = BTreeMap::new();
         if let Some(host) = written.host.get() {
@@ -45,7 +46,7 @@ impl Resolver<'_> {
             host: written.host.value().cloned(),
             path: written.path.holds().cloned().unwrap_or_default(),
             methods: methods(written).unwrap_or_default(),
-            scheme,
+            scheme: Arc::clone(scheme),
             keys: self.bind_keys(&scope, &written.keys, &mut fields),
             secrets: self.bind_secrets(&scope, &written.secrets, &mut fields),
             files: self.files(scheme, &params),
@@ -76,7 +77,7 @@ impl Resolver<'_> {
                     format!("write upstream = \"…\" below it, or rules in [routes.{name}.decide]"),
                 )
             } else {
-                let host = scheme.map_or("api.example.com", |scheme| scheme.host);
+                let host = scheme.map_or("api.example.com", |scheme| scheme.host.as_ref());
                 (
                     format!("[routes.{name}] has neither host nor upstream"),
                     format!("write host = \"{host}\" below it"),
@@ -132,7 +133,7 @@ impl Resolver<'_> {
 
     fn bind_keys(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
         let slots = scope.scheme.keys.iter();
-        let slots: Vec<Slot> = slots.map(|slot| (slot.name, slot.required)).collect();
+        let slots: Vec<Slot<'_>> = slots.map(|slot| (slot.name.as_ref(), slot.required)).collect();
         for (slot, key) in readable(written) {
             self.check_algorithm(scope, slot, key);
         }
@@ -142,14 +143,14 @@ impl Resolver<'_> {
 
     fn bind_secrets(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
         let slots = scope.scheme.secrets.iter();
-        let slots: Vec<Slot> = slots.map(|slot| (slot.name, slot.required)).collect();
+        let slots: Vec<Slot<'_>> = slots.map(|slot| (slot.name.as_ref(), slot.required)).collect();
         self.check_slots(scope, "secrets", written, &slots);
         self.bind("secrets", &slots, written, &self.file.secrets, fields)
     }
 
     /// Reports slots the scheme does not have, and those it needs that are empty.
-    fn check_slots(&self, scope: &Scope<'_>, table: &str, written: &Pairs, slots: &[Slot]) {
-        let scheme = scope.scheme.name;
+    fn check_slots(&self, scope: &Scope<'_>, table: &str, written: &Pairs, slots: &[Slot<'_>]) {
+        let scheme = &scope.scheme.name;
         let names: Vec<&str> = slots.iter().map(|(name, _)| *name).collect();
         for pair in pairs(written).iter().filter(|pair| !names.contains(&pair.name.as_str())) {
             let what = format!("the scheme {scheme} has no {table}.{}", pair.name.escape_debug());
@@ -159,17 +160,17 @@ impl Resolver<'_> {
     }
 
     /// Reports what the scheme needs and the route does not have.
-    fn check_missing(
+    fn check_missing<'s>(
         &self,
         scope: &Scope<'_>,
         table: &str,
         written: &Pairs,
-        slots: impl Iterator<Item = Slot>,
+        slots: impl Iterator<Item = Slot<'s>>,
     ) {
         if matches!(written, Field::Unreadable) {
             return;
         }
-        let scheme = scope.scheme.name;
+        let scheme = &scope.scheme.name;
         for (slot, _) in slots.filter(|(_, required)| *required) {
             if pairs(written).iter().any(|pair| pair.name == slot) {
                 continue;
@@ -184,7 +185,7 @@ impl Resolver<'_> {
     fn bind<T>(
         &self,
         table: &str,
-        slots: &[Slot],
+        slots: &[Slot<'_>],
         written: &Pairs,
         entries: &Named<T>,
         fields: &mut Fields,
@@ -214,7 +215,7 @@ impl Resolver<'_> {
         }
         let accepted: Vec<&str> = slot_entry.algorithms.iter().map(|a| a.name()).collect();
         let accepted = accepted.join(" or ");
-        let scheme = scope.scheme.name;
+        let scheme = &scope.scheme.name;
         let name = quoted(&key.value);
         let what = format!(
             "keys.{slot} names {name}, a key for {declared}, and {scheme} signs with {accepted}"
@@ -223,13 +224,12 @@ impl Resolver<'_> {
     }
 
     fn bind_params(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
-        let docs = scope.scheme.params;
-        let default = |doc: &ParamDoc| (doc.name.to_owned(), doc.default.to_owned());
-        let mut params: Texts = docs.iter().map(default).collect();
-        let names: Vec<&str> = docs.iter().map(|doc| doc.name).collect();
+        let docs = &scope.scheme.params;
+        let mut params: Texts = scope.scheme.defaults();
+        let names: Vec<&str> = docs.iter().map(|doc| doc.name.as_ref()).collect();
         for pair in pairs(written) {
             let Some(doc) = docs.iter().find(|doc| doc.name == pair.name) else {
-                let (scheme, name) = (scope.scheme.name, pair.name.escape_debug());
+                let (scheme, name) = (&scope.scheme.name, pair.name.escape_debug());
                 let what = format!("the scheme {scheme} has no params.{name}");
                 self.report.add(pair.name_at, what, choose(&pair.name, &names));
                 continue;
@@ -237,18 +237,19 @@ impl Resolver<'_> {
             let Some(Written { value, at }) = &pair.value else {
                 continue;
             };
-            if !doc.values.is_empty() && !doc.values.contains(&value.as_str()) {
+            let values: Vec<&str> = doc.values.iter().map(AsRef::as_ref).collect();
+            if !values.is_empty() && !values.contains(&value.as_str()) {
                 let what = format!("params.{} is {}, which it cannot be", doc.name, quoted(value));
-                self.report.add(*at, what, choose(value, doc.values));
+                self.report.add(*at, what, choose(value, &values));
             }
             if doc.required && value.is_empty() {
                 let what = format!("params.{} is empty, and must not be", doc.name);
                 self.report.add(*at, what, format!("write {} = \"…\"", doc.name));
             }
             fields.insert(format!("params.{}", doc.name), *at);
-            params.insert(doc.name.to_owned(), value.clone());
+            params.insert(doc.name.to_string(), value.clone());
         }
-        let required = docs.iter().filter(|doc| doc.required).map(|doc| (doc.name, true));
+        let required = docs.iter().filter(|doc| doc.required).map(|doc| (doc.name.as_ref(), true));
         self.check_missing(scope, "params", written, required);
         params
     }
@@ -256,14 +257,14 @@ impl Resolver<'_> {
     /// The files that parameters name; relative paths start at the configuration file.
     fn files(&self, scheme: &Entry, params: &Texts) -> BTreeMap<String, Vec<PathBuf>> {
         let files = |doc: &ParamDoc| {
-            let written = params.get(doc.name).filter(|written| !written.is_empty())?;
+            let written = params.get(doc.name.as_ref()).filter(|written| !written.is_empty())?;
             let paths: Vec<&str> = match doc.kind {
                 ParamKind::Text => return None,
                 ParamKind::File => vec![written],
                 ParamKind::Files => written.split(',').map(str::trim).collect(),
             };
             let paths = paths.into_iter().map(|path| self.directory.join(path));
-            Some((doc.name.to_owned(), paths.collect()))
+            Some((doc.name.to_string(), paths.collect()))
         };
         scheme.params.iter().filter_map(files).collect()
     }
@@ -295,11 +296,11 @@ impl Resolver<'_> {
 struct Scope<'a> {
     name: &'a str,
     at: Location,
-    scheme: &'static Entry,
+    scheme: &'a Entry,
 }
 
 /// A slot's name, and whether the scheme needs it.
-type Slot = (&'static str, bool);
+type Slot<'s> = (&'s str, bool);
 type Pairs = Field<Vec<Pair>>;
 type Texts = BTreeMap<String, String>;
 type Fields = BTreeMap<String, Location>;

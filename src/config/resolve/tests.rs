@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::settings::{Need, SECTIONS};
 use crate::config::{Config, Endpoint, Limits, Location, LogFormat, Timeouts, Unrouted, Via};
 use crate::keys::STORES;
+use crate::scheme::{BindError, Binding, Entry, Registry};
 
 #[test]
 fn the_example_resolves_to_what_it_shows() {
@@ -236,6 +238,35 @@ fn a_file_that_cannot_be_read_says_so() {
     fs::write(&path, example()).expect("a file");
     let config = Config::load(&path).expect("the example");
     assert_eq!(config.stores["files"].file("a"), Some(directory.path().join("keys/a")));
+}
+
+#[test]
+fn schemes_are_looked_up_in_the_registry_that_is_given() {
+    let mut schemes = Registry::built_in();
+    let metasv = Entry::clone(schemes.find("metasv").expect("a scheme"));
+    let prefix = "captured: ".to_owned();
+    let advise = move |_: &Binding, host: Option<&str>| {
+        let what = format!("{prefix}{}", host.unwrap_or_default());
+        vec![BindError { field: "scheme".into(), what, fix: String::new() }]
+    };
+    let name = String::from("of_a_file");
+    schemes.insert(Entry { name: name.into(), advise: Arc::new(advise), ..metasv });
+    let text = [
+        "listen.forward = '127.0.0.1:0'",
+        "stores.env.kind = 'env'",
+        "secrets.token = { store = 'env', entry = 'TOKEN' }",
+        "routes.r = { host = 'a.b', scheme = 'of_a_file', secrets.token = 'token' }",
+    ];
+    let (text, path) = (text.join("\n"), Path::new("proxy.toml"));
+    let config = Config::parse_with(&text, path, &schemes);
+    let config = config.unwrap_or_else(|errors| panic!("{errors}"));
+    let scheme = &config.routes["r"].scheme;
+    let binding = Binding { params: scheme.defaults(), ..Binding::default() };
+    assert_eq!((scheme.advise)(&binding, Some("a.b"))[0].what, "captured: a.b");
+    let names: Vec<&str> = schemes.iter().map(|entry| entry.name.as_ref()).collect();
+    assert!(names.is_sorted() && names.len() == 1 + Registry::built_in().iter().count());
+    let errors = Config::parse(&text, path).expect_err("no such scheme");
+    assert!(errors.to_string().contains("\"of_a_file\", which is no scheme"), "{errors}");
 }
 
 #[test]

@@ -12,53 +12,56 @@ use http::header::CONTENT_TYPE;
 
 use super::super::{
     Answered, BindError, Binding, Build, Conclusion, Decision, Edits, Entry, Envelope, Example,
-    KeySlot, Opened, Preimage, SchemeError, Signable, Signatures, Verdict, nothing_doubtful,
+    KeySlot, Opened, ParamDoc, Preimage, SchemeError, Signable, Signatures, Verdict,
+    nothing_doubtful, texts,
 };
 use super::request::Request;
 use super::response::{self, Response};
 use super::token::Tokens;
-use super::{LEEWAY, LIFETIME, PAYLOAD, PING, SLOT, form, policy, span, text, verify_with};
+use super::{PING, SLOT, form, leeway, lifetime, payload, policy, span, verify_with};
 use crate::keys::Algorithm;
 use crate::moment::Moment;
 
-pub(in crate::scheme) const ENTRY: Entry = Entry {
-    name: "cobo_callback",
-    summary: "Answers a Cobo TSS node's callbacks: opens its JWT, asks a plain service, seals the answer",
-    host: "127.0.0.1:9000",
+pub(in crate::scheme) fn entry() -> Entry {
+    Entry {
+    name: "cobo_callback".into(),
+    summary: "Answers a Cobo TSS node's callbacks: opens its JWT, asks a plain service, seals the answer".into(),
+    host: "127.0.0.1:9000".into(),
     protocol: "http",
-    keys: &[KeySlot {
-        name: SLOT,
-        algorithms: &[Algorithm::RSA_PKCS1_SHA256],
+    keys: vec![KeySlot {
+        name: SLOT.into(),
+        algorithms: vec![Algorithm::RSA_PKCS1_SHA256],
         required: true,
-        doc: "The callback server's key, whose public half the node knows. It seals answers.",
+        doc: "The callback server's key, whose public half the node knows. It seals answers.".into(),
     }],
-    secrets: &[],
-    params: &[
+    secrets: vec![],
+    params: vec![
         verify_with(
             "Files with the nodes' public keys in PEM, commas between them; two of them while one takes the place of the other.",
         ),
-        text(
+        ParamDoc::text(
             "issuer",
             "countersign",
             "The iss of tokens that are made here; nodes do not check it.",
         ),
-        LIFETIME,
-        LEEWAY,
-        text(
+        lifetime(),
+        leeway(),
+        ParamDoc::text(
             "deadline",
             "7s",
             "How long the service may take, below the 10 s after which a node gives up.",
         ),
-        PAYLOAD,
+        payload(),
     ],
     public_form: Some(super::PUBLIC),
     refusal: None,
-    notes: super::CALLBACK_NOTES,
-    example: Example::PLAIN,
-    advise: nothing_doubtful,
-    policy: Some(policy::read),
-    build: Build::Envelope(build),
-};
+    notes: texts(super::CALLBACK_NOTES),
+    example: Example::default(),
+    advise: Arc::new(nothing_doubtful),
+    policy: Some(Arc::new(policy::read)),
+    build: Build::Envelope(Arc::new(build)),
+}
+}
 
 fn build(binding: &Binding) -> Result<Arc<dyn Envelope>, BindError> {
     binding.key(SLOT)?;

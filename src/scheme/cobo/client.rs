@@ -10,50 +10,53 @@ use http::{HeaderName, Method};
 use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Preimage,
-    Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures, nothing_doubtful,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
+    Preimage, Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures, nothing_doubtful,
+    texts,
 };
 use super::form::FORM;
 use super::request::Request;
 use super::response::Response;
 use super::token::{self, Tokens};
-use super::{LEEWAY, LIFETIME, PAYLOAD, PING, SLOT, form, text, verify_with};
+use super::{PING, SLOT, form, leeway, lifetime, payload, verify_with};
 use crate::keys::{Algorithm, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
 
-pub(in crate::scheme) const ENTRY: Entry = Entry {
-    name: "cobo_client",
-    summary: "Asks a callback server as a Cobo TSS node does: the request in a JWT, the answer verified",
-    host: "callback.example.com",
+pub(in crate::scheme) fn entry() -> Entry {
+    Entry {
+    name: "cobo_client".into(),
+    summary: "Asks a callback server as a Cobo TSS node does: the request in a JWT, the answer verified".into(),
+    host: "callback.example.com".into(),
     protocol: "http",
-    keys: &[KeySlot {
-        name: SLOT,
-        algorithms: &[Algorithm::RSA_PKCS1_SHA256],
+    keys: vec![KeySlot {
+        name: SLOT.into(),
+        algorithms: vec![Algorithm::RSA_PKCS1_SHA256],
         required: true,
-        doc: "The node's key, whose public half the callback server knows. It seals requests.",
+        doc: "The node's key, whose public half the callback server knows. It seals requests.".into(),
     }],
-    secrets: &[],
-    params: &[
+    secrets: vec![],
+    params: vec![
         verify_with(
             "Files with the callback server's public keys in PEM, commas between them; answers it did not seal are not passed on.",
         ),
-        text(
+        ParamDoc::text(
             "issuer",
             "countersign",
             "The iss of tokens that are made here; servers do not check it.",
         ),
-        LIFETIME,
-        LEEWAY,
-        PAYLOAD,
+        lifetime(),
+        leeway(),
+        payload(),
     ],
     public_form: Some(super::PUBLIC),
-    refusal: Some(ProviderRefusal { status: 401, body: r#"{"status":20,"error":"{reason}"}"# }),
-    notes: super::CLIENT_NOTES,
-    example: Example::PLAIN,
-    advise: nothing_doubtful,
+    refusal: Some(ProviderRefusal { status: 401, body: r#"{"status":20,"error":"{reason}"}"#.into() }),
+    notes: texts(super::CLIENT_NOTES),
+    example: Example::default(),
+    advise: Arc::new(nothing_doubtful),
     policy: None,
-    build: Build::Scheme(build),
-};
+    build: Build::Scheme(Arc::new(build)),
+}
+}
 
 static OWNED: [HeaderName; 2] = [CONTENT_TYPE, ACCEPT_ENCODING];
 

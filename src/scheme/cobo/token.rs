@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::super::json::{self, Object, Splice};
 use super::super::jwt::{IssuerKey, Jwt, JwtFault, Null};
 use super::super::{BindError, Binding, Preimage, SchemeError, Signatures};
-use super::{PAYLOAD, SLOT, span};
+use super::{SLOT, payload, span};
 use crate::keys::Hashing;
 use crate::moment::Moment;
 
@@ -38,10 +38,10 @@ impl Tokens {
     /// Reads the parameters that both schemes have.
     pub(super) fn bind(binding: &Binding) -> Result<Self, BindError> {
         let seconds = Duration::from_secs;
-        let layout = match binding.param(PAYLOAD.name) {
+        let layout = match binding.param("payload") {
             "package_data" => Layout::PackageData,
             "flat" => Layout::Flat,
-            other => return Err(BindError::param(PAYLOAD.name, other, PAYLOAD.values)),
+            other => return Err(BindError::param(&payload(), other)),
         };
         Ok(Self {
             issuers: issuers(binding)?,

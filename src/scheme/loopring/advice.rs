@@ -44,7 +44,7 @@ pub(super) fn advise(binding: &Binding, host: Option<&str>) -> Vec<BindError> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ENTRY;
+    use super::super::entry;
     use super::*;
 
     #[test]
@@ -70,9 +70,8 @@ mod tests {
             (Some("localhost"), &[("canonical", "v3")], None),
             (None, &[("canonical", "v3")], None),
         ] {
-            let mut binding = Binding::default();
-            let defaults = ENTRY.params.iter().map(|param| (param.name, param.default));
-            for (name, value) in defaults.chain(params.iter().copied()) {
+            let mut binding = Binding { params: entry().defaults(), ..Binding::default() };
+            for (name, value) in params.iter().copied() {
                 binding.params.insert(name.into(), value.into());
             }
             let advice = advise(&binding, host);

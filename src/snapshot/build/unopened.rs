@@ -45,15 +45,15 @@ fn stand_ins(
     made: &mut BTreeMap<&'static str, PublicKey>,
 ) -> BTreeMap<String, PublicKey> {
     let mut keys = BTreeMap::new();
-    for slot in route.scheme.keys {
-        let Some(name) = route.keys.get(slot.name) else { continue };
+    for slot in &route.scheme.keys {
+        let Some(name) = route.keys.get(slot.name.as_ref()) else { continue };
         let written = config.keys.get(name).and_then(|key| key.algorithm);
         let Some(algorithm) = written.or_else(|| slot.algorithms.first().copied()) else {
             continue;
         };
         let make = || PrivateKey::generate(algorithm).public_key();
         let key = made.entry(algorithm.name()).or_insert_with(make);
-        keys.insert(slot.name.to_owned(), key.clone());
+        keys.insert(slot.name.to_string(), key.clone());
     }
     keys
 }
