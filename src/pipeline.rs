@@ -285,7 +285,7 @@ async fn collect_reply(snapshot: &Snapshot, head: Response<Incoming>) -> Result<
 }
 
 async fn canonicalise(
-    unsigned: Unsigned<'_>,
+    mut unsigned: Unsigned<'_>,
     moment: Moment,
 ) -> Result<(Unsigned<'_>, Vec<Preimage>), Refusal> {
     let long = unsigned.outgoing.signable().body.is_some_and(|body| body.len() > INLINE_BODY);
@@ -293,10 +293,10 @@ async fn canonicalise(
         let preimages = unsigned.preimages(&moment)?;
         return Ok((unsigned, preimages));
     }
-    let Unsigned { route, scheme, outgoing, awaits_body } = unsigned;
+    let Unsigned { route, scheme, mut outgoing, awaits_body } = unsigned;
     let reads = Arc::clone(scheme);
     let hashed = tokio::task::spawn_blocking(move || {
-        let preimages = reads.canonicalise(outgoing.signable(), &moment);
+        let preimages = outgoing.preimages(reads.as_ref(), &moment);
         (outgoing, preimages)
     });
     let lost = |_| Refusal::new(Code::Internal, "the canonical text was not finished");

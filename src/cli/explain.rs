@@ -171,17 +171,27 @@ fn opens(route: &Route) -> CliError {
 
 impl Explained {
     fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.edits.iter().map(|edit| {
+        self.outgoing.prepared().iter().chain(self.edits.iter()).map(|edit| {
             let value = edit.value.to_str().unwrap_or("(not text)");
             (edit.name.as_str(), if edit.secret { "(secret)" } else { value })
         })
+    }
+
+    /// The target that is sent: some signatures stand in it.
+    fn target(&self) -> &str {
+        self.edits.new_target().unwrap_or_else(|| &self.outgoing.signable().head.target).as_str()
+    }
+
+    /// The body that is sent, where it is not the client's.
+    fn body(&self) -> Option<&Bytes> {
+        self.edits.new_body().or_else(|| self.outgoing.prepared().new_body())
     }
 
     fn text(&self, out: &mut dyn Write) -> Result<(), CliError> {
         let head = self.outgoing.signable().head;
         let origin = self.outgoing.origin();
         writeln!(out, "route      {} (scheme {})", self.route.name, self.route.entry.name)?;
-        writeln!(out, "sends      {} {}", head.method, head.target)?;
+        writeln!(out, "sends      {} {}", head.method, self.target())?;
         writeln!(out, "host       {}", head.host)?;
         writeln!(out, "upstream   {}://{}", origin.scheme, origin.authority)?;
         writeln!(out, "moment     {} ms", self.moment.unix_ms)?;
@@ -200,7 +210,7 @@ impl Explained {
         for (name, value) in self.headers() {
             writeln!(out, "sets       {name}: {value}")?;
         }
-        if let Some(body) = self.edits.new_body() {
+        if let Some(body) = self.body() {
             writeln!(out, "body       {}", shown(body))?;
         }
         Ok(())
@@ -229,13 +239,13 @@ impl Explained {
             "route": self.route.name.as_ref(),
             "scheme": self.route.entry.name,
             "method": head.method.as_str(),
-            "target": head.target.as_str(),
+            "target": self.target(),
             "host": head.host,
             "upstream": format!("{}://{}", origin.scheme, origin.authority),
             "unix_ms": self.moment.unix_ms,
             "preimages": preimages,
             "headers": headers,
-            "body": self.edits.new_body().map(|body| String::from_utf8_lossy(body)),
+            "body": self.body().map(|body| String::from_utf8_lossy(body)),
         });
         Ok(writeln!(out, "{explained:#}")?)
     }

@@ -1,6 +1,6 @@
 //! Dresses a request for the road: everything that changes it happens here, before it is signed.
 //!
-//! Afterwards only the scheme's own [`Edits`] touch it. Changing a header or a path after signing
+//! Afterwards only the scheme's own [`Edits`] touch it: those that are signed too, and the signature. Changing a header or a path after signing
 //! is how other signing proxies came to send signatures that did not match.
 
 use bytes::Bytes;
@@ -12,9 +12,10 @@ use http::{Extensions, HeaderName, Method, Request, Uri};
 
 use super::Body;
 use super::routing::no_host;
+use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
 use crate::route::Origin;
-use crate::scheme::{Edits, Head, Scheme, Signable};
+use crate::scheme::{Edits, Head, Preimage, Scheme, SchemeError, Signable};
 
 /// A request exactly as it will leave; unsigned, until [`Self::into_request`] puts the edits in.
 #[derive(Debug)]
@@ -22,6 +23,8 @@ pub struct Outgoing {
     head: Head,
     origin: Origin,
     body: Body,
+    /// What the scheme has put in before it was signed.
+    prepared: Edits,
     upgrade: bool,
     /// How the client wrote the names of its headers, in the HTTP library's own form.
     spelled: Extensions,
@@ -56,8 +59,8 @@ impl Outgoing {
             head.target = target.map_err(|_| no_target())?;
         }
         let documented = scheme.map_or(&[][..], |scheme| scheme.documented_names());
-        let (upgrade, spelled) = (false, Extensions::new());
-        Ok(Self { head, origin, body, upgrade, spelled, documented })
+        let (prepared, upgrade, spelled) = (Edits::default(), false, Extensions::new());
+        Ok(Self { head, origin, body, prepared, upgrade, spelled, documented })
     }
 
     /// Keeps of the request how the client wrote the names of its headers, where they go on in
@@ -86,7 +89,8 @@ impl Outgoing {
         }
         let (head, origin, body) = (self.head.clone(), self.origin.clone(), self.body.clone());
         let (spelled, documented) = (self.spelled.clone(), self.documented);
-        Some(Self { head, origin, body, upgrade: false, spelled, documented })
+        let prepared = self.prepared.clone();
+        Some(Self { head, origin, body, prepared, upgrade: false, spelled, documented })
     }
 
     /// Where it goes.
@@ -114,6 +118,34 @@ impl Outgoing {
         Signable { head: &self.head, body }
     }
 
+    /// Puts in what is signed besides, and gives the texts to sign. Once more, with another moment,
+    /// it is as if it had not been prepared before.
+    ///
+    /// # Errors
+    ///
+    /// What the scheme has against the request.
+    pub(crate) fn preimages(
+        &mut self,
+        scheme: &dyn Scheme,
+        moment: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError> {
+        self.prepared = scheme.prepare(self.signable(), moment)?;
+        self.edit(self.prepared.clone());
+        scheme.canonicalise(self.signable(), moment)
+    }
+
+    /// What [`Self::preimages`] has put in.
+    pub fn prepared(&self) -> &Edits {
+        &self.prepared
+    }
+
+    fn edit(&mut self, edits: Edits) {
+        if let Some(body) = edits.apply_to(&mut self.head) {
+            self.body = Body::Held(body);
+            frame(&mut self.head.headers, &self.body, &self.head.method);
+        }
+    }
+
     /// Head and body as schemes see them, for when the answer comes.
     pub fn shown(&self) -> (Head, Bytes) {
         let body = self.signable().body.cloned();
@@ -126,14 +158,11 @@ impl Outgoing {
     ///
     /// `bad_target`, when the parts do not make a URI.
     pub fn into_request(
-        self,
+        mut self,
         edits: Edits,
     ) -> Result<(Request<Body>, &'static [&'static str]), Refusal> {
-        let Self { mut head, origin, mut body, upgrade, spelled, documented } = self;
-        if let Some(new) = edits.apply(&mut head.headers) {
-            body = Body::Held(new);
-            frame(&mut head.headers, &body, &head.method);
-        }
+        self.edit(edits);
+        let Self { mut head, origin, body, upgrade, spelled, documented, .. } = self;
         if upgrade {
             switch(&mut head.headers);
         }

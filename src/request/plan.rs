@@ -165,13 +165,13 @@ impl<'a> Unsigned<'a> {
         Self { awaits_body: false, ..self }
     }
 
-    /// The texts to sign.
+    /// The texts to sign, after what is signed besides has been put in.
     ///
     /// # Errors
     ///
     /// What the scheme has against the request.
-    pub fn preimages(&self, moment: &Moment) -> Result<Vec<Preimage>, Refusal> {
-        Ok(self.scheme.canonicalise(self.outgoing.signable(), moment)?)
+    pub fn preimages(&mut self, moment: &Moment) -> Result<Vec<Preimage>, Refusal> {
+        Ok(self.outgoing.preimages(self.scheme.as_ref(), moment)?)
     }
 
     /// What the scheme puts in, with these signatures.
