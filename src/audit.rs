@@ -23,20 +23,12 @@ use std::sync::Arc;
 use std::thread;
 
 pub use chain::{After, Chain, ChainError, follow};
-pub use entry::{AuditError, Entry, Mode};
+pub use entry::{Entry, Mode};
 use file::{AuditFile, write_once};
 pub use line::LineHash;
 use tokio::sync::{mpsc, oneshot};
 
-impl AuditError {
-    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what: what.into(), fix: fix.into() }
-    }
-
-    fn stopped(path: &Path) -> Self {
-        Self::new(format!("{}: its writer has stopped", path.display()), "restart the proxy")
-    }
-}
+use crate::problem::Problem;
 
 /// An open file. Its clones write to the same one; when the last is dropped, it is closed.
 #[derive(Clone, Debug)]
@@ -52,7 +44,7 @@ enum Job {
     Reopen(Reply),
 }
 
-type Reply = oneshot::Sender<Result<(), AuditError>>;
+type Reply = oneshot::Sender<Result<(), Problem>>;
 
 impl Audit {
     /// Opens a file, or makes one of mode 0600, for this process alone. Reads all of it, so it
@@ -61,16 +53,16 @@ impl Audit {
     /// # Errors
     ///
     /// When the file cannot be used, another writer has it, or its chain is broken.
-    pub fn open(path: &Path) -> Result<Self, AuditError> {
+    pub fn open(path: &Path) -> Result<Self, Problem> {
         Self::start(path, AuditFile::open(path)?)
     }
 
-    fn start(path: &Path, file: AuditFile) -> Result<Self, AuditError> {
+    fn start(path: &Path, file: AuditFile) -> Result<Self, Problem> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let thread = thread::Builder::new().name("audit".into());
         thread.spawn(move || run(file, jobs)).map_err(|error| {
             let what = format!("{}: no thread to write it: {error}", path.display());
-            AuditError::new(what, "allow this process more threads")
+            Problem::new(what, "allow this process more threads")
         })?;
         Ok(Self { path: path.into(), queue })
     }
@@ -86,7 +78,7 @@ impl Audit {
     /// # Errors
     ///
     /// When the line is not on the disk; then nothing may be approved.
-    pub async fn append(&self, entry: Entry) -> Result<(), AuditError> {
+    pub async fn append(&self, entry: Entry) -> Result<(), Problem> {
         self.ask(|reply| Job::Append(entry, reply)).await
     }
 
@@ -96,16 +88,21 @@ impl Audit {
     /// # Errors
     ///
     /// As [`Self::open`]; what was open stays so.
-    pub async fn reopen(&self) -> Result<(), AuditError> {
+    pub async fn reopen(&self) -> Result<(), Problem> {
         self.ask(Job::Reopen).await
     }
 
-    async fn ask(&self, job: impl FnOnce(Reply) -> Job) -> Result<(), AuditError> {
+    async fn ask(&self, job: impl FnOnce(Reply) -> Job) -> Result<(), Problem> {
         let (reply, answer) = oneshot::channel();
-        let stopped = || AuditError::stopped(&self.path);
+        let stopped = || stopped(&self.path);
         self.queue.send(job(reply)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
     }
+}
+
+fn stopped(path: &Path) -> Problem {
+    Problem::new("its writer has stopped", "restart the proxy")
+        .of(format_args!("{}:", path.display()))
 }
 
 /// The thread: takes what waits, up to a batch, and answers when it is on the disk.

@@ -20,9 +20,10 @@ use ipnet::IpNet;
 pub use units::{Endpoint, HostPattern, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
 
 use crate::audit::Mode;
-pub use crate::document::{ConfigError, ConfigErrors, Location};
+pub use crate::document::ConfigErrors;
 use crate::keys::{Algorithm, Encoding, StoreKind, StoreSettings, StoreVariables};
 use crate::moment::Replica;
+pub use crate::problem::{Location, Problem};
 use crate::scheme::{Entry, Policy, Registry};
 
 /// How many unused connections are kept to a host that no `[upstreams]` table speaks of, and the age
@@ -61,7 +62,7 @@ pub struct Config {
     /// `[log]`.
     pub log: Log,
     /// What is read and should be written in another way, such as a setting's name of before.
-    pub warnings: Vec<ConfigError>,
+    pub warnings: Vec<Problem>,
 }
 
 impl Config {

@@ -8,15 +8,18 @@
 mod error;
 mod fault;
 mod field;
+mod lines;
 mod nearest;
 mod report;
 mod table;
 mod words;
 
-pub use error::{ConfigError, ConfigErrors, Location};
+pub use error::ConfigErrors;
 pub(crate) use fault::{Fault, is_shown, quoted};
 pub(crate) use field::{Field, Key, Named, Pair, Written};
 pub(crate) use nearest::{choose, nearest};
 pub(crate) use report::Report;
 pub(crate) use table::Table;
 pub(crate) use words::{one_of, text, unknown};
+
+pub use crate::problem::Location;

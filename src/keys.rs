@@ -21,7 +21,7 @@ mod store;
 pub use algorithm::{PublicPemFault, UnknownAlgorithm};
 pub use content::{Content, Derivation, Digest, Hashing, Written};
 pub(crate) use env::{Lookup, variable};
-pub use error::{KeyError, SignError};
+pub use error::SignError;
 pub(crate) use file::KIND as FILES;
 pub use formats::{Encoding, FormatError, UnknownEncoding};
 pub(crate) use formats::{PassphraseFault, unquoted};

@@ -15,9 +15,10 @@
 //! - [`upstream`] sends it, [`tunnel`] carries WebSockets, [`refusal`] is every way the proxy says
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
-//! Beside the road: [`document`] reads files, [`host`] reads names and addresses as clients write
-//! them, [`config`] is what was written and what will run, [`snapshot`] what it becomes, [`audit`]
-//! the file of what was decided, [`secret`] what must not be seen, and [`cli`] what a person meets.
+//! Beside the road: [`problem`] says what is wrong, [`document`] reads files, [`host`] reads names and
+//! addresses as clients write them, [`config`] is what was written and what will run, [`snapshot`]
+//! what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be seen, and
+//! [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -31,6 +32,7 @@ pub mod keys;
 pub mod metrics;
 pub mod moment;
 pub mod pipeline;
+pub mod problem;
 pub mod record;
 pub mod refusal;
 pub mod request;

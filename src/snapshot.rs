@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::access::Access;
-use crate::config::{Config, ConfigError, ConfigErrors, Limits, Timeouts, Unrouted};
+use crate::config::{Config, ConfigErrors, Limits, Problem, Timeouts, Unrouted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::request::View;
@@ -38,7 +38,7 @@ pub struct Snapshot {
     /// Certificates for the hosts of routes, where `[intercept]` is written.
     pub leaves: Option<Arc<Leaves>>,
     /// What is allowed and should be known, in the order of the file.
-    pub warnings: Vec<ConfigError>,
+    pub warnings: Vec<Problem>,
     /// Every key, opened and tested.
     pub keys: Vec<LiveKey>,
     /// The digest of the configuration, as [`Self::digest`] has it.
@@ -124,13 +124,13 @@ impl Snapshot {
 
     /// What else is wrong with a configuration that does not resolve: its keys, secrets and
     /// certificates are opened all the same, so that one run of `check` shows everything.
-    pub async fn problems(config: &Config) -> Vec<ConfigError> {
+    pub async fn problems(config: &Config) -> Vec<Problem> {
         build::problems(config).await
     }
 
     /// What is wrong, and what is doubtful, as far as it can be told without a key or a secret.
     /// Routes are looked at only where the configuration itself is `right`.
-    pub fn unopened(config: &Config, right: bool) -> (Vec<ConfigError>, Vec<ConfigError>) {
+    pub fn unopened(config: &Config, right: bool) -> (Vec<Problem>, Vec<Problem>) {
         build::unopened(config, right)
     }
 }

@@ -11,7 +11,6 @@ mod constraints;
 mod create;
 mod leaves;
 
-use std::fmt;
 use std::sync::{Arc, LazyLock};
 
 use rustls::crypto::CryptoProvider;
@@ -27,29 +26,6 @@ pub fn provider() -> Arc<CryptoProvider> {
         LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     Arc::clone(&PROVIDER)
 }
-
-/// Why a certificate or a key cannot serve as the authority's.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct CaError {
-    /// What is wrong; goes on from the name of the file or entry.
-    pub what: String,
-    /// What to do about it.
-    pub fix: String,
-}
-
-impl CaError {
-    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { what: what.into(), fix: fix.into() }
-    }
-}
-
-impl fmt::Display for CaError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what)
-    }
-}
-
-impl std::error::Error for CaError {}
 
 /// How far the clock of a client may be behind ours, in seconds: what is made now is valid since
 /// then.

@@ -152,14 +152,15 @@ const fn only(of: &'static str, items: &'static [&'static str]) -> Link {
 
 /// From the ground up: none knows those that come after it.
 const LAYERS: &[Layer] = &[
+    layer("problem", &[], "what is wrong is the same to everybody who finds it"),
     layer("secret", &[], "whoever guards secrets must not know who wants them"),
     layer("moment", &[], "time and nonces are given to those who ask, whoever they are"),
-    layer("document", &[], "reads tables; what their keys mean is for whoever asks"),
+    layer("document", &[all("problem")], "reads tables; what their keys mean is for whoever asks"),
     layer("host", &[], "a name or an address is the same to everybody who reads it"),
     layer("metrics", &[], "counters are handed down; they know names, not types"),
     layer(
         "keys",
-        &[all("secret")],
+        &[all("problem"), all("secret")],
         "a key signs what it is given, and does not know what that is of",
     ),
     layer(
@@ -169,7 +170,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "audit",
-        &[only("moment", &["unix_ms"]), only("scheme", &["Decision"])],
+        &[only("moment", &["unix_ms"]), all("problem"), only("scheme", &["Decision"])],
         "writes down what it is told, and only that",
     ),
     layer(
@@ -192,6 +193,7 @@ const LAYERS: &[Layer] = &[
                 ],
             ),
             only("moment", &["Replica"]),
+            all("problem"),
             all("scheme"),
         ],
         "what is written names kinds of keys, stores and schemes; it opens nothing",
@@ -215,7 +217,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "tls",
-        &[all("secret")],
+        &[all("problem"), all("secret")],
         "certificates and the crypto provider; whose hosts they are is nothing to it",
     ),
     layer(
@@ -269,11 +271,12 @@ const LAYERS: &[Layer] = &[
         "snapshot",
         &[
             all("access"),
-            only("audit", &["Audit", "AuditError"]),
+            only("audit", &["Audit"]),
             all("config"),
             all("keys"),
             all("metrics"),
             only("moment", &["unix_ms"]),
+            all("problem"),
             only("request", &["View"]),
             all("route"),
             only("scheme", &["BindError", "Binding", "SchemeError"]),
@@ -324,6 +327,7 @@ const LAYERS: &[Layer] = &[
             all("host"),
             only("metrics", &["Open"]),
             all("pipeline"),
+            all("problem"),
             only("record", &["Record"]),
             all("refusal"),
             all("request"),

@@ -1,4 +1,4 @@
-//! What is written down of a decision, and why it may not be.
+//! An entry of the audit log: what is written down of a decision.
 
 use crate::scheme::Decision;
 
@@ -40,14 +40,4 @@ impl Mode {
             Self::Shadow => "shadow",
         }
     }
-}
-
-/// Why a decision is not on the disk.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{what}")]
-pub struct AuditError {
-    /// What is wrong, with the file's name.
-    pub what: String,
-    /// How to mend it.
-    pub fix: String,
 }

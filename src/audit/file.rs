@@ -6,9 +6,10 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, Per
 use std::path::{Path, PathBuf};
 
 use super::chain::{After, Chain, follow};
-use super::entry::{AuditError, Entry};
+use super::entry::Entry;
 use super::line::{self, LONGEST, LineHash};
 use crate::moment::unix_ms;
+use crate::problem::Problem;
 
 /// An open, locked file and the end of its chain.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub(super) struct AuditFile {
     file: File,
     end: End,
     /// Why nothing can be appended until the file is opened anew.
-    fault: Option<AuditError>,
+    fault: Option<Problem>,
 }
 
 /// Where the next line goes and what it follows.
@@ -30,7 +31,7 @@ pub(super) struct End {
 
 impl AuditFile {
     /// Opens a file or makes one, and follows its chain to the end.
-    pub(super) fn open(path: &Path) -> Result<Self, AuditError> {
+    pub(super) fn open(path: &Path) -> Result<Self, Problem> {
         let (file, chain) = open_locked(path)?;
         let end = End { bytes: chain.bytes, seq: chain.seq, last: chain.last };
         Ok(Self { path: path.to_owned(), file, end, fault: None })
@@ -43,7 +44,7 @@ impl AuditFile {
 
     /// Goes on at the path: in the same file, or, when that was moved away, in a new one, whose
     /// first line follows the last of the old.
-    pub(super) fn reopen(&mut self) -> Result<(), AuditError> {
+    pub(super) fn reopen(&mut self) -> Result<(), Problem> {
         let own = self.file.metadata().map_err(|error| self.failed(&error))?;
         let is_own = |there: &Metadata| (there.dev(), there.ino()) == (own.dev(), own.ino());
         let (opened, chain) = if fs::metadata(&self.path).is_ok_and(|there| is_own(&there)) {
@@ -58,7 +59,7 @@ impl AuditFile {
         };
         if chain.lines > 0 && chain.last != self.end.last {
             let what = format!("{} does not end with the line last written", self.path.display());
-            return Err(AuditError::new(what, "move it away to keep it, and reload"));
+            return Err(Problem::new(what, "move it away to keep it, and reload"));
         }
         if let Some(file) = opened {
             self.file = file;
@@ -69,7 +70,7 @@ impl AuditFile {
     }
 
     /// Says why nothing should be appended: the file is deleted, or not as it was left.
-    pub(super) fn check(&mut self) -> Result<(), AuditError> {
+    pub(super) fn check(&mut self) -> Result<(), Problem> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
@@ -77,11 +78,11 @@ impl AuditFile {
         let path = self.path.display();
         if found.nlink() == 0 {
             let fix = "reload, and a new file goes on with the chain";
-            return Err(AuditError::new(format!("{path} was deleted"), fix));
+            return Err(Problem::new(format!("{path} was deleted"), fix));
         }
         if found.is_file() && found.len() != self.end.bytes {
             let what = format!("{path} was changed by somebody else");
-            return Err(AuditError::new(what, "move it away to keep it, and reload"));
+            return Err(Problem::new(what, "move it away to keep it, and reload"));
         }
         Ok(())
     }
@@ -92,7 +93,7 @@ impl AuditFile {
         &mut self,
         entry: &Entry,
         write: impl FnOnce(&File, &[u8]) -> io::Result<usize>,
-    ) -> Result<(), AuditError> {
+    ) -> Result<(), Problem> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
@@ -100,7 +101,7 @@ impl AuditFile {
         let line = line::write(entry, seq + 1, unix_ms(), last);
         if line.len() > LONGEST {
             let what = format!("the entry takes a line of more than {LONGEST} bytes");
-            return Err(AuditError::new(what, "refuse requests with ids and reasons that long"));
+            return Err(Problem::new(what, "refuse requests with ids and reasons that long"));
         }
         let error = match write(&self.file, &line) {
             Ok(written) if written == line.len() => {
@@ -123,7 +124,7 @@ impl AuditFile {
     /// Brings what was put since `before` to the disk. If that fails it is taken back, and
     /// nothing is appended until the file is opened anew: after an error the system may take
     /// lost pages for written ones.
-    pub(super) fn sync(&mut self, before: End) -> Result<(), AuditError> {
+    pub(super) fn sync(&mut self, before: End) -> Result<(), Problem> {
         let Err(error) = self.file.sync_data() else { return Ok(()) };
         let error = self.failed(&error);
         self.end = before;
@@ -134,7 +135,7 @@ impl AuditFile {
         Err(error)
     }
 
-    fn failed(&self, error: &io::Error) -> AuditError {
+    fn failed(&self, error: &io::Error) -> Problem {
         failed(&self.path, "cannot be written", error)
     }
 
@@ -157,7 +158,7 @@ pub(super) fn write_once(mut file: &File, line: &[u8]) -> io::Result<usize> {
     }
 }
 
-fn open_locked(path: &Path) -> Result<(File, Chain), AuditError> {
+fn open_locked(path: &Path) -> Result<(File, Chain), Problem> {
     let shown = path.display();
     let mut options = OpenOptions::new();
     // Not blocking, for a pipe would wait for a reader.
@@ -165,13 +166,13 @@ fn open_locked(path: &Path) -> Result<(File, Chain), AuditError> {
     let file = options.open(path).map_err(|error| failed(path, "cannot be opened", &error))?;
     let found = file.metadata().map_err(|error| failed(path, "cannot be opened", &error))?;
     if !found.is_file() {
-        return Err(AuditError::new(format!("{shown} is no regular file"), "name a file"));
+        return Err(Problem::new(format!("{shown} is no regular file"), "name a file"));
     }
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let fix = "stop the other process, or give each route and process a file of its own";
-            return Err(AuditError::new(format!("{shown} is in use by another writer"), fix));
+            return Err(Problem::new(format!("{shown} is in use by another writer"), fix));
         }
         Err(TryLockError::Error(error)) => return Err(failed(path, "cannot be locked", &error)),
     }
@@ -188,13 +189,13 @@ fn open_locked(path: &Path) -> Result<(File, Chain), AuditError> {
 }
 
 /// Follows the chain of a locked file, and moves what a crash has torn off out of its way.
-fn recover(path: &Path, file: &File) -> Result<Chain, AuditError> {
+fn recover(path: &Path, file: &File) -> Result<Chain, Problem> {
     let failed = |error: io::Error| failed(path, "cannot be read", &error);
     let reader = File::open(path).map_err(failed)?;
     let chain = follow(reader, After::Any).map_err(|error| {
         let fix = "nothing is appended to a broken chain: find out who changed the file, move it \
                    away to keep it, and start with a new one";
-        AuditError::new(format!("{}: {error}", path.display()), fix)
+        Problem::new(format!("{}: {error}", path.display()), fix)
     })?;
     if chain.torn > 0 {
         set_aside(path, file, chain).map_err(failed)?;
@@ -227,7 +228,7 @@ fn directory(path: &Path) -> &Path {
     }
 }
 
-fn failed(path: &Path, what: &str, error: &io::Error) -> AuditError {
+fn failed(path: &Path, what: &str, error: &io::Error) -> Problem {
     let fixes = [
         (io::ErrorKind::NotFound, "make the directory first"),
         (io::ErrorKind::PermissionDenied, "let the user of this process write there"),
@@ -235,5 +236,5 @@ fn failed(path: &Path, what: &str, error: &io::Error) -> AuditError {
     ];
     let known = fixes.iter().find(|(kind, _)| *kind == error.kind());
     let fix = known.map_or("see that the disk is there, whole and writable", |(_, fix)| *fix);
-    AuditError::new(format!("{} {what}: {error}", path.display()), fix)
+    Problem::new(format!("{} {what}: {error}", path.display()), fix)
 }

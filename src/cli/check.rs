@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::config_file::ConfigFile;
 use super::{CliError, Exit, runtime};
-use crate::config::{Config, ConfigError, ConfigErrors, Location};
+use crate::config::{Config, ConfigErrors, Location, Problem};
 use crate::snapshot::{LiveKey, Snapshot, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -29,7 +29,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<(), CliError>
         writeln!(out, "{:#}", found.json(path))?;
         return if found.errors.is_empty() { Ok(()) } else { Err(CliError::silent(Exit::Config)) };
     }
-    let problems = |list: &[Problem]| {
+    let problems = |list: &[Judged]| {
         let list = list.iter().map(|problem| problem.error.clone()).collect();
         ConfigErrors::new(path.to_owned(), list)
     };
@@ -45,17 +45,17 @@ pub(super) fn run(args: &CheckArgs, out: &mut dyn Write) -> Result<(), CliError>
 /// What there is to say about a configuration.
 #[derive(Default)]
 struct Found {
-    errors: Vec<Problem>,
-    warnings: Vec<Problem>,
+    errors: Vec<Judged>,
+    warnings: Vec<Judged>,
     routes: usize,
     /// How many keys it names, and those that were opened.
     keys: (usize, Option<Vec<LiveKey>>),
 }
 
 /// A problem, and a stable word for what kind it is.
-struct Problem {
+struct Judged {
     code: &'static str,
-    error: ConfigError,
+    error: Problem,
 }
 
 impl Found {
@@ -109,7 +109,7 @@ impl Found {
     }
 
     fn json(&self, path: &Path) -> Value {
-        let list = |problems: &[Problem]| -> Vec<Value> {
+        let list = |problems: &[Judged]| -> Vec<Value> {
             problems.iter().map(|problem| problem.json(path)).collect()
         };
         let key = |key: &LiveKey| {
@@ -130,9 +130,9 @@ impl Found {
     }
 }
 
-impl Problem {
+impl Judged {
     fn json(&self, path: &Path) -> Value {
-        let ConfigError { at, what, fix } = &self.error;
+        let Problem { at, what, fix } = &self.error;
         json!({
             "code": self.code,
             "file": path.display().to_string(),
@@ -159,8 +159,8 @@ fn of_table(what: &str) -> &'static str {
     codes.iter().find(|(table, _)| what.starts_with(table)).map_or("route_unusable", |(_, c)| c)
 }
 
-fn all(errors: Vec<ConfigError>, code: fn(&ConfigError) -> &'static str) -> Vec<Problem> {
-    errors.into_iter().map(|error| Problem { code: code(&error), error }).collect()
+fn all(errors: Vec<Problem>, code: fn(&Problem) -> &'static str) -> Vec<Judged> {
+    errors.into_iter().map(|error| Judged { code: code(&error), error }).collect()
 }
 
 fn plural(count: usize, what: &str) -> String {

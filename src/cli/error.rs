@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use crate::config::ConfigErrors;
-use crate::keys::{FormatError, KeyError};
+use crate::keys::FormatError;
+use crate::problem::Problem;
 use crate::refusal::Refusal;
-use crate::server::BindError;
 
 /// Why a command failed. Its `Display` is what a person reads, line ends included.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -100,21 +100,15 @@ impl From<ConfigErrors> for CliError {
     }
 }
 
-impl From<KeyError> for CliError {
-    fn from(error: KeyError) -> Self {
-        Self::new(Exit::Config, error.to_string()).fix(error.fix)
+impl From<Problem> for CliError {
+    fn from(problem: Problem) -> Self {
+        Self::new(Exit::Config, problem.what).fix(problem.fix)
     }
 }
 
 impl From<FormatError> for CliError {
     fn from(error: FormatError) -> Self {
         Self::failed(format!("the key {}", error.what), error.fix)
-    }
-}
-
-impl From<BindError> for CliError {
-    fn from(error: BindError) -> Self {
-        Self::failed(error.to_string(), error.fix)
     }
 }
 

@@ -58,7 +58,9 @@ pub(super) async fn bind(config: &Config) -> Result<Vec<Listener>, CliError> {
     let mut listeners = Vec::new();
     for (role, endpoint) in wanted {
         if let Some(endpoint) = endpoint {
-            listeners.push(Listener::bind(role, &endpoint).await?);
+            // The configuration may be right, and the port taken.
+            let bound = Listener::bind(role, &endpoint).await;
+            listeners.push(bound.map_err(|problem| CliError::failed(problem.what, problem.fix))?);
         }
     }
     Ok(listeners)

@@ -16,7 +16,7 @@ use std::fs;
 use std::path::Path;
 
 use super::file::{self, File};
-use super::{Config, ConfigError, ConfigErrors};
+use super::{Config, ConfigErrors, Problem};
 use crate::document::{Named, Report, Written, choose, is_shown, nearest, quoted};
 use crate::scheme::Registry;
 
@@ -34,10 +34,8 @@ pub(super) fn attempt(
     path: &Path,
     schemes: &Registry,
 ) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
-    let whole = |what: String, fix: &str| {
-        let error = ConfigError { at: None, what, fix: fix.into() };
-        ConfigErrors::new(path.to_owned(), vec![error])
-    };
+    let whole =
+        |what: String, fix: &str| ConfigErrors::new(path.to_owned(), vec![Problem::new(what, fix)]);
     let bytes = fs::read(path).map_err(|error| {
         whole(format!("cannot be read: {error}"), "name a file that exists and that you may read")
     })?;

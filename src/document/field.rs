@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::error::Location;
+use crate::problem::Location;
 
 /// A value and where it is written.
 #[derive(Clone, Debug)]

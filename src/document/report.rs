@@ -2,14 +2,15 @@
 
 use std::cell::RefCell;
 
-use super::error::{ConfigError, Lines, Location};
+use super::lines::Lines;
+use crate::problem::{Location, Problem};
 
 /// The text of a file and what was found wrong with it so far.
 #[derive(Debug)]
 pub(crate) struct Report<'t> {
     lines: Lines<'t>,
-    errors: RefCell<Vec<ConfigError>>,
-    warnings: RefCell<Vec<ConfigError>>,
+    errors: RefCell<Vec<Problem>>,
+    warnings: RefCell<Vec<Problem>>,
 }
 
 impl<'t> Report<'t> {
@@ -28,17 +29,16 @@ impl<'t> Report<'t> {
         what: impl Into<String>,
         fix: impl Into<String>,
     ) {
-        let error = ConfigError { at: at.into(), what: what.into(), fix: fix.into() };
-        self.errors.borrow_mut().push(error);
+        self.errors.borrow_mut().push(Problem::new(what, fix).at(at));
     }
 
     /// Adds what is read and should be written in another way.
     pub(crate) fn warn(&self, at: Location, what: String, fix: String) {
-        self.warnings.borrow_mut().push(ConfigError { at: Some(at), what, fix });
+        self.warnings.borrow_mut().push(Problem::new(what, fix).at(at));
     }
 
     /// What was warned of so far.
-    pub(crate) fn warnings(&self) -> Vec<ConfigError> {
+    pub(crate) fn warnings(&self) -> Vec<Problem> {
         self.warnings.borrow().clone()
     }
 
@@ -47,7 +47,7 @@ impl<'t> Report<'t> {
         self.lines.at(offset)
     }
 
-    pub(crate) fn into_errors(self) -> Vec<ConfigError> {
+    pub(crate) fn into_errors(self) -> Vec<Problem> {
         self.errors.into_inner()
     }
 }

@@ -7,11 +7,11 @@
 use toml::Spanned;
 use toml::de::{DeInteger, DeString, DeTable, DeValue};
 
-use super::error::Location;
 use super::fault::{Fault, quoted};
 use super::field::{Field, Key, Named, Pair, Written};
 use super::nearest::choose;
 use super::report::Report;
+use crate::problem::Location;
 
 /// A table being read.
 #[derive(Debug)]

@@ -7,12 +7,13 @@ use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 
-use super::error::KeyError;
+use super::error::pasted;
 use super::formats::{plain, unquoted};
 use super::key::BoxFuture;
 use super::store::{
     ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings, StoreVariables,
 };
+use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// `kind = "env"`.
@@ -53,14 +54,12 @@ impl EnvStore {
         Self { prefix, lookup: variable }
     }
 
-    fn read_now(&self, entry: &str) -> Result<Secret, KeyError> {
+    fn read_now(&self, entry: &str) -> Result<Secret, Problem> {
         let name = self.name(entry);
-        let failed = |what: &str| KeyError {
-            place: place(&self.prefix, entry),
-            what: what.into(),
-            fix: format!("export {name}=..."),
+        let failed = |what: &str| {
+            Problem::new(what, format!("export {name}=...")).of(place(&self.prefix, entry))
         };
-        let missing = || KeyError::pasted(entry).unwrap_or_else(|| failed("is not set"));
+        let missing = || pasted(entry).unwrap_or_else(|| failed("is not set"));
         let value = (self.lookup)(&name).ok_or_else(missing)?;
         let value = Secret::new(value.into_encoded_bytes());
         if value.expose().is_empty() {
@@ -89,7 +88,7 @@ fn place(prefix: &str, entry: &str) -> String {
 }
 
 impl ByteStore for EnvStore {
-    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>> {
+    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, Problem>> {
         Box::pin(ready(self.read_now(entry)))
     }
 

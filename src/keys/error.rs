@@ -1,29 +1,15 @@
 //! What can go wrong with keys: opening them at start, using them for a request.
 
-/// Why an entry of a store could not be opened. Never contains key material.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{place} {what}")]
-pub struct KeyError {
-    /// Which entry, as its store names it: a path, a variable.
-    pub place: String,
-    /// What is wrong with it.
-    pub what: String,
-    /// How to mend it: a command where there is one.
-    pub fix: String,
-}
+use crate::problem::Problem;
 
-impl KeyError {
-    /// For an entry that is not there: whether its name may be a key or a token that was pasted
-    /// in its place, which must not reach a terminal or a log.
-    pub(super) fn pasted(entry: &str) -> Option<Self> {
-        let runs = entry.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len);
-        (runs.max() >= Some(SHORTEST_SECRET)).then(|| Self {
-            place: format!("an entry of {} characters", entry.chars().count()),
-            what: "is not there, and looks like a key or a token itself".into(),
-            fix: "write the entry's name; a key that stood in a configuration is no secret now"
-                .into(),
-        })
-    }
+/// For an entry that is not there: whether its name may be a key or a token that was pasted in its
+/// place, which must not reach a terminal or a log.
+pub(super) fn pasted(entry: &str) -> Option<Problem> {
+    let runs = entry.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len);
+    let what = "is not there, and looks like a key or a token itself";
+    let fix = "write the entry's name; a key that stood in a configuration is no secret now";
+    let place = || format!("an entry of {} characters", entry.chars().count());
+    (runs.max() >= Some(SHORTEST_SECRET)).then(|| Problem::new(what, fix).of(place()))
 }
 
 /// Letters and digits in a row that names seldom have, and secrets in use always do.
@@ -54,11 +40,11 @@ mod tests {
         let number = "5".repeat(64);
         let pem = format!("-----BEGIN PRIVATE KEY-----\n{}\n", "MIGH".repeat(16));
         for entry in [number.as_str(), &pem, "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.x-y_z"] {
-            let error = KeyError::pasted(entry).expect(entry);
+            let error = pasted(entry).expect(entry);
             assert!(!error.to_string().contains(&entry[28..40]), "{error}");
         }
         for entry in ["sinohope.pem", "sinohope-production-signing-key-2026.pem", "TOKENS", ""] {
-            assert_eq!(KeyError::pasted(entry), None);
+            assert_eq!(pasted(entry), None);
         }
     }
 }

@@ -15,10 +15,11 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::env::{Lookup, variable};
-use super::error::KeyError;
+use super::error::pasted;
 use super::formats::{Members, plain};
 use super::key::BoxFuture;
 use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
+use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// `kind = "file"`.
@@ -72,12 +73,11 @@ impl FileStore {
         Self { dir, passphrase_env, lookup: variable }
     }
 
-    fn read_now(&self, entry: &str) -> Result<(PathBuf, Secret), KeyError> {
+    fn read_now(&self, entry: &str) -> Result<(PathBuf, Secret), Problem> {
         let path = self.path(entry)?;
-        let failed =
-            |what: String, fix: String| KeyError { place: path.display().to_string(), what, fix };
+        let failed = |what: String, fix: String| Problem::new(what, fix).of(path.display());
         let file = File::open(&path).map_err(|error| {
-            KeyError::pasted(entry).unwrap_or_else(|| {
+            pasted(entry).unwrap_or_else(|| {
                 let (what, fix) = cannot_open(&error, &path);
                 failed(what, fix)
             })
@@ -92,24 +92,19 @@ impl FileStore {
         }
     }
 
-    fn read_whole(&self, entry: &str) -> Result<Secret, KeyError> {
+    fn read_whole(&self, entry: &str) -> Result<Secret, Problem> {
         let (path, bytes) = self.read_now(entry)?;
-        let mut plain = plain(bytes.expose()).map_err(|error| KeyError {
-            place: path.display().to_string(),
-            what: error.what,
-            fix: error.fix.replace("FILE", &path.display().to_string()),
+        let mut plain = plain(bytes.expose()).map_err(|error| {
+            let path = path.display().to_string();
+            Problem::new(error.what, error.fix.replace("FILE", &path)).of(path)
         })?;
         Ok(Secret::new(std::mem::take(&mut *plain)))
     }
 
-    fn read_member(&self, file: &str, member: &str) -> Result<Secret, KeyError> {
+    fn read_member(&self, file: &str, member: &str) -> Result<Secret, Problem> {
         let json = self.read_whole(file)?;
         let path = self.path(file)?;
-        let failed = |what: String, fix: &str| KeyError {
-            place: path.display().to_string(),
-            what,
-            fix: fix.into(),
-        };
+        let failed = |what: String, fix: &str| Problem::new(what, fix).of(path.display());
         let members = Members::read(json.expose())
             .ok_or_else(|| failed("is not a JSON object".into(), "name a file of JSON before #"))?;
         let text = members.get(member).ok_or_else(|| {
@@ -126,13 +121,13 @@ impl FileStore {
     }
 
     /// The absolute path of an entry, which is inside the directory.
-    fn path(&self, entry: &str) -> Result<PathBuf, KeyError> {
+    fn path(&self, entry: &str) -> Result<PathBuf, Problem> {
         let inside = |part| matches!(part, Component::Normal(_) | Component::CurDir);
         if entry.is_empty() || !Path::new(entry).components().all(inside) {
-            return Err(KeyError::pasted(entry).unwrap_or_else(|| KeyError {
-                place: format!("the entry {entry:?}"),
-                what: format!("is not the name of a file in {}", self.dir.display()),
-                fix: "name a file in the store's dir, without a leading / and without ..".into(),
+            return Err(pasted(entry).unwrap_or_else(|| {
+                let what = format!("is not the name of a file in {}", self.dir.display());
+                let fix = "name a file in the store's dir, without a leading / and without ..";
+                Problem::new(what, fix).of(format_args!("the entry {entry:?}"))
             }));
         }
         let path = self.dir.join(entry);
@@ -141,7 +136,7 @@ impl FileStore {
 }
 
 impl ByteStore for FileStore {
-    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>> {
+    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, Problem>> {
         Box::pin(ready(match entry.rsplit_once('#') {
             Some((file, member)) => self.read_member(file, member),
             None => self.read_whole(entry),
@@ -339,8 +334,8 @@ mod tests {
         let absolute = dir.path().join("a").display().to_string();
         for entry in ["", "..", "../a", "sub/../a", "/etc/passwd", &absolute] {
             let error = store(&dir, None).read(entry).await.unwrap_err();
-            assert!(error.what.starts_with("is not the name of a file in "), "{entry}: {error}");
-            assert_eq!(error.place, format!("the entry {entry:?}"));
+            let what = format!("the entry {entry:?} is not the name of a file in ");
+            assert!(error.what.starts_with(&what), "{error}");
         }
     }
 
@@ -378,8 +373,7 @@ mod tests {
                 true => store.open(&spec(entry)).await.unwrap_err(),
                 false => store.read(entry).await.unwrap_err(),
             };
-            assert_eq!(error.what, message);
-            assert_eq!(error.place, dir.path().join(entry).display().to_string());
+            assert_eq!(error.what, format!("{} {message}", dir.path().join(entry).display()));
         }
         assert!(store(&dir, None).read("long").await.is_ok(), "the limit of secrets is higher");
     }
@@ -391,7 +385,7 @@ mod tests {
         write(&dir, "a", text, 0o600);
         let error = store(&dir, None).open(&spec("a")).await.unwrap_err();
         let path = dir.path().join("a").display().to_string();
-        assert_eq!(error.place, path);
+        assert!(error.what.starts_with(&format!("{path} ")), "{error}");
         assert!(error.fix.ends_with(&format!("-in {path} -out {path}.new")), "{}", error.fix);
     }
 

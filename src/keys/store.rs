@@ -12,10 +12,10 @@ use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::KeyError;
 use super::formats::{Encoding, FormatError, PassphraseFault};
 use super::key::{Algorithm, PrivateKey};
 use super::key::{BoxFuture, Signer};
+use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// A kind of store: what the rest of the program knows of it.
@@ -132,7 +132,7 @@ pub trait ByteStore: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// Which entry, what is wrong with it, and how to mend it.
-    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, KeyError>>;
+    fn read<'a>(&'a self, entry: &'a str) -> BoxFuture<'a, Result<Secret, Problem>>;
 
     /// Where an entry is, for messages.
     fn place(&self, entry: &str) -> String;
@@ -152,7 +152,7 @@ pub trait SignerStore: fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// Which entry, what is wrong with it, and how to mend it.
-    fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>>;
+    fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, Problem>>;
 }
 
 /// A store that is open. Asked when a snapshot is built, never by a request.
@@ -170,7 +170,7 @@ impl KeyStore {
     /// # Errors
     ///
     /// Which entry, what is wrong with it, and how to mend it.
-    pub async fn open(&self, key: &KeySpec) -> Result<Arc<dyn Signer>, KeyError> {
+    pub async fn open(&self, key: &KeySpec) -> Result<Arc<dyn Signer>, Problem> {
         match self {
             Self::Bytes(store) => {
                 let bytes = store.read(&key.entry).await?;
@@ -186,14 +186,14 @@ impl KeyStore {
     ///
     /// Which entry, what is wrong with it, and how to mend it; of every entry where keys do not
     /// leave.
-    pub async fn read(&self, entry: &str) -> Result<Secret, KeyError> {
+    pub async fn read(&self, entry: &str) -> Result<Secret, Problem> {
         match self {
             Self::Bytes(store) => store.read(entry).await,
-            Self::Signers(_) => Err(KeyError {
-                place: format!("the entry {entry:?}"),
-                what: "is in a store of keys, which gives no secrets".into(),
-                fix: "keep secrets in a store of kind \"file\" or \"env\"".into(),
-            }),
+            Self::Signers(_) => Err(Problem::new(
+                "is in a store of keys, which gives no secrets",
+                "keep secrets in a store of kind \"file\" or \"env\"",
+            )
+            .of(format_args!("the entry {entry:?}"))),
         }
     }
 }
@@ -203,13 +203,10 @@ fn in_memory(
     store: &dyn ByteStore,
     key: &KeySpec,
     bytes: &Secret,
-) -> Result<Arc<dyn Signer>, KeyError> {
+) -> Result<Arc<dyn Signer>, Problem> {
     let place = store.place(&key.entry);
-    let failed = |what: String, fix: String| KeyError {
-        place: place.clone(),
-        what,
-        fix: fix.replace("FILE", &place),
-    };
+    let failed =
+        |what: String, fix: String| Problem::new(what, fix.replace("FILE", &place)).of(&place);
     let parse = |passphrase| {
         PrivateKey::parse_encoded(bytes.expose(), key.encoding, key.algorithm, passphrase)
     };
@@ -247,7 +244,7 @@ mod tests {
     struct Device(Arc<dyn Signer>);
 
     impl SignerStore for Device {
-        fn open<'a>(&'a self, _: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, KeyError>> {
+        fn open<'a>(&'a self, _: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, Problem>> {
             Box::pin(ready(Ok(Arc::clone(&self.0))))
         }
     }
@@ -266,7 +263,7 @@ mod tests {
         let signature = signer.sign(Content::Message(b"text")).await.unwrap();
         assert!(key.public_key().verifies(Content::Message(b"text"), &signature));
         let error = store.read("k").await.unwrap_err();
-        assert_eq!(error.what, "is in a store of keys, which gives no secrets");
+        assert_eq!(error.what, "the entry \"k\" is in a store of keys, which gives no secrets");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::shared::Role;
 use super::stream::Duplex;
 use crate::access::OwnNames;
 use crate::config::Endpoint;
+use crate::problem::Problem;
 use crate::tunnel::keep_alive;
 
 /// A bound socket.
@@ -47,27 +48,13 @@ impl Bound {
     }
 }
 
-/// Why a listener could not be bound.
-#[derive(Debug, thiserror::Error)]
-#[error("listen.{role} cannot be bound to {place}: {reason}", role = role.name())]
-pub struct BindError {
-    /// Which listener.
-    pub role: Role,
-    /// The address or path.
-    pub place: String,
-    /// What the system says.
-    pub reason: String,
-    /// What to do.
-    pub fix: String,
-}
-
 impl Listener {
     /// Binds an endpoint.
     ///
     /// # Errors
     ///
     /// When the address is taken, not ours, or not allowed.
-    pub async fn bind(role: Role, endpoint: &Endpoint) -> Result<Self, BindError> {
+    pub async fn bind(role: Role, endpoint: &Endpoint) -> Result<Self, Problem> {
         let (inner, bound) = match endpoint {
             Endpoint::Tcp(address) => {
                 let listener = TcpListener::bind(address).await;
@@ -151,7 +138,7 @@ async fn private_socket(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn refused(role: Role, place: impl ToString, error: &io::Error) -> BindError {
+fn refused(role: Role, place: impl ToString, error: &io::Error) -> Problem {
     let kind = error.kind();
     let fix = FIXES.iter().find(|(of, _)| *of == kind);
     let fix = fix.map_or("choose another address", |(_, fix)| fix);
@@ -163,7 +150,7 @@ fn refused(role: Role, place: impl ToString, error: &io::Error) -> BindError {
         }
         None => fix.into(),
     };
-    BindError { role, place, reason: error.to_string(), fix }
+    Problem::new(format!("listen.{setting} cannot be bound to {place}: {error}"), fix)
 }
 
 /// An address that nobody has, past the ports that other listeners are usually next to this one.

@@ -18,8 +18,8 @@ pub(super) use unopened::unopened;
 use super::watching::{self, Stamp, Watched, Watching};
 use super::{LiveKey, PASSING, Snapshot, Surroundings};
 use crate::access::{Access, Tokens};
-use crate::config::{self, Config, ConfigError, ConfigErrors, Location};
-use crate::keys::{KeyError, KeySpec, KeyStore, PublicKey, Signer, unquoted};
+use crate::config::{self, Config, ConfigErrors, Location, Problem};
+use crate::keys::{KeySpec, KeyStore, PublicKey, Signer, unquoted};
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Origin, Route, Routes};
 use crate::scheme::{BindError, Binding, SchemeError};
@@ -67,7 +67,7 @@ pub(super) async fn build(
 }
 
 /// Opens what a configuration that is not right names all the same: keys, secrets, certificates.
-pub(super) async fn problems(config: &Config) -> Vec<ConfigError> {
+pub(super) async fn problems(config: &Config) -> Vec<Problem> {
     let surroundings = &Surroundings::default();
     let mut builder = Builder::new(config, surroundings, None);
     let stores = builder.stores();
@@ -85,8 +85,8 @@ struct Builder<'a> {
     config: &'a Config,
     surroundings: &'a Surroundings,
     previous: Option<&'a Snapshot>,
-    errors: Vec<ConfigError>,
-    warnings: Vec<ConfigError>,
+    errors: Vec<Problem>,
+    warnings: Vec<Problem>,
     /// The public roots: read once, when something needs them.
     public: Option<Trust>,
     /// That of hosts which no upstream speaks of comes first.
@@ -111,7 +111,7 @@ impl<'a> Builder<'a> {
     }
 
     fn error(&mut self, at: Location, what: String, fix: impl Into<String>) {
-        self.errors.push(ConfigError { at: Some(at), what, fix: fix.into() });
+        self.errors.push(Problem::new(what, fix).at(at));
     }
 
     fn stores(&self) -> Stores {
@@ -131,7 +131,7 @@ impl<'a> Builder<'a> {
                     keys.insert(name.clone(), signer);
                 }
                 Err(error) => {
-                    self.error(key.at, format!("keys.{name}: {error}"), error.fix);
+                    self.errors.push(error.of(format_args!("keys.{name}:")).at(key.at));
                 }
             }
         }
@@ -149,14 +149,14 @@ impl<'a> Builder<'a> {
             let bytes = match store.read(&secret.entry).await {
                 Ok(bytes) => bytes.trimmed(),
                 Err(error) => {
-                    self.error(secret.at, format!("secrets.{name}: {error}"), error.fix);
+                    self.errors.push(error.of(format_args!("secrets.{name}:")).at(secret.at));
                     continue;
                 }
             };
             if unquoted(bytes.expose()).is_some() {
                 let what = format!("secrets.{name} is in quotation marks, which are sent with it");
-                let fix = "remove them from the entry, unless the provider gave them".into();
-                self.warnings.push(ConfigError { at: Some(secret.at), what, fix });
+                let fix = "remove them from the entry, unless the provider gave them";
+                self.warnings.push(Problem::new(what, fix).at(secret.at));
             }
             let (writer, cell) = SecretCell::renewable(bytes);
             secrets.insert(name.clone(), cell);
@@ -232,12 +232,8 @@ impl<'a> Builder<'a> {
         for doubt in (route.scheme.advise)(binding, host.as_deref()) {
             let written = [doubt.field.as_str(), "params", "scheme"];
             let at = written.iter().find_map(|field| route.fields.get(*field).copied());
-            let what = format!("routes.{name}: {doubt}");
-            self.warnings.push(ConfigError {
-                at: Some(at.unwrap_or(route.at)),
-                what,
-                fix: doubt.fix,
-            });
+            let doubt = Problem::new(format!("routes.{name}: {doubt}"), doubt.fix);
+            self.warnings.push(doubt.at(at.unwrap_or(route.at)));
         }
     }
 
@@ -251,7 +247,7 @@ impl<'a> Builder<'a> {
             "routes.{}: the secret in secrets.{slot} {what}, and the route's requests are refused",
             live.name
         );
-        self.warnings.push(ConfigError { at: Some(at), what, fix: fix.into() });
+        self.warnings.push(Problem::new(what, fix).at(at));
     }
 
     /// The content of the files that the route's parameters name; `None` when one cannot be read.
@@ -313,9 +309,8 @@ impl<'a> Builder<'a> {
                     let at = self.config.secrets.get(name).map(|secret| secret.at);
                     let what = format!("access.tokens: the secret \"{name}\" {what}");
                     let fix = "write one line a client: its name, a colon, and what \
-                               `printf %s TOKEN | sha256sum` prints"
-                        .into();
-                    self.errors.push(ConfigError { at, what, fix });
+                               `printf %s TOKEN | sha256sum` prints";
+                    self.errors.push(Problem::new(what, fix).at(at));
                 }
             }
         }
@@ -355,12 +350,10 @@ async fn tested(
     store: &KeyStore,
     spec: &KeySpec,
     public: Option<&[u8]>,
-) -> Result<Arc<dyn Signer>, KeyError> {
+) -> Result<Arc<dyn Signer>, Problem> {
     let signer = store.open(spec).await?;
     let key = signer.public_key();
-    let failed = |what: String, fix: &str| {
-        Err(KeyError { place: spec.entry.clone(), what, fix: fix.to_owned() })
-    };
+    let failed = |what: String, fix: &str| Err(Problem::new(what, fix).of(&spec.entry));
     if public.is_some_and(|public| !is_public_key(key, public)) {
         let what = format!("is the key {}, not the one in `public`", key.fingerprint());
         return failed(what, "correct `public`, or name the entry that belongs to it");

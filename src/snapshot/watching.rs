@@ -15,7 +15,8 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use crate::keys::{KeyError, KeyStore};
+use crate::keys::KeyStore;
+use crate::problem::Problem;
 use crate::secret::SecretWriter;
 
 /// How often files are looked at.
@@ -108,7 +109,7 @@ async fn watch(mut watched: Vec<Watched>, every: Duration) {
 impl Watched {
     /// Reads the entry again where its file is not as it was. Gives what is worth telling: that
     /// there is another secret now, or, once for each change, why the old one is kept.
-    async fn look(&mut self) -> Option<Result<(), KeyError>> {
+    async fn look(&mut self) -> Option<Result<(), Problem>> {
         let stamp = Stamp::of(&self.path);
         let changed = stamp != self.seen;
         if !changed && !self.unsettled {
@@ -124,7 +125,7 @@ impl Watched {
         }
     }
 
-    fn tell(&self, news: Result<(), KeyError>) {
+    fn tell(&self, news: Result<(), Problem>) {
         let name = &self.name;
         match news {
             Ok(()) => tracing::info!("secrets.{name}: its file has changed and is in use"),
@@ -235,7 +236,7 @@ mod tests {
                 told.extend(watched.look().await);
             }
             let [Err(error)] = told.as_slice() else { panic!("{told_of}: {told:?}") };
-            assert!(error.what.starts_with(told_of), "{error}");
+            assert!(error.what.contains(&format!("/token {told_of}")), "{error}");
             assert_eq!(text(&cell), "first", "{told_of}");
         }
         write(dir.path(), "token", "mended");

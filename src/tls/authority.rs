@@ -20,7 +20,8 @@ use x509_parser::x509::SubjectPublicKeyInfo;
 use zeroize::Zeroize as _;
 
 use super::certificate::seconds;
-use super::{BACKDATED, CaCertificate, CaError, date, serial};
+use super::{BACKDATED, CaCertificate, date, serial};
+use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// A certificate and the key that belongs to it.
@@ -36,11 +37,11 @@ impl Authority {
     /// # Errors
     ///
     /// About the key: when it cannot be read, or is another's.
-    pub fn new(certificate: CaCertificate, key: &Secret) -> Result<Self, CaError> {
+    pub fn new(certificate: CaCertificate, key: &Secret) -> Result<Self, Problem> {
         let key = CaKey::read(key)?;
         if key.public != certificate.public() {
             let what = format!("is not the key of the certificate of {}", certificate.subject());
-            return Err(CaError::new(what, "name the key that was made with this certificate"));
+            return Err(Problem::new(what, "name the key that was made with this certificate"));
         }
         let issuer = issuer(&certificate, key)?;
         Ok(Self { certificate, issuer })
@@ -63,7 +64,7 @@ impl Authority {
         if !self.certificate.permits(&name.to_string()) {
             return Err(MintError::Outside(name.to_string()));
         }
-        let expired = |error: CaError| MintError::Invalid(error.what);
+        let expired = |error: Problem| MintError::Invalid(error.what);
         self.certificate.check_time(unix_ms).map_err(expired)?;
         let now = seconds(unix_ms);
         let lifetime = i64::try_from(lifetime.as_secs()).unwrap_or(i64::MAX);
@@ -173,7 +174,7 @@ pub(super) struct CaKey {
 }
 
 impl CaKey {
-    pub(super) fn read(pem: &Secret) -> Result<Self, CaError> {
+    pub(super) fn read(pem: &Secret) -> Result<Self, Problem> {
         let mut der = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|_| no_key(pem))?;
         let key = any_supported_type(&der);
         der.zeroize();
@@ -216,31 +217,31 @@ fn schemes() -> [(SignatureScheme, &'static rcgen::SignatureAlgorithm); 5] {
     ]
 }
 
-fn no_key(pem: &Secret) -> CaError {
+fn no_key(pem: &Secret) -> Problem {
     let encrypted = pem.expose().windows(9).any(|bytes| bytes == b"ENCRYPTED");
     if encrypted {
         let fix = "decrypt a copy for a place that only the proxy can read: openssl pkey -in FILE";
-        return CaError::new("is encrypted, and a CA's key is read as it is", fix);
+        return Problem::new("is encrypted, and a CA's key is read as it is", fix);
     }
-    CaError::new("holds no private key in PEM", PEM)
+    Problem::new("holds no private key in PEM", PEM)
 }
 
-fn unusable() -> CaError {
-    CaError::new(
+fn unusable() -> Problem {
+    Problem::new(
         "holds a key that cannot sign certificates: neither RSA (2048 to 8192 bits) nor on P-256, P-384 or P-521",
         PEM,
     )
 }
 
 /// The issuer whose name is, to the byte, the subject of the certificate: verifiers compare them.
-fn issuer(certificate: &CaCertificate, key: CaKey) -> Result<Issuer<'static, CaKey>, CaError> {
+fn issuer(certificate: &CaCertificate, key: CaKey) -> Result<Issuer<'static, CaKey>, Problem> {
     let own = &certificate.chain()[0];
     let strange = || {
         let what = format!(
             "has a certificate whose subject, {}, has a form that cannot be repeated in others",
             certificate.subject()
         );
-        CaError::new(what, "use a CA with one CN, O and OU at most; `countersign ca new` makes one")
+        Problem::new(what, "use a CA with one CN, O and OU at most; `countersign ca new` makes one")
     };
     let (_, parsed) = parse_x509_certificate(own).map_err(|_| strange())?;
     // rcgen panics at a part without a value.

@@ -8,8 +8,8 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::parse_x509_certificate;
 
-use super::CaError;
 use super::constraints::{Constraints, Host};
+use crate::problem::Problem;
 
 /// The certificate of an authority, and those above it that were in the same file.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ impl CaCertificate {
     /// # Errors
     ///
     /// When there is none, or it may not sign certificates.
-    pub fn read(pem: &[u8]) -> Result<Self, CaError> {
+    pub fn read(pem: &[u8]) -> Result<Self, Problem> {
         let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
         let chain = read.map_err(|_| broken("holds PEM that is cut short or mistyped"))?;
         if chain.is_empty() {
@@ -70,15 +70,15 @@ impl CaCertificate {
     /// # Errors
     ///
     /// When it is not valid yet, or no longer.
-    pub fn check_time(&self, unix_ms: u64) -> Result<(), CaError> {
+    pub fn check_time(&self, unix_ms: u64) -> Result<(), Problem> {
         let now = seconds(unix_ms);
         if now > self.not_after {
             let what = format!("expired on {}", super::date(self.not_after).date());
-            return Err(CaError::new(what, NEW_ONE));
+            return Err(Problem::new(what, NEW_ONE));
         }
         if now < self.not_before {
             let what = format!("is not valid before {}", super::date(self.not_before).date());
-            return Err(CaError::new(what, "set this machine's clock, or wait until then"));
+            return Err(Problem::new(what, "set this machine's clock, or wait until then"));
         }
         Ok(())
     }
@@ -155,15 +155,15 @@ pub(super) fn seconds(unix_ms: u64) -> i64 {
     i64::try_from(unix_ms / 1_000).unwrap_or(i64::MAX)
 }
 
-fn broken(what: &str) -> CaError {
-    CaError::new(
+fn broken(what: &str) -> Problem {
+    Problem::new(
         what,
         "name a PEM file with the CA's certificate first; `countersign ca new` makes one",
     )
 }
 
 /// Whether a certificate may sign others (RFC 5280, 4.2.1.3 and 4.2.1.9).
-fn check_authority(certificate: &X509Certificate<'_>) -> Result<(), CaError> {
+fn check_authority(certificate: &X509Certificate<'_>) -> Result<(), Problem> {
     let subject = certificate.subject();
     let unreadable =
         |extension: &ParsedExtension<'_>| matches!(extension, ParsedExtension::ParseError { .. });
@@ -173,23 +173,23 @@ fn check_authority(certificate: &X509Certificate<'_>) -> Result<(), CaError> {
     let basic = certificate.basic_constraints().ok().flatten();
     if !basic.is_some_and(|basic| basic.value.ca) {
         let what = format!("holds the certificate of {subject}, which is no CA (basicConstraints)");
-        return Err(CaError::new(what, NO_LEAF));
+        return Err(Problem::new(what, NO_LEAF));
     }
     let usage = certificate.key_usage().ok().flatten();
     if usage.is_some_and(|usage| !usage.value.key_cert_sign()) {
         let what = format!("holds the certificate of {subject}, whose keyUsage lacks keyCertSign");
-        return Err(CaError::new(what, NO_LEAF));
+        return Err(Problem::new(what, NO_LEAF));
     }
     Ok(())
 }
 
-fn constraints_of(certificate: &X509Certificate<'_>) -> Result<Option<Constraints>, CaError> {
+fn constraints_of(certificate: &X509Certificate<'_>) -> Result<Option<Constraints>, Problem> {
     let found = certificate.name_constraints();
     let found = found.map_err(|_| broken("holds a certificate that has nameConstraints twice"))?;
     Ok(found.map(|found| Constraints::of(found.value)))
 }
 
-fn check_order(chain: &[X509Certificate<'_>]) -> Result<(), CaError> {
+fn check_order(chain: &[X509Certificate<'_>]) -> Result<(), Problem> {
     for pair in chain.windows(2) {
         if pair[0].issuer().as_raw() != pair[1].subject().as_raw() {
             let (second, first) = (pair[1].subject(), pair[0].subject());
@@ -198,7 +198,7 @@ fn check_order(chain: &[X509Certificate<'_>]) -> Result<(), CaError> {
             );
             let fix =
                 "put the CA's own certificate first, then the one that signed it, and no other";
-            return Err(CaError::new(what, fix));
+            return Err(Problem::new(what, fix));
         }
     }
     Ok(())

@@ -9,7 +9,8 @@ use rcgen::{
 
 use super::authority::{CaKey, LONGEST_NAME};
 use super::certificate::seconds;
-use super::{BACKDATED, CaError, date, serial};
+use super::{BACKDATED, date, serial};
+use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// What an authority is made from.
@@ -38,7 +39,7 @@ impl NewAuthority<'_> {
     /// # Errors
     ///
     /// When the key cannot sign certificates.
-    pub fn certificate(&self, key: &Secret) -> Result<String, CaError> {
+    pub fn certificate(&self, key: &Secret) -> Result<String, Problem> {
         let key = CaKey::read(key)?;
         let now = seconds(self.unix_ms);
         let made = date(now);
@@ -55,7 +56,7 @@ impl NewAuthority<'_> {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.name_constraints = (!self.hosts.is_empty()).then(|| constraints(self.hosts));
         let certificate = params.self_signed(&key).map_err(|error| {
-            CaError::new(format!("cannot sign a certificate: {error}"), "make a new key")
+            Problem::new(format!("cannot sign a certificate: {error}"), "make a new key")
         })?;
         Ok(certificate.pem())
     }

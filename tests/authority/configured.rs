@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::config::Config;
+use countersign::config::{Config, Problem};
 use countersign::snapshot::{Snapshot, Surroundings};
 
 use super::tools::{Pair, ready};
@@ -135,5 +135,5 @@ fn errors_of(home: &Home, text: &str) -> Vec<String> {
     let config = config.unwrap_or_else(|errors| panic!("{errors}"));
     let built = ready(Snapshot::build(&config, &Surroundings::default(), None));
     let errors = built.err().map(|errors| errors.errors).unwrap_or_default();
-    errors.iter().map(ToString::to_string).collect()
+    errors.iter().map(Problem::in_full).collect()
 }

@@ -9,9 +9,8 @@ use super::written::PASSPHRASE;
 use crate::cli::keys::create_private;
 use crate::cli::relative::relative;
 use crate::cli::{CliError, Exit, runtime};
-use crate::keys::{
-    Algorithm, Encoding, FILES, KeyError, KeySpec, PrivateKey, PublicKey, StoreSettings,
-};
+use crate::keys::{Algorithm, Encoding, FILES, KeySpec, PrivateKey, PublicKey, StoreSettings};
+use crate::problem::Problem;
 use crate::scheme::{Entry, KeySlot, Registry};
 
 /// `--key FILE` or `--key PROVIDER=FILE`.
@@ -219,5 +218,5 @@ fn opened(
     let wanted: Vec<_> = slot.algorithms.iter().map(|a| a.name()).collect();
     let what = format!("is an {} key", public.algorithm());
     let fix = format!("give one of {}", wanted.join(" or "));
-    Err(KeyError { place: dir.join(leaf).display().to_string(), what, fix }.into())
+    Err(Problem::new(what, fix).of(dir.join(leaf).display()).into())
 }

@@ -1,6 +1,7 @@
 //! What a table says of keys that are wrong, missing, old or unknown.
 
 use super::*;
+use crate::problem::Problem;
 
 /// Reads a text and gives back what was made of it, and each problem on a line.
 fn read<R>(text: &str, read: impl FnOnce(&mut Table<'_>) -> R) -> (R, Vec<String>) {
@@ -8,7 +9,7 @@ fn read<R>(text: &str, read: impl FnOnce(&mut Table<'_>) -> R) -> (R, Vec<String
     let report = Report::new(text);
     let result = Table::root(&report, document.get_ref(), read);
     let errors = report.into_errors();
-    (result, errors.iter().map(ToString::to_string).collect())
+    (result, errors.iter().map(Problem::in_full).collect())
 }
 
 #[test]
@@ -61,9 +62,8 @@ fn an_old_name_is_read_with_a_warning_and_refused_beside_the_new_one() {
         let field = Table::root(&report, document.get_ref(), |file| {
             file.table("t", |table| table.count(key, Ok))
         });
-        let lines = |all: Vec<super::super::ConfigError>| -> Vec<String> {
-            all.iter().map(ToString::to_string).collect()
-        };
+        let lines =
+            |all: Vec<Problem>| -> Vec<String> { all.iter().map(Problem::in_full).collect() };
         (field.into_value(), lines(report.warnings()), lines(report.into_errors()))
     };
     let none = Vec::<String>::new;

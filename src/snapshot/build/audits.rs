@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Builder;
-use crate::audit::{Audit, AuditError};
-use crate::config;
+use crate::audit::Audit;
+use crate::config::{self, Problem};
 use crate::route::BoundPolicy;
 
 /// The open files, by the path in the configuration.
@@ -31,7 +31,8 @@ impl Builder<'_> {
             match opened {
                 Ok(audit) => audits.extend(audit.map(|audit| (decide.audit.clone(), audit))),
                 Err(error) => {
-                    self.error(decide.at, format!("routes.{name}.decide: {error}"), error.fix);
+                    let place = format!("routes.{name}.decide:");
+                    self.errors.push(error.of(place).at(decide.at));
                 }
             }
         }
@@ -47,11 +48,11 @@ impl Builder<'_> {
 }
 
 /// What can be said of a file without opening it: another process may be writing it.
-fn check(path: &Path) -> Result<(), AuditError> {
+fn check(path: &Path) -> Result<(), Problem> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let there = directory.is_none_or(Path::is_dir);
     let what = format!("{} is in a directory that is not there", path.display());
-    if there { Ok(()) } else { Err(AuditError { what, fix: "make the directory first".into() }) }
+    if there { Ok(()) } else { Err(Problem::new(what, "make the directory first")) }
 }
 
 /// The policy of a route, with its file.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Builder, Secrets};
-use crate::config::{ConfigError, Intercept};
+use crate::config::{Intercept, Problem};
 use crate::moment::unix_ms;
 use crate::tls::{Authority, CaCertificate, LeafSettings, Leaves};
 
@@ -19,8 +19,8 @@ impl Builder<'_> {
         let authority = match Authority::new(certificate, &key) {
             Ok(authority) => authority,
             Err(error) => {
-                let what = format!("intercept.ca_key: the secret \"{}\" {error}", intercept.ca_key);
-                self.error(intercept.ca_key_at, what, error.fix);
+                let secret = format!("intercept.ca_key: the secret \"{}\"", intercept.ca_key);
+                self.errors.push(error.of(secret).at(intercept.ca_key_at));
                 return None;
             }
         };
@@ -56,7 +56,7 @@ impl Builder<'_> {
         match usable {
             Ok(certificate) => Some(certificate),
             Err(error) => {
-                self.error(at, format!("intercept.ca_cert: {path} {error}"), error.fix);
+                self.errors.push(error.of(format_args!("intercept.ca_cert: {path}")).at(at));
                 None
             }
         }
@@ -85,7 +85,7 @@ impl Builder<'_> {
             "intercept.ca_cert: the CA in {path} may vouch for {reach}, so whoever steals its key \
              can pose as any of them to those who trust it"
         );
-        let fix = "`countersign ca new` makes one that is constrained to the routes' hosts".into();
-        self.warnings.push(ConfigError { at: Some(intercept.ca_cert_at), what, fix });
+        let fix = "`countersign ca new` makes one that is constrained to the routes' hosts";
+        self.warnings.push(Problem::new(what, fix).at(intercept.ca_cert_at));
     }
 }

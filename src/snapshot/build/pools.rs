@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::proxies::environment;
 use super::{Builder, Reached, Secrets, Upstreams};
-use crate::config::{self, ConfigError, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
+use crate::config::{self, Problem, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
 use crate::keys::variable;
 use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
@@ -40,12 +40,6 @@ struct ViaParts {
     ca: Option<(PathBuf, Vec<u8>)>,
 }
 
-/// What is wrong, and what to write instead.
-pub(super) struct Trouble {
-    pub(super) what: String,
-    pub(super) fix: &'static str,
-}
-
 impl Builder<'_> {
     pub(super) fn upstreams(&mut self, secrets: &Secrets) -> Upstreams {
         let mut upstreams = Upstreams::new();
@@ -55,9 +49,9 @@ impl Builder<'_> {
                 Ok(Some(found)) => drop(upstreams.insert(name.clone(), found)),
                 // A secret that is not there has had its own error.
                 Ok(None) => {}
-                Err(Trouble { what, fix }) => {
-                    let what = format!("upstreams.{name}: {what}");
-                    self.error(upstream.at, what, fix);
+                Err(error) => {
+                    let place = format!("upstreams.{name}:");
+                    self.errors.push(error.of(place).at(upstream.at));
                 }
             }
         }
@@ -68,8 +62,8 @@ impl Builder<'_> {
     pub(super) fn passing(&mut self) {
         let (idle_connections, max_age) = config::direct();
         let parts = Parts { idle_connections, max_age, post_quantum: true, ..Parts::default() };
-        if let Err(Trouble { what, fix }) = self.pool(parts) {
-            self.errors.push(ConfigError { at: None, what, fix: fix.into() });
+        if let Err(error) = self.pool(parts) {
+            self.errors.push(error);
         }
     }
 
@@ -77,7 +71,7 @@ impl Builder<'_> {
         &mut self,
         upstream: &config::Upstream,
         secrets: &Secrets,
-    ) -> Result<Option<Reached>, Trouble> {
+    ) -> Result<Option<Reached>, Problem> {
         let origin = upstream.url.as_ref().map(origin).transpose()?;
         let mut parts = Parts {
             dial: upstream.url.as_ref().map(place),
@@ -118,7 +112,7 @@ impl Builder<'_> {
 
     /// Adds a pool with these settings, the previous snapshot's where it had one, and gives its
     /// number.
-    fn pool(&mut self, parts: Parts) -> Result<usize, Trouble> {
+    fn pool(&mut self, parts: Parts) -> Result<usize, Problem> {
         let settings = self.settings(&parts);
         let known = self.previous.iter().flat_map(|previous| &previous.pools);
         let known = known.into_iter().find(|pool| pool.settings == settings).map(Arc::clone);
@@ -130,21 +124,21 @@ impl Builder<'_> {
         Ok(self.pools.len() - 1)
     }
 
-    fn connected(&mut self, settings: Settings, parts: Parts) -> Result<Arc<Upstream>, Trouble> {
+    fn connected(&mut self, settings: Settings, parts: Parts) -> Result<Arc<Upstream>, Problem> {
         let roots = self.trust(parts.ca.as_ref(), CA)?;
         let identity = parts.client.as_ref().map(|(path, chain, key)| {
-            Identity::read(path, chain, key).map_err(|what| Trouble { what, fix: CLIENT })
+            Identity::read(path, chain, key).map_err(|what| Problem::new(what, CLIENT))
         });
         let tls = tls(roots, identity.transpose()?, parts.post_quantum);
-        let tls = tls.map_err(|what| Trouble { what, fix: CLIENT })?;
+        let tls = tls.map_err(|what| Problem::new(what, CLIENT))?;
         let through = self.through(&parts)?;
         let dialer = self.surroundings.dialer.clone();
         let pool = Upstream::new(settings, tls, through, dialer);
-        pool.map(Arc::new).map_err(|what| Trouble { what, fix: "correct server_name" })
+        pool.map(Arc::new).map_err(|what| Problem::new(what, "correct server_name"))
     }
 
     /// How connections reach their upstream.
-    fn through(&mut self, parts: &Parts) -> Result<Through, Trouble> {
+    fn through(&mut self, parts: &Parts) -> Result<Through, Problem> {
         let environment = environment(variable);
         let Some(via) = &parts.via else {
             // What it says is for a remedy only.
@@ -169,7 +163,7 @@ impl Builder<'_> {
         if wants_tls {
             let trust = self.trust(via.ca.as_ref(), VIA_CA)?;
             let made = tls_with_proxy(trust, parts.post_quantum);
-            through.tls = Some(made.map_err(|what| Trouble { what, fix: VIA_CA })?);
+            through.tls = Some(made.map_err(|what| Problem::new(what, VIA_CA))?);
         }
         Ok(through)
     }
@@ -179,9 +173,9 @@ impl Builder<'_> {
         &mut self,
         ca: Option<&(PathBuf, Vec<u8>)>,
         fix: &'static str,
-    ) -> Result<Trust, Trouble> {
+    ) -> Result<Trust, Problem> {
         match ca {
-            Some((path, pem)) => trust_only(path, pem).map_err(|what| Trouble { what, fix }),
+            Some((path, pem)) => trust_only(path, pem).map_err(|what| Problem::new(what, fix)),
             None => Ok(self.public.get_or_insert_with(trust_public).clone()),
         }
     }
@@ -212,9 +206,8 @@ impl Builder<'_> {
     }
 }
 
-fn origin(url: &UpstreamUrl) -> Result<Origin, Trouble> {
-    let no_host =
-        |_| Trouble { what: "the host cannot be sent as a header".into(), fix: "correct url" };
+fn origin(url: &UpstreamUrl) -> Result<Origin, Problem> {
+    let no_host = |_| Problem::new("the host cannot be sent as a header", "correct url");
     let origin = Origin::of(&url.authority(), url.https).map_err(no_host)?;
     Ok(Origin { base_path: url.base_path.clone(), ..origin })
 }
@@ -223,14 +216,13 @@ fn place(url: &UpstreamUrl) -> Place {
     Place { host: url.host.clone(), port: url.port }
 }
 
-fn read(path: &Path, key: &str) -> Result<Vec<u8>, Trouble> {
+fn read(path: &Path, key: &str) -> Result<Vec<u8>, Problem> {
     let fix = match key {
         "ca" => CA,
         "via_ca" => VIA_CA,
         _ => CLIENT,
     };
-    std::fs::read(path)
-        .map_err(|error| Trouble { what: format!("{}: {error}", path.display()), fix })
+    std::fs::read(path).map_err(|error| Problem::new(format!("{}: {error}", path.display()), fix))
 }
 
 pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, Place) {
@@ -242,10 +234,10 @@ pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, Place) {
     (protocol, Place { host: url.host.clone(), port: url.port })
 }
 
-fn credentials(protocol: Protocol, secret: &Secret) -> Result<Credentials, Trouble> {
-    Credentials::read(protocol, secret).map_err(|what| Trouble {
-        what: format!("the secret of via_credentials {what}"),
-        fix: "put user:password there, on one line",
+fn credentials(protocol: Protocol, secret: &Secret) -> Result<Credentials, Problem> {
+    Credentials::read(protocol, secret).map_err(|what| {
+        let fix = "put user:password there, on one line";
+        Problem::new(what, fix).of("the secret of via_credentials")
     })
 }
 

@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use hyper_util::client::proxy::matcher::Matcher;
 
-use super::pools::{Trouble, proxy};
-use crate::config::ProxyUrl;
+use super::pools::proxy;
+use crate::config::{Problem, ProxyUrl};
 use crate::upstream::{Credentials, Environment, Protocol, Proxy};
 
 /// What the variables say, capitals before small letters; an empty one says nothing.
 pub(super) fn environment(
     lookup: impl Fn(&str) -> Option<OsString>,
-) -> Result<Environment, Trouble> {
-    let value = |name: &'static str| -> Result<Option<(&'static str, String)>, Trouble> {
+) -> Result<Environment, Problem> {
+    let value = |name: &'static str| -> Result<Option<(&'static str, String)>, Problem> {
         let found = [lookup(name), lookup(&name.to_ascii_lowercase())];
         let found = found.into_iter().flatten().find(|value| !value.is_empty());
         let text = found.map(OsString::into_string).transpose();
@@ -29,7 +29,7 @@ pub(super) fn environment(
 }
 
 /// The proxy that a variable names, with the credentials in it.
-fn named(name: &'static str, text: &str) -> Result<Arc<Proxy>, Trouble> {
+fn named(name: &'static str, text: &str) -> Result<Arc<Proxy>, Problem> {
     let anywhere = http::Uri::from_static("http://upstream.invalid");
     let found = Matcher::builder().all(text).build().intercept(&anywhere);
     let found = found.ok_or_else(|| unusable(name, "is no URL of a proxy"))?;
@@ -51,11 +51,9 @@ fn named(name: &'static str, text: &str) -> Result<Arc<Proxy>, Trouble> {
 }
 
 /// What is wrong with a variable; nothing of its value.
-fn unusable(name: &str, what: &str) -> Trouble {
-    Trouble {
-        what: format!("the variable {name} {what}"),
-        fix: "export it as http://HOST:PORT, https://… or socks5://…, or name the proxy with via",
-    }
+fn unusable(name: &str, what: &str) -> Problem {
+    let fix = "export it as http://HOST:PORT, https://… or socks5://…, or name the proxy with via";
+    Problem::new(what, fix).of(format_args!("the variable {name}"))
 }
 
 #[cfg(test)]

@@ -4,17 +4,14 @@
 use std::collections::BTreeMap;
 
 use super::{Builder, Secrets};
-use crate::config::{self, Config, ConfigError};
+use crate::config::{self, Config, Problem};
 use crate::keys::{PrivateKey, PublicKey};
 use crate::scheme::Binding;
 use crate::secret::{Secret, SecretCell};
 use crate::snapshot::Surroundings;
 
 /// What is wrong, and what is doubtful. Routes are bound only where the file itself is `right`.
-pub(in crate::snapshot) fn unopened(
-    config: &Config,
-    right: bool,
-) -> (Vec<ConfigError>, Vec<ConfigError>) {
+pub(in crate::snapshot) fn unopened(config: &Config, right: bool) -> (Vec<Problem>, Vec<Problem>) {
     let surroundings = Surroundings::default();
     let mut builder = Builder::new(config, &surroundings, None);
     // What needs a secret ends where it is looked for.
