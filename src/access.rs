@@ -13,6 +13,7 @@ use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 
 pub use self::page::{Called, OwnNames};
+use crate::problem::Problem;
 use crate::refusal::{Code, Refusal};
 use crate::secret::Secret;
 
@@ -173,21 +174,27 @@ impl Tokens {
     /// # Errors
     ///
     /// The number of the first line that is neither, or a sentence when there is no token at all.
-    pub fn parse(secret: &Secret) -> Result<Self, String> {
-        let text = std::str::from_utf8(secret.expose()).map_err(|_| "is not UTF-8".to_owned())?;
+    pub fn parse(secret: &Secret) -> Result<Self, Problem> {
+        let problem = |what: String| {
+            let fix = "write one line a client: its name, a colon, and what \
+                       `printf %s TOKEN | sha256sum` prints";
+            Problem::new(what, fix)
+        };
+        let text =
+            std::str::from_utf8(secret.expose()).map_err(|_| problem("is not UTF-8".into()))?;
         let mut tokens = Vec::new();
         for (number, line) in text.lines().enumerate() {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let bad = || format!("has no name:sha256-in-hex on line {}", number + 1);
+            let bad = || problem(format!("has no name:sha256-in-hex on line {}", number + 1));
             let (name, hash) = line.split_once(':').ok_or_else(bad)?;
             let hash = base16ct::mixed::decode_vec(hash.trim()).map_err(|_| bad())?;
             tokens.push((name.trim().to_owned(), hash.try_into().map_err(|_| bad())?));
         }
         if tokens.is_empty() {
-            return Err("holds no token".into());
+            return Err(problem("holds no token".into()));
         }
         Ok(Self(tokens))
     }
@@ -272,7 +279,7 @@ mod tests {
             ("app:zz", "on line 1"),
         ] {
             let error = Tokens::parse(&Secret::new(text.into())).expect_err(text);
-            assert!(error.contains(expected), "{error}");
+            assert!(error.what.contains(expected), "{error}");
         }
     }
 

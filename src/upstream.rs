@@ -58,7 +58,8 @@ pub use spelling::Documented;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 pub(crate) use trust::{
-    Identity, Trust, config as tls, only as trust_only, public as trust_public, tls_with_proxy,
+    Identity, Trust, config as tls, only as trust_only, public as trust_public, remedy,
+    tls_with_proxy,
 };
 pub(crate) use via::{Choice, Credentials};
 pub use via::{Environment, Proxy, Through};
@@ -68,6 +69,7 @@ use self::error::ConnectFailure;
 use self::pool::{Limits, Pool};
 use self::stream::{Line, Refusal};
 use crate::body::{Lease, Progress, Upload};
+use crate::problem::Problem;
 
 /// An answer, and what is to be kept until its end.
 #[derive(Debug)]
@@ -109,9 +111,10 @@ impl Upstream {
         tls: Arc<ClientConfig>,
         through: Through,
         dialer: Dialer,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Problem> {
         let server_name = settings.server_name.clone().map(ServerName::try_from).transpose();
-        let server_name = server_name.map_err(|_| "cannot be a certificate's name".to_owned())?;
+        let server_name = server_name
+            .map_err(|_| Problem::new("cannot be a certificate's name", "correct server_name"))?;
         let connector = Connector {
             tls,
             place: settings.dial.clone(),

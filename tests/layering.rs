@@ -224,6 +224,7 @@ const LAYERS: &[Layer] = &[
         "upstream",
         &[
             only("body", &["Lease", "Progress", "StreamError", "Upload"]),
+            all("problem"),
             all("secret"),
             only("tls", &["provider"]),
             only("tunnel", &["keep_alive"]),
@@ -251,7 +252,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "access",
-        &[all("host"), all("refusal"), all("secret")],
+        &[all("host"), all("problem"), all("refusal"), all("secret")],
         "who may come in, by what it shows",
     ),
     layer(

@@ -305,12 +305,10 @@ impl<'a> Builder<'a> {
         {
             match Tokens::parse(&secret.current()) {
                 Ok(read) => tokens = read,
-                Err(what) => {
+                Err(problem) => {
                     let at = self.config.secrets.get(name).map(|secret| secret.at);
-                    let what = format!("access.tokens: the secret \"{name}\" {what}");
-                    let fix = "write one line a client: its name, a colon, and what \
-                               `printf %s TOKEN | sha256sum` prints";
-                    self.errors.push(Problem::new(what, fix).at(at));
+                    let secret = format!("access.tokens: the secret \"{name}\"");
+                    self.errors.push(problem.of(secret).at(at));
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! Whom to believe, and who to be: TLS client settings from a CA file, the system's roots or
 //! bundled ones, and the certificate that is shown to those who ask for one.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,8 +12,8 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, InconsistentKeys, NamedGroup, RootCertStore};
 
 use super::certificate::Named;
+use crate::problem::Problem;
 use crate::secret::Secret;
-
 use crate::tls::provider;
 
 /// Whom to believe: authorities, and certificates that need none.
@@ -23,17 +24,17 @@ pub(crate) struct Trust {
     pinned: Vec<CertificateDer<'static>>,
 }
 
-/// The certificates of a PEM file, in place of all others.
+/// The certificates of a PEM file, in place of all others. `setting` is the one that names it.
 ///
 /// # Errors
 ///
-/// A sentence that begins with the file's name.
-pub(crate) fn only(path: &Path, pem: &[u8]) -> Result<Trust, String> {
+/// When it holds none, or one that is broken.
+pub(crate) fn only(path: &Path, pem: &[u8], setting: &str) -> Result<Trust, Problem> {
     let mut roots = RootCertStore::empty();
-    let pinned = certificates(path, pem)?;
+    let pinned = certificates(path, pem, setting)?;
     for certificate in &pinned {
         let added = roots.add(certificate.clone());
-        added.map_err(|error| format!("{} holds a bad certificate: {error}", path.display()))?;
+        added.map_err(|error| bad_certificate(path, &error, setting))?;
     }
     Ok(Trust { roots: Arc::new(roots), pinned })
 }
@@ -62,24 +63,46 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// A sentence that begins with the key's or the file's name; nothing of the key.
-    pub(crate) fn read(path: &Path, pem: &[u8], key: &Secret) -> Result<Self, String> {
-        let chain = certificates(path, pem)?;
-        let key = PrivateKeyDer::from_pem_slice(key.expose()).map_err(
-            |_| "client_key holds no private key in PEM: PKCS#8, SEC 1 or PKCS#1, not encrypted",
-        )?;
+    /// What is wrong with the file or the key; nothing of the key.
+    pub(crate) fn read(path: &Path, pem: &[u8], key: &Secret) -> Result<Self, Problem> {
+        let chain = certificates(path, pem, CLIENT_CERT)?;
+        let key = PrivateKeyDer::from_pem_slice(key.expose()).map_err(|_| {
+            let what = "holds no private key in PEM: PKCS#8, SEC 1 or PKCS#1, not encrypted";
+            Problem::new(what, remedy(CLIENT_CERT)).of("client_key")
+        })?;
         Ok(Self { chain, key })
     }
 }
 
-fn certificates(path: &Path, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+/// What to write where the file that a setting names is of no use.
+pub(crate) fn remedy(setting: &str) -> String {
+    match setting {
+        CLIENT_CERT => "name a readable PEM file with client_cert, the own certificate first, and \
+                        the [secrets] entry of its private key with client_key"
+            .into(),
+        _ => format!("name a readable PEM file of certificates with {setting} = \"…\""),
+    }
+}
+
+const CLIENT_CERT: &str = "client_cert";
+
+fn certificates(
+    path: &Path,
+    pem: &[u8],
+    setting: &str,
+) -> Result<Vec<CertificateDer<'static>>, Problem> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-    let read =
-        read.map_err(|error| format!("{} holds a bad certificate: {error}", path.display()))?;
+    let read = read.map_err(|error| bad_certificate(path, &error, setting))?;
     if read.is_empty() {
-        return Err(format!("{} holds no CERTIFICATE block in PEM", path.display()));
+        let problem = Problem::new("holds no CERTIFICATE block in PEM", remedy(setting));
+        return Err(problem.of(path.display()));
     }
     Ok(read)
+}
+
+fn bad_certificate(path: &Path, error: &dyn fmt::Display, setting: &str) -> Problem {
+    let what = format!("holds a bad certificate: {error}");
+    Problem::new(what, remedy(setting)).of(path.display())
 }
 
 /// Settings that believe whom `trust` says and offer HTTP/2 and HTTP/1.1.
@@ -91,23 +114,26 @@ pub(crate) fn config(
     trust: Trust,
     identity: Option<Identity>,
     post_quantum: bool,
-) -> Result<Arc<ClientConfig>, String> {
+) -> Result<Arc<ClientConfig>, Problem> {
     let Trust { roots, pinned } = trust;
     let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider());
-    let verifier = verifier.build().map_err(|error| error.to_string())?;
+    let verifier =
+        verifier.build().map_err(|error| Problem::new(error.to_string(), remedy("ca")))?;
     let builder = ClientConfig::builder_with_provider(groups(post_quantum))
         .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?
+        .expect("the provider has cipher suites for TLS 1.2 and 1.3")
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Named { verifier, pinned }));
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some(Identity { chain, key }) => {
             builder.with_client_auth_cert(chain, key).map_err(|error| {
-                if error == InconsistentKeys::KeyMismatch.into() {
-                    return "client_key is not the key of client_cert".to_owned();
-                }
-                format!("client_cert and client_key cannot be used: {error}")
+                let what = if error == InconsistentKeys::KeyMismatch.into() {
+                    "client_key is not the key of client_cert".to_owned()
+                } else {
+                    format!("client_cert and client_key cannot be used: {error}")
+                };
+                Problem::new(what, remedy(CLIENT_CERT))
             })?
         }
     };
@@ -135,7 +161,7 @@ fn groups(post_quantum: bool) -> Arc<CryptoProvider> {
 pub(crate) fn tls_with_proxy(
     trust: Trust,
     post_quantum: bool,
-) -> Result<Arc<ClientConfig>, String> {
+) -> Result<Arc<ClientConfig>, Problem> {
     config(trust, None, post_quantum).map(|config| only_http_1_1(&config))
 }
 

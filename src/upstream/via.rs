@@ -19,6 +19,7 @@ use tokio_util::either::Either;
 use super::error::{ConnectFailure, Hop, Phase};
 use super::handshake::{Counted, shake_hands};
 use super::settings::{Place, Protocol};
+use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// What carries the bytes to an upstream: TCP, or TLS with a proxy.
@@ -47,16 +48,17 @@ impl Credentials {
     /// # Errors
     ///
     /// What the credentials lack; nothing of them.
-    pub(crate) fn read(protocol: Protocol, secret: &Secret) -> Result<Self, String> {
-        match protocol {
+    pub(crate) fn read(protocol: Protocol, secret: &Secret) -> Result<Self, Problem> {
+        let read = match protocol {
             Protocol::Http | Protocol::Https => authorization(secret).map(Self::Basic),
             Protocol::Socks5 => {
                 let bytes = secret.expose();
                 let colon = bytes.iter().position(|byte| *byte == b':');
-                let colon = colon.ok_or("has no colon between user and password")?;
-                Self::password(&bytes[..colon], &bytes[colon + 1..])
+                let colon = colon.ok_or("has no colon between user and password");
+                colon.and_then(|colon| Self::password(&bytes[..colon], &bytes[colon + 1..]))
             }
-        }
+        };
+        read.map_err(|what| Problem::new(what, "put user:password there, on one line"))
     }
 
     /// From a user and a password.
@@ -64,7 +66,7 @@ impl Credentials {
     /// # Errors
     ///
     /// When one of them has a length that SOCKS has no room for.
-    pub(crate) fn password(user: &[u8], password: &[u8]) -> Result<Self, String> {
+    pub(crate) fn password(user: &[u8], password: &[u8]) -> Result<Self, &'static str> {
         socks::password(user, password).map(Self::Password)
     }
 }

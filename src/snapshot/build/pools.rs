@@ -12,7 +12,7 @@ use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
 use crate::upstream::{
     self, Choice, ClientCertificate, Credentials, Environment, Fingerprint, Identity, Place,
-    Protocol, Proxy, Settings, Through, Trust, Upstream, tls, tls_with_proxy, trust_only,
+    Protocol, Proxy, Settings, Through, Trust, Upstream, remedy, tls, tls_with_proxy, trust_only,
     trust_public,
 };
 
@@ -125,16 +125,13 @@ impl Builder<'_> {
     }
 
     fn connected(&mut self, settings: Settings, parts: Parts) -> Result<Arc<Upstream>, Problem> {
-        let roots = self.trust(parts.ca.as_ref(), CA)?;
-        let identity = parts.client.as_ref().map(|(path, chain, key)| {
-            Identity::read(path, chain, key).map_err(|what| Problem::new(what, CLIENT))
-        });
-        let tls = tls(roots, identity.transpose()?, parts.post_quantum);
-        let tls = tls.map_err(|what| Problem::new(what, CLIENT))?;
+        let roots = self.trust(parts.ca.as_ref(), "ca")?;
+        let identity =
+            parts.client.as_ref().map(|(path, chain, key)| Identity::read(path, chain, key));
+        let tls = tls(roots, identity.transpose()?, parts.post_quantum)?;
         let through = self.through(&parts)?;
         let dialer = self.surroundings.dialer.clone();
-        let pool = Upstream::new(settings, tls, through, dialer);
-        pool.map(Arc::new).map_err(|what| Problem::new(what, "correct server_name"))
+        Upstream::new(settings, tls, through, dialer).map(Arc::new)
     }
 
     /// How connections reach their upstream.
@@ -161,21 +158,16 @@ impl Builder<'_> {
         };
         let mut through = Through { choice, environment: Arc::new(environment), tls: None };
         if wants_tls {
-            let trust = self.trust(via.ca.as_ref(), VIA_CA)?;
-            let made = tls_with_proxy(trust, parts.post_quantum);
-            through.tls = Some(made.map_err(|what| Problem::new(what, VIA_CA))?);
+            let trust = self.trust(via.ca.as_ref(), "via_ca")?;
+            through.tls = Some(tls_with_proxy(trust, parts.post_quantum)?);
         }
         Ok(through)
     }
 
     /// Whom to believe: a file's certificates, or the public authorities.
-    fn trust(
-        &mut self,
-        ca: Option<&(PathBuf, Vec<u8>)>,
-        fix: &'static str,
-    ) -> Result<Trust, Problem> {
+    fn trust(&mut self, ca: Option<&(PathBuf, Vec<u8>)>, setting: &str) -> Result<Trust, Problem> {
         match ca {
-            Some((path, pem)) => trust_only(path, pem).map_err(|what| Problem::new(what, fix)),
+            Some((path, pem)) => trust_only(path, pem, setting),
             None => Ok(self.public.get_or_insert_with(trust_public).clone()),
         }
     }
@@ -216,13 +208,10 @@ fn place(url: &UpstreamUrl) -> Place {
     Place { host: url.host.clone(), port: url.port }
 }
 
-fn read(path: &Path, key: &str) -> Result<Vec<u8>, Problem> {
-    let fix = match key {
-        "ca" => CA,
-        "via_ca" => VIA_CA,
-        _ => CLIENT,
-    };
-    std::fs::read(path).map_err(|error| Problem::new(format!("{}: {error}", path.display()), fix))
+fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Problem> {
+    std::fs::read(path).map_err(|error| {
+        Problem::new(error.to_string(), remedy(setting)).of(format_args!("{}:", path.display()))
+    })
 }
 
 pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, Place) {
@@ -235,13 +224,6 @@ pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, Place) {
 }
 
 fn credentials(protocol: Protocol, secret: &Secret) -> Result<Credentials, Problem> {
-    Credentials::read(protocol, secret).map_err(|what| {
-        let fix = "put user:password there, on one line";
-        Problem::new(what, fix).of("the secret of via_credentials")
-    })
+    Credentials::read(protocol, secret)
+        .map_err(|problem| problem.of("the secret of via_credentials"))
 }
-
-const CA: &str = "name a readable PEM file of certificates with ca = \"…\"";
-const VIA_CA: &str = "name a readable PEM file of certificates with via_ca = \"…\"";
-const CLIENT: &str = "name a readable PEM file with client_cert, the own certificate first, and \
-                      the [secrets] entry of its private key with client_key";

@@ -43,7 +43,7 @@ fn named(name: &'static str, text: &str) -> Result<Arc<Proxy>, Problem> {
         }
         (Protocol::Socks5, _, Some((user, password))) => {
             let known = Credentials::password(user.as_bytes(), password.as_bytes());
-            Some(known.map_err(|what| unusable(name, &what))?)
+            Some(known.map_err(|what| unusable(name, what))?)
         }
         _ => None,
     };

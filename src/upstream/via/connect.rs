@@ -16,17 +16,17 @@ use crate::upstream::settings::Place;
 /// # Errors
 ///
 /// What the credentials lack; nothing of them.
-pub(crate) fn authorization(credentials: &Secret) -> Result<HeaderValue, String> {
+pub(crate) fn authorization(credentials: &Secret) -> Result<HeaderValue, &'static str> {
     let bytes = credentials.expose();
     if !bytes.contains(&b':') {
-        return Err("has no colon between user and password".into());
+        return Err("has no colon between user and password");
     }
     if bytes.iter().any(u8::is_ascii_control) {
-        return Err("has more than one line, or a control character".into());
+        return Err("has more than one line, or a control character");
     }
     let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(bytes)));
     let value = HeaderValue::from_str(&value);
-    let mut value = value.map_err(|_| "cannot be sent as a header".to_owned())?;
+    let mut value = value.map_err(|_| "cannot be sent as a header")?;
     value.set_sensitive(true);
     Ok(value)
 }

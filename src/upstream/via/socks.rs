@@ -20,11 +20,11 @@ use crate::upstream::settings::Place;
 /// # Errors
 ///
 /// When one of them has a length for which there is no room.
-pub(super) fn password(user: &[u8], password: &[u8]) -> Result<Secret, String> {
+pub(super) fn password(user: &[u8], password: &[u8]) -> Result<Secret, &'static str> {
     let (Ok(user_length @ 1..), Ok(length)) =
         (u8::try_from(user.len()), u8::try_from(password.len()))
     else {
-        return Err("needs a user of 1 to 255 bytes and a password of at most 255".into());
+        return Err("needs a user of 1 to 255 bytes and a password of at most 255");
     };
     let mut message = Vec::with_capacity(3 + user.len() + password.len());
     message.extend_from_slice(&[NEGOTIATION, user_length]);
