@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use crate::access::Access;
-use crate::config::{Config, ConfigErrors, Limits, Problem, Timeouts, Unrouted};
+use crate::config::{Config, Limits, Problem, Timeouts, Unrouted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::request::View;
@@ -103,35 +103,10 @@ impl Snapshot {
         &self.pools[PASSING]
     }
 
-    /// Opens every key and store entry, has every key sign a test, binds every route.
-    ///
-    /// # Errors
-    ///
-    /// Every problem at once.
-    pub async fn build(
-        config: &Config,
-        surroundings: &Surroundings,
-        previous: Option<&Self>,
-    ) -> Result<Self, ConfigErrors> {
-        build::build(config, surroundings, previous).await
-    }
-
     /// The digest of a configuration, 64 hex digits: equal when two processes would do the same
     /// with a request. Nothing secret is in it.
     pub fn digest(config: &Config) -> String {
         digest::digest(config)
-    }
-
-    /// What else is wrong with a configuration that does not resolve: its keys, secrets and
-    /// certificates are opened all the same, so that one run of `check` shows everything.
-    pub async fn problems(config: &Config) -> Vec<Problem> {
-        build::problems(config).await
-    }
-
-    /// What is wrong, and what is doubtful, as far as it can be told without a key or a secret.
-    /// Routes are looked at only where the configuration itself is `right`.
-    pub fn unopened(config: &Config, right: bool) -> (Vec<Problem>, Vec<Problem>) {
-        build::unopened(config, right)
     }
 }
 

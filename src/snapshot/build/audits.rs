@@ -1,16 +1,12 @@
 //! Files of decisions: each is open once in this process, from one snapshot to the next.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
-use super::Builder;
+use super::builder::{Audits, Builder};
 use crate::audit::Audit;
 use crate::config::{self, Problem};
 use crate::route::BoundPolicy;
-
-/// The open files, by the path in the configuration.
-pub(super) type Audits = BTreeMap<PathBuf, Audit>;
 
 impl Builder<'_> {
     /// Opens the file of every route that has one. Those that are open already go on, in a new

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Builder, Secrets};
+use super::builder::{Builder, Secrets};
 use crate::config::{Intercept, Problem};
 use crate::moment::unix_ms;
 use crate::tls::{Authority, CaCertificate, LeafSettings, Leaves};

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::proxies::environment;
-use super::{Builder, Reached, Secrets, Upstreams};
-use crate::config::{self, Problem, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
+use super::builder::{Builder, Reached, Secrets, Upstreams};
+use super::proxies::{environment, proxy};
+use crate::config::{self, Problem, UpstreamUrl, Via};
 use crate::keys::variable;
 use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
@@ -212,15 +212,6 @@ fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Problem> {
     std::fs::read(path).map_err(|error| {
         Problem::new(error.to_string(), remedy(setting)).of(format_args!("{}:", path.display()))
     })
-}
-
-pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, Place) {
-    let protocol = match url.scheme {
-        ProxyScheme::Http => Protocol::Http,
-        ProxyScheme::Https => Protocol::Https,
-        ProxyScheme::Socks5 => Protocol::Socks5,
-    };
-    (protocol, Place { host: url.host.clone(), port: url.port })
 }
 
 fn credentials(protocol: Protocol, secret: &Secret) -> Result<Credentials, Problem> {

@@ -1,13 +1,13 @@
-//! The proxies that this process's environment names, for upstreams that say `via = "environment"`.
+//! Parent proxies: one that the configuration names, and those that this process's environment
+//! names, for upstreams that say `via = "environment"`.
 
 use std::ffi::OsString;
 use std::sync::Arc;
 
 use hyper_util::client::proxy::matcher::Matcher;
 
-use super::pools::proxy;
-use crate::config::{Problem, ProxyUrl};
-use crate::upstream::{Credentials, Environment, Protocol, Proxy};
+use crate::config::{Problem, ProxyScheme, ProxyUrl};
+use crate::upstream::{Credentials, Environment, Place, Protocol, Proxy};
 
 /// What the variables say, capitals before small letters; an empty one says nothing.
 pub(super) fn environment(
@@ -26,6 +26,16 @@ pub(super) fn environment(
     let (http, https) = (of(value("HTTP_PROXY")?)?, of(value("HTTPS_PROXY")?)?);
     let no_proxy = value("NO_PROXY")?.map(|(_, text)| text).unwrap_or_default();
     Ok(Environment::new(http, https, no_proxy))
+}
+
+/// How a proxy is spoken to, and where it is.
+pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, Place) {
+    let protocol = match url.scheme {
+        ProxyScheme::Http => Protocol::Http,
+        ProxyScheme::Https => Protocol::Https,
+        ProxyScheme::Socks5 => Protocol::Socks5,
+    };
+    (protocol, Place { host: url.host.clone(), port: url.port })
 }
 
 /// The proxy that a variable names, with the credentials in it.

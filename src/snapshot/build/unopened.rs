@@ -3,36 +3,39 @@
 
 use std::collections::BTreeMap;
 
-use super::{Builder, Secrets};
+use super::builder::{Builder, Secrets};
 use crate::config::{self, Config, Problem};
 use crate::keys::{PrivateKey, PublicKey};
 use crate::scheme::Binding;
 use crate::secret::{Secret, SecretCell};
-use crate::snapshot::Surroundings;
+use crate::snapshot::{Snapshot, Surroundings};
 
-/// What is wrong, and what is doubtful. Routes are bound only where the file itself is `right`.
-pub(in crate::snapshot) fn unopened(config: &Config, right: bool) -> (Vec<Problem>, Vec<Problem>) {
-    let surroundings = Surroundings::default();
-    let mut builder = Builder::new(config, &surroundings, None);
-    // What needs a secret ends where it is looked for.
-    let none = Secrets::new();
-    builder.upstreams(&none);
-    builder.leaves(&none);
-    let mut made = BTreeMap::new();
-    for (name, route) in &config.routes {
-        let files = builder.files(name, route);
-        let (Some(files), true) = (files, right) else { continue };
-        let keys = stand_ins(config, route, &mut made);
-        let stand_in = || SecretCell::fixed(Secret::new(b"stand-in".to_vec()));
-        let secrets = route.secrets.keys().map(|slot| (slot.clone(), stand_in())).collect();
-        let binding = Binding { keys, secrets, params: route.params.clone(), files };
-        builder.warn_of_binding(name, route, &binding);
-        if let Err(error) = route.scheme.bind(&binding) {
-            builder.unbound(name, route, &error);
+impl Snapshot {
+    /// What is wrong, and what is doubtful, as far as it can be told without a key or a secret.
+    /// Routes are looked at only where the configuration itself is `right`.
+    pub fn unopened(config: &Config, right: bool) -> (Vec<Problem>, Vec<Problem>) {
+        let surroundings = Surroundings::default();
+        let mut builder = Builder::new(config, &surroundings, None);
+        // What needs a secret ends where it is looked for.
+        let none = Secrets::new();
+        builder.upstreams(&none);
+        builder.leaves(&none);
+        let mut made = BTreeMap::new();
+        for (name, route) in &config.routes {
+            let files = builder.files(name, route);
+            let (Some(files), true) = (files, right) else { continue };
+            let keys = stand_ins(config, route, &mut made);
+            let stand_in = || SecretCell::fixed(Secret::new(b"stand-in".to_vec()));
+            let secrets = route.secrets.keys().map(|slot| (slot.clone(), stand_in())).collect();
+            let binding = Binding { keys, secrets, params: route.params.clone(), files };
+            builder.warn_of_binding(name, route, &binding);
+            if let Err(error) = route.scheme.bind(&binding) {
+                builder.unbound(name, route, &error);
+            }
         }
+        builder.warnings.sort_by_key(|warning| warning.at);
+        (builder.errors, builder.warnings)
     }
-    builder.warnings.sort_by_key(|warning| warning.at);
-    (builder.errors, builder.warnings)
 }
 
 /// A public key in each slot that names a key, of the algorithm that is written, or one that fits.

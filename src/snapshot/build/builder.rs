@@ -1,0 +1,50 @@
+//! What every step of building a snapshot is given, and where it says what is wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::audit::Audit;
+use crate::config::{Config, Location, Problem};
+use crate::keys::{KeyStore, Signer};
+use crate::route::Origin;
+use crate::secret::SecretCell;
+use crate::snapshot::{Snapshot, Surroundings};
+use crate::upstream::{Trust, Upstream};
+
+/// A snapshot that is being built, and what is wrong so far.
+pub(super) struct Builder<'a> {
+    pub(super) config: &'a Config,
+    pub(super) surroundings: &'a Surroundings,
+    pub(super) previous: Option<&'a Snapshot>,
+    pub(super) errors: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+    /// The public roots: read once, when something needs them.
+    pub(super) public: Option<Trust>,
+    /// That of hosts which no upstream speaks of comes first.
+    pub(super) pools: Vec<Arc<Upstream>>,
+}
+
+pub(super) type Stores = BTreeMap<String, KeyStore>;
+pub(super) type Keys = BTreeMap<String, Arc<dyn Signer>>;
+pub(super) type Secrets = BTreeMap<String, SecretCell>;
+/// The open files, by the path in the configuration.
+pub(super) type Audits = BTreeMap<PathBuf, Audit>;
+pub(super) type Upstreams = BTreeMap<String, Reached>;
+/// A pool's number, and where it leads; nowhere of its own without a `url`.
+pub(super) type Reached = (usize, Option<Origin>);
+
+impl<'a> Builder<'a> {
+    pub(super) fn new(
+        config: &'a Config,
+        surroundings: &'a Surroundings,
+        previous: Option<&'a Snapshot>,
+    ) -> Self {
+        let (errors, warnings, pools) = (Vec::new(), config.warnings.clone(), Vec::new());
+        Self { config, surroundings, previous, errors, warnings, public: None, pools }
+    }
+
+    pub(super) fn error(&mut self, at: Location, what: String, fix: impl Into<String>) {
+        self.errors.push(Problem::new(what, fix).at(at));
+    }
+}

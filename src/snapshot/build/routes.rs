@@ -1,0 +1,166 @@
+//! Routes: each bound to its keys, secrets, parameters, files and pool.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::audits::policy;
+use super::builder::{Audits, Builder, Keys, Secrets, Upstreams};
+use crate::config::{self, Problem};
+use crate::moment::unix_ms;
+use crate::route::{BoundKey, Route};
+use crate::scheme::{BindError, Binding, SchemeError};
+use crate::snapshot::PASSING;
+
+impl Builder<'_> {
+    pub(super) fn routes(
+        &mut self,
+        keys: &Keys,
+        secrets: &Secrets,
+        upstreams: &Upstreams,
+        audits: &Audits,
+    ) -> Vec<Arc<Route>> {
+        let mut routes = Vec::new();
+        for (name, route) in &self.config.routes {
+            let target = match &route.upstream {
+                Some(upstream) => upstreams.get(upstream).cloned(),
+                None => Some((PASSING, None)),
+            };
+            let files = self.files(name, route);
+            // A key, secret, file or upstream that is not there has had its own error.
+            let (Some((pool, origin)), Some(bound), Some(binding), Some(files)) =
+                (target, self.bound(route, keys), binding(route, keys, secrets), files)
+            else {
+                continue;
+            };
+            let binding = Binding { files, ..binding };
+            self.warn_of_binding(name, route, &binding);
+            match route.scheme.bind(&binding) {
+                Ok(scheme) => {
+                    let live = Route {
+                        name: name.as_str().into(),
+                        host: route.host.clone(),
+                        path: route.path.clone(),
+                        methods: route.methods.clone(),
+                        entry: Arc::clone(&route.scheme),
+                        scheme,
+                        keys: bound,
+                        pool,
+                        origin,
+                        policy: policy(route, audits),
+                    };
+                    self.warn_of_credential(route, &live);
+                    routes.push(Arc::new(live));
+                }
+                Err(error) => self.unbound(name, route, &error),
+            }
+        }
+        routes
+    }
+
+    pub(super) fn unbound(&mut self, name: &str, route: &config::Route, error: &BindError) {
+        let at = route.fields.get(&error.field).copied().unwrap_or(route.at);
+        self.error(at, format!("routes.{name}: {error}"), error.fix.as_str());
+    }
+
+    /// Says what is doubtful about a binding. Where it does not build either, that is an error and
+    /// no warning is shown.
+    pub(super) fn warn_of_binding(&mut self, name: &str, route: &config::Route, binding: &Binding) {
+        let host = route.host.as_ref().map(ToString::to_string);
+        for doubt in (route.scheme.advise)(binding, host.as_deref()) {
+            let written = [doubt.field.as_str(), "params", "scheme"];
+            let at = written.iter().find_map(|field| route.fields.get(*field).copied());
+            let doubt = Problem::new(format!("routes.{name}: {doubt}"), doubt.fix);
+            self.warnings.push(doubt.at(at.unwrap_or(route.at)));
+        }
+    }
+
+    /// Says which route refuses its requests because of what a secret holds now. A token runs out
+    /// while others are good, and so it is no reason not to start.
+    fn warn_of_credential(&mut self, route: &config::Route, live: &Route) {
+        let Err(error) = live.credential(unix_ms()) else { return };
+        let SchemeError::Credential { slot, what, fix, .. } = error else { return };
+        let at = route.fields.get(&format!("secrets.{slot}")).copied().unwrap_or(route.at);
+        let what = format!(
+            "routes.{}: the secret in secrets.{slot} {what}, and the route's requests are refused",
+            live.name
+        );
+        self.warnings.push(Problem::new(what, fix).at(at));
+    }
+
+    /// The content of the files that the route's parameters name; `None` when one cannot be read.
+    pub(super) fn files(
+        &mut self,
+        name: &str,
+        route: &config::Route,
+    ) -> Option<BTreeMap<String, Vec<u8>>> {
+        let (mut files, mut unread) = (BTreeMap::<_, Vec<u8>>::new(), 0);
+        let named = route.files.iter();
+        for (param, path) in named.flat_map(|(p, paths)| paths.iter().map(move |path| (p, path))) {
+            match read_file(path) {
+                Ok(bytes) => {
+                    let content = files.entry(param.clone()).or_default();
+                    content.extend(bytes);
+                    // The last line may end without saying so.
+                    content.push(b'\n');
+                }
+                Err(error) => {
+                    unread += 1;
+                    let field = format!("params.{param}");
+                    let at = route.fields.get(&field).copied().unwrap_or(route.at);
+                    let what = format!("routes.{name}: {field}: {}: {error}", path.display());
+                    self.error(at, what, "name a file that exists and that you may read");
+                }
+            }
+        }
+        (unread == 0).then_some(files)
+    }
+
+    /// The route's keys, each of a kind its slot takes.
+    fn bound(&mut self, route: &config::Route, keys: &Keys) -> Option<Vec<BoundKey>> {
+        let mut bound = Vec::new();
+        for slot in &route.scheme.keys {
+            let Some(name) = route.keys.get(slot.name.as_ref()) else { continue };
+            let signer = keys.get(name)?;
+            let algorithm = signer.public_key().algorithm();
+            if !slot.algorithms.contains(&algorithm) {
+                let field = format!("keys.{}", slot.name);
+                let at = route.fields.get(&field).copied().unwrap_or(route.at);
+                let wanted: Vec<_> = slot.algorithms.iter().map(|a| a.name()).collect();
+                let wanted = wanted.join(" or ");
+                let what = format!("{field} names \"{name}\", which is an {algorithm} key");
+                self.error(at, what, format!("scheme {} wants {wanted}", route.scheme.name));
+                return None;
+            }
+            let seconds = self.surroundings.metrics.sign_seconds(name);
+            let signer = Arc::clone(signer);
+            bound.push(BoundKey { slot: slot.name.clone(), name: name.clone(), signer, seconds });
+        }
+        Some(bound)
+    }
+}
+
+fn binding(route: &config::Route, keys: &Keys, secrets: &Secrets) -> Option<Binding> {
+    let mut binding = Binding { params: route.params.clone(), ..Binding::default() };
+    for (slot, name) in &route.keys {
+        binding.keys.insert(slot.clone(), keys.get(name)?.public_key().clone());
+    }
+    for (slot, name) in &route.secrets {
+        binding.secrets.insert(slot.clone(), secrets.get(name)?.clone());
+    }
+    Some(binding)
+}
+
+/// Reads a file of a parameter, which no scheme wants longer than this.
+fn read_file(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::other(format!("is longer than {} KiB", MAX_FILE_BYTES / 1024)));
+    }
+    Ok(bytes)
+}
+
+const MAX_FILE_BYTES: u64 = 64 * 1024;
