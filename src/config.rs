@@ -11,10 +11,11 @@ mod units;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use file::direct;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
 pub use units::{Endpoint, HostPattern, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
@@ -24,13 +25,7 @@ pub use crate::document::ConfigErrors;
 use crate::keys::{Algorithm, Encoding, StoreKind, StoreSettings, StoreVariables};
 use crate::moment::Replica;
 pub use crate::problem::{Location, Problem};
-use crate::scheme::{Entry, Policy, Registry};
-
-/// How many unused connections are kept to a host that no `[upstreams]` table speaks of, and the age
-/// at which they get no new requests.
-pub fn direct() -> (usize, Duration) {
-    file::direct()
-}
+use crate::scheme::{Entry, Policy};
 
 /// A configuration without contradictions.
 #[derive(Clone, Debug, Hash)]
@@ -63,45 +58,6 @@ pub struct Config {
     pub log: Log,
     /// What is read and should be written in another way, such as a setting's name of before.
     pub warnings: Vec<Problem>,
-}
-
-impl Config {
-    /// Reads and resolves a file.
-    ///
-    /// # Errors
-    ///
-    /// Every problem at once, each with line, column and fix.
-    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        resolve::load(path, &Registry::built_in())
-    }
-
-    /// Reads and resolves a file as far as it goes, for those who want to find further problems:
-    /// with problems, the configuration exists but is not right.
-    ///
-    /// # Errors
-    ///
-    /// When there is nothing to go on with.
-    pub fn attempt(path: &Path) -> Result<(Self, Option<ConfigErrors>), ConfigErrors> {
-        resolve::attempt(path, &Registry::built_in())
-    }
-
-    /// Resolves a text as if it stood in `path`; relative paths start at that file.
-    ///
-    /// # Errors
-    ///
-    /// Every problem at once, each with line, column and fix.
-    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
-        resolve::parse(text, path, &Registry::built_in())
-    }
-
-    /// The same, with these schemes for routes to name.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::parse`].
-    pub fn parse_with(text: &str, path: &Path, schemes: &Registry) -> Result<Self, ConfigErrors> {
-        resolve::parse(text, path, schemes)
-    }
 }
 
 /// Where requests arrive.

@@ -322,9 +322,9 @@ fn max_age(table: &mut Table<'_>, key: Key) -> Field<Duration> {
     table.parsed(key, units::duration)
 }
 
-/// How many unused connections are kept to a host that no `[upstreams]` table speaks of, and when
-/// they are too old for new requests: as where a table says nothing of it.
-pub(super) fn direct() -> (usize, Duration) {
+/// How many unused connections are kept to a host that no `[upstreams]` table speaks of, and the age
+/// at which they get no new requests: as where a table says nothing of it.
+pub fn direct() -> (usize, Duration) {
     let table = "upstreams.NAME";
     (
         settings::default(table, "idle_connections", idle_connections),

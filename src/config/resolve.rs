@@ -20,36 +20,56 @@ use super::{Config, ConfigErrors, Problem};
 use crate::document::{Named, Report, Written, choose, is_shown, nearest, quoted};
 use crate::scheme::Registry;
 
-/// Reads and resolves a file.
-pub(super) fn load(path: &Path, schemes: &Registry) -> Result<Config, ConfigErrors> {
-    match attempt(path, schemes)? {
-        (config, None) => Ok(config),
-        (_, Some(errors)) => Err(errors),
+impl Config {
+    /// Reads and resolves a file.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once, each with line, column and fix.
+    pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
+        Self::attempt(path).and_then(all_right)
+    }
+
+    /// Reads and resolves a file as far as it goes, for those who want to find further problems:
+    /// with problems, the configuration exists but is not right.
+    ///
+    /// # Errors
+    ///
+    /// When there is nothing to go on with.
+    pub fn attempt(path: &Path) -> Result<(Self, Option<ConfigErrors>), ConfigErrors> {
+        let whole = |what: String, fix: &str| {
+            ConfigErrors::new(path.to_owned(), vec![Problem::new(what, fix)])
+        };
+        let bytes = fs::read(path).map_err(|error| {
+            let fix = "name a file that exists and that you may read";
+            whole(format!("cannot be read: {error}"), fix)
+        })?;
+        let text = String::from_utf8(bytes)
+            .map_err(|_| whole("is not text in UTF-8".into(), "save it as UTF-8"))?;
+        resolve(&text, path, &Registry::built_in())
+    }
+
+    /// Resolves a text as if it stood in `path`; relative paths start at that file.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once, each with line, column and fix.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigErrors> {
+        Self::parse_with(text, path, &Registry::built_in())
+    }
+
+    /// The same, with these schemes for routes to name.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::parse`].
+    pub fn parse_with(text: &str, path: &Path, schemes: &Registry) -> Result<Self, ConfigErrors> {
+        resolve(text, path, schemes).and_then(all_right)
     }
 }
 
-/// Reads and resolves a file as far as it goes: with problems, the result exists but is not right.
-/// Without a result there are only problems.
-pub(super) fn attempt(
-    path: &Path,
-    schemes: &Registry,
-) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
-    let whole =
-        |what: String, fix: &str| ConfigErrors::new(path.to_owned(), vec![Problem::new(what, fix)]);
-    let bytes = fs::read(path).map_err(|error| {
-        whole(format!("cannot be read: {error}"), "name a file that exists and that you may read")
-    })?;
-    let text = String::from_utf8(bytes)
-        .map_err(|_| whole("is not text in UTF-8".into(), "save it as UTF-8"))?;
-    resolve(&text, path, schemes)
-}
-
-/// Resolves a text as if it stood in `path`.
-pub(super) fn parse(text: &str, path: &Path, schemes: &Registry) -> Result<Config, ConfigErrors> {
-    match resolve(text, path, schemes)? {
-        (config, None) => Ok(config),
-        (_, Some(errors)) => Err(errors),
-    }
+fn all_right((config, errors): (Config, Option<ConfigErrors>)) -> Result<Config, ConfigErrors> {
+    errors.map_or(Ok(config), Err)
 }
 
 fn resolve(
