@@ -5,22 +5,22 @@
 mod add;
 mod next;
 mod placed;
+mod required;
 mod written;
 
-use std::fs::DirBuilder;
 use std::io::Write;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use self::next::Next;
-use self::placed::{Given, Placed, Store, assign, given};
+use self::placed::{Given, Store, assign, given, place};
+use self::required::hosted;
 use super::ca::NewCa;
 use super::config_file::{ConfigFile, DEFAULT};
 use super::{CliError, Exit};
-use crate::scheme::{Entry, ParamDoc, Registry, SecretSlot};
+use crate::scheme::{Entry, Registry};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -111,55 +111,4 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
         gateway: local(args.port + written::GATEWAY),
     }
     .say(&providers, out)
-}
-
-/// A key for each slot: those that exist are looked at before any is made.
-fn place(
-    providers: &[Arc<Entry>],
-    files: &[(Arc<Entry>, PathBuf)],
-    store: &Store,
-    config: &Path,
-    said: &mut Vec<u8>,
-) -> Result<Vec<Placed>, CliError> {
-    let base = config.parent().unwrap_or_else(|| Path::new(""));
-    let mut placed: Vec<Placed> = Vec::new();
-    for (entry, file) in files {
-        let slot = entry.keys.first().expect("only providers with keys are given any");
-        let mut key = Placed::open(entry, slot, file, store, base)?;
-        key.share_store(&placed);
-        let algorithm = key.public.algorithm();
-        key.say(entry, &format!("uses {} ({algorithm}), which stays there", file.display()), said)?;
-        placed.push(key);
-    }
-    // A mode cannot be set on a directory that is there already: its files' modes guard the keys.
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&store.dir);
-    made.map_err(|error| CliError::at(&store.dir, &error))?;
-    for entry in providers {
-        for slot in &entry.keys {
-            let name = Placed::name(entry, slot);
-            if placed.iter().any(|key| key.name == name) {
-                continue;
-            }
-            let key = Placed::make(entry, slot, store)?;
-            let (path, algorithm) = (store.dir.join(&key.file), key.public.algorithm());
-            let what = format!("made {} ({algorithm}, mode 0600; back it up)", path.display());
-            key.say(entry, &what, said)?;
-            placed.push(key);
-        }
-    }
-    Ok(placed)
-}
-
-/// The providers that programs ask by their hosts; the others ask us.
-fn hosted(providers: &[Arc<Entry>]) -> impl Iterator<Item = &Arc<Entry>> {
-    providers.iter().filter(|entry| !entry.is_envelope())
-}
-
-/// The secrets a provider's route is wrong without. Others are a choice that is not made here.
-fn required_secrets(entry: &Entry) -> impl Iterator<Item = &SecretSlot> {
-    entry.secrets.iter().filter(|slot| slot.required)
-}
-
-fn required_params(entry: &Entry) -> impl Iterator<Item = &ParamDoc> {
-    entry.params.iter().filter(|param| param.required)
 }

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::next::Next;
-use super::placed::{Placed, Store};
-use super::{hosted, place, required_params, written};
+use super::placed::{Placed, Store, place};
+use super::required::{hosted, required_params};
+use super::written;
 use crate::cli::{CliError, Exit};
 use crate::config::{Config, ConfigErrors, Endpoint};
 use crate::scheme::Entry;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{required_params, required_secrets};
+use super::required::{hosted, required_params, required_secrets};
 use crate::cli::CliError;
 use crate::scheme::Entry;
 
@@ -43,7 +43,7 @@ impl Next<'_> {
         }
         self.steps.iter().try_for_each(|step| writeln!(out, "  {step}"))?;
         writeln!(out, "  countersign check {config}")?;
-        let called: Vec<_> = super::hosted(providers)
+        let called: Vec<_> = hosted(providers)
             .map(|entry| format!("{}s://{}/…", entry.protocol, entry.host))
             .collect();
         if !called.is_empty() && self.forward.is_some() && self.ca.is_some() {

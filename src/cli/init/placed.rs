@@ -1,11 +1,12 @@
 //! The key of a provider: one that is made, or one that exists and stays where it is.
 
 use std::ffi::OsStr;
+use std::fs::DirBuilder;
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::written::PASSPHRASE;
 use crate::cli::keys::create_private;
 use crate::cli::relative::relative;
 use crate::cli::{CliError, Exit, runtime};
@@ -58,6 +59,9 @@ pub(super) struct Store {
     pub(super) dir: PathBuf,
 }
 
+/// The variable that opens encrypted keys.
+pub(super) const PASSPHRASE: &str = "COUNTERSIGN_PASSPHRASE";
+
 /// Which file each provider's key is in, where one was given.
 pub(super) fn assign(
     given: &[Given],
@@ -90,6 +94,43 @@ pub(super) fn assign(
         files.push((Arc::clone(entry), file.clone()));
     }
     Ok(files)
+}
+
+/// A key for each slot: those that exist are looked at before any is made.
+pub(super) fn place(
+    providers: &[Arc<Entry>],
+    files: &[(Arc<Entry>, PathBuf)],
+    store: &Store,
+    config: &Path,
+    said: &mut Vec<u8>,
+) -> Result<Vec<Placed>, CliError> {
+    let base = config.parent().unwrap_or_else(|| Path::new(""));
+    let mut placed: Vec<Placed> = Vec::new();
+    for (entry, file) in files {
+        let slot = entry.keys.first().expect("only providers with keys are given any");
+        let mut key = Placed::open(entry, slot, file, store, base)?;
+        key.share_store(&placed);
+        let algorithm = key.public.algorithm();
+        key.say(entry, &format!("uses {} ({algorithm}), which stays there", file.display()), said)?;
+        placed.push(key);
+    }
+    // A mode cannot be set on a directory that is there already: its files' modes guard the keys.
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(&store.dir);
+    made.map_err(|error| CliError::at(&store.dir, &error))?;
+    for entry in providers {
+        for slot in &entry.keys {
+            let name = Placed::name(entry, slot);
+            if placed.iter().any(|key| key.name == name) {
+                continue;
+            }
+            let key = Placed::make(entry, slot, store)?;
+            let (path, algorithm) = (store.dir.join(&key.file), key.public.algorithm());
+            let what = format!("made {} ({algorithm}, mode 0600; back it up)", path.display());
+            key.say(entry, &what, said)?;
+            placed.push(key);
+        }
+    }
+    Ok(placed)
 }
 
 impl Placed {

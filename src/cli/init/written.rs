@@ -4,8 +4,8 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::placed::Placed;
-use super::{hosted, required_secrets};
+use super::placed::{PASSPHRASE, Placed};
+use super::required::{hosted, required_secrets};
 use crate::scheme::{Entry, SecretSlot};
 
 /// A whole file. `port` is that of the forward listener, the others follow it.
@@ -145,9 +145,6 @@ pub(super) fn secret_name(entry: &Entry, slot: &SecretSlot) -> String {
 /// How far the ports of the other listeners are from that of the forward listener.
 pub(super) const GATEWAY: u16 = 1;
 pub(super) const ADMIN: u16 = 9;
-
-/// The variable that opens encrypted keys.
-pub(super) const PASSPHRASE: &str = "COUNTERSIGN_PASSPHRASE";
 
 const HEAD: &str = "\
 # countersign's configuration. Every setting is described by `countersign example`.
