@@ -7,7 +7,7 @@ use aws_lc_rs::encoding::AsDer as _;
 use countersign::keys::{Algorithm, PrivateKey};
 use countersign::moment::unix_ms;
 use countersign::secret::Secret;
-use countersign::tls::{Authority, CaCertificate, LeafSettings, Leaves, NewAuthority, provider};
+use countersign::tls::{Authority, CaCertificate, LeafCache, LeafSettings, NewAuthority, provider};
 use divan::{Bencher, black_box};
 use prometheus_client::metrics::counter::Counter;
 use rustls::crypto::CryptoProvider;
@@ -130,7 +130,7 @@ fn runtime(workers: usize) -> Runtime {
     made.expect("a runtime can be made")
 }
 
-fn leaves(ca: &str) -> Leaves {
+fn leaves(ca: &str) -> LeafCache {
     let key = match ca {
         "P-256" => PrivateKey::generate(Algorithm::ECDSA_P256).to_text().to_string(),
         _ => rsa(),
@@ -143,7 +143,7 @@ fn leaves(ca: &str) -> Leaves {
     let authority = Authority::new(certificate, &key).expect("it is its key");
     let lifetime = std::time::Duration::from_secs(7 * 86_400);
     let settings = LeafSettings { lifetime, cache: CACHE };
-    Leaves::new(authority, settings, unix_ms, Counter::default()).expect("a key can be made")
+    LeafCache::new(authority, settings, unix_ms, Counter::default()).expect("a key can be made")
 }
 
 fn rsa() -> String {

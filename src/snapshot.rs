@@ -18,7 +18,7 @@ use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::request::View;
 use crate::route::{Route, Routes};
-use crate::tls::Leaves;
+use crate::tls::LeafCache;
 use crate::upstream::{Dialer, Upstream};
 use watching::Watching;
 
@@ -36,7 +36,7 @@ pub struct Snapshot {
     /// What happens to hosts that no route names.
     pub unrouted: Unrouted,
     /// Certificates for the hosts of routes, where `[intercept]` is written.
-    pub leaves: Option<Arc<Leaves>>,
+    pub leaves: Option<Arc<LeafCache>>,
     /// What is allowed and should be known, in the order of the file.
     pub warnings: Vec<Problem>,
     /// Every key, opened and tested.

@@ -3,7 +3,7 @@
 //!
 //! The authority is meant to be worth little to a thief: it is constrained to the hosts that have
 //! routes ([`NewAuthority`]), its key signs and is never seen ([`Authority`]), and what it signs
-//! lives for days ([`Leaves`]).
+//! lives for days ([`LeafCache`]).
 
 mod authority;
 mod certificate;
@@ -18,7 +18,7 @@ use rustls::crypto::CryptoProvider;
 pub use authority::{Authority, MintError};
 pub use certificate::CaCertificate;
 pub use create::NewAuthority;
-pub use leaves::{LeafSettings, Leaves};
+pub use leaves::{LeafCache, LeafSettings};
 
 /// The one TLS crypto provider, passed explicitly to every builder.
 pub fn provider() -> Arc<CryptoProvider> {

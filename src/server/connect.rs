@@ -28,7 +28,7 @@ use crate::record::Record;
 use crate::refusal::{Code, Refusal};
 use crate::request::{Arrival, Connect, Inside, Trail, View};
 use crate::snapshot::Snapshot;
-use crate::tls::Leaves;
+use crate::tls::LeafCache;
 use crate::tunnel::{HalfClose, relay};
 use crate::upstream::{ForwardError, Phase};
 
@@ -118,7 +118,7 @@ async fn opened(carried: Carried) -> Option<(Lingering, Bytes)> {
 
 /// A client whose CONNECT was answered, and what it may find here.
 struct Guest {
-    leaves: Option<Arc<Leaves>>,
+    leaves: Option<Arc<LeafCache>>,
     /// From the first byte to the end of the handshake.
     limit: Duration,
     client: Client,

@@ -33,7 +33,7 @@ pub struct LeafSettings {
 /// All share one key, which is made for the process and is not the authority's. None shares
 /// anything else: session tickets are sealed under a secret of each leaf, so that a session with
 /// one host cannot be resumed as another, and none outlives the certificate it began with.
-pub struct Leaves {
+pub struct LeafCache {
     authority: Authority,
     settings: LeafSettings,
     key: Arc<dyn SigningKey>,
@@ -63,7 +63,7 @@ struct Leaf {
     renewed: i64,
 }
 
-impl Leaves {
+impl LeafCache {
     /// Makes the leaves' key; certificates are made as they are asked for, and counted.
     ///
     /// # Errors
@@ -194,9 +194,9 @@ fn serving() -> Arc<CryptoProvider> {
 const QUICK: [CipherSuite; 2] =
     [CipherSuite::TLS13_AES_128_GCM_SHA256, CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256];
 
-impl fmt::Debug for Leaves {
+impl fmt::Debug for LeafCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hosts = self.known().hosts.len();
-        write!(f, "Leaves({:?}, {:?}, {hosts} hosts)", self.authority, self.settings)
+        write!(f, "LeafCache({:?}, {:?}, {hosts} hosts)", self.authority, self.settings)
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use countersign::moment::unix_ms;
-use countersign::tls::{LeafSettings, Leaves, MintError};
+use countersign::tls::{LeafCache, LeafSettings, MintError};
 use prometheus_client::metrics::counter::Counter;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, HandshakeKind};
@@ -72,7 +72,7 @@ fn the_authority_outlives_its_leaves() {
 fn what_is_no_host_or_not_permitted_has_no_leaf() {
     let ca = Pair::for_hosts(&["x.com"]);
     let minted = Counter::default();
-    let leaves = Leaves::new(ca.authority(), SETTINGS, unix_ms, minted.clone()).expect("a key");
+    let leaves = LeafCache::new(ca.authority(), SETTINGS, unix_ms, minted.clone()).expect("a key");
     let long = "a.".repeat(200);
     for host in ["", "a b", "*", "x.com:443", "[::1]", "x.com\n", &long, ".."] {
         let found = ready(leaves.config_for(host)).expect_err(host);
@@ -90,7 +90,7 @@ fn what_is_no_host_or_not_permitted_has_no_leaf() {
 fn two_hundred_tasks_on_fifty_cold_hosts_make_fifty_leaves() {
     let ca = Pair::for_hosts(&["x.com"]);
     let minted = Counter::default();
-    let leaves = Leaves::new(ca.authority(), SETTINGS, unix_ms, minted.clone()).expect("a key");
+    let leaves = LeafCache::new(ca.authority(), SETTINGS, unix_ms, minted.clone()).expect("a key");
     let (leaves, start) = (Arc::new(leaves), Arc::new(Barrier::new(200)));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).build();
     let configs = runtime.expect("a runtime can be made").block_on(async {
@@ -122,7 +122,7 @@ fn a_leaf_is_renewed_at_half_its_life() {
     let start = unix_ms();
     NOW.store(start, Ordering::Relaxed);
     let (minted, clock) = (Counter::default(), || NOW.load(Ordering::Relaxed));
-    let leaves = Leaves::new(ca.authority(), SETTINGS, clock, minted.clone()).expect("a key");
+    let leaves = LeafCache::new(ca.authority(), SETTINGS, clock, minted.clone()).expect("a key");
     // Hours since the start, and how many leaves there have been by then.
     for (hours, expected) in [
         (0, 1),
@@ -153,7 +153,7 @@ fn a_leaf_is_renewed_at_half_its_life() {
 fn the_host_not_asked_for_the_longest_is_forgotten() {
     let ca = Pair::for_hosts(&["x.com"]);
     let (minted, settings) = (Counter::default(), LeafSettings { cache: 3, ..SETTINGS });
-    let leaves = Leaves::new(ca.authority(), settings, unix_ms, minted.clone()).expect("a key");
+    let leaves = LeafCache::new(ca.authority(), settings, unix_ms, minted.clone()).expect("a key");
     for (host, expected) in
         [("a", 1), ("b", 2), ("c", 3), ("a", 3), ("d", 4), ("a", 4), ("c", 4), ("b", 5), ("d", 6)]
     {

@@ -7,7 +7,7 @@ use std::thread;
 
 use countersign::moment::unix_ms;
 use countersign::secret::Secret;
-use countersign::tls::{Authority, CaCertificate, LeafSettings, Leaves};
+use countersign::tls::{Authority, CaCertificate, LeafCache, LeafSettings};
 use prometheus_client::metrics::counter::Counter;
 use rcgen::{BasicConstraints, DnType, IsCa, KeyPair, KeyUsagePurpose};
 use rustls::{ServerConfig, ServerConnection};
@@ -54,7 +54,7 @@ fn authorities_made_with_openssl_work_with_and_without_one_above() {
             assert_eq!(certificate.unlimited(), Some("every host"));
             let key = Secret::new(dir.read("k").into_bytes());
             let authority = Authority::new(certificate, &key).expect(&case);
-            let leaves = Leaves::new(authority, SETTINGS, unix_ms, Counter::default());
+            let leaves = LeafCache::new(authority, SETTINGS, unix_ms, Counter::default());
             let leaves = leaves.expect(&case);
             for host in ["api.example.com", "127.0.0.1"] {
                 let config = ready(leaves.config_for(host)).expect(&case);
@@ -166,7 +166,7 @@ fn a_subject_that_cannot_be_repeated_is_refused_instead_of_mangled() {
         match (works, made) {
             (true, Ok(authority)) => {
                 let settings = LeafSettings { cache: 1, ..SETTINGS };
-                let leaves = Leaves::new(authority, settings, unix_ms, Counter::default());
+                let leaves = LeafCache::new(authority, settings, unix_ms, Counter::default());
                 let config = ready(leaves.expect("a key").config_for("x.com")).expect(subject);
                 handshake(&client(&dir.read("c")), &config, "x.com").expect(subject);
             }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use countersign::keys::{Algorithm, PrivateKey};
 use countersign::moment::unix_ms;
 use countersign::secret::Secret;
-use countersign::tls::{Authority, CaCertificate, LeafSettings, Leaves, NewAuthority, provider};
+use countersign::tls::{Authority, CaCertificate, LeafCache, LeafSettings, NewAuthority, provider};
 use prometheus_client::metrics::counter::Counter;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
 use rustls::client::WebPkiServerVerifier;
@@ -55,8 +55,9 @@ impl Pair {
 pub(super) const SETTINGS: LeafSettings =
     LeafSettings { lifetime: Duration::from_secs(7 * 86_400), cache: 1024 };
 
-pub(super) fn leaves_of(ca: &Pair) -> Leaves {
-    Leaves::new(ca.authority(), SETTINGS, unix_ms, Counter::default()).expect("a key can be made")
+pub(super) fn leaves_of(ca: &Pair) -> LeafCache {
+    LeafCache::new(ca.authority(), SETTINGS, unix_ms, Counter::default())
+        .expect("a key can be made")
 }
 
 /// Parameters of an authority that rcgen makes, without constraints.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use super::builder::{Builder, Secrets};
 use crate::config::{Intercept, Problem};
 use crate::moment::unix_ms;
-use crate::tls::{Authority, CaCertificate, LeafSettings, Leaves};
+use crate::tls::{Authority, CaCertificate, LeafCache, LeafSettings};
 
 impl Builder<'_> {
     /// The leaves of `[intercept]`: the previous snapshot's, where they would be the same.
-    pub(super) fn leaves(&mut self, secrets: &Secrets) -> Option<Arc<Leaves>> {
+    pub(super) fn leaves(&mut self, secrets: &Secrets) -> Option<Arc<LeafCache>> {
         let intercept = self.config.intercept.as_ref()?;
         let certificate = self.ca_certificate(intercept)?;
         self.check_hosts(intercept, &certificate);
@@ -31,7 +31,7 @@ impl Builder<'_> {
             return Some(Arc::clone(known));
         }
         let minted = self.surroundings.metrics.leaves_minted();
-        match Leaves::new(authority, settings, unix_ms, minted) {
+        match LeafCache::new(authority, settings, unix_ms, minted) {
             Ok(leaves) => Some(Arc::new(leaves)),
             Err(error) => {
                 self.error(intercept.ca_key_at, error.to_string(), "try again");
