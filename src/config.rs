@@ -18,7 +18,7 @@ use std::time::Duration;
 pub use file::direct;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
-pub use units::{Endpoint, HostPattern, ProxyScheme, ProxyUrl, UpstreamUrl, Via};
+pub use units::{Endpoint, HostPattern, ParentProxy, ProxyScheme, ProxyUrl, UpstreamUrl};
 
 use crate::audit::Mode;
 pub use crate::document::ConfigErrors;
@@ -223,7 +223,7 @@ pub struct Upstream {
     /// were matched by.
     pub url: Option<UpstreamUrl>,
     /// The proxy that every connection goes through.
-    pub via: Option<Via>,
+    pub via: Option<ParentProxy>,
     /// A name in [`Config::secrets`]: `user:password` for the proxy that `via` names.
     pub via_credentials: Option<String>,
     /// A PEM file with the authorities to trust for the proxy's certificate, in place of the

@@ -53,7 +53,9 @@ use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-pub use settings::{ClientCertificate, Fingerprint, Place, Protocol, Settings, Via};
+pub use settings::{
+    ClientCertificate, Fingerprint, ParentProxySettings, Place, Protocol, Settings,
+};
 pub use spelling::Documented;
 use tokio::sync::oneshot;
 use tokio::time::Instant;

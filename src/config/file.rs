@@ -18,7 +18,7 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 
 use super::settings::{self, Settings, section, sections};
-use super::units::{self, Endpoint, HostPattern, UpstreamUrl, Via};
+use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamUrl};
 use super::{Limits, Log, LogFormat, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, STORES, SettingKind, StoreKind, StoreSetting};
@@ -283,7 +283,7 @@ fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Registry) -> Rout
 pub(super) struct Upstream {
     pub(super) at: Location,
     pub(super) url: Field<UpstreamUrl>,
-    pub(super) via: Field<Via>,
+    pub(super) via: Field<ParentProxy>,
     pub(super) via_credentials: Field<String>,
     pub(super) via_ca: Field<String>,
     pub(super) server_name: Field<String>,
@@ -300,7 +300,7 @@ fn upstream(table: &mut Settings<'_, '_>, at: Location) -> Upstream {
     Upstream {
         at,
         url: table.text("url", UpstreamUrl::parse),
-        via: table.text("via", Via::parse),
+        via: table.text("via", ParentProxy::parse),
         via_credentials: table.text("via_credentials", values::text),
         via_ca: table.text("via_ca", values::text),
         server_name: table.text("server_name", values::server_name),

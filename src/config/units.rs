@@ -16,7 +16,7 @@ pub use host::HostPattern;
 pub(super) use host::host_name;
 pub use url::UpstreamUrl;
 pub(super) use url::origin;
-pub use via::{ProxyScheme, ProxyUrl, Via};
+pub use via::{ParentProxy, ProxyScheme, ProxyUrl};
 
 use crate::document::{Fault, quoted};
 

@@ -17,7 +17,7 @@ impl From<ForwardError> for Refusal {
 fn code(phase: Phase) -> Code {
     match phase {
         Phase::Resolve | Phase::ResolvePastProxy | Phase::Connect => Code::UpstreamUnreachable,
-        Phase::Via(_) => Code::UpstreamProxy,
+        Phase::ParentProxy(_) => Code::UpstreamProxy,
         Phase::Tls(Handshake::Silent) => Code::UpstreamTimeout,
         Phase::Tls(_) | Phase::Certificate(_) | Phase::ClientCertificate => Code::UpstreamTls,
         Phase::Unprocessed => Code::UpstreamUnprocessed,
@@ -42,7 +42,7 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         Phase::ClientCertificate => Some(
             "Nothing was carried out. Set client_cert and client_key in [upstreams.NAME] to a certificate that the upstream accepts.",
         ),
-        Phase::Via(hop) => lead(hop),
+        Phase::ParentProxy(hop) => lead(hop),
         Phase::ResolvePastProxy => Some(
             "Nothing was sent. The environment of this proxy names a proxy that was not asked: write via = \"environment\" in an [upstreams.NAME], and upstream = \"NAME\" in the route.",
         ),
@@ -155,13 +155,13 @@ mod tests {
             (Phase::Tls(Handshake::Silent), "upstream_timeout", "post_quantum = false"),
             (Phase::Tls(Handshake::Broken), "upstream_tls", "log"),
             (Phase::ClientCertificate, "upstream_tls", "client_cert"),
-            (Phase::Via(Hop::Credentials), "upstream_proxy", "via_credentials"),
-            (Phase::Via(Hop::Denied), "upstream_proxy", "does not let"),
-            (Phase::Via(Hop::Beyond), "upstream_proxy", "could not reach"),
-            (Phase::Via(Hop::Certificate), "upstream_proxy", "via_ca"),
-            (Phase::Via(Hop::Tls), "upstream_proxy", "speaks TLS"),
+            (Phase::ParentProxy(Hop::Credentials), "upstream_proxy", "via_credentials"),
+            (Phase::ParentProxy(Hop::Denied), "upstream_proxy", "does not let"),
+            (Phase::ParentProxy(Hop::Beyond), "upstream_proxy", "could not reach"),
+            (Phase::ParentProxy(Hop::Certificate), "upstream_proxy", "via_ca"),
+            (Phase::ParentProxy(Hop::Tls), "upstream_proxy", "speaks TLS"),
             (Phase::ResolvePastProxy, "upstream_unreachable", "via = \"environment\""),
-            (Phase::Via(Hop::Failed), "upstream_proxy", "via in [upstreams.NAME]"),
+            (Phase::ParentProxy(Hop::Failed), "upstream_proxy", "via in [upstreams.NAME]"),
             (Phase::ConnectTimeout, "upstream_timeout", "Nothing was sent"),
             (Phase::Unprocessed, "upstream_unprocessed", "Nothing was carried out"),
             (Phase::Exchange, "upstream_closed", "may have been carried out"),

@@ -26,7 +26,7 @@ pub enum Phase {
     /// The TCP connection failed.
     Connect,
     /// The proxy in between failed or refused. Nothing was sent to the upstream.
-    Via(Hop),
+    ParentProxy(Hop),
     /// Name, TCP and TLS together took too long. Nothing was sent.
     ConnectTimeout,
     /// The handshake failed. Nothing was sent.
@@ -97,7 +97,7 @@ impl fmt::Display for ForwardError {
                 write!(f, "the name in {upstream} does not resolve: {reason}")
             }
             Phase::Connect => write!(f, "connecting to {upstream} failed: {reason}"),
-            Phase::Via(_) => write!(f, "the proxy on the way failed {upstream}: {reason}"),
+            Phase::ParentProxy(_) => write!(f, "the proxy on the way failed {upstream}: {reason}"),
             Phase::ConnectTimeout => write!(f, "connecting to {upstream} took more than {reason}"),
             Phase::Tls(Handshake::Silent) => {
                 write!(f, "TLS with {upstream} failed: not a byte of an answer within {reason}")
@@ -134,7 +134,7 @@ pub(crate) struct ConnectFailure {
 impl ConnectFailure {
     /// A proxy in between failed or refused.
     pub(super) fn via(hop: Hop, reason: String) -> Self {
-        Self { phase: Phase::Via(hop), reason }
+        Self { phase: Phase::ParentProxy(hop), reason }
     }
 
     /// How far it came, and what the system said.

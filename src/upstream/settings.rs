@@ -15,7 +15,7 @@ pub struct Settings {
     /// host is dialled.
     pub dial: Option<Place>,
     /// The proxy that connections go through.
-    pub via: Option<Via>,
+    pub via: Option<ParentProxySettings>,
     /// The PEM text of the authorities to trust; none for the public ones.
     pub ca: Option<Vec<u8>>,
     /// The certificate that is shown to an upstream which asks for one.
@@ -80,7 +80,7 @@ impl fmt::Display for Place {
 
 /// The proxy between this one and an upstream.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Via {
+pub struct ParentProxySettings {
     /// How it is spoken to, and where it listens; none where the environment says it, which does
     /// not change while the program runs.
     pub proxy: Option<(Protocol, Place)>,

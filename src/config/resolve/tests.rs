@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::settings::{Need, SECTIONS};
-use crate::config::{Config, Endpoint, Limits, Location, LogFormat, Timeouts, Unrouted, Via};
+use crate::config::{
+    Config, Endpoint, Limits, Location, LogFormat, ParentProxy, Timeouts, Unrouted,
+};
 use crate::keys::STORES;
 use crate::scheme::{BindError, Binding, Entry, Registry};
 
@@ -182,9 +184,9 @@ fn upstreams_and_hosts_are_what_is_written() {
     assert_eq!((tls.post_quantum, plain.post_quantum), (false, true));
     assert_eq!((tls.max_age.as_secs(), plain.max_age.as_secs()), (30, 300));
     let direct = &config.upstreams["direct"];
-    let Some(Via::Proxy(via)) = &direct.via else { panic!("{direct:?}") };
+    let Some(ParentProxy::Proxy(via)) = &direct.via else { panic!("{direct:?}") };
     assert_eq!((&direct.url, via.to_string().as_str()), (&None, "http://proxy.internal:3128"));
-    assert_eq!(config.upstreams["office"].via, Some(Via::Environment));
+    assert_eq!(config.upstreams["office"].via, Some(ParentProxy::Environment));
     assert_eq!(config.upstreams["office"].via_ca.as_deref(), Some(Path::new("proxy-ca.pem")));
     assert_eq!(direct.via_credentials.as_deref(), Some("proxy_password"));
     let client = direct.client.as_ref().expect("a certificate");

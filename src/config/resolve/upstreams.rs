@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use crate::config::file;
-use crate::config::{Client, Location, ProxyScheme, Upstream, UpstreamUrl, Via};
+use crate::config::{Client, Location, ParentProxy, ProxyScheme, Upstream, UpstreamUrl};
 use crate::document::{Field, Written};
 
 impl Resolver<'_> {
@@ -89,7 +89,7 @@ impl Resolver<'_> {
                 fix,
             );
         }
-        if written.via.value() == Some(&Via::Environment) {
+        if written.via.value() == Some(&ParentProxy::Environment) {
             let what =
                 "via_credentials is for a proxy that via names, and the environment's has its own";
             let fix = "remove via_credentials, or write via = \"http://proxy.internal:3128\"";
@@ -100,8 +100,8 @@ impl Resolver<'_> {
     fn check_via_ca(&self, written: &file::Upstream) {
         let Some(ca) = written.via_ca.get() else { return };
         let may_be_tls = match written.via.value() {
-            Some(Via::Proxy(url)) => url.scheme == ProxyScheme::Https,
-            Some(Via::Environment) => true,
+            Some(ParentProxy::Proxy(url)) => url.scheme == ProxyScheme::Https,
+            Some(ParentProxy::Environment) => true,
             None => !written.via.is_absent(),
         };
         if !may_be_tls {

@@ -8,7 +8,7 @@ use crate::document::{Fault, quoted};
 
 /// What an upstream's `via` says.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub enum Via {
+pub enum ParentProxy {
     /// This proxy.
     Proxy(ProxyUrl),
     /// `"environment"`: whichever the proxy's own environment names.
@@ -37,7 +37,7 @@ pub enum ProxyScheme {
     Socks5,
 }
 
-impl Via {
+impl ParentProxy {
     /// Reads `environment` or a URL.
     pub(in crate::config) fn parse(text: &str) -> Result<Self, Fault> {
         if text == "environment" {
@@ -127,11 +127,11 @@ mod tests {
             ("enviroment", None),
         ];
         for (text, meant) in bad {
-            let fault = Via::parse(text).expect_err(text);
+            let fault = ParentProxy::parse(text).expect_err(text);
             assert_eq!(fault.value.as_deref(), meant, "{text}");
             assert!(!format!("{fault:?}").contains("secret"), "{fault:?}");
         }
-        assert_eq!(Via::parse("environment"), Ok(Via::Environment));
+        assert_eq!(ParentProxy::parse("environment"), Ok(ParentProxy::Environment));
     }
 
     #[test]
@@ -144,7 +144,7 @@ mod tests {
             ("environment", false),
         ];
         for (text, expected) in table {
-            assert_eq!(Via::parse(text).expect(text).is_loopback(), expected, "{text}");
+            assert_eq!(ParentProxy::parse(text).expect(text).is_loopback(), expected, "{text}");
         }
     }
 }

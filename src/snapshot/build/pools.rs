@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::builder::{Builder, Reached, Secrets, Upstreams};
 use super::proxies::{environment, proxy};
-use crate::config::{self, Problem, UpstreamUrl, Via};
+use crate::config::{self, ParentProxy, Problem, UpstreamUrl};
 use crate::keys::variable;
 use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
@@ -102,8 +102,8 @@ impl Builder<'_> {
                 None => None,
             };
             let proxy = match via {
-                Via::Proxy(url) => Some(proxy(url)),
-                Via::Environment => None,
+                ParentProxy::Proxy(url) => Some(proxy(url)),
+                ParentProxy::Environment => None,
             };
             parts.via = Some(ViaParts { proxy, credentials: credentials.flatten(), ca });
         }
@@ -176,7 +176,7 @@ impl Builder<'_> {
         let timeouts = &self.config.timeouts;
         Settings {
             dial: parts.dial.clone(),
-            via: parts.via.as_ref().map(|via| upstream::Via {
+            via: parts.via.as_ref().map(|via| upstream::ParentProxySettings {
                 proxy: via.proxy.clone(),
                 credentials: via.credentials.as_deref().map(Fingerprint::of),
                 ca: via.ca.as_ref().map(|(_, pem)| pem.clone()),
