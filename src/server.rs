@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::conversation::converse;
-use self::shared::{Client, Place, Protocol, Shared};
+use self::shared::{Client, ConnectionPermit, Protocol, Shared};
 use crate::pipeline::Pipeline;
 use crate::snapshot::Surroundings;
 
@@ -140,7 +140,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
             }
         };
         let Ok(slot) = slot else { return };
-        let place = Place::new(slot, shared.surroundings.metrics.connection());
+        let place = ConnectionPermit::new(slot, shared.surroundings.metrics.connection());
         let client = Client::new(role, peer, listener.names(), place);
         let shared_too = Arc::clone(&shared);
         // A gateway's clients may begin in HTTP/2 at once; those of a forward listener do not.

@@ -54,7 +54,7 @@ use hyper::body::Incoming;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 pub use settings::{
-    ClientCertificate, Fingerprint, ParentProxySettings, Place, Protocol, Settings,
+    ClientCertificate, Fingerprint, HostPort, ParentProxySettings, Protocol, Settings,
 };
 pub use spelling::Documented;
 use tokio::sync::oneshot;

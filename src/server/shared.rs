@@ -66,12 +66,12 @@ pub(crate) struct Shared {
 /// A connection's place among all, kept until its HTTP is over, inside a CONNECT too. Tunnels have
 /// a limit of their own.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct ConnectionPermit {
     _slot: OwnedSemaphorePermit,
     _open: Open,
 }
 
-impl Place {
+impl ConnectionPermit {
     pub(super) fn new(slot: OwnedSemaphorePermit, open: Open) -> Self {
         Self { _slot: slot, _open: open }
     }
@@ -86,7 +86,7 @@ pub(super) struct Client {
     /// The CONNECT this conversation is inside of.
     pub(super) inside: Option<Arc<Inside>>,
     #[expect(dead_code, reason = "its drop frees a place among limits.connections")]
-    place: Arc<Place>,
+    place: Arc<ConnectionPermit>,
 }
 
 impl Client {
@@ -94,7 +94,7 @@ impl Client {
         role: Role,
         peer: Option<IpAddr>,
         own: Option<OwnNames>,
-        place: Place,
+        place: ConnectionPermit,
     ) -> Self {
         Self { role, peer, own, inside: None, place: Arc::new(place) }
     }

@@ -12,7 +12,7 @@ use tokio_io_timeout::TimeoutWriter;
 use super::dial::Dialer;
 use super::error::{ConnectFailure, Handshake, Phase};
 use super::handshake::{Counted, out_of_time, shake_hands};
-use super::settings::Place;
+use super::settings::HostPort;
 use super::stream::{Refusal, Stream};
 use super::via::{self, Proxy, Road, Through};
 
@@ -21,7 +21,7 @@ use super::via::{self, Proxy, Road, Through};
 pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
     /// Where to, where it is not the request's own host.
-    pub(super) place: Option<Place>,
+    pub(super) place: Option<HostPort>,
     /// Through which proxy.
     pub(super) through: Through,
     /// The certificate's name, where it is not the host that is dialled.
@@ -36,18 +36,18 @@ pub(super) struct Connector {
 
 impl Connector {
     /// Where a request for `uri` is sent.
-    pub(super) fn place(&self, uri: &Uri) -> Place {
+    pub(super) fn place(&self, uri: &Uri) -> HostPort {
         if let Some(place) = &self.place {
             return place.clone();
         }
         let host = uri.host().unwrap_or_default();
         let host = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
         let own = if is_https(uri) { 443 } else { 80 };
-        Place { host: host.to_owned(), port: uri.port_u16().unwrap_or(own) }
+        HostPort { host: host.to_owned(), port: uri.port_u16().unwrap_or(own) }
     }
 
     /// The proxy on the way to `place`.
-    pub(super) fn proxy(&self, uri: &Uri, place: &Place) -> Option<&Arc<Proxy>> {
+    pub(super) fn proxy(&self, uri: &Uri, place: &HostPort) -> Option<&Arc<Proxy>> {
         self.through.proxy(is_https(uri), place)
     }
 
@@ -78,7 +78,7 @@ impl Connector {
     }
 
     /// A connection to a place, which may begin with one to a proxy.
-    async fn reach(&self, uri: &Uri, place: &Place) -> Result<Road, ConnectFailure> {
+    async fn reach(&self, uri: &Uri, place: &HostPort) -> Result<Road, ConnectFailure> {
         let Some(proxy) = self.proxy(uri, place) else {
             let dialled = self.dialer.dial(&place.host, place.port).await;
             return dialled.map(Road::Left).map_err(|failure| {

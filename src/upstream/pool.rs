@@ -55,7 +55,7 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct Places {
-    by_name: HashMap<(Scheme, Authority), Arc<Place>>,
+    by_name: HashMap<(Scheme, Authority), Arc<HostConnections>>,
     /// Whether the task runs that closes what is not used.
     swept: bool,
 }
@@ -70,13 +70,13 @@ impl Pool {
     /// # Errors
     ///
     /// When it is no absolute one.
-    pub(super) fn place(&self, uri: &Uri) -> Option<Arc<Place>> {
+    pub(super) fn place(&self, uri: &Uri) -> Option<Arc<HostConnections>> {
         let key = (uri.scheme()?.clone(), uri.authority()?.clone());
         let mut places = lock(&self.places);
         if let Some(place) = places.by_name.get(&key) {
             return Some(Arc::clone(place));
         }
-        let place = Arc::new_cyclic(|own| Place {
+        let place = Arc::new_cyclic(|own| HostConnections {
             own: Weak::clone(own),
             uri: root(&key),
             connector: self.connector.clone(),
@@ -116,7 +116,7 @@ fn root((scheme, authority): &(Scheme, Authority)) -> Uri {
 
 /// The connections to one host.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct HostConnections {
     own: Weak<Self>,
     uri: Uri,
     connector: Connector,
@@ -173,7 +173,7 @@ impl Lent {
     }
 }
 
-impl Place {
+impl HostConnections {
     /// A connection: one that is there, or else the first that comes, back from another request
     /// or newly opened.
     ///
@@ -254,7 +254,7 @@ impl Place {
     }
 }
 
-impl Home for Place {
+impl Home for HostConnections {
     fn put_back(&self, http1: Http1) {
         let lent = Lent { connection: Connection::Http1(http1), used: true };
         lock(&self.state).hand_out(lent, &self.limits);

@@ -13,7 +13,7 @@ use crate::secret::Secret;
 pub struct Settings {
     /// Where every connection goes, whatever its requests name; none where each request's own
     /// host is dialled.
-    pub dial: Option<Place>,
+    pub dial: Option<HostPort>,
     /// The proxy that connections go through.
     pub via: Option<ParentProxySettings>,
     /// The PEM text of the authorities to trust; none for the public ones.
@@ -51,14 +51,14 @@ pub enum Protocol {
 
 /// A host and a port.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Place {
+pub struct HostPort {
     /// A name or an address; IPv6 without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
 }
 
-impl Place {
+impl HostPort {
     /// As a URL begins: without the port that is the scheme's own.
     pub(super) fn url(&self, scheme: &str) -> String {
         let own = if scheme == "https" { 443 } else { 80 };
@@ -69,7 +69,7 @@ impl Place {
 }
 
 /// As CONNECT names it: IPv6 in brackets, and always with the port.
-impl fmt::Display for Place {
+impl fmt::Display for HostPort {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.host.contains(':') {
             return write!(f, "[{}]:{}", self.host, self.port);
@@ -83,7 +83,7 @@ impl fmt::Display for Place {
 pub struct ParentProxySettings {
     /// How it is spoken to, and where it listens; none where the environment says it, which does
     /// not change while the program runs.
-    pub proxy: Option<(Protocol, Place)>,
+    pub proxy: Option<(Protocol, HostPort)>,
     /// What its credentials are, without saying it.
     pub credentials: Option<Fingerprint>,
     /// The PEM text of the authorities to trust for its certificate; none for the public ones.
@@ -135,7 +135,7 @@ mod tests {
             ("::1", 80, "[::1]:80", "https://[::1]:80", "http://[::1]"),
         ];
         for (host, port, whole, https, http) in table {
-            let place = Place { host: host.into(), port };
+            let place = HostPort { host: host.into(), port };
             assert_eq!(place.to_string(), whole);
             assert_eq!((place.url("https"), place.url("http")), (https.into(), http.into()));
         }

@@ -18,7 +18,7 @@ use tokio_util::either::Either;
 
 use super::error::{ConnectFailure, Hop, Phase};
 use super::handshake::{Counted, shake_hands};
-use super::settings::{Place, Protocol};
+use super::settings::{HostPort, Protocol};
 use crate::problem::Problem;
 use crate::secret::Secret;
 
@@ -29,7 +29,7 @@ pub(super) type Road = Either<TcpStream, Box<TlsStream<Counted<TcpStream>>>>;
 #[derive(Debug)]
 pub struct Proxy {
     protocol: Protocol,
-    place: Place,
+    place: HostPort,
     credentials: Option<Credentials>,
 }
 
@@ -73,12 +73,16 @@ impl Credentials {
 
 impl Proxy {
     /// A proxy at a place.
-    pub(crate) fn new(protocol: Protocol, place: Place, credentials: Option<Credentials>) -> Self {
+    pub(crate) fn new(
+        protocol: Protocol,
+        place: HostPort,
+        credentials: Option<Credentials>,
+    ) -> Self {
         Self { protocol, place, credentials }
     }
 
     /// Where it listens.
-    pub(super) fn place(&self) -> &Place {
+    pub(super) fn place(&self) -> &HostPort {
         &self.place
     }
 
@@ -92,7 +96,7 @@ impl Proxy {
         &self,
         mut tcp: TcpStream,
         tls: Option<&Arc<ClientConfig>>,
-        target: &Place,
+        target: &HostPort,
     ) -> Result<Road, ConnectFailure> {
         let header = match &self.credentials {
             Some(Credentials::Basic(value)) => Some(value),
@@ -155,7 +159,7 @@ impl Environment {
         Self { http, https, through: Some(any) }
     }
 
-    fn proxy(&self, https: bool, target: &Place) -> Option<&Arc<Proxy>> {
+    fn proxy(&self, https: bool, target: &HostPort) -> Option<&Arc<Proxy>> {
         let uri: Uri = target.url("http").parse().ok()?;
         let proxy = if https { &self.https } else { &self.http };
         proxy
@@ -193,7 +197,7 @@ pub struct Through {
 
 impl Through {
     /// The proxy on the way to `target`.
-    pub(super) fn proxy(&self, https: bool, target: &Place) -> Option<&Arc<Proxy>> {
+    pub(super) fn proxy(&self, https: bool, target: &HostPort) -> Option<&Arc<Proxy>> {
         match &self.choice {
             Choice::Direct => None,
             Choice::Proxy(proxy) => Some(proxy),
@@ -202,7 +206,7 @@ impl Through {
     }
 
     /// Whether the environment names a proxy for `target`, and is not asked.
-    pub(super) fn passes_by(&self, https: bool, target: &Place) -> bool {
+    pub(super) fn passes_by(&self, https: bool, target: &HostPort) -> bool {
         matches!(self.choice, Choice::Direct) && self.environment.proxy(https, target).is_some()
     }
 
@@ -211,7 +215,7 @@ impl Through {
         &self,
         proxy: &Proxy,
         tcp: TcpStream,
-        target: &Place,
+        target: &HostPort,
     ) -> Result<Road, ConnectFailure> {
         proxy.lead(tcp, self.tls.as_ref(), target).await
     }
@@ -239,7 +243,7 @@ mod tests {
     use super::*;
 
     fn proxy(protocol: Protocol, port: u16) -> Option<Arc<Proxy>> {
-        let place = Place { host: "proxy.internal".into(), port };
+        let place = HostPort { host: "proxy.internal".into(), port };
         Some(Arc::new(Proxy::new(protocol, place, None)))
     }
 
@@ -260,12 +264,12 @@ mod tests {
             (false, "::2", Some("http://proxy.internal:1")),
         ];
         for (https, host, expected) in table {
-            let target = Place { host: host.into(), port: 443 };
+            let target = HostPort { host: host.into(), port: 443 };
             let found = environment.proxy(https, &target).map(ToString::to_string);
             assert_eq!(found.as_deref(), expected, "{host}");
         }
         let all = Environment::new(None, proxy(Protocol::Https, 3), "*".into());
         assert!(all.has_tls());
-        assert!(all.proxy(true, &Place { host: "y.com".into(), port: 443 }).is_none());
+        assert!(all.proxy(true, &HostPort { host: "y.com".into(), port: 443 }).is_none());
     }
 }

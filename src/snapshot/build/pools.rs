@@ -11,7 +11,7 @@ use crate::keys::variable;
 use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
 use crate::upstream::{
-    self, Choice, ClientCertificate, Credentials, Environment, Fingerprint, Identity, Place,
+    self, Choice, ClientCertificate, Credentials, Environment, Fingerprint, HostPort, Identity,
     Protocol, Proxy, Settings, Through, Trust, Upstream, remedy, tls, tls_with_proxy, trust_only,
     trust_public,
 };
@@ -19,7 +19,7 @@ use crate::upstream::{
 /// What a pool is made from, opened.
 #[derive(Default)]
 struct Parts {
-    dial: Option<Place>,
+    dial: Option<HostPort>,
     via: Option<ViaParts>,
     /// A PEM file and what it holds.
     ca: Option<(PathBuf, Vec<u8>)>,
@@ -34,7 +34,7 @@ struct Parts {
 /// The proxy on the way.
 struct ViaParts {
     /// None where the environment says it.
-    proxy: Option<(Protocol, Place)>,
+    proxy: Option<(Protocol, HostPort)>,
     credentials: Option<Arc<Secret>>,
     /// A PEM file and what it holds.
     ca: Option<(PathBuf, Vec<u8>)>,
@@ -204,8 +204,8 @@ fn origin(url: &UpstreamUrl) -> Result<Origin, Problem> {
     Ok(Origin { base_path: url.base_path.clone(), ..origin })
 }
 
-fn place(url: &UpstreamUrl) -> Place {
-    Place { host: url.host.clone(), port: url.port }
+fn place(url: &UpstreamUrl) -> HostPort {
+    HostPort { host: url.host.clone(), port: url.port }
 }
 
 fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Problem> {

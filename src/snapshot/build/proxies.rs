@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::config::{Problem, ProxyScheme, ProxyUrl};
-use crate::upstream::{Credentials, Environment, Place, Protocol, Proxy};
+use crate::upstream::{Credentials, Environment, HostPort, Protocol, Proxy};
 
 /// What the variables say, capitals before small letters; an empty one says nothing.
 pub(super) fn environment(
@@ -29,13 +29,13 @@ pub(super) fn environment(
 }
 
 /// How a proxy is spoken to, and where it is.
-pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, Place) {
+pub(super) fn proxy(url: &ProxyUrl) -> (Protocol, HostPort) {
     let protocol = match url.scheme {
         ProxyScheme::Http => Protocol::Http,
         ProxyScheme::Https => Protocol::Https,
         ProxyScheme::Socks5 => Protocol::Socks5,
     };
-    (protocol, Place { host: url.host.clone(), port: url.port })
+    (protocol, HostPort { host: url.host.clone(), port: url.port })
 }
 
 /// The proxy that a variable names, with the credentials in it.

@@ -9,7 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::secret::Secret;
 use crate::upstream::error::{ConnectFailure, Hop};
-use crate::upstream::settings::Place;
+use crate::upstream::settings::HostPort;
 
 /// `Proxy-Authorization` for `user:password` (RFC 7617), marked sensitive.
 ///
@@ -34,7 +34,7 @@ pub(crate) fn authorization(credentials: &Secret) -> Result<HeaderValue, &'stati
 /// Has the proxy at the other end of `stream` connect it to `target`.
 pub(super) async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    target: &Place,
+    target: &HostPort,
     authorization: Option<&HeaderValue>,
 ) -> Result<(), ConnectFailure> {
     let broken =
@@ -117,7 +117,7 @@ mod tests {
     /// What becomes of a tunnel whose proxy answers with these pieces, and what it was asked.
     async fn answered(pieces: &[&str]) -> (Result<(), ConnectFailure>, String) {
         let (mut near, mut far) = tokio::io::duplex(64 * 1024);
-        let target = Place { host: "::1".into(), port: 8443 };
+        let target = HostPort { host: "::1".into(), port: 8443 };
         let value = authorization(&Secret::new(b"me:pass:word".to_vec())).expect("credentials");
         let proxy = async {
             let mut asked = vec![0; 1024];

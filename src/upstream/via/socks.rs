@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::secret::Secret;
 use crate::upstream::error::{ConnectFailure, Hop};
-use crate::upstream::settings::Place;
+use crate::upstream::settings::HostPort;
 
 /// The message that shows user and password.
 ///
@@ -37,7 +37,7 @@ pub(super) fn password(user: &[u8], password: &[u8]) -> Result<Secret, &'static 
 /// Has the proxy at the other end of `stream` connect it to `target`.
 pub(super) async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
-    target: &Place,
+    target: &HostPort,
     password: Option<&Secret>,
 ) -> Result<(), ConnectFailure> {
     let request = request(target)?;
@@ -86,7 +86,7 @@ pub(super) async fn tunnel<S: AsyncRead + AsyncWrite + Unpin>(
     Ok(())
 }
 
-fn request(target: &Place) -> Result<Vec<u8>, ConnectFailure> {
+fn request(target: &HostPort) -> Result<Vec<u8>, ConnectFailure> {
     let mut request = vec![VERSION, CONNECT, 0];
     match target.host.parse() {
         Ok(IpAddr::V4(address)) => {
@@ -159,7 +159,7 @@ mod tests {
     /// What becomes of a tunnel whose proxy answers with these messages, and what it was sent.
     async fn answered(host: &str, known: bool, answers: &[&[u8]]) -> (Result<(), String>, Vec<u8>) {
         let (mut near, mut far) = tokio::io::duplex(1024);
-        let target = Place { host: host.into(), port: 443 };
+        let target = HostPort { host: host.into(), port: 443 };
         let message = known.then(|| password(b"me", b"pw").expect("it has room"));
         let proxy = async {
             let mut sent = Vec::new();
