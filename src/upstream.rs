@@ -69,7 +69,7 @@ pub use via::{Environment, Proxy, Through};
 use self::connector::Connector;
 use self::error::ConnectFailure;
 use self::pool::{Limits, Pool};
-use self::stream::{Line, Refusal};
+use self::stream::{LateAlert, Line};
 use crate::body::{Lease, Progress, Upload};
 use crate::problem::Problem;
 
@@ -125,7 +125,7 @@ impl Upstream {
             connect: settings.connect,
             stall: settings.stall,
             dialer,
-            refusal: Refusal::default(),
+            refusal: LateAlert::default(),
         };
         let http_1_1 = Connector { tls: trust::only_http_1_1(&connector.tls), ..connector.clone() };
         let limits = Limits {

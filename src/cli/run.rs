@@ -12,7 +12,7 @@ use crate::config::settings::keep_the_fixed;
 use crate::config::{Config, ConfigErrors};
 use crate::moment::Moments;
 use crate::pipeline::Pipeline;
-use crate::server::{Bound, Listener, Role, Server, Stop};
+use crate::server::{Listener, Listening, Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 
 pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
@@ -75,8 +75,8 @@ fn announce(
     writeln!(out, "countersign {}", env!("CARGO_PKG_VERSION"))?;
     for listener in listeners {
         let place = match listener.bound() {
-            Bound::Tcp(address) => format!("http://{address}"),
-            Bound::Unix(path) => format!("unix:{}", path.display()),
+            Listening::Tcp(address) => format!("http://{address}"),
+            Listening::Unix(path) => format!("unix:{}", path.display()),
         };
         writeln!(out, "{:<8} {place}", listener.role().name())?;
     }

@@ -20,7 +20,7 @@ use crate::tunnel::keep_alive;
 pub struct Listener {
     role: Role,
     inner: Inner,
-    bound: Bound,
+    bound: Listening,
 }
 
 #[derive(Debug)]
@@ -31,14 +31,14 @@ enum Inner {
 
 /// Where a listener is.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub enum Bound {
+pub enum Listening {
     /// An address, with the port the system chose where the configuration said 0.
     Tcp(SocketAddr),
     /// A path.
     Unix(PathBuf),
 }
 
-impl Bound {
+impl Listening {
     /// The address, if it is one.
     pub fn tcp(&self) -> Option<SocketAddr> {
         match self {
@@ -63,12 +63,12 @@ impl Listener {
                     listener.local_addr().map(|address| (listener, address))
                 });
                 let (listener, address) = bound.map_err(|error| refused(role, address, &error))?;
-                (Inner::Tcp(listener), Bound::Tcp(address))
+                (Inner::Tcp(listener), Listening::Tcp(address))
             }
             Endpoint::Unix(path) => {
                 let listener = private_socket(path).await;
                 let listener = listener.map_err(|error| refused(role, path.display(), &error))?;
-                (Inner::Unix(listener), Bound::Unix(path.clone()))
+                (Inner::Unix(listener), Listening::Unix(path.clone()))
             }
         };
         Ok(Self { role, inner, bound })
@@ -80,7 +80,7 @@ impl Listener {
     }
 
     /// Where it is.
-    pub fn bound(&self) -> &Bound {
+    pub fn bound(&self) -> &Listening {
         &self.bound
     }
 
@@ -103,7 +103,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Bound::Unix(path) = &self.bound {
+        if let Listening::Unix(path) = &self.bound {
             let _gone_already = std::fs::remove_file(path);
         }
     }

@@ -13,7 +13,7 @@ use super::dial::Dialer;
 use super::error::{ConnectFailure, Handshake, Phase};
 use super::handshake::{Counted, out_of_time, shake_hands};
 use super::settings::HostPort;
-use super::stream::{Refusal, Stream};
+use super::stream::{LateAlert, Stream};
 use super::via::{self, Proxy, Road, Through};
 
 /// How connections are made.
@@ -31,7 +31,7 @@ pub(super) struct Connector {
     pub(super) stall: Duration,
     pub(super) dialer: Dialer,
     /// What connections note when they are refused late.
-    pub(super) refusal: Refusal,
+    pub(super) refusal: LateAlert,
 }
 
 impl Connector {

@@ -41,11 +41,11 @@ enum Io {
 }
 
 impl Stream {
-    pub(super) fn plain(tcp: Tcp, refusal: Refusal) -> Self {
+    pub(super) fn plain(tcp: Tcp, refusal: LateAlert) -> Self {
         Self::new(Io::Plain(TokioIo::new(tcp)), Line::new(false, refusal))
     }
 
-    pub(super) fn tls(tls: Box<TlsStream<Tcp>>, refusal: Refusal) -> Self {
+    pub(super) fn tls(tls: Box<TlsStream<Tcp>>, refusal: LateAlert) -> Self {
         let h2 = tls.get_ref().1.alpn_protocol() == Some(b"h2");
         Self::new(Io::Tls(TokioIo::new(tls)), Line::new(h2, refusal))
     }
@@ -63,9 +63,9 @@ impl Stream {
 /// server refuses a client's certificate after the handshake. This is the pool's copy, for a
 /// connection that ends before it was used leaves nothing to ask.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Refusal(Arc<Mutex<Option<AlertDescription>>>);
+pub(super) struct LateAlert(Arc<Mutex<Option<AlertDescription>>>);
 
-impl Refusal {
+impl LateAlert {
     fn get(&self) -> Option<AlertDescription> {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -98,11 +98,11 @@ struct LineState {
     /// When the last PING was, in milliseconds after `born`, and one; 0 before that.
     pinged: AtomicU64,
     refusal: OnceLock<AlertDescription>,
-    pool: Refusal,
+    pool: LateAlert,
 }
 
 impl Line {
-    fn new(h2: bool, pool: Refusal) -> Self {
+    fn new(h2: bool, pool: LateAlert) -> Self {
         Self(Arc::new(LineState {
             h2,
             ended: AtomicBool::new(false),
