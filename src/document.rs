@@ -15,7 +15,7 @@ mod table;
 mod words;
 
 pub use error::ConfigErrors;
-pub(crate) use fault::{Fault, is_shown, quoted};
+pub(crate) use fault::{ValueFault, is_shown, quoted};
 pub(crate) use field::{Field, Key, Named, Pair, Written};
 pub(crate) use nearest::{choose, nearest};
 pub(crate) use report::Report;

@@ -45,7 +45,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-pub use certificate::Fault;
+pub use certificate::CertificateFault;
 pub use dial::Dialer;
 pub use error::{ForwardError, Handshake, Hop, Phase};
 use http::header::UPGRADE;

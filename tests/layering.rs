@@ -246,7 +246,7 @@ const LAYERS: &[Layer] = &[
         &[
             only("keys", &["SignError"]),
             only("scheme", &["SchemeError"]),
-            only("upstream", &["Fault", "ForwardError", "Handshake", "Hop", "Phase"]),
+            only("upstream", &["CertificateFault", "ForwardError", "Handshake", "Hop", "Phase"]),
         ],
         "every error of the layers below, and nothing else of them",
     ),

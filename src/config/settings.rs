@@ -9,7 +9,7 @@ mod rows;
 pub(crate) use rows::SECTIONS;
 
 use super::Config;
-use crate::document::{Fault, Field, Key, Location, Named, Pair, Table, Written};
+use crate::document::{Field, Key, Location, Named, Pair, Table, ValueFault, Written};
 
 /// A table of the file and the settings in it.
 #[derive(Debug)]
@@ -135,7 +135,7 @@ impl<'t, 'd> Settings<'t, 'd> {
     pub(super) fn text<T>(
         &mut self,
         name: &str,
-        parse: impl Fn(&str) -> Result<T, Fault>,
+        parse: impl Fn(&str) -> Result<T, ValueFault>,
     ) -> Field<T> {
         self.field(name, |table, key| table.parsed(key, &parse))
     }
@@ -144,7 +144,7 @@ impl<'t, 'd> Settings<'t, 'd> {
     pub(super) fn list<T>(
         &mut self,
         name: &str,
-        parse: impl Fn(&str) -> Result<T, Fault>,
+        parse: impl Fn(&str) -> Result<T, ValueFault>,
     ) -> Field<Vec<Written<T>>> {
         self.field(name, |table, key| table.list(key, &parse))
     }

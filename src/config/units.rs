@@ -18,11 +18,11 @@ pub use url::UpstreamUrl;
 pub(super) use url::origin;
 pub use via::{ParentProxy, ProxyScheme, ProxyUrl};
 
-use crate::document::{Fault, quoted};
+use crate::document::{ValueFault, quoted};
 
 /// Reads a duration: a whole number and `ms`, `s`, `m`, `h` or `d`; more than nothing and at
 /// most 30 days.
-pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
+pub(super) fn duration(text: &str) -> Result<Duration, ValueFault> {
     let units = "with a whole number and ms, s, m, h or d";
     let (number, unit) = number_and_unit(text);
     let milliseconds = match unit {
@@ -32,7 +32,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
         "h" => 3_600_000,
         "d" => DAY_MS,
         "" if number.is_some() => {
-            return Err(Fault::meant(
+            return Err(ValueFault::meant(
                 format!("is {}, which lacks a unit", quoted(text)),
                 format!("{text}s"),
                 units,
@@ -42,14 +42,14 @@ pub(super) fn duration(text: &str) -> Result<Duration, Fault> {
     };
     let number = number.ok_or_else(|| not_a("duration", text, units))?;
     match number.checked_mul(milliseconds) {
-        Some(0) => Err(Fault::new("is zero, and nothing happens within no time", "")),
+        Some(0) => Err(ValueFault::new("is zero, and nothing happens within no time", "")),
         Some(total) if total <= LONGEST_MS => Ok(Duration::from_millis(total)),
-        _ => Err(Fault::meant("is longer than 30 days", "30d", "or less")),
+        _ => Err(ValueFault::meant("is longer than 30 days", "30d", "or less")),
     }
 }
 
 /// Reads a size: a whole number and `B`, `KiB`, `MiB` or `GiB`; more than nothing.
-pub(super) fn size(text: &str) -> Result<u64, Fault> {
+pub(super) fn size(text: &str) -> Result<u64, ValueFault> {
     let units = "with a whole number and B, KiB, MiB or GiB";
     let (number, unit) = number_and_unit(text);
     let number = number.ok_or_else(|| not_a("size", text, units))?;
@@ -60,18 +60,18 @@ pub(super) fn size(text: &str) -> Result<u64, Fault> {
         "GiB" => 30,
         "" => {
             let what = format!("is {}, which lacks a unit", quoted(text));
-            return Err(Fault::meant(what, format!("{text}B"), units));
+            return Err(ValueFault::meant(what, format!("{text}B"), units));
         }
         other => return Err(wrong_size_unit(text, number, other, units)),
     };
     match number.checked_mul(1 << shift) {
-        Some(0) => Err(Fault::new("is zero, and nothing fits into that", "")),
+        Some(0) => Err(ValueFault::new("is zero, and nothing fits into that", "")),
         Some(bytes) => Ok(bytes),
-        None => Err(Fault::new("is more bytes than can be counted", "")),
+        None => Err(ValueFault::new("is more bytes than can be counted", "")),
     }
 }
 
-fn wrong_size_unit(text: &str, number: u64, unit: &str, units: &str) -> Fault {
+fn wrong_size_unit(text: &str, number: u64, unit: &str, units: &str) -> ValueFault {
     let meant = match unit.to_ascii_lowercase().as_str() {
         "b" => "B",
         "k" | "kb" | "kib" => "KiB",
@@ -82,11 +82,11 @@ fn wrong_size_unit(text: &str, number: u64, unit: &str, units: &str) -> Fault {
     let decimal = matches!(unit, "KB" | "kB" | "MB" | "GB");
     let why = if decimal { ", a unit that is 1000 to some and 1024 to others" } else { "" };
     let what = format!("has the unit {unit}{why}");
-    Fault::meant(what, format!("{number}{meant}"), "where a KiB is 1024 bytes")
+    ValueFault::meant(what, format!("{number}{meant}"), "where a KiB is 1024 bytes")
 }
 
-fn not_a(kind: &str, text: &str, units: &str) -> Fault {
-    Fault::new(format!("is {}, which is not a {kind}", quoted(text)), units)
+fn not_a(kind: &str, text: &str, units: &str) -> ValueFault {
+    ValueFault::new(format!("is {}, which is not a {kind}", quoted(text)), units)
 }
 
 /// The digits at the start as a number, and what follows them. A number too large to hold is

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// Why a value is not what its key needs.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Fault {
+pub(crate) struct ValueFault {
     /// What is wrong, to be read after the key's name: `is "5x", which is not a duration`.
     pub(crate) what: String,
     /// The value that was probably meant. Without it the fix shows the key's usual example.
@@ -13,7 +13,7 @@ pub(crate) struct Fault {
     pub(crate) note: String,
 }
 
-impl Fault {
+impl ValueFault {
     /// A fault whose fix is the key's usual example.
     pub(crate) fn new(what: impl Into<String>, note: impl Into<String>) -> Self {
         Self { what: what.into(), value: None, note: note.into() }

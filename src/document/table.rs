@@ -7,7 +7,7 @@
 use toml::Spanned;
 use toml::de::{DeInteger, DeString, DeTable, DeValue};
 
-use super::fault::{Fault, quoted};
+use super::fault::{ValueFault, quoted};
 use super::field::{Field, Key, Named, Pair, Written};
 use super::nearest::choose;
 use super::report::Report;
@@ -153,7 +153,7 @@ impl<'d> Table<'d> {
     pub(crate) fn parsed<T>(
         &mut self,
         key: Key,
-        parse: impl FnOnce(&str) -> Result<T, Fault>,
+        parse: impl FnOnce(&str) -> Result<T, ValueFault>,
     ) -> Field<T> {
         let value = match self.value_of(key) {
             Ok(value) => value,
@@ -173,7 +173,7 @@ impl<'d> Table<'d> {
     pub(crate) fn list<T>(
         &mut self,
         key: Key,
-        parse: impl Fn(&str) -> Result<T, Fault>,
+        parse: impl Fn(&str) -> Result<T, ValueFault>,
     ) -> Field<Vec<Written<T>>> {
         let value = match self.value_of(key) {
             Ok(value) => value,
@@ -194,7 +194,7 @@ impl<'d> Table<'d> {
         &self,
         key: Key,
         item: &Value<'_>,
-        parse: impl Fn(&str) -> Result<T, Fault>,
+        parse: impl Fn(&str) -> Result<T, ValueFault>,
     ) -> Option<Written<T>> {
         let subject = format!("an entry of {}{}", self.prefix, key.name);
         let Some(text) = item.get_ref().as_str() else {
@@ -221,7 +221,7 @@ impl<'d> Table<'d> {
     pub(crate) fn count<T>(
         &mut self,
         key: Key,
-        check: impl FnOnce(u64) -> Result<T, Fault>,
+        check: impl FnOnce(u64) -> Result<T, ValueFault>,
     ) -> Field<T> {
         let value = match self.value_of(key) {
             Ok(value) => value,
@@ -231,7 +231,8 @@ impl<'d> Table<'d> {
             return self.wrong_type(key, value);
         };
         let number = u64::from_str_radix(integer.as_str(), integer.radix());
-        let number = number.map_err(|_| Fault::new(format!("is {integer}, which is no count"), ""));
+        let number =
+            number.map_err(|_| ValueFault::new(format!("is {integer}, which is no count"), ""));
         match number.and_then(check) {
             Ok(number) => Field::Is(self.written(number, value)),
             Err(fault) => self.faulty(key, &fault, value),
@@ -407,7 +408,7 @@ impl<'d> Table<'d> {
         Field::Unreadable
     }
 
-    fn faulty<T>(&self, key: Key, fault: &Fault, value: &Value<'_>) -> Field<T> {
+    fn faulty<T>(&self, key: Key, fault: &ValueFault, value: &Value<'_>) -> Field<T> {
         let fix = match &fault.value {
             Some(meant) => format!("write {} = \"{}\"", key.name, meant.escape_debug()),
             None => format!("write {} = {}", key.name, key.example),
@@ -426,7 +427,7 @@ impl<'d> Table<'d> {
     }
 }
 
-fn with_note(fix: String, fault: &Fault) -> String {
+fn with_note(fix: String, fault: &ValueFault) -> String {
     if fault.note.is_empty() {
         return fix;
     }

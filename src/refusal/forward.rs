@@ -2,7 +2,7 @@
 //! what was found.
 
 use super::{Code, Refusal};
-use crate::upstream::{Fault, ForwardError, Handshake, Hop, Phase};
+use crate::upstream::{CertificateFault, ForwardError, Handshake, Hop, Phase};
 
 impl From<ForwardError> for Refusal {
     fn from(error: ForwardError) -> Self {
@@ -103,30 +103,30 @@ fn lead(hop: Hop) -> Option<&'static str> {
     }
 }
 
-fn mend(fault: Fault) -> &'static str {
+fn mend(fault: CertificateFault) -> &'static str {
     match fault {
-        Fault::Expired => {
+        CertificateFault::Expired => {
             "Nothing was sent. Have those who run the upstream renew its certificate, and see that this machine's clock is right."
         }
-        Fault::NotYetValid => {
+        CertificateFault::NotYetValid => {
             "Nothing was sent. See that this machine's clock is right: the upstream's certificate lies ahead of it."
         }
-        Fault::WrongName => {
+        CertificateFault::WrongName => {
             "Nothing was sent. Check the host; if this is the right server, write one of the names it has as server_name in [upstreams.NAME]."
         }
-        Fault::Nameless => {
+        CertificateFault::Nameless => {
             "Nothing was sent. Have the certificate made again with its name as a subjectAltName (openssl req -x509 -addext subjectAltName=DNS:NAME): a common name is not looked at."
         }
-        Fault::SelfSigned => {
+        CertificateFault::SelfSigned => {
             "Nothing was sent. If this is the right server, get its certificate from those who run it and name the file with ca in [upstreams.NAME]."
         }
-        Fault::Untrusted => {
+        CertificateFault::Untrusted => {
             "Nothing was sent. If this is the right server, name a file with its authority's certificate with ca in [upstreams.NAME]; a company's proxy that opens TLS has an authority of its own."
         }
-        Fault::Revoked => {
+        CertificateFault::Revoked => {
             "Nothing was sent. Ask those who run the upstream: its certificate must be replaced."
         }
-        Fault::Unfit => {
+        CertificateFault::Unfit => {
             "Nothing was sent. Have those who run the upstream replace its certificate: it is not one for a server."
         }
     }
@@ -139,14 +139,22 @@ mod tests {
     #[test]
     fn a_remedy_fits_what_was_found() {
         let table = [
-            (Phase::Certificate(Fault::Untrusted), "upstream_tls", "ca in [upstreams.NAME]"),
-            (Phase::Certificate(Fault::SelfSigned), "upstream_tls", "ca in [upstreams.NAME]"),
-            (Phase::Certificate(Fault::WrongName), "upstream_tls", "server_name"),
-            (Phase::Certificate(Fault::Nameless), "upstream_tls", "subjectAltName"),
-            (Phase::Certificate(Fault::Expired), "upstream_tls", "renew"),
-            (Phase::Certificate(Fault::NotYetValid), "upstream_tls", "clock"),
-            (Phase::Certificate(Fault::Revoked), "upstream_tls", "replaced"),
-            (Phase::Certificate(Fault::Unfit), "upstream_tls", "replace"),
+            (
+                Phase::Certificate(CertificateFault::Untrusted),
+                "upstream_tls",
+                "ca in [upstreams.NAME]",
+            ),
+            (
+                Phase::Certificate(CertificateFault::SelfSigned),
+                "upstream_tls",
+                "ca in [upstreams.NAME]",
+            ),
+            (Phase::Certificate(CertificateFault::WrongName), "upstream_tls", "server_name"),
+            (Phase::Certificate(CertificateFault::Nameless), "upstream_tls", "subjectAltName"),
+            (Phase::Certificate(CertificateFault::Expired), "upstream_tls", "renew"),
+            (Phase::Certificate(CertificateFault::NotYetValid), "upstream_tls", "clock"),
+            (Phase::Certificate(CertificateFault::Revoked), "upstream_tls", "replaced"),
+            (Phase::Certificate(CertificateFault::Unfit), "upstream_tls", "replace"),
             (Phase::Tls(Handshake::Version), "upstream_tls", "TLS 1.2"),
             (Phase::Tls(Handshake::Cipher), "upstream_tls", "cipher suite"),
             (Phase::Tls(Handshake::Name), "upstream_tls", "name"),

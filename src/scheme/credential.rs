@@ -9,7 +9,7 @@ pub(super) const MAX_TOKEN: usize = 16 * 1024;
 
 /// Why a secret is not sent.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Fault {
+pub(super) struct CredentialFault {
     /// Whether all that is wrong is the time.
     pub(super) dated: bool,
     /// What is wrong, said of the secret.
@@ -18,7 +18,7 @@ pub(super) struct Fault {
     pub(super) fix: &'static str,
 }
 
-impl Fault {
+impl CredentialFault {
     /// One that time does not change.
     pub(super) const fn lasting(what: &'static str, fix: &'static str) -> Self {
         Self { dated: false, what, fix }
@@ -37,19 +37,19 @@ impl Fault {
 }
 
 /// Checks that a token is there, alone, and can be sent in a header.
-pub(super) fn alone(token: &[u8], renew: &'static str) -> Result<(), Fault> {
+pub(super) fn alone(token: &[u8], renew: &'static str) -> Result<(), CredentialFault> {
     const ALONE: &str = "store the token alone";
     if token.is_empty() {
-        return Err(Fault::lasting("is empty", renew));
+        return Err(CredentialFault::lasting("is empty", renew));
     }
     if token.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"bearer ")) {
-        return Err(Fault::lasting("starts with \"Bearer \"", ALONE));
+        return Err(CredentialFault::lasting("starts with \"Bearer \"", ALONE));
     }
     if !token.iter().all(u8::is_ascii_graphic) {
-        return Err(Fault::lasting("contains white space or bytes outside ASCII", ALONE));
+        return Err(CredentialFault::lasting("contains white space or bytes outside ASCII", ALONE));
     }
     if token.len() > MAX_TOKEN {
-        return Err(Fault::of_jwt(JwtFault::Long, renew));
+        return Err(CredentialFault::of_jwt(JwtFault::Long, renew));
     }
     Ok(())
 }
@@ -61,15 +61,15 @@ pub(super) fn in_time(
     beginning: Option<f64>,
     unix_ms: u64,
     renew: &'static str,
-) -> Result<(), Fault> {
+) -> Result<(), CredentialFault> {
     // Milliseconds are exact in 53 bits for another quarter of a million years.
     let now = unix_ms as f64 / 1000.0;
     if expiry.is_some_and(|expiry| expiry <= now) {
-        return Err(Fault { dated: true, what: "has expired", fix: renew });
+        return Err(CredentialFault { dated: true, what: "has expired", fix: renew });
     }
     if beginning.is_some_and(|beginning| beginning > now) {
         let fix = "wait, or set this machine's clock";
-        return Err(Fault { dated: true, what: "is not valid yet (nbf)", fix });
+        return Err(CredentialFault { dated: true, what: "is not valid yet (nbf)", fix });
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::{HeaderName, header};
 use serde_json::{Map, Value};
 
-use super::credential::{Fault, MAX_TOKEN, alone, in_time};
+use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{IssuerKey, Jwt, Null, object};
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, ParamDoc, ParamKind,
@@ -248,12 +248,12 @@ const LOG_IN: &str = "put the ID token of a new login into that entry";
 
 impl Infras {
     /// Checks the token as it would be sent at this time, in milliseconds.
-    fn check(&self, token: &[u8], unix_ms: u64) -> Result<(), Fault> {
+    fn check(&self, token: &[u8], unix_ms: u64) -> Result<(), CredentialFault> {
         alone(token, LOG_IN)?;
         let Form::Jwt(key) = &self.form else {
             return Ok(());
         };
-        let no_jwt = |fault| Fault::of_jwt(fault, LOG_IN);
+        let no_jwt = |fault| CredentialFault::of_jwt(fault, LOG_IN);
         let token = Jwt::split(token, MAX_TOKEN).map_err(no_jwt)?;
         if let Some(key) = key {
             token.verify(key).map_err(no_jwt)?;
@@ -261,7 +261,7 @@ impl Infras {
         let expiry = token.date("exp", Null::Wrong).map_err(no_jwt)?;
         if expiry.is_none() {
             let what = "has no exp, so nobody can tell how long it is good for";
-            return Err(Fault::lasting(what, LOG_IN));
+            return Err(CredentialFault::lasting(what, LOG_IN));
         }
         let beginning = token.date("nbf", Null::Wrong).map_err(no_jwt)?;
         in_time(expiry, beginning, unix_ms, LOG_IN)

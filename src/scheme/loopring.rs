@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::canonical::{Canonical, Duplicates, Public};
 use self::message::{MESSAGES, Message};
-use super::credential::Fault;
+use super::credential::CredentialFault;
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
     Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
@@ -278,7 +278,8 @@ fn usable(key: &SecretCell) -> Result<Arc<Secret>, SchemeError> {
         return Ok(key);
     }
     let what = "is empty, or has white space or bytes outside ASCII in it";
-    Err(Fault::lasting(what, "store the API key alone, as the provider shows it").of("api_key"))
+    Err(CredentialFault::lasting(what, "store the API key alone, as the provider shows it")
+        .of("api_key"))
 }
 
 fn public_decimal(key: &PublicKey) -> String {

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, header};
 
-use super::credential::{Fault, MAX_TOKEN, alone, in_time};
+use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{Jwt, Null};
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Preimage,
@@ -189,14 +189,14 @@ struct Bearer {
 impl Bearer {
     /// Checks the token as it would be sent at this time, in milliseconds. Of one that is no JWT
     /// nothing is known, and the provider is asked.
-    fn check(token: &[u8], unix_ms: u64) -> Result<(), Fault> {
+    fn check(token: &[u8], unix_ms: u64) -> Result<(), CredentialFault> {
         alone(token, RENEW)?;
         let Ok(token) = Jwt::split(token, MAX_TOKEN) else {
             return Ok(());
         };
         let date = |name| {
             let read = token.date(name, Null::Absent);
-            read.map_err(|fault| Fault::of_jwt(fault, RENEW))
+            read.map_err(|fault| CredentialFault::of_jwt(fault, RENEW))
         };
         in_time(date("exp")?, date("nbf")?, unix_ms, RENEW)
     }

@@ -20,7 +20,7 @@ use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureSchem
 
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Fault {
+pub enum CertificateFault {
     /// Its time is over.
     Expired,
     /// Its time has not begun.
@@ -138,17 +138,24 @@ fn vouches_for_itself(certificate: &[u8]) -> pkcs8::der::Result<bool> {
 }
 
 /// What is wrong with a certificate, and in words.
-pub(super) fn describe(error: &CertificateError) -> (Fault, String) {
+pub(super) fn describe(error: &CertificateError) -> (CertificateFault, String) {
     if let CertificateError::ExpiredContext { time, not_after } = error {
         let ago = duration(time.as_secs().saturating_sub(not_after.as_secs()));
-        return (Fault::Expired, format!("its certificate expired {ago} ago"));
+        return (CertificateFault::Expired, format!("its certificate expired {ago} ago"));
     }
     if let CertificateError::NotValidYetContext { time, not_before } = error {
         let away = duration(not_before.as_secs().saturating_sub(time.as_secs()));
-        return (Fault::NotYetValid, format!("its certificate is not valid yet, but in {away}"));
+        return (
+            CertificateFault::NotYetValid,
+            format!("its certificate is not valid yet, but in {away}"),
+        );
     }
     if let CertificateError::NotValidForNameContext { expected, presented } = error {
-        let fault = if presented.is_empty() { Fault::Nameless } else { Fault::WrongName };
+        let fault = if presented.is_empty() {
+            CertificateFault::Nameless
+        } else {
+            CertificateFault::WrongName
+        };
         let (names, expected) = (names(presented), expected.to_str());
         return (fault, format!("its certificate is for {names}, and not for {expected}"));
     }
@@ -156,27 +163,27 @@ pub(super) fn describe(error: &CertificateError) -> (Fault, String) {
         && other.is::<SelfSigned>()
     {
         let reason = "its certificate is self-signed, and not trusted here";
-        return (Fault::SelfSigned, reason.to_owned());
+        return (CertificateFault::SelfSigned, reason.to_owned());
     }
     let known = [
-        (CertificateError::Expired, Fault::Expired, "has expired"),
-        (CertificateError::NotValidYet, Fault::NotYetValid, "is not valid yet"),
-        (CertificateError::NotValidForName, Fault::WrongName, "is for another name"),
-        (CertificateError::Revoked, Fault::Revoked, "has been revoked by its authority"),
+        (CertificateError::Expired, CertificateFault::Expired, "has expired"),
+        (CertificateError::NotValidYet, CertificateFault::NotYetValid, "is not valid yet"),
+        (CertificateError::NotValidForName, CertificateFault::WrongName, "is for another name"),
+        (CertificateError::Revoked, CertificateFault::Revoked, "has been revoked by its authority"),
         (
             CertificateError::UnknownIssuer,
-            Fault::Untrusted,
+            CertificateFault::Untrusted,
             "is from an authority that is not trusted here",
         ),
         (
             CertificateError::BadSignature,
-            Fault::Untrusted,
+            CertificateFault::Untrusted,
             "is from another authority of a trusted one's name",
         ),
     ];
     match known.into_iter().find(|(kind, ..)| kind == error) {
         Some((_, fault, words)) => (fault, format!("its certificate {words}")),
-        None => (Fault::Unfit, format!("its certificate is unfit: {error}")),
+        None => (CertificateFault::Unfit, format!("its certificate is unfit: {error}")),
     }
 }
 
@@ -225,31 +232,39 @@ mod tests {
         let table = [
             (
                 CertificateError::ExpiredContext { time: at(9 * day), not_after: at(day) },
-                Fault::Expired,
+                CertificateFault::Expired,
                 "its certificate expired 8 days ago",
             ),
             (
                 CertificateError::NotValidYetContext { time: at(0), not_before: at(7_200) },
-                Fault::NotYetValid,
+                CertificateFault::NotYetValid,
                 "its certificate is not valid yet, but in 2 hours",
             ),
             (
                 named(&["DnsName(\"c.d\")".into(), "IpAddress(127.0.0.1)".into()]),
-                Fault::WrongName,
+                CertificateFault::WrongName,
                 "its certificate is for c.d, 127.0.0.1, and not for a.b",
             ),
-            (named(&[]), Fault::Nameless, "its certificate is for no name at all, and not for a.b"),
+            (
+                named(&[]),
+                CertificateFault::Nameless,
+                "its certificate is for no name at all, and not for a.b",
+            ),
             (
                 named(&many),
-                Fault::WrongName,
+                CertificateFault::WrongName,
                 "its certificate is for 0.x, 1.x, 2.x, 3.x, 4.x, 5.x, 6.x, 7.x, 2 more, and not for a.b",
             ),
             (
                 CertificateError::Revoked,
-                Fault::Revoked,
+                CertificateFault::Revoked,
                 "its certificate has been revoked by its authority",
             ),
-            (CertificateError::BadEncoding, Fault::Unfit, "its certificate is unfit: BadEncoding"),
+            (
+                CertificateError::BadEncoding,
+                CertificateFault::Unfit,
+                "its certificate is unfit: BadEncoding",
+            ),
         ];
         for (error, fault, words) in table {
             assert_eq!(describe(&error), (fault, words.to_owned()));

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::certificate::Fault;
+use super::certificate::CertificateFault;
 
 /// A request that was dressed and signed but got no answer.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub enum Phase {
     /// The handshake failed. Nothing was sent.
     Tls(Handshake),
     /// The upstream's certificate was refused. Nothing was sent.
-    Certificate(Fault),
+    Certificate(CertificateFault),
     /// The upstream refused our certificate, or wants one. It looked at no request.
     ClientCertificate,
     /// The upstream said that it did not process the request (RFC 9113, section 8.7).

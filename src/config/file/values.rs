@@ -9,7 +9,7 @@ use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::config::units::{HostPattern, duration, host_name};
-use crate::document::{Fault, nearest, quoted, unknown};
+use crate::document::{ValueFault, nearest, quoted, unknown};
 pub(super) use crate::document::{one_of, text};
 use crate::keys::Algorithm;
 use crate::moment::Replica;
@@ -21,42 +21,42 @@ pub(super) fn whole(number: u64) -> usize {
 }
 
 /// How many connections may be open.
-pub(super) fn connections(number: u64) -> Result<usize, Fault> {
+pub(super) fn connections(number: u64) -> Result<usize, ValueFault> {
     match number {
-        0 => Err(Fault::new("is 0, and no request could arrive", "")),
+        0 => Err(ValueFault::new("is 0, and no request could arrive", "")),
         1..=MOST_CONNECTIONS => Ok(whole(number)),
-        _ => Err(Fault::new(format!("is more than {MOST_CONNECTIONS}"), "")),
+        _ => Err(ValueFault::new(format!("is more than {MOST_CONNECTIONS}"), "")),
     }
 }
 
 /// How many tunnels may be open.
-pub(super) fn tunnels(number: u64) -> Result<usize, Fault> {
+pub(super) fn tunnels(number: u64) -> Result<usize, ValueFault> {
     match number {
-        0 => Err(Fault::new("is 0, and no WebSocket could be opened", "")),
+        0 => Err(ValueFault::new("is 0, and no WebSocket could be opened", "")),
         _ => Ok(whole(number)),
     }
 }
 
 /// How many leaf certificates are kept; one takes some KiB.
-pub(super) fn leaf_cache(number: u64) -> Result<usize, Fault> {
+pub(super) fn leaf_cache(number: u64) -> Result<usize, ValueFault> {
     if !(1..=MOST_LEAVES).contains(&number) {
-        return Err(Fault::new(format!("is {number}, and must be 1 to {MOST_LEAVES}"), ""));
+        return Err(ValueFault::new(format!("is {number}, and must be 1 to {MOST_LEAVES}"), ""));
     }
     Ok(whole(number))
 }
 
 /// How long a leaf certificate is valid. Certificates count in seconds, and a new one is made at
 /// half of this.
-pub(super) fn leaf_lifetime(text: &str) -> Result<Duration, Fault> {
+pub(super) fn leaf_lifetime(text: &str) -> Result<Duration, ValueFault> {
     let lifetime = duration(text)?;
     if lifetime < Duration::from_secs(60) {
-        return Err(Fault::new("is less than a minute", "or \"1m\" at least"));
+        return Err(ValueFault::new("is less than a minute", "or \"1m\" at least"));
     }
     Ok(lifetime)
 }
 
 /// A scheme that exists.
-pub(super) fn scheme(schemes: &Registry) -> impl Fn(&str) -> Result<Arc<Entry>, Fault> {
+pub(super) fn scheme(schemes: &Registry) -> impl Fn(&str) -> Result<Arc<Entry>, ValueFault> {
     move |name| {
         let names = || schemes.iter().map(|entry| entry.name.as_ref()).collect::<Vec<_>>();
         let found = schemes.find(name).map(Arc::clone);
@@ -65,102 +65,104 @@ pub(super) fn scheme(schemes: &Registry) -> impl Fn(&str) -> Result<Arc<Entry>, 
 }
 
 /// An algorithm that keys can have.
-pub(super) fn algorithm(name: &str) -> Result<Algorithm, Fault> {
+pub(super) fn algorithm(name: &str) -> Result<Algorithm, ValueFault> {
     name.parse().map_err(|_| {
         let what = format!("is {}, which is no algorithm", quoted(name));
         let names = Algorithm::ALL.iter().map(|algorithm| algorithm.name());
         let meant = nearest(name, names).unwrap_or_else(|| Algorithm::ALL[0].name());
-        Fault::meant(what, meant, "or another that `countersign keys algorithms` lists")
+        ValueFault::meant(what, meant, "or another that `countersign keys algorithms` lists")
     })
 }
 
 /// This process's share of the nonces.
-pub(super) fn replica(text: &str) -> Result<Replica, Fault> {
+pub(super) fn replica(text: &str) -> Result<Replica, ValueFault> {
     let note = "for the second of four, of 100 at most";
-    text.parse().map_err(|_| Fault::new(format!("is {}, which is no share", quoted(text)), note))
+    text.parse()
+        .map_err(|_| ValueFault::new(format!("is {}, which is no share", quoted(text)), note))
 }
 
 /// A network, or one address as the network of itself.
-pub(super) fn network(text: &str) -> Result<IpNet, Fault> {
+pub(super) fn network(text: &str) -> Result<IpNet, ValueFault> {
     if let Ok(address) = text.parse::<IpAddr>() {
         return Ok(address.into());
     }
     let what = || format!("is {}, which is neither an address nor a network", quoted(text));
-    text.parse::<IpNet>().map(|network| network.trunc()).map_err(|_| Fault::new(what(), ""))
+    text.parse::<IpNet>().map(|network| network.trunc()).map_err(|_| ValueFault::new(what(), ""))
 }
 
 /// A name this proxy answers to, with a port where it matters.
-pub(super) fn own_host(text: &str) -> Result<String, Fault> {
+pub(super) fn own_host(text: &str) -> Result<String, ValueFault> {
     let pattern = HostPattern::parse(text)?;
     if pattern.is_wildcard() {
-        return Err(Fault::new("is a wildcard", "with every name written out"));
+        return Err(ValueFault::new("is a wildcard", "with every name written out"));
     }
     Ok(pattern.to_string())
 }
 
 /// The name in a certificate.
-pub(super) fn server_name(text: &str) -> Result<String, Fault> {
+pub(super) fn server_name(text: &str) -> Result<String, ValueFault> {
     let name = host_name(text)?;
     Ok(name.trim_start_matches('[').trim_end_matches(']').to_owned())
 }
 
 /// The name of an environment variable, or its beginning.
-pub(super) fn variable(text: &str) -> Result<String, Fault> {
+pub(super) fn variable(text: &str) -> Result<String, ValueFault> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     if text.starts_with(|c: char| c.is_ascii_digit()) || !text.bytes().all(allowed) {
         let what = format!("is {}, which no variable is called", quoted(text));
-        return Err(Fault::new(what, "made of letters, digits and _"));
+        return Err(ValueFault::new(what, "made of letters, digits and _"));
     }
     Ok(text.to_owned())
 }
 
 /// A path that requests start with, without a slash at its end.
-pub(super) fn path(text: &str) -> Result<String, Fault> {
+pub(super) fn path(text: &str) -> Result<String, ValueFault> {
     if let Some(end) = text.find(['?', '#']) {
         // What follows is not shown: a query is where people put API keys.
         let what = "has a query or a fragment, and a route is found by its path alone";
-        return Err(Fault::meant(what, &text[..end], ""));
+        return Err(ValueFault::meant(what, &text[..end], ""));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         let note = "with everything but visible ASCII written as %XX";
-        return Err(Fault::new("is not visible ASCII", note));
+        return Err(ValueFault::new("is not visible ASCII", note));
     }
     if !text.starts_with('/') {
         let what = format!("is {}, and must start with /", quoted(text));
-        return Err(Fault::meant(what, format!("/{text}"), ""));
+        return Err(ValueFault::meant(what, format!("/{text}"), ""));
     }
     let path = text.trim_end_matches('/');
     Ok(if path.is_empty() { "/" } else { path }.to_owned())
 }
 
 /// A method, other than CONNECT, which asks for a tunnel and has no path.
-pub(super) fn method(text: &str) -> Result<Method, Fault> {
+pub(super) fn method(text: &str) -> Result<Method, ValueFault> {
     let upper = text.to_ascii_uppercase();
     let Ok(method) = Method::from_bytes(upper.as_bytes()) else {
-        return Err(Fault::new(format!("is {}, which is no method", quoted(text)), ""));
+        return Err(ValueFault::new(format!("is {}, which is no method", quoted(text)), ""));
     };
     if method == Method::CONNECT {
-        return Err(Fault::new("is CONNECT, and a tunnel is never signed", ""));
+        return Err(ValueFault::new("is CONNECT, and a tunnel is never signed", ""));
     }
     if upper != text {
         let what = format!("is {}, and methods are written in capitals", quoted(text));
-        return Err(Fault::meant(what, upper, ""));
+        return Err(ValueFault::meant(what, upper, ""));
     }
     Ok(method)
 }
 
 /// Bytes in hex.
-pub(super) fn hex(text: &str) -> Result<Vec<u8>, Fault> {
+pub(super) fn hex(text: &str) -> Result<Vec<u8>, ValueFault> {
     // The value is not shown: a private key in this place is an easy mistake.
     if text.starts_with("0x") || text.starts_with("0X") {
-        return Err(Fault::new("starts with 0x", "with the digits alone"));
+        return Err(ValueFault::new("starts with 0x", "with the digits alone"));
     }
-    base16ct::mixed::decode_vec(text)
-        .map_err(|_| Fault::new("is not hex", "with two digits for each byte of the public key"))
+    base16ct::mixed::decode_vec(text).map_err(|_| {
+        ValueFault::new("is not hex", "with two digits for each byte of the public key")
+    })
 }
 
 /// A level for everything, and levels for parts.
-pub(super) fn level(text: &str) -> Result<String, Fault> {
+pub(super) fn level(text: &str) -> Result<String, ValueFault> {
     let note = "or \"info,countersign::pipeline=debug\"";
     let parts: Vec<&str> = text.split(',').collect();
     for (index, part) in parts.iter().enumerate() {
@@ -172,15 +174,15 @@ pub(super) fn level(text: &str) -> Result<String, Fault> {
         }
         let what = format!("has {}, which is no level", quoted(level));
         let Some(meant) = nearest(level, LEVELS) else {
-            return Err(Fault::new(what, note));
+            return Err(ValueFault::new(what, note));
         };
         let mended = format!("{target}{meant}");
         let mut parts = parts.clone();
         parts[index] = &mended;
-        return Err(Fault::meant(what, parts.join(","), ""));
+        return Err(ValueFault::meant(what, parts.join(","), ""));
     }
     let what = || format!("is {}, which is no list of levels", quoted(text));
-    text.parse::<Targets>().map_err(|_| Fault::new(what(), note))?;
+    text.parse::<Targets>().map_err(|_| ValueFault::new(what(), note))?;
     Ok(text.to_owned())
 }
 
@@ -196,7 +198,7 @@ mod tests {
 
     /// Checks what a reader makes of each text: a value, or a fault that begins like this.
     fn check<T: std::fmt::Debug>(
-        read: impl Fn(&str) -> Result<T, Fault>,
+        read: impl Fn(&str) -> Result<T, ValueFault>,
         cases: &[(&str, Result<&str, &str>)],
     ) {
         for (text, expected) in cases {

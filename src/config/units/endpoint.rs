@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::document::{Fault, quoted};
+use crate::document::{ValueFault, quoted};
 
 /// The address of a listener.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -18,7 +18,7 @@ pub enum Endpoint {
 impl Endpoint {
     /// Reads `127.0.0.1:8081`, `[::1]:8081`, `localhost:8081` (which is 127.0.0.1) or
     /// `unix:/path`.
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ValueFault> {
         match text.strip_prefix("unix:") {
             Some(path) => unix(path).map(Self::Unix),
             None => socket_address(text).map(Self::Tcp),
@@ -36,16 +36,16 @@ impl fmt::Display for Endpoint {
 }
 
 /// Reads an address and a port, where a Unix socket will not do.
-pub(in crate::config) fn socket_address(text: &str) -> Result<SocketAddr, Fault> {
+pub(in crate::config) fn socket_address(text: &str) -> Result<SocketAddr, ValueFault> {
     if text.starts_with("unix:") {
         let note = "since only gateway and admin can be Unix sockets";
-        return Err(Fault::new("cannot be a Unix socket", note));
+        return Err(ValueFault::new("cannot be a Unix socket", note));
     }
     if let Some((_, address)) = text.split_once("://") {
         let what = "is a URL, and must be an address with a port";
         // Never what stands before an @: it would be a password.
         let address = address.rsplit('@').next().unwrap_or_default();
-        return Err(Fault::meant(what, address.trim_end_matches('/'), ""));
+        return Err(ValueFault::meant(what, address.trim_end_matches('/'), ""));
     }
     if let Ok(address) = text.parse() {
         return Ok(address);
@@ -53,35 +53,35 @@ pub(in crate::config) fn socket_address(text: &str) -> Result<SocketAddr, Fault>
     let (host, port) = text.rsplit_once(':').unwrap_or(("", text));
     let Ok(port) = port.parse::<u16>() else {
         let what = format!("is {}, which is not an address with a port", quoted(text));
-        return Err(Fault::new(what, ""));
+        return Err(ValueFault::new(what, ""));
     };
     match host {
         "localhost" => Ok((Ipv4Addr::LOCALHOST, port).into()),
-        "" => Err(Fault::meant(
+        "" => Err(ValueFault::meant(
             "has a port, but no address",
             format!("127.0.0.1:{port}"),
             format!("or \"0.0.0.0:{port}\" for every address of this machine"),
         )),
-        _ if host.contains(':') && !host.starts_with('[') => Err(Fault::meant(
+        _ if host.contains(':') && !host.starts_with('[') => Err(ValueFault::meant(
             "has an IPv6 address without brackets",
             format!("[{host}]:{port}"),
             "",
         )),
-        _ => Err(Fault::new(
+        _ => Err(ValueFault::new(
             format!("is {}, and a listener needs an address, not a name", quoted(text)),
             "",
         )),
     }
 }
 
-fn unix(path: &str) -> Result<PathBuf, Fault> {
+fn unix(path: &str) -> Result<PathBuf, ValueFault> {
     if !Path::new(path).is_absolute() {
         let what = "is a Unix socket without an absolute path";
-        return Err(Fault::new(what, "or \"unix:\" and a path that starts with /"));
+        return Err(ValueFault::new(what, "or \"unix:\" and a path that starts with /"));
     }
     if path.len() > LONGEST_PATH || path.contains('\0') {
         let what = format!("is not a path for a Unix socket, {} bytes long", path.len());
-        return Err(Fault::new(what, format!("or a path of at most {LONGEST_PATH} bytes")));
+        return Err(ValueFault::new(what, format!("or a path of at most {LONGEST_PATH} bytes")));
     }
     Ok(path.into())
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::document::{Fault, quoted};
+use crate::document::{ValueFault, quoted};
 
 /// A host name, or `*.` and a name for every host one label below it; with or without a port.
 ///
@@ -21,20 +21,20 @@ pub struct HostPattern {
 impl HostPattern {
     /// Reads `api.example.com`, `*.example.com`, `192.0.2.1` or `[2001:db8::1]`, each with or
     /// without `:port`.
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ValueFault> {
         let text = text.to_ascii_lowercase();
         let (name, port) = split(&text)?;
         if name.rfind('*').is_some_and(|star| star > 0 || !name.starts_with("*.")) {
             let what = format!("has a * in {}", quoted(name));
             let note = "where * stands for the whole first label";
-            return Err(Fault::meant(what, "*.example.com", note));
+            return Err(ValueFault::meant(what, "*.example.com", note));
         }
         let Some(below) = name.strip_prefix("*.") else {
             return Ok(Self { wildcard: false, name: host_name(name)?, port });
         };
         let name = host_name(below)?;
         if name.starts_with('[') || is_ipv4(&name) {
-            return Err(Fault::new(
+            return Err(ValueFault::new(
                 "puts * before an address",
                 "where * stands for one label of a name",
             ));
@@ -124,13 +124,13 @@ fn is_default(port: Option<u16>) -> bool {
 }
 
 /// Takes host and port apart, and refuses what a URL has beside them.
-pub(super) fn split(text: &str) -> Result<(&str, Option<u16>), Fault> {
+pub(super) fn split(text: &str) -> Result<(&str, Option<u16>), ValueFault> {
     if let Some((scheme, rest)) = text.split_once("://") {
         let bare = rest.split(['/', '?', '#']).next().unwrap_or_default();
         if bare.contains('@') {
             return Err(user_info());
         }
-        return Err(Fault::meant(
+        return Err(ValueFault::meant(
             "is a URL, and must be a host",
             bare,
             format!("without {scheme}://"),
@@ -141,11 +141,11 @@ pub(super) fn split(text: &str) -> Result<(&str, Option<u16>), Fault> {
     }
     if let Some(end) = text.find(['/', '?', '#']) {
         let what = "has a path, and must be a host alone";
-        return Err(Fault::meant(what, &text[..end], "without the path"));
+        return Err(ValueFault::meant(what, &text[..end], "without the path"));
     }
     if text.parse::<Ipv6Addr>().is_ok() {
         let what = "is an IPv6 address without brackets";
-        return Err(Fault::meant(what, format!("[{text}]"), ""));
+        return Err(ValueFault::meant(what, format!("[{text}]"), ""));
     }
     let colon = text.rfind(':').filter(|colon| !text[*colon..].contains(']'));
     let Some(colon) = colon else {
@@ -155,46 +155,50 @@ pub(super) fn split(text: &str) -> Result<(&str, Option<u16>), Fault> {
     match port.parse() {
         Ok(0) | Err(_) => {
             let what = format!("has the port {}", quoted(port));
-            Err(Fault::meant(what, host, "or a port from 1 to 65535 after it"))
+            Err(ValueFault::meant(what, host, "or a port from 1 to 65535 after it"))
         }
         Ok(port) => Ok((host, Some(port))),
     }
 }
 
-fn user_info() -> Fault {
-    Fault::new("carries a user or a password", "without anything before an @")
+fn user_info() -> ValueFault {
+    ValueFault::new("carries a user or a password", "without anything before an @")
 }
 
 /// Reads one host without a port: a DNS name, an IPv4 address or an IPv6 address in brackets.
 /// Lower-case, addresses in their usual form.
-pub(in crate::config) fn host_name(text: &str) -> Result<String, Fault> {
+pub(in crate::config) fn host_name(text: &str) -> Result<String, ValueFault> {
     if let Some(address) = text.strip_prefix('[') {
         let address = address.strip_suffix(']').and_then(|bare| bare.parse::<Ipv6Addr>().ok());
-        let what = || Fault::new(format!("is {}, which is not an IPv6 address", quoted(text)), "");
+        let what =
+            || ValueFault::new(format!("is {}, which is not an IPv6 address", quoted(text)), "");
         return address.map(|address| format!("[{address}]")).ok_or_else(what);
     }
     let name = text.to_ascii_lowercase();
     if name.is_empty() {
-        return Err(Fault::new("is empty", ""));
+        return Err(ValueFault::new("is empty", ""));
     }
     if let Some(bare) = name.strip_suffix('.') {
-        return Err(Fault::meant("ends with a dot", bare, "which means the same"));
+        return Err(ValueFault::meant("ends with a dot", bare, "which means the same"));
     }
     if !name.is_ascii() {
         let what = "has letters that DNS does not know";
-        return Err(Fault::new(what, "in the form that starts with xn--"));
+        return Err(ValueFault::new(what, "in the form that starts with xn--"));
     }
     check_labels(&name)?;
     let last = name.rsplit('.').next().unwrap_or_default();
     if last.bytes().all(|byte| byte.is_ascii_digit()) && !is_ipv4(&name) {
-        return Err(Fault::new(format!("is {}, which is not an IPv4 address", quoted(&name)), ""));
+        return Err(ValueFault::new(
+            format!("is {}, which is not an IPv4 address", quoted(&name)),
+            "",
+        ));
     }
     Ok(name)
 }
 
-fn check_labels(name: &str) -> Result<(), Fault> {
+fn check_labels(name: &str) -> Result<(), ValueFault> {
     if name.len() > LONGEST_NAME {
-        return Err(Fault::new(format!("is longer than {LONGEST_NAME} characters"), ""));
+        return Err(ValueFault::new(format!("is longer than {LONGEST_NAME} characters"), ""));
     }
     for label in name.split('.') {
         // An underscore is no host name's, but resolvers and cluster names use it.
@@ -208,7 +212,7 @@ fn check_labels(name: &str) -> Result<(), Fault> {
         } else {
             continue;
         };
-        return Err(Fault::new(what, "made of letters, digits and -, with dots between"));
+        return Err(ValueFault::new(what, "made of letters, digits and -, with dots between"));
     }
     Ok(())
 }

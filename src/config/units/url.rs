@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use http::HeaderValue;
 
 use super::host::{host_name, split};
-use crate::document::{Fault, quoted};
+use crate::document::{ValueFault, quoted};
 
 /// The URL of an upstream: `https://host[:port][/base]`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -24,21 +24,21 @@ pub struct UpstreamUrl {
 
 impl UpstreamUrl {
     /// Reads a URL.
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ValueFault> {
         let (https, rest) = scheme_and_rest(text)?;
         if rest.split(['/', '?', '#']).next().is_some_and(|authority| authority.contains('@')) {
             let note = "without user and password; a secret goes into [secrets]";
-            return Err(Fault::new("carries a user or a password", note));
+            return Err(ValueFault::new("carries a user or a password", note));
         }
         if rest.contains(['?', '#']) {
             // What follows is not shown: a query is where people put API keys.
-            return Err(Fault::new("has a query or a fragment", "without ? and #"));
+            return Err(ValueFault::new("has a query or a fragment", "without ? and #"));
         }
         let slash = rest.find('/').unwrap_or(rest.len());
         let (authority, path) = rest.split_at(slash);
         if !path.bytes().all(|byte| byte.is_ascii_graphic()) {
             let note = "with everything but visible ASCII written as %XX";
-            return Err(Fault::new("has a path that is not visible ASCII", note));
+            return Err(ValueFault::new("has a path that is not visible ASCII", note));
         }
         let scheme = if https { "https" } else { "http" };
         let (host, port) = host_and_port(scheme, authority)?;
@@ -76,27 +76,32 @@ impl fmt::Display for UpstreamUrl {
     }
 }
 
-fn scheme_and_rest(text: &str) -> Result<(bool, &str), Fault> {
+fn scheme_and_rest(text: &str) -> Result<(bool, &str), ValueFault> {
     let Some((scheme, rest)) = text.split_once("://") else {
         let what = format!("is {}, which is not a URL", quoted(text));
-        return Err(Fault::new(what, "with https:// or http:// before the host"));
+        return Err(ValueFault::new(what, "with https:// or http:// before the host"));
     };
     match scheme.to_ascii_lowercase().as_str() {
         "https" => Ok((true, rest)),
         "http" => Ok((false, rest)),
-        _ => Err(Fault::new(format!("has the scheme {}", quoted(scheme)), "with https or http")),
+        _ => {
+            Err(ValueFault::new(format!("has the scheme {}", quoted(scheme)), "with https or http"))
+        }
     }
 }
 
 /// Reads what stands between a scheme and a path. What was meant is a URL again.
-pub(super) fn host_and_port(scheme: &str, authority: &str) -> Result<(String, Option<u16>), Fault> {
+pub(super) fn host_and_port(
+    scheme: &str,
+    authority: &str,
+) -> Result<(String, Option<u16>), ValueFault> {
     let read = || {
         let (host, port) = split(authority)?;
         Ok((host_name(host)?, port))
     };
-    read().map_err(|fault: Fault| {
+    read().map_err(|fault: ValueFault| {
         let value = fault.value.map(|host| format!("{scheme}://{host}"));
-        Fault { value, ..fault }
+        ValueFault { value, ..fault }
     })
 }
 
@@ -106,22 +111,22 @@ fn default_port(https: bool) -> u16 {
 
 /// Reads an origin, `scheme://host[:port]`, and writes it as browsers send it: lower-case,
 /// without the scheme's own port.
-pub(in crate::config) fn origin(text: &str) -> Result<HeaderValue, Fault> {
+pub(in crate::config) fn origin(text: &str) -> Result<HeaderValue, ValueFault> {
     if text == "*" {
         let what = "is \"*\", which would let every page on the web have its requests signed";
-        return Err(Fault::new(what, "naming each origin"));
+        return Err(ValueFault::new(what, "naming each origin"));
     }
     let text = text.to_ascii_lowercase();
     let Some((scheme, rest)) = text.split_once("://") else {
-        return Err(Fault::new(format!("is {}, which is not an origin", quoted(&text)), ""));
+        return Err(ValueFault::new(format!("is {}, which is not an origin", quoted(&text)), ""));
     };
     let known = |c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.');
     if !scheme.starts_with(|c: char| c.is_ascii_alphabetic()) || !scheme.chars().all(known) {
-        return Err(Fault::new(format!("has the scheme {}", quoted(scheme)), ""));
+        return Err(ValueFault::new(format!("has the scheme {}", quoted(scheme)), ""));
     }
     if let Some(end) = rest.find(['/', '?', '#']).filter(|end| !rest[..*end].contains('@')) {
         let value = format!("{scheme}://{}", &rest[..end]);
-        return Err(Fault::meant("has a path, and an origin has none", value, ""));
+        return Err(ValueFault::meant("has a path, and an origin has none", value, ""));
     }
     let (host, port) = host_and_port(scheme, rest)?;
     let own = match scheme {

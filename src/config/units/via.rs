@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::url::host_and_port;
-use crate::document::{Fault, quoted};
+use crate::document::{ValueFault, quoted};
 
 /// What an upstream's `via` says.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -39,7 +39,7 @@ pub enum ProxyScheme {
 
 impl ParentProxy {
     /// Reads `environment` or a URL.
-    pub(in crate::config) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(in crate::config) fn parse(text: &str) -> Result<Self, ValueFault> {
         if text == "environment" {
             return Ok(Self::Environment);
         }
@@ -56,10 +56,10 @@ impl ParentProxy {
 
 impl ProxyUrl {
     /// Reads a URL. Credentials in it are refused, and not shown.
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ValueFault> {
         let Some((written, rest)) = text.split_once("://") else {
             let what = format!("is {}, which is not a URL", quoted(text));
-            return Err(Fault::new(
+            return Err(ValueFault::new(
                 what,
                 "with http://, https:// or socks5:// before the host; or \"environment\"",
             ));
@@ -67,19 +67,19 @@ impl ProxyUrl {
         let known = SCHEMES.iter().find(|(name, ..)| name.eq_ignore_ascii_case(written));
         let Some((name, scheme, own)) = known else {
             let what = format!("has the scheme {}", quoted(written));
-            return Err(Fault::new(what, "with http, https, socks5 or socks5h"));
+            return Err(ValueFault::new(what, "with http, https, socks5 or socks5h"));
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
         if authority.contains('@') {
             let note = "and its user and password as via_credentials";
-            return Err(Fault::new("carries a user or a password", note));
+            return Err(ValueFault::new("carries a user or a password", note));
         }
         let (host, port) = host_and_port(name, authority)?;
         if !matches!(path, "" | "/") {
             let port = port.map(|port| format!(":{port}")).unwrap_or_default();
             let value = format!("{name}://{host}{port}");
-            return Err(Fault::meant("has a path, and a proxy has none", value, ""));
+            return Err(ValueFault::meant("has a path, and a proxy has none", value, ""));
         }
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Self { scheme: *scheme, host, port: port.unwrap_or(*own) })

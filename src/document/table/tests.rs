@@ -80,7 +80,7 @@ fn an_old_name_is_read_with_a_warning_and_refused_beside_the_new_one() {
 
 #[test]
 fn one_bad_item_spoils_a_list_and_hides_no_other() {
-    let parse = |text: &str| text.parse::<u8>().map_err(|_| Fault::new("is no byte", ""));
+    let parse = |text: &str| text.parse::<u8>().map_err(|_| ValueFault::new("is no byte", ""));
     let key = Key::list("l", "[\"1\"]");
     let (field, errors) = read("l = [\"1\", \"x\", 5]", |file| file.list(key, parse));
     assert!(matches!(field, Field::Unreadable));

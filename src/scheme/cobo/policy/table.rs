@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::super::Policy;
 use super::{Address, Allowed, Amount, Ceiling, KeySign, Limits, Permission, Rules, Transactions};
-use crate::document::{Fault, Field, Key, Location, Pair, Table, Written, one_of, quoted};
+use crate::document::{Field, Key, Location, Pair, Table, ValueFault, Written, one_of, quoted};
 
 /// Reads the rules of a route.
 pub(in crate::scheme::cobo) fn read(table: &mut Table<'_>) -> Arc<dyn Policy> {
@@ -79,7 +79,7 @@ fn limits(table: &mut Table<'_>, at: Location) -> Limits {
 fn allowed<T: Ord>(
     table: &mut Table<'_>,
     key: Key,
-    parse: impl Fn(&str) -> Result<T, Fault>,
+    parse: impl Fn(&str) -> Result<T, ValueFault>,
 ) -> Field<Allowed<T>> {
     if table.has_text(key.name) {
         return table.parsed(key, any).map(|()| Allowed::Any);
@@ -90,25 +90,25 @@ fn allowed<T: Ord>(
 
 /// The word in place of a list. It is not offered to who writes another: one value without its
 /// brackets is meant to be the only one.
-fn any(text: &str) -> Result<(), Fault> {
+fn any(text: &str) -> Result<(), ValueFault> {
     if text == "any" {
         return Ok(());
     }
     let what = format!("is {}, and must be a list, or \"any\"", quoted(text));
-    Err(Fault::new(what, ""))
+    Err(ValueFault::new(what, ""))
 }
 
 /// A text that is compared as it is, so that nothing invisible may be in it.
-fn visible(text: &str) -> Result<String, Fault> {
+fn visible(text: &str) -> Result<String, ValueFault> {
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         let what = format!("is {}, and is compared to the letter", quoted(text));
-        return Err(Fault::new(what, "in visible ASCII without spaces"));
+        return Err(ValueFault::new(what, "in visible ASCII without spaces"));
     }
     Ok(text.to_owned())
 }
 
 /// A number by its name, or as it is.
-fn code(names: &[(&'static str, u32)]) -> impl Fn(&str) -> Result<u32, Fault> {
+fn code(names: &[(&'static str, u32)]) -> impl Fn(&str) -> Result<u32, ValueFault> {
     move |text| {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         match text.parse() {
