@@ -19,7 +19,7 @@ use http::{HeaderName, Uri};
 use sha2::{Digest as _, Sha256};
 
 use self::canonical::{Canonical, Duplicates, Public};
-use self::message::{MESSAGES, Message};
+use self::message::{MESSAGES, Message, SLOT};
 use super::credential::CredentialFault;
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
@@ -170,8 +170,6 @@ const API_SIG: HeaderName = HeaderName::from_static("x-api-sig");
 /// As in the provider's documents.
 const DOCUMENTED: &[&str] = &["X-API-KEY", "X-API-SIG"];
 static BOTH: [HeaderName; 2] = [API_KEY, API_SIG];
-
-const SLOT: &str = "eddsa";
 
 /// What the header's signature is hashed with; see [`Signing::widths`].
 const SIGNATURE_WIDTH: usize = 6;

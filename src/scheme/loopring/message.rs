@@ -7,7 +7,6 @@ use bytes::Bytes;
 
 use super::super::json::{self, Object, Splice};
 use super::super::{Preimage, SchemeError};
-use super::SLOT;
 use super::field::{Field, Kind};
 use super::written;
 use crate::keys::babyjub::poseidon;
@@ -305,6 +304,9 @@ fn unambiguous(object: Object<'_>) -> Result<Object<'_>, SchemeError> {
 fn quoted(text: &str) -> String {
     format!("\"{text}\"")
 }
+
+/// The slot of the key that signs.
+pub(super) const SLOT: &str = "eddsa";
 
 /// More would keep a thread from other requests: each takes two hashes and a signature.
 const MAX_BATCH: usize = 128;

@@ -6,10 +6,11 @@
 
 use std::borrow::Cow;
 
+use super::super::super::Verdict;
 use super::super::super::json::{self, Object, Value};
-use super::{
-    Address, Allowed, Amount, Ceiling, EXTRA, Limits, Transactions, Verdict, member, shown, text,
-};
+use super::amount::Amount;
+use super::member::{EXTRA, member, shown, text};
+use super::rules::{Address, Allowed, Ceiling, Limits, Transactions};
 
 /// Judges a KeySign request by its `request_detail` and `extra_info`.
 pub(super) fn judge(

@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::super::super::Policy;
-use super::{Address, Allowed, Amount, Ceiling, KeySign, Limits, Permission, Rules, Transactions};
+use super::amount::Amount;
+use super::rules::{Address, Allowed, Ceiling, KeySign, Limits, Permission, Rules, Transactions};
 use crate::document::{Field, Key, Location, Pair, Table, ValueFault, Written, one_of, quoted};
 
 /// Reads the rules of a route.

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::*;
+use super::{amount::Amount, rules::*, *};
+use crate::scheme::Decision;
 
 const ALICE: &str = "0x52908400098527886E0F7030069857D2E4169EE7";
 const BOB: &str = "bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq";
