@@ -1,4 +1,4 @@
-//! What was decided, in a file that shows when it was changed.
+//! The audit log of policy decisions, tamper-evident by a hash chain.
 //!
 //! Each decision is a line of JSON that carries the hash of the line before. A line that is
 //! altered, added or removed later breaks the chain at that place, unless everything after it

@@ -1,4 +1,4 @@
-//! What a person meets: commands, their help, and how an error ends.
+//! The command line: commands, their help, and how an error ends.
 //!
 //! Exit codes: 0 done, 1 failed, 64 wrong usage, 78 wrong configuration (sysexits.h). `exec` ends
 //! with its program's, or as a shell says what became of it: 126 it cannot be run, 127 it is not

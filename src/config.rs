@@ -1,5 +1,6 @@
-//! What will run. [`file`] is what was written, `resolve` the way from one to the other; past
-//! this module nothing is optional without meaning and nothing can be inconsistent.
+//! The resolved configuration: what will run. [`file`] is what was written, `resolve` the way from
+//! one to the other; past this module nothing is optional without meaning and nothing can be
+//! inconsistent.
 //!
 //! Resolving does no I/O beyond reading the one file: keys and certificates are opened when a
 //! snapshot is built.
@@ -87,7 +88,7 @@ pub struct Access {
     pub unrouted: Unrouted,
 }
 
-/// What happens to a request on the forward listener for a host that no route names.
+/// The default for hosts without a route on the forward listener: refuse or pass.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum Unrouted {
     /// It is refused: a mistyped host must not leave unsigned.
@@ -96,7 +97,7 @@ pub enum Unrouted {
     Pass,
 }
 
-/// What HTTPS is ended with for hosts that have a route.
+/// TLS interception: what HTTPS is ended with for hosts that have a route.
 #[derive(Clone, Debug, Hash)]
 pub struct Intercept {
     /// A PEM file: the authority's certificate, then those that signed it, if any.
@@ -113,7 +114,7 @@ pub struct Intercept {
     pub ca_key_at: Location,
 }
 
-/// What a request may cost.
+/// Resource limits: what a request may cost.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Limits {
     /// Bytes of a body that a scheme reads.
@@ -301,7 +302,7 @@ pub struct Decide {
     pub at: Location,
 }
 
-/// What is written down.
+/// Logging: what is written down.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct Log {
     /// A level, or a list such as `info,countersign::pipeline=debug`.

@@ -1,4 +1,4 @@
-//! What a request does not determine itself: the time, and a nonce that never repeats.
+//! Time stamps and nonces against replay: what a request does not determine itself.
 //!
 //! A provider such as MetaSV takes a ten-digit nonce once in ten minutes. Ten random digits
 //! collide (at 100 requests a second about one ten-minute span in six sees a clash), so a nonce

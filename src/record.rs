@@ -1,4 +1,4 @@
-//! What is written down of a request: one log line and its counters, when it is over.
+//! The access log and metrics of a request: one log line and its counters, when it is over.
 //!
 //! The line holds names and numbers from the configuration and the request line, never a header
 //! value, a query, a body or a canonical text.

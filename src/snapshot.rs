@@ -1,4 +1,4 @@
-//! What a configuration becomes: keys opened and tested, routes bound, upstreams ready.
+//! The immutable configuration in force: keys opened and tested, routes bound, upstreams ready.
 //!
 //! A request takes one [`Snapshot`] at intake and keeps it to its end. A reload builds a new one
 //! beside it and swaps them; what did not change is carried over, so that connection pools live
@@ -65,7 +65,7 @@ impl LiveKey {
     }
 }
 
-/// What outlives snapshots.
+/// Process-wide state: what outlives snapshots.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
     /// Makes connections; knows the proxy's own listeners, for the loop check.

@@ -1,5 +1,5 @@
-//! TLS in the middle: the one crypto provider, and the local certificate authority whose leaves
-//! are shown to clients that asked for a routed host.
+//! TLS interception: the one crypto provider, and the local certificate authority whose leaf
+//! certificates are shown to clients that asked for a routed host.
 //!
 //! The authority is meant to be worth little to a thief: it is constrained to the hosts that have
 //! routes ([`NewAuthority`]), its key signs and is never seen ([`Authority`]), and what it signs

@@ -1,5 +1,5 @@
-//! What a web page gives away about itself: the name it calls a listener by, and the origin it is
-//! of.
+//! CSRF and DNS-rebinding protection: the name a web page calls a listener by (`Host`), and the
+//! origin it is of.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};

@@ -1,4 +1,5 @@
-//! Whether the lines of a file follow from each other, read in one go and in bounded memory.
+//! Verifying the hash chain: whether the lines of a file follow from each other, read in one go and
+//! in bounded memory.
 
 use std::io::{self, BufRead as _, BufReader, Read};
 

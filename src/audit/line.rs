@@ -1,4 +1,4 @@
-//! One line: its form, and the hash that ties it to the one before.
+//! One line of the hash chain: its form, and the hash that ties it to the one before.
 //!
 //! ```text
 //! {"seq":7,"time_ms":1700000000000,"time":"2023-11-14T22:13:20.000Z",…,"previous":"<64 hex>"}

@@ -1,4 +1,4 @@
-//! How far a body is, for those who cannot see it move.
+//! Backpressure over HTTP/2: how far a body is, for those who cannot see it move.
 //!
 //! Over HTTP/1.1 a body that its reader does not take shows as a write that does not end. Over
 //! HTTP/2 nothing shows: the library holds a piece of it, waits for the reader's window, and asks

@@ -1,4 +1,4 @@
-//! What ends a command: the sentence, the way to mend it, the exit code.
+//! Errors of commands: the sentence, the way to mend it, the exit code.
 
 use std::fmt;
 use std::io;

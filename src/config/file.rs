@@ -1,4 +1,4 @@
-//! What was written: every value of the file on its own, with the place it stands at.
+//! The configuration file as written: every value on its own, with the place it stands at.
 //!
 //! Reading checks what a value says by itself: its type, its form, the keys a table may have. It
 //! goes by the rows of [`super::settings`], which know names, examples and defaults. A table whose

@@ -35,7 +35,7 @@ pub(crate) struct Setting {
     pub(crate) takes: Takes,
 }
 
-/// What holds where a setting is not written.
+/// A setting's default: what holds where it is not written.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Need {
     /// The table is wrong without it.
@@ -46,7 +46,7 @@ pub(crate) enum Need {
     Default(&'static str),
 }
 
-/// What it takes for a change of a setting to count.
+/// Reload or restart: what it takes for a change of a setting to count.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Takes {
     /// A reload.

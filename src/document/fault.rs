@@ -1,4 +1,4 @@
-//! What is wrong with one value, before it is known which key it belongs to.
+//! Validation errors of one value, before it is known which key it belongs to.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! What a key says, where it says it, and what it is for.
+//! Keys and their values: what a key says, where it says it, and what it is for.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What a key is asked to sign: a digest, a message, or a message under a derived MAC key.
+//! The input of a signature: a digest, a message, or a message under a derived MAC key.
 //!
 //! Keys differ in who hashes. ECDSA takes a digest; Ed25519, MACs and most agents take the message
 //! and hash themselves; a KMS takes either, up to a length. So a scheme says with [`Hashing`] how

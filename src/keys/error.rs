@@ -1,4 +1,4 @@
-//! What can go wrong with keys: opening them at start, using them for a request.
+//! Errors of signing, and of entries that look like a pasted key.
 
 use crate::problem::Problem;
 

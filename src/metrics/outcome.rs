@@ -1,4 +1,4 @@
-//! What came of a request: the label `outcome` of its counter, and the word that its line in the
+//! Outcomes of requests: the label `outcome` of its counter, and the word that its line in the
 //! log ends with.
 
 /// What came of a request.

@@ -1,6 +1,6 @@
-//! What an answer's head says of the length of its body (RFC 9112, section 6.3), put right before
-//! anybody relies on it: the HTTP library reads the body by its last coding, and leaves the head as
-//! it came.
+//! Response framing against response smuggling: the length of a body by its head (RFC 9112, section
+//! 6.3), put right before anybody relies on it: the HTTP library reads the body by its last coding,
+//! and leaves the head as it came.
 
 use http::Response;
 use http::header::{AsHeaderName, CONTENT_LENGTH, HeaderMap, HeaderValue, TRANSFER_ENCODING};

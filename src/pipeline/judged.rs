@@ -1,5 +1,5 @@
-//! What a route's policy says of a request, and the line about it that is on the disk before
-//! anybody is told.
+//! Policy decisions: what a route's policy says of a request, and its line in the audit log, which
+//! is on the disk before anybody is told.
 
 use std::time::Duration;
 

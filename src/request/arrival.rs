@@ -1,4 +1,4 @@
-//! Requests as they arrive, on whatever listener: absolute-form on the forward listener,
+//! Requests as they arrive, held against request smuggling: absolute-form on the forward listener,
 //! `/<route>/rest` on the gateway, origin-form inside a CONNECT.
 
 use std::net::IpAddr;

@@ -1,4 +1,4 @@
-//! What is known of a request's body: nothing is read here.
+//! Request bodies by framing: what is known of one before it is read.
 
 use bytes::Bytes;
 use http::HeaderMap;

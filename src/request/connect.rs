@@ -1,5 +1,5 @@
-//! What a CONNECT may open: a host whose requests are signed is listened to, any other is a blind
-//! tunnel where the configuration allows that.
+//! CONNECT, intercepted or tunnelled: a host whose requests are signed is listened to, any other is
+//! a blind tunnel where the configuration allows that.
 
 use super::plan::Trail;
 use super::routing::unrouted;

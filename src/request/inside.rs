@@ -1,4 +1,4 @@
-//! What is inside a CONNECT: requests that must all be for the host it was opened to.
+//! Intercepted requests, inside a CONNECT: they must all be for the host it was opened to.
 
 use http::header::HOST;
 use http::{HeaderMap, Method, Uri};

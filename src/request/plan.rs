@@ -1,4 +1,4 @@
-//! What is to happen to a request: passed on, signed, or opened; or which refusal.
+//! The plan of a request, before any I/O: passed on, signed, or opened; or which refusal.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! How long a client of HTTP/1.1 may be silent, and how it is told.
+//! Keep-alive and slowloris timeouts of HTTP/1.1 clients: how long one may be silent, and how it is
+//! told.
 //!
 //! hyper has one limit from the end of an answer to the end of the next head, and takes its clock
 //! from outside. So the clock that it is given knows two: silence between requests, and a head

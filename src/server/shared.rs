@@ -1,4 +1,4 @@
-//! What a server's connections share, and who each of them is from.
+//! Connection state: what a server's connections share, their limit, and who each is from.
 
 use std::future::Future;
 use std::net::IpAddr;

@@ -1,5 +1,6 @@
-//! A client's connection with manners: a write that stands still ends it, and it is closed so
-//! that the client can still read the last answer. And one whose first bytes have been looked at.
+//! Lingering close and write timeout of client connections: a write that stands still ends one, and
+//! it is closed so that no TCP RST discards the last answer. And one whose first bytes have been
+//! looked at.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

@@ -1,4 +1,4 @@
-//! Certificates for the hosts that clients ask for, made when they are asked for.
+//! The cache of leaf certificates for intercepted hosts: minted on demand, single-flight, LRU.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -28,7 +28,8 @@ pub struct LeafSettings {
     pub cache: usize,
 }
 
-/// TLS settings by host, each with a certificate of its own, signed by the authority.
+/// TLS settings by host, each with a leaf certificate of its own, signed by the authority: minted
+/// on demand, single-flight, LRU.
 ///
 /// All share one key, which is made for the process and is not the authority's. None shares
 /// anything else: session tickets are sealed under a secret of each leaf, so that a session with

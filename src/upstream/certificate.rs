@@ -1,4 +1,4 @@
-//! What is wrong with an upstream's certificate, in words a person can act on.
+//! Certificate verification errors of upstreams, in words a person can act on.
 //!
 //! The checks are the TLS library's own. [`Named`] adds a name to one of its answers: a certificate
 //! that nobody known has issued may have been issued by itself. And it takes a certificate that is

@@ -1,5 +1,5 @@
-//! What the HTTP library's errors mean, for a request that was given to a connection: how far it
-//! came, and whether the upstream may have acted on it.
+//! Retry safety by the HTTP library's errors, for a request that was given to a connection: how far
+//! it came, and whether the upstream may have acted on it.
 
 use std::error::Error;
 use std::io;

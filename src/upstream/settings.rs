@@ -1,4 +1,4 @@
-//! What makes one upstream's connections different from another's.
+//! The key of a connection pool: what makes one upstream's connections different from another's.
 
 use std::fmt;
 use std::time::Duration;

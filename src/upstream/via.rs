@@ -1,5 +1,6 @@
-//! Through another proxy: which one, and how it is spoken to. It sees where the connection goes and
-//! its own credentials, nothing else, for what goes through it is TLS or was plain anyway.
+//! Parent proxies (CONNECT, SOCKS 5): which one, and how it is spoken to. It sees where the
+//! connection goes and its own credentials, nothing else, for what goes through it is TLS or was
+//! plain anyway.
 
 mod connect;
 mod socks;

@@ -1,4 +1,4 @@
-//! What is left to do by hand, and how programs then call.
+//! The next steps: what is left to do by hand, and how programs then call.
 
 use std::io::Write;
 use std::path::Path;

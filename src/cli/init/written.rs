@@ -1,5 +1,5 @@
-//! What `init` writes: the tables of each provider, with what must be there and what else there
-//! could be.
+//! The configuration `init` writes: the tables of each provider, with what must be there and what
+//! else there could be.
 
 use std::fmt::Write as _;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Rules in place of a service: that they fit their route.
+//! The policy in place of a service: that it fits its route.
 
 use super::Resolver;
 use crate::audit::Mode;

@@ -1,4 +1,4 @@
-//! What HTTPS is ended with.
+//! TLS interception: the CA that HTTPS is ended with.
 
 use super::Resolver;
 use crate::config::Intercept;

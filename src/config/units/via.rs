@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::url::host_and_port;
 use crate::document::{ValueFault, quoted};
 
-/// What an upstream's `via` says.
+/// The parent proxy that an upstream's `via` names.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum ParentProxy {
     /// This proxy.

@@ -1,4 +1,4 @@
-//! What every step of building a snapshot is given, and where it says what is wrong.
+//! The builder of a snapshot: what every step is given, and where it says what is wrong.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! What can be said of a configuration on a machine that has none of its keys and secrets: stand-ins
-//! are bound in their place, and what others may read (certificates, public keys) is read.
+//! Validation without keys: a configuration on a machine that has none of its keys and secrets.
+//! Stand-ins are bound in their place; what others may read (certificates, public keys) is read.
 
 use std::collections::BTreeMap;
 
