@@ -34,7 +34,6 @@ pub use entry::{
     Advise, Bound, Build, Entry, Example, KeySlot, Make, ParamDoc, ParamKind, ProviderRefusal,
     PublicForm, SecretSlot, Text,
 };
-use entry::{nothing_doubtful, texts};
 pub use envelope::{Answered, Conclusion, Decision, Envelope, Opened, Policy, Verdict};
 pub use error::{BindError, SchemeError};
 use http::uri::PathAndQuery;

@@ -228,6 +228,17 @@ impl ParamDoc {
     }
 }
 
+impl ParamDoc {
+    /// This parameter is none of its values.
+    pub(super) fn refused(&self, found: &str) -> BindError {
+        BindError {
+            field: format!("params.{}", self.name),
+            what: format!("is \"{found}\", which it cannot be"),
+            fix: format!("use one of: {}", self.values.join(", ")),
+        }
+    }
+}
+
 /// What the text of a setting says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum ParamKind {

@@ -1,7 +1,5 @@
 //! What a scheme can say against a configuration or a request.
 
-use super::ParamDoc;
-
 /// Why a route's keys, secrets and params do not make a scheme, or make a doubtful one.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{field} {what}")]
@@ -12,18 +10,6 @@ pub struct BindError {
     pub what: String,
     /// What to write instead.
     pub fix: String,
-}
-
-impl BindError {
-    /// A parameter that is none of its values.
-    pub fn param(param: &ParamDoc, found: &str) -> Self {
-        let ParamDoc { name, values, .. } = param;
-        Self {
-            field: format!("params.{name}"),
-            what: format!("is \"{found}\", which it cannot be"),
-            fix: format!("use one of: {}", values.join(", ")),
-        }
-    }
 }
 
 /// Why a request cannot be signed, or is not what a signed request looks like.

@@ -61,7 +61,7 @@ pub(super) fn entry() -> Entry {
     public_form: None,
     refusal: None,
     notes: Vec::new(),
-    advise: Arc::new(super::nothing_doubtful),
+    advise: Arc::new(super::entry::nothing_doubtful),
     example: Example::default(),
     policy: None,
     build: Build::Scheme(Arc::new(build)),
@@ -120,7 +120,7 @@ fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
 fn members(binding: &Binding, token: Option<&str>) -> Result<Map<String, Value>, BindError> {
     let (sign_type, src) = (binding.param("signtype"), binding.param("src"));
     if !SIGN_TYPES.contains(&sign_type) {
-        return Err(BindError::param(entry().param("signtype"), sign_type));
+        return Err(entry().param("signtype").refused(sign_type));
     }
     if src.is_empty() {
         let fix =
@@ -170,7 +170,7 @@ fn form(binding: &Binding) -> Result<Form, BindError> {
             let what = "is set, and an opaque token has no signature to look at";
             Err(refused("params.verify_with", what, "remove it, or write token = \"jwt\""))
         }
-        (other, _) => Err(BindError::param(entry().param("token"), other)),
+        (other, _) => Err(entry().param("token").refused(other)),
     }
 }
 

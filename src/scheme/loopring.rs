@@ -21,10 +21,11 @@ use sha2::{Digest as _, Sha256};
 use self::canonical::{Canonical, Duplicates, Public};
 use self::message::{MESSAGES, Message, SLOT};
 use super::credential::CredentialFault;
+use super::entry::texts;
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
     Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
-    Signatures, texts,
+    Signatures,
 };
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, Hashing, PublicKey};
@@ -200,7 +201,7 @@ fn signing(binding: &Binding) -> Result<Signing, BindError> {
     let canonical = canonical(binding)?;
     let (body, protocol) = (binding.param("body"), binding.param("protocol"));
     if !["3.1.1", "3.6"].contains(&protocol) {
-        return Err(BindError::param(entry().param("protocol"), protocol));
+        return Err(entry().param("protocol").refused(protocol));
     }
     if body == "none" {
         return Ok(
@@ -209,7 +210,7 @@ fn signing(binding: &Binding) -> Result<Signing, BindError> {
     }
     let of_name: Vec<_> = MESSAGES.iter().filter(|message| message.name == body).collect();
     let Some(other) = of_name.first() else {
-        return Err(BindError::param(entry().param("body"), body));
+        return Err(entry().param("body").refused(body));
     };
     if canonical.is_some() {
         return Err(BindError {
@@ -235,7 +236,7 @@ fn canonical(binding: &Binding) -> Result<Option<(Canonical, Form)>, BindError> 
     let duplicates = match binding.param("duplicates") {
         "refuse" => Duplicates::Refuse,
         "keep_both" => Duplicates::KeepBoth,
-        other => return Err(BindError::param(entry().param("duplicates"), other)),
+        other => return Err(entry().param("duplicates").refused(other)),
     };
     let base = base(binding.param("base"))?;
     match binding.param("canonical") {
@@ -244,7 +245,7 @@ fn canonical(binding: &Binding) -> Result<Option<(Canonical, Form)>, BindError> 
         "v2" => Ok(Some((Canonical::Base(base), Form::Decimal))),
         "v3" => Ok(Some((Canonical::Base(base), Form::Hex))),
         "none" => Ok(None),
-        other => Err(BindError::param(entry().param("canonical"), other)),
+        other => Err(entry().param("canonical").refused(other)),
     }
 }
 

@@ -49,7 +49,7 @@ pub(super) fn entry() -> Entry {
             body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#.into(),
         }),
         notes: Vec::new(),
-        advise: Arc::new(super::nothing_doubtful),
+        advise: Arc::new(super::entry::nothing_doubtful),
         example: Example::default(),
         policy: None,
         build: Build::Scheme(Arc::new(build)),

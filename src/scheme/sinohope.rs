@@ -35,7 +35,7 @@ pub(super) fn entry() -> Entry {
         body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#.into(),
     }),
     notes: Vec::new(),
-    advise: Arc::new(super::nothing_doubtful),
+    advise: Arc::new(super::entry::nothing_doubtful),
     example: Example::default(),
     policy: None,
     build: Build::Scheme(Arc::new(build)),
@@ -86,7 +86,7 @@ fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
         "space" => Remove::Space,
         "space_lf" => Remove::SpaceLf,
         "ascii_whitespace" => Remove::AsciiWhitespace,
-        other => return Err(BindError::param(entry().param("remove"), other)),
+        other => return Err(entry().param("remove").refused(other)),
     };
     Ok(Arc::new(Sinohope { public_hex: public_hex(key), remove }))
 }

@@ -11,20 +11,8 @@ fn files_import_in_one_direction() {
     let files = Files::new(sources());
     let edges: usize = files.edges.iter().map(BTreeSet::len).sum();
     assert!(edges >= 800, "only {edges} imports were seen");
-    let (known, circles): (Vec<_>, Vec<_>) = files
-        .circles()
-        .into_iter()
-        .partition(|circle| circle.iter().all(|file| STILL.contains(&room(file))));
+    let circles = files.circles();
     assert!(circles.is_empty(), "{} circles: {circles:#?}", circles.len());
-    let known: BTreeSet<_> = known.iter().flatten().map(|file| room(file)).collect();
-    assert_eq!(known, STILL.iter().copied().collect(), "some of these have none any more");
-}
-
-/// Rooms that still have circles inside. None is to be added.
-const STILL: &[&str] = &["scheme"];
-
-fn room(file: &str) -> &str {
-    file.split(['/', '.']).next().unwrap_or_default()
 }
 
 #[test]

@@ -13,7 +13,6 @@ use http::header::CONTENT_TYPE;
 use super::super::{
     Answered, BindError, Binding, Build, Conclusion, Decision, Edits, Entry, Envelope, Example,
     KeySlot, Opened, ParamDoc, Preimage, SchemeError, Signable, Signatures, Verdict,
-    nothing_doubtful, texts,
 };
 use super::request::Request;
 use super::response::{self, Response};
@@ -21,6 +20,7 @@ use super::token::Tokens;
 use super::{PING, SLOT, form, leeway, lifetime, payload, policy, span, verify_with};
 use crate::keys::Algorithm;
 use crate::moment::Moment;
+use crate::scheme::entry::{nothing_doubtful, texts};
 
 pub(in crate::scheme) fn entry() -> Entry {
     Entry {

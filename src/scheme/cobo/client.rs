@@ -11,8 +11,7 @@ use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
-    Preimage, Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures, nothing_doubtful,
-    texts,
+    Preimage, Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures,
 };
 use super::form::FORM;
 use super::request::Request;
@@ -21,6 +20,7 @@ use super::token::{self, Tokens};
 use super::{PING, SLOT, form, leeway, lifetime, payload, verify_with};
 use crate::keys::{Algorithm, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
+use crate::scheme::entry::{nothing_doubtful, texts};
 
 pub(in crate::scheme) fn entry() -> Entry {
     Entry {

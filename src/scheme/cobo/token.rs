@@ -41,7 +41,7 @@ impl Tokens {
         let layout = match binding.param("payload") {
             "package_data" => Layout::PackageData,
             "flat" => Layout::Flat,
-            other => return Err(BindError::param(&payload(), other)),
+            other => return Err(payload().refused(other)),
         };
         Ok(Self {
             issuers: issuers(binding)?,
