@@ -17,6 +17,7 @@ mod key;
 mod pool;
 mod signature;
 mod store;
+mod systemd;
 
 pub use algorithm::{PublicPemFault, UnknownAlgorithm};
 pub use content::{Content, Derivation, Digest, Hashing, Written};
@@ -33,4 +34,4 @@ pub use store::{
 };
 
 /// Every kind of store, in the order of the documentation.
-pub const STORES: &[StoreKind] = &[env::KIND, file::KIND];
+pub const STORES: &[StoreKind] = &[env::KIND, file::KIND, systemd::KIND];

@@ -42,6 +42,7 @@ mod rsa;
 mod running;
 mod secrets;
 mod spelling;
+mod stores;
 mod streaming;
 mod support;
 mod upstreams;

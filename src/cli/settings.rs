@@ -21,10 +21,11 @@ pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
 pub(super) fn markdown() -> String {
     let mut text = HEAD.to_owned();
     for Section { title, doc, rows } in sections() {
-        let doc = if doc.is_empty() { String::new() } else { format!("{doc}\n\n") };
-        text +=
-            &format!("\n## {title}\n\n{doc}| setting | kind | default | takes | what it is |\n");
-        text += "|---|---|---|---|---|\n";
+        text += &format!("\n## {title}\n\n{doc}\n");
+        if rows.is_empty() {
+            continue;
+        }
+        text += "\n| setting | kind | default | takes | what it is |\n|---|---|---|---|---|\n";
         for Row { name, kind, default, takes, doc } in rows {
             text += &format!("| `{name}` | {kind} | {default} | {takes} | {doc} |\n");
         }
@@ -48,7 +49,7 @@ fn sections() -> Vec<Section> {
         for kind in STORES.iter().filter(|_| section.table == "stores.NAME") {
             let title = format!("[stores.NAME] with kind = \"{}\"", kind.name);
             let rows = kind.settings.iter().map(Row::of_store).collect();
-            all.push(Section { title, doc: "", rows });
+            all.push(Section { title, doc: kind.doc, rows });
         }
     }
     all

@@ -19,6 +19,7 @@ use crate::secret::Secret;
 /// `kind = "env"`.
 pub(super) const KIND: StoreKind = StoreKind {
     name: "env",
+    doc: "An entry is the end of a variable's name.",
     settings: &[StoreSetting {
         name: PREFIX,
         kind: SettingKind::Prefix,

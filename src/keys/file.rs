@@ -1,8 +1,10 @@
 //! Keys and secrets in the files of a directory.
 //!
-//! Files that others may read are refused, as ssh refuses them. Permissions are those of the
-//! opened file, so that nothing can be exchanged between the look and the reading; symbolic
-//! links are followed, which is how orchestrators mount secrets.
+//! Files that others may read are refused, as ssh refuses them; `readers` has the two exceptions.
+//! Permissions are those of the opened file, so that nothing can be exchanged between the look and
+//! the reading; symbolic links are followed, which is how orchestrators mount secrets.
+
+pub(super) mod readers;
 
 use std::ffi::OsString;
 use std::fmt;
@@ -25,6 +27,8 @@ use crate::secret::Secret;
 /// `kind = "file"`.
 pub(crate) const KIND: StoreKind = StoreKind {
     name: "file",
+    doc: "An entry is a file, or `file#member` of a JSON object in one. Its owner alone may read it; or \
+          root owns it, and its group is one of the process's own.",
     settings: &[
         StoreSetting {
             name: DIR,
@@ -48,7 +52,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
         KeyStore::Bytes(Arc::new(FileStore::new(dir, settings.text(PASSPHRASE_ENV))))
     },
     place: |settings, entry| settings.path(DIR).join(entry).display().to_string(),
-    file: |settings, entry| Some(settings.path(DIR).join(file_of(entry))),
+    file: |settings, entry| Some(settings.path(DIR).join(FileStore::file_of(entry))),
     variables: |settings| StoreVariables {
         prefix: None,
         named: settings.text(PASSPHRASE_ENV).into_iter().collect(),
@@ -60,7 +64,7 @@ const PASSPHRASE_ENV: &str = "passphrase_env";
 
 /// Entry `X` is the file `X` in the store's directory, and entry `X#member` the text of that member
 /// of the JSON object in the file `X`: providers export tokens beside keys.
-struct FileStore {
+pub(super) struct FileStore {
     dir: PathBuf,
     passphrase_env: Option<String>,
     lookup: Lookup,
@@ -69,8 +73,18 @@ struct FileStore {
 impl FileStore {
     /// A store of the files in `dir`. `passphrase_env` names the variable with the passphrase of
     /// encrypted keys; it is looked up when one is opened, and not kept.
-    fn new(dir: PathBuf, passphrase_env: Option<String>) -> Self {
+    pub(super) fn new(dir: PathBuf, passphrase_env: Option<String>) -> Self {
         Self { dir, passphrase_env, lookup: variable }
+    }
+
+    /// A store of files that no passphrase opens.
+    pub(super) fn plain(dir: PathBuf) -> Self {
+        Self::new(dir, None)
+    }
+
+    /// The file that an entry is in: `account.json#apiKey` is a member of one.
+    pub(super) fn file_of(entry: &str) -> &str {
+        entry.rsplit_once('#').map_or(entry, |(file, _)| file)
     }
 
     fn read_now(&self, entry: &str) -> Result<(PathBuf, Secret), Problem> {
@@ -144,7 +158,7 @@ impl ByteStore for FileStore {
     }
 
     fn place(&self, entry: &str) -> String {
-        let path = self.dir.join(file_of(entry));
+        let path = self.dir.join(Self::file_of(entry));
         std::path::absolute(&path).unwrap_or(path).display().to_string()
     }
 
@@ -172,11 +186,6 @@ impl fmt::Debug for FileStore {
     }
 }
 
-/// The file that an entry is in: `account.json#apiKey` is a member of one.
-fn file_of(entry: &str) -> &str {
-    entry.rsplit_once('#').map_or(entry, |(file, _)| file)
-}
-
 fn cannot_open(error: &io::Error, path: &Path) -> (String, String) {
     if error.kind() == io::ErrorKind::NotFound {
         let fix = "put the file there, or mend the entry's name or the store's dir";
@@ -200,13 +209,9 @@ fn check(file: &File, path: &Path) -> Result<(), (String, String)> {
     if !found.is_file() {
         return Err(("is not a regular file".into(), NAME_THE_FILE.into()));
     }
-    #[cfg(unix)]
-    {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&found.permissions()) & 0o7777;
-        if mode & 0o077 != 0 {
-            let what = format!("is open to its group or to others (mode {mode:04o})");
-            return Err((what, format!("chmod 600 {}", path.display())));
-        }
+    if let Some(mode) = readers::too_open(path, &found) {
+        let what = format!("is open to its group or to others (mode {mode:04o})");
+        return Err((what, format!("chmod 600 {}", path.display())));
     }
     if found.len() > MAX_BYTES {
         return Err((too_long(), NAME_THE_FILE.into()));
@@ -232,7 +237,6 @@ const NAME_THE_FILE: &str = "name the file itself";
 const MAX_BYTES: u64 = 1024 * 1024;
 
 #[cfg(test)]
-#[cfg(unix)]
 mod tests {
     use std::fs::{self, Permissions};
     use std::os::unix::fs::{PermissionsExt as _, symlink};

@@ -22,6 +22,8 @@ use crate::secret::Secret;
 pub struct StoreKind {
     /// The value of `kind` in a store.
     pub name: &'static str,
+    /// A sentence or two: what its entries are.
+    pub doc: &'static str,
     /// Its settings in the configuration.
     pub settings: &'static [StoreSetting],
     /// Opens a store.

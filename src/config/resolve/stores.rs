@@ -7,7 +7,7 @@ use super::Resolver;
 use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
 use crate::document::{Field, Written};
-use crate::keys::{Algorithm, PublicKey, SettingKind, StoreSetting, StoreSettings};
+use crate::keys::{Algorithm, PublicKey, SettingKind, StoreKind, StoreSetting, StoreSettings};
 
 impl Resolver<'_> {
     pub(super) fn stores(&self) -> BTreeMap<String, Store> {
@@ -99,8 +99,10 @@ impl Resolver<'_> {
         };
         let store = written.store.value().and_then(|store| self.file.stores.get(store));
         let kind = store.and_then(|store| store.kind.value());
-        if kind.is_some_and(|kind| (kind.file)(&StoreSettings::default(), "").is_none()) {
-            let what = "watch is for entries of file stores, and a variable never changes";
+        let none = |kind: &&&StoreKind| (kind.file)(&StoreSettings::default(), "").is_none();
+        if let Some(kind) = kind.filter(none) {
+            let name = kind.name;
+            let what = format!("watch is for files, and entries of kind \"{name}\" are none");
             self.report.add(*at, what, "remove it, or keep the entry in a store of kind \"file\"");
         }
         for (place, _) in self.read_at_reloads().filter(|(_, secret)| *secret == name) {
