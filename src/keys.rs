@@ -11,6 +11,7 @@ pub mod babyjub;
 mod content;
 mod env;
 mod error;
+mod exec;
 mod file;
 mod formats;
 mod key;
@@ -23,6 +24,7 @@ pub use algorithm::{PublicPemFault, UnknownAlgorithm};
 pub use content::{Content, Derivation, Digest, Hashing, Written};
 pub(crate) use env::{Lookup, variable};
 pub use error::SignError;
+pub(crate) use exec::words as command;
 pub(crate) use file::KIND as FILES;
 pub use formats::{Encoding, FormatError, UnknownEncoding};
 pub(crate) use formats::{PassphraseFault, unquoted};
@@ -34,4 +36,4 @@ pub use store::{
 };
 
 /// Every kind of store, in the order of the documentation.
-pub const STORES: &[StoreKind] = &[env::KIND, file::KIND, systemd::KIND];
+pub const STORES: &[StoreKind] = &[env::KIND, file::KIND, systemd::KIND, exec::KIND];

@@ -190,6 +190,7 @@ const LAYERS: &[Layer] = &[
                     "StoreSetting",
                     "StoreSettings",
                     "StoreVariables",
+                    "command",
                 ],
             ),
             only("moment", &["Replica"]),

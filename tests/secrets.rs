@@ -3,7 +3,7 @@
 
 mod flows;
 mod mistakes;
-mod search;
+pub(crate) mod search;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;

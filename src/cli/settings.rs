@@ -93,7 +93,7 @@ impl Row {
             (None, false) => format!("none; as `{}`", setting.example),
         };
         let doc = setting.doc.to_owned();
-        Self { name: setting.name, kind: "a string", default, takes: "reload", doc }
+        Self { name: setting.name, kind: setting.kind.written(), default, takes: "reload", doc }
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) use decide::Decide;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
 use toml::de::DeTable;
+pub(super) use values::milliseconds;
 
 use super::settings::{self, Settings, section, sections};
 use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamUrl};
@@ -193,10 +194,14 @@ fn store(table: &mut Settings<'_, '_>, at: Location) -> Store {
     let kind = table.text("kind", values::one_of(&kinds));
     let settings = STORES.iter().flat_map(|kind| kind.settings.iter().map(move |s| (kind, s)));
     let read = |(kind, setting): (&'static StoreKind, &'static StoreSetting)| {
-        let key = Key::string(setting.name, setting.example);
+        let key = Key::new(setting.name, setting.kind.written(), setting.example);
         let parse = match setting.kind {
             SettingKind::Directory => values::text,
             SettingKind::Variable | SettingKind::Prefix => values::variable,
+            SettingKind::Duration => values::milliseconds,
+            SettingKind::Command => {
+                return (kind, setting, values::command(table.table, key));
+            }
         };
         (kind, setting, table.table.parsed(key, parse))
     };

@@ -114,6 +114,11 @@ impl<'d> Table<'d> {
         self.peek(name).is_some_and(|value| value.get_ref().is_str())
     }
 
+    /// Whether there is a list under `name`, where a string may be as well.
+    pub(crate) fn has_list(&self, name: &str) -> bool {
+        self.peek(name).is_some_and(|value| value.get_ref().is_array())
+    }
+
     /// Whether there is a table under `name`, where a string may be as well.
     pub(crate) fn has_table(&self, name: &str) -> bool {
         self.peek(name).is_some_and(|value| value.get_ref().is_table())

@@ -23,7 +23,7 @@ pub(super) const KIND: StoreKind = StoreKind {
     settings: &[StoreSetting {
         name: PREFIX,
         kind: SettingKind::Prefix,
-        default: Some("COUNTERSIGN_"),
+        default: Some(PRIVATE),
         required: false,
         example: "\"COUNTERSIGN_\"",
         doc: "How the variables' names begin: entry `TOKENS` is `COUNTERSIGN_TOKENS`.",
@@ -113,6 +113,15 @@ impl fmt::Debug for EnvStore {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 pub(crate) fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
+}
+
+/// How the names of variables begin that are for this program alone.
+pub(super) const PRIVATE: &str = "COUNTERSIGN_";
+
+/// The variables of this process's environment that are for it alone.
+pub(super) fn private_variables() -> impl Iterator<Item = OsString> {
+    let names = std::env::vars_os().map(|(name, _)| name);
+    names.filter(|name| name.as_encoded_bytes().starts_with(PRIVATE.as_bytes()))
 }
 
 #[cfg(test)]

@@ -62,6 +62,21 @@ pub enum SettingKind {
     Variable,
     /// How names of environment variables begin; may be empty.
     Prefix,
+    /// A program and its arguments, in one text or a list of them; kept as one text.
+    Command,
+    /// A duration; kept in milliseconds.
+    Duration,
+}
+
+impl SettingKind {
+    /// What it must be in the file.
+    pub fn written(self) -> &'static str {
+        match self {
+            Self::Directory | Self::Variable | Self::Prefix => "a string",
+            Self::Command => "a string or a list of strings",
+            Self::Duration => "a duration in quotes",
+        }
+    }
 }
 
 /// The variables in which a store's keys and secrets may be.
@@ -85,6 +100,10 @@ impl StoreSettings {
 
     pub(super) fn text(&self, name: &str) -> Option<String> {
         Some(self.0.get(name)?.to_string_lossy().into_owned())
+    }
+
+    pub(super) fn number(&self, name: &str) -> Option<u64> {
+        self.text(name)?.parse().ok()
     }
 
     pub(super) fn path(&self, name: &str) -> &Path {

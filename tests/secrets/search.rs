@@ -6,14 +6,14 @@ use base64::engine::{GeneralPurpose, general_purpose::NO_PAD};
 
 /// A secret, and every form of it.
 #[derive(Debug)]
-pub(super) struct Canary {
+pub(crate) struct Canary {
     name: &'static str,
     forms: Vec<(String, Vec<u8>)>,
 }
 
 impl Canary {
     /// A secret of at least eight bytes.
-    pub(super) fn new(name: &'static str, bytes: &[u8]) -> Self {
+    pub(crate) fn new(name: &'static str, bytes: &[u8]) -> Self {
         assert!(bytes.len() >= 8, "{name} is too short to be told from chance");
         let hex = base16ct::lower::encode_string(bytes);
         let mut forms = vec![
@@ -38,7 +38,7 @@ impl Canary {
     }
 
     /// The first form that is in `text`, and where.
-    pub(super) fn find(&self, text: &[u8]) -> Option<String> {
+    pub(crate) fn find(&self, text: &[u8]) -> Option<String> {
         self.forms.iter().find_map(|(form, bytes)| {
             let at = text.windows(bytes.len()).position(|window| window == bytes)?;
             Some(format!("{} is there {form}, at byte {at}", self.name))

@@ -9,9 +9,9 @@ use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use crate::config::units::{HostPattern, duration, host_name};
-use crate::document::{ValueFault, nearest, quoted, unknown};
+use crate::document::{Field, Key, Table, ValueFault, nearest, quoted, unknown};
 pub(super) use crate::document::{one_of, text};
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, command};
 use crate::moment::Replica;
 use crate::scheme::{Entry, Registry};
 
@@ -113,6 +113,26 @@ pub(super) fn variable(text: &str) -> Result<String, ValueFault> {
         return Err(ValueFault::new(what, "made of letters, digits and _"));
     }
     Ok(text.to_owned())
+}
+
+/// A duration, in milliseconds.
+pub(in crate::config) fn milliseconds(text: &str) -> Result<String, ValueFault> {
+    Ok(duration(text)?.as_millis().to_string())
+}
+
+/// A program and its arguments: a list, or a text that is split at blanks.
+pub(super) fn command(table: &mut Table<'_>, key: Key) -> Field<String> {
+    if table.has_list(key.name) {
+        let words = table.list(key, |word| Ok(word.to_owned()));
+        return words.map(|words| {
+            command::join(&words.into_iter().map(|word| word.value).collect::<Vec<_>>())
+        });
+    }
+    table.parsed(key, |text| {
+        // It is not shown: arguments may be secrets.
+        command::split(text).map_err(|what| ValueFault::new(what, ""))?;
+        Ok(text.to_owned())
+    })
 }
 
 /// A path that requests start with, without a slash at its end.

@@ -45,7 +45,15 @@ impl Resolver<'_> {
             self.report.add(written.at, what, format!("write {name} = {example} below it"));
         }
         let Some(Written { value, at }) = field.get() else {
-            return setting.default.map(OsString::from);
+            return setting.default.map(|default| match setting.kind {
+                SettingKind::Duration => {
+                    file::milliseconds(default).expect("a default can be read").into()
+                }
+                SettingKind::Directory
+                | SettingKind::Variable
+                | SettingKind::Prefix
+                | SettingKind::Command => default.into(),
+            });
         };
         match setting.kind {
             SettingKind::Directory => Some(self.directory.join(value).into_os_string()),
@@ -54,7 +62,10 @@ impl Resolver<'_> {
                 self.report.add(*at, format!("{name} is empty"), fix);
                 None
             }
-            SettingKind::Variable | SettingKind::Prefix => Some(value.into()),
+            SettingKind::Variable
+            | SettingKind::Prefix
+            | SettingKind::Command
+            | SettingKind::Duration => Some(value.into()),
         }
     }
 

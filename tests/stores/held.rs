@@ -1,0 +1,72 @@
+//! The stores with a key in each: Sinohope's of the vectors, put there by the store's own programs.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use crate::support::home::Home;
+
+/// A store with the key in it.
+pub(super) struct Held {
+    /// The lines of `[stores.held]`.
+    pub(super) table: String,
+    /// The key.
+    pub(super) entry: String,
+    /// What the proxy finds in its environment.
+    pub(super) variables: Vec<(&'static str, String)>,
+    /// Takes the store away (`true`), and gives it back; nothing where that cannot be.
+    pub(super) take: Option<Box<dyn Fn(bool)>>,
+    /// Whether keys sign in the store, so that requests need it.
+    pub(super) signs: bool,
+}
+
+/// Makes a store.
+pub(super) type Make = fn(&Home) -> Held;
+
+pub(super) fn env(home: &Home) -> Held {
+    let key = fs::read_to_string(home.path(KEY)).expect("it is there");
+    Held {
+        table: "kind = \"env\"\nprefix = \"HELD_\"\n".into(),
+        entry: "KEY".into(),
+        variables: vec![("HELD_KEY", key)],
+        take: None,
+        signs: false,
+    }
+}
+
+pub(super) fn file(home: &Home) -> Held {
+    Held {
+        table: "kind = \"file\"\ndir = \"keys\"\n".into(),
+        entry: "sinohope.pem".into(),
+        variables: vec![],
+        take: Some(renaming(&home.path(KEY))),
+        signs: false,
+    }
+}
+
+pub(super) fn systemd(home: &Home) -> Held {
+    // An access list for the service's user shows as the group's bit.
+    let readable = Permissions::from_mode(0o440);
+    fs::set_permissions(home.path(KEY), readable).expect("it is there");
+    let directory = home.path("keys").display().to_string();
+    Held {
+        table: "kind = \"systemd\"\n".into(),
+        variables: vec![("CREDENTIALS_DIRECTORY", directory)],
+        ..file(home)
+    }
+}
+
+pub(super) fn exec(home: &Home) -> Held {
+    Held { table: "kind = \"exec\"\ncommand = [\"cat\", \"keys/{}\"]\n".into(), ..file(home) }
+}
+
+/// Gives a file another name, and its own back.
+fn renaming(path: &Path) -> Box<dyn Fn(bool)> {
+    let (path, away) = (path.to_owned(), path.with_extension("away"));
+    Box::new(move |take| {
+        let (from, to) = if take { (&path, &away) } else { (&away, &path) };
+        fs::rename(from, to).expect("it can be renamed");
+    })
+}
+
+const KEY: &str = "keys/sinohope.pem";
