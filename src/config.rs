@@ -163,6 +163,8 @@ pub struct Store {
     /// What the file says beside the kind. Directories are absolute or relative to the working
     /// directory.
     pub settings: StoreSettings,
+    /// Whether it stands for a key URI: its name is not the user's.
+    pub unnamed: bool,
 }
 
 impl Store {
@@ -196,6 +198,8 @@ pub struct Key {
     pub entry: String,
     /// What kind of key it is, where the entry does not say.
     pub algorithm: Option<Algorithm>,
+    /// What it may be, where it is written as a URI: what every slot takes that names it.
+    pub candidates: Vec<Algorithm>,
     /// How the entry's bytes are written.
     pub encoding: Encoding,
     /// The public key it must have: hex of an SPKI or of a SEC 1 point.

@@ -19,7 +19,7 @@ pub(crate) use fault::{ValueFault, is_shown, quoted};
 pub(crate) use field::{Field, Key, Named, Pair, Written};
 pub(crate) use nearest::{choose, nearest};
 pub(crate) use report::Report;
-pub(crate) use table::Table;
+pub(crate) use table::{Short, Table};
 pub(crate) use words::{one_of, text, unknown};
 
 pub use crate::problem::Location;

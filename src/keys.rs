@@ -15,10 +15,13 @@ mod exec;
 mod file;
 mod formats;
 mod key;
+mod kinds;
 mod pool;
 mod signature;
+mod ssh_agent;
 mod store;
 mod systemd;
+mod uri;
 
 pub use algorithm::{PublicPemFault, UnknownAlgorithm};
 pub use content::{Content, Derivation, Digest, Hashing, Written};
@@ -29,11 +32,10 @@ pub(crate) use file::KIND as FILES;
 pub use formats::{Encoding, FormatError, UnknownEncoding};
 pub(crate) use formats::{PassphraseFault, unquoted};
 pub use key::{Algorithm, BoxFuture, Form, PrivateKey, PublicKey, Signer};
+pub use kinds::STORES;
 pub use signature::Signature;
 pub use store::{
-    ByteStore, KeySpec, KeyStore, SettingKind, SignerStore, StoreKind, StoreSetting, StoreSettings,
-    StoreVariables,
+    ByteStore, KeySpec, KeyStore, Parts, SettingKind, SignerStore, StoreKind, StoreSetting,
+    StoreSettings, StoreVariables,
 };
-
-/// Every kind of store, in the order of the documentation.
-pub const STORES: &[StoreKind] = &[env::KIND, file::KIND, systemd::KIND, exec::KIND];
+pub use uri::Located;

@@ -273,7 +273,11 @@ async fn signed(
 ) -> Result<Signatures, Refusal> {
     let limit = snapshot.timeouts.sign;
     let signatures = tokio::time::timeout(limit, route.sign(preimages)).await;
-    let late = |_| Refusal::new(Code::SignerTimeout, format!("no signature within {limit:?}"));
+    // A store that is gone may be back at the next try; one that is slow will be slow again.
+    let late = |_| {
+        let slow = || Refusal::new(Code::SignerTimeout, format!("no signature within {limit:?}"));
+        route.away().map_or_else(slow, Refusal::from)
+    };
     Ok(signatures.map_err(late)??)
 }
 

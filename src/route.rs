@@ -117,6 +117,11 @@ impl Route {
         Some(key.signer.public_key())
     }
 
+    /// Why one of its keys waits for its store, where one does.
+    pub fn away(&self) -> Option<SignError> {
+        self.keys.iter().find_map(|key| key.signer.away())
+    }
+
     /// Has the slots' keys sign: the one effect between a scheme's two pure halves.
     ///
     /// # Errors

@@ -109,6 +109,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// Whether the key in a slot is given digests by a rule of the scheme's own, which only a key
+    /// that signs digests can sign.
+    fn wants_digests(&self, _slot: &str) -> bool {
+        false
+    }
+
     /// What is put in before anything is signed, because it is signed too: a time stamp in the
     /// query, a key's name in the form. Pure, and what is there already it puts in the place of:
     /// the same moment twice is the same request.

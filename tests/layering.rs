@@ -183,6 +183,7 @@ const LAYERS: &[Layer] = &[
                 &[
                     "Algorithm",
                     "Encoding",
+                    "Located",
                     "PublicKey",
                     "STORES",
                     "SettingKind",
@@ -281,7 +282,7 @@ const LAYERS: &[Layer] = &[
             all("problem"),
             only("request", &["View"]),
             all("route"),
-            only("scheme", &["BindError", "Binding", "SchemeError"]),
+            only("scheme", &["BindError", "Binding", "Bound", "SchemeError"]),
             all("secret"),
             only("tls", &["Authority", "CaCertificate", "LeafSettings", "LeafCache"]),
             all("upstream"),

@@ -1,9 +1,11 @@
 //! The stores of keys: each signs what arrives at the provider, says what is wrong with an entry,
 //! and shows nothing of a key.
 
+mod agent;
 mod contract;
 mod exec;
 mod held;
+mod uris;
 
 use std::process::Command;
 
@@ -12,9 +14,18 @@ use crate::support::under_test;
 
 /// What `check` says of a configuration whose keys cannot be opened.
 fn refused(home: &Home, variables: &[(&str, &str)]) -> String {
+    checked(home, variables, 78)
+}
+
+/// What `check` says of a good one.
+fn check(home: &Home, variables: &[(&str, &str)]) -> String {
+    checked(home, variables, 0)
+}
+
+fn checked(home: &Home, variables: &[(&str, &str)], code: i32) -> String {
     let mut command = Command::new(under_test());
     let command = command.args(["check", "proxy.toml"]).current_dir(home.path("."));
     let output = command.envs(variables.iter().copied()).output().expect("it can be run");
-    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    assert_eq!(output.status.code(), Some(code), "{output:?}");
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }

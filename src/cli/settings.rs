@@ -20,8 +20,9 @@ pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {
 /// docs/configuration.md.
 pub(super) fn markdown() -> String {
     let mut text = HEAD.to_owned();
-    for Section { title, doc, rows } in sections() {
-        text += &format!("\n## {title}\n\n{doc}\n");
+    for Section { title, doc, uri, rows } in sections() {
+        let uri = uri.map(|uri| format!(" As a key URI: `{uri}`.")).unwrap_or_default();
+        text += &format!("\n## {title}\n\n{doc}{uri}\n");
         if rows.is_empty() {
             continue;
         }
@@ -37,6 +38,8 @@ pub(super) fn markdown() -> String {
 struct Section {
     title: String,
     doc: &'static str,
+    /// A key URI, where it is a kind of store.
+    uri: Option<&'static str>,
     rows: Vec<Row>,
 }
 
@@ -44,12 +47,17 @@ fn sections() -> Vec<Section> {
     let mut all = Vec::new();
     for section in SECTIONS {
         let rows = section.settings.iter().map(Row::of).collect();
-        all.push(Section { title: format!("[{}]", section.table), doc: section.doc, rows });
+        all.push(Section {
+            title: format!("[{}]", section.table),
+            doc: section.doc,
+            uri: None,
+            rows,
+        });
         // What else is in it depends on what a store is.
         for kind in STORES.iter().filter(|_| section.table == "stores.NAME") {
             let title = format!("[stores.NAME] with kind = \"{}\"", kind.name);
             let rows = kind.settings.iter().map(Row::of_store).collect();
-            all.push(Section { title, doc: kind.doc, rows });
+            all.push(Section { title, doc: kind.doc, uri: Some(kind.uri), rows });
         }
     }
     all

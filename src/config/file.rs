@@ -18,11 +18,11 @@ use ipnet::IpNet;
 use toml::de::DeTable;
 pub(super) use values::milliseconds;
 
-use super::settings::{self, Settings, section, sections};
+use super::settings::{self, Settings, section, sections, sections_or_texts};
 use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamUrl};
 use super::{Limits, Log, LogFormat, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
-use crate::keys::{Algorithm, Encoding, STORES, SettingKind, StoreKind, StoreSetting};
+use crate::keys::{Algorithm, Encoding, Located, STORES, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
 use crate::scheme::{Entry, Registry};
 
@@ -73,8 +73,12 @@ pub(super) fn read(report: &Report<'_>, schemes: &Registry) -> Option<File> {
             table.value("replica", |table, key| table.parsed(key, values::replica))
         }),
         stores: sections(file, "stores", store),
-        keys: sections(file, "keys", key),
-        secrets: sections(file, "secrets", secret),
+        keys: sections_or_texts(file, "keys", key, &|report, name, text| {
+            KeyEntry::located(located(report, name, &text), text.at)
+        }),
+        secrets: sections_or_texts(file, "secrets", secret, &|report, name, text| {
+            SecretEntry::located(located(report, name, &text), text.at)
+        }),
         routes: sections(file, "routes", |table, at| route(table, at, schemes)),
         upstreams: sections(file, "upstreams", upstream),
         log: section(file, "log", log),
@@ -196,7 +200,7 @@ fn store(table: &mut Settings<'_, '_>, at: Location) -> Store {
     let read = |(kind, setting): (&'static StoreKind, &'static StoreSetting)| {
         let key = Key::new(setting.name, setting.kind.written(), setting.example);
         let parse = match setting.kind {
-            SettingKind::Directory => values::text,
+            SettingKind::Directory | SettingKind::File => values::text,
             SettingKind::Variable | SettingKind::Prefix => values::variable,
             SettingKind::Duration => values::milliseconds,
             SettingKind::Command => {
@@ -209,9 +213,28 @@ fn store(table: &mut Settings<'_, '_>, at: Location) -> Store {
     Store { at, kind, settings }
 }
 
+/// A key URI; nothing where it is none, which is reported.
+fn located(report: &Report<'_>, name: &str, text: &Written<Vec<String>>) -> Option<Located> {
+    let read = Located::read(&text.value);
+    read.map_err(|what| {
+        let (_, short) = name.split_once('.').unwrap_or_default();
+        let others = STORES.iter().map(|kind| format!("{}:", kind.scheme)).collect::<Vec<_>>();
+        let fix = format!("write {short} = \"file:{short}.pem\", or one of {}", others.join(", "));
+        report.add(text.at, format!("{name} {what}"), fix);
+    })
+    .ok()
+}
+
+/// The field of what a key URI says in another way, or should have said.
+fn beside<T>(uri: Option<&Located>) -> Field<T> {
+    if uri.is_some() { Field::Absent(None) } else { Field::Unreadable }
+}
+
 /// `[keys.NAME]`.
 #[derive(Debug)]
 pub(super) struct KeyEntry {
+    /// Where it is, in place of store and entry.
+    pub(super) uri: Option<Located>,
     pub(super) at: Location,
     pub(super) store: Field<String>,
     pub(super) entry: Field<String>,
@@ -222,6 +245,7 @@ pub(super) struct KeyEntry {
 
 fn key(table: &mut Settings<'_, '_>, at: Location) -> KeyEntry {
     KeyEntry {
+        uri: None,
         at,
         store: table.text("store", values::text),
         entry: table.text("entry", values::text),
@@ -232,9 +256,19 @@ fn key(table: &mut Settings<'_, '_>, at: Location) -> KeyEntry {
     }
 }
 
+impl KeyEntry {
+    fn located(uri: Option<Located>, at: Location) -> Self {
+        let (store, entry) = (beside(uri.as_ref()), beside(uri.as_ref()));
+        let (algorithm, public) = (Field::Absent(None), Field::Absent(None));
+        Self { uri, at, store, entry, algorithm, encoding: Encoding::Text, public }
+    }
+}
+
 /// `[secrets.NAME]`.
 #[derive(Debug)]
 pub(super) struct SecretEntry {
+    /// Where it is, in place of store and entry.
+    pub(super) uri: Option<Located>,
     pub(super) at: Location,
     pub(super) store: Field<String>,
     pub(super) entry: Field<String>,
@@ -243,10 +277,18 @@ pub(super) struct SecretEntry {
 
 fn secret(table: &mut Settings<'_, '_>, at: Location) -> SecretEntry {
     SecretEntry {
+        uri: None,
         at,
         store: table.text("store", values::text),
         entry: table.text("entry", values::text),
         watch: table.flag("watch"),
+    }
+}
+
+impl SecretEntry {
+    fn located(uri: Option<Located>, at: Location) -> Self {
+        let (store, entry) = (beside(uri.as_ref()), beside(uri.as_ref()));
+        Self { uri, at, store, entry, watch: Field::Absent(None) }
     }
 }
 

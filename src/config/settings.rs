@@ -9,7 +9,7 @@ mod rows;
 pub(crate) use rows::SECTIONS;
 
 use super::Config;
-use crate::document::{Field, Key, Location, Named, Pair, Table, ValueFault, Written};
+use crate::document::{Field, Key, Location, Named, Pair, Short, Table, ValueFault, Written};
 
 /// A table of the file and the settings in it.
 #[derive(Debug)]
@@ -122,6 +122,18 @@ pub(super) fn sections<R>(
 ) -> Named<R> {
     let full = format!("{name}.NAME");
     file.tables(name, |table, at| read(&mut Settings::of(table, &full), at))
+}
+
+/// The same where a text may stand in a table's place.
+pub(super) fn sections_or_texts<R>(
+    file: &mut Table<'_>,
+    name: &'static str,
+    read: impl Fn(&mut Settings<'_, '_>, Location) -> R,
+    short: Short<'_, R>,
+) -> Named<R> {
+    let full = format!("{name}.NAME");
+    let read = |table: &mut Table<'_>, at| read(&mut Settings::of(table, &full), at);
+    file.tables_or_texts(name, read, Some(short))
 }
 
 impl<'t, 'd> Settings<'t, 'd> {

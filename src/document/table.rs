@@ -49,6 +49,24 @@ impl<'d> Entries<'d> {
     }
 }
 
+/// What reads a text, or a list of them, that is called like this.
+pub(crate) type Short<'s, R> = &'s dyn Fn(&Report<'_>, &str, Written<Vec<String>>) -> R;
+
+/// A string, or a list of strings.
+fn words(value: &Value<'_>) -> Option<Vec<String>> {
+    match value.get_ref() {
+        DeValue::String(text) => Some(vec![text.to_string()]),
+        DeValue::Array(list) => {
+            list.iter().map(|word| Some(word.get_ref().as_str()?.to_owned())).collect()
+        }
+        DeValue::Integer(_)
+        | DeValue::Float(_)
+        | DeValue::Boolean(_)
+        | DeValue::Datetime(_)
+        | DeValue::Table(_) => None,
+    }
+}
+
 type Name<'d> = Spanned<DeString<'d>>;
 type Value<'d> = Spanned<DeValue<'d>>;
 
@@ -137,12 +155,29 @@ impl<'d> Table<'d> {
         name: &'static str,
         read: impl Fn(&mut Self, Location) -> R,
     ) -> Named<R> {
+        self.tables_or_texts(name, read, None)
+    }
+
+    /// The same where a string or a list of strings may stand in a table's place, which `short`
+    /// reads.
+    pub(crate) fn tables_or_texts<R>(
+        &mut self,
+        name: &'static str,
+        read: impl Fn(&mut Self, Location) -> R,
+        short: Option<Short<'_, R>>,
+    ) -> Named<R> {
         let value = self.find::<()>(name).ok();
         let found = value.map_or(Entries::Missing, |value| self.entries_of(name, value));
         let mut tables = Named::new();
         for (key, value) in found.iter() {
             self.check_name(key);
             let label = key.get_ref();
+            if let (Some(short), Some(words)) = (short, words(value)) {
+                let full = format!("{name}.{}", label.escape_debug());
+                let read = short(self.report, &full, self.written(words, value));
+                tables.insert(label.to_string(), read);
+                continue;
+            }
             let full = format!("{name}.{}", label.escape_debug());
             let (entries, at) = (self.entries_of(&full, value), self.place(value));
             let (title, prefix) = (format!("[{full}]"), String::new());

@@ -20,6 +20,9 @@ use crate::secret::Secret;
 pub(super) const KIND: StoreKind = StoreKind {
     name: "env",
     doc: "An entry is the end of a variable's name.",
+    scheme: "env",
+    uri: "env:OKX_SECRET",
+    locate: |rest| Ok((vec![(PREFIX, String::new())], rest.to_owned())),
     settings: &[StoreSetting {
         name: PREFIX,
         kind: SettingKind::Prefix,
@@ -155,7 +158,13 @@ mod tests {
     }
 
     fn spec(entry: &str, algorithm: Option<Algorithm>) -> KeySpec {
-        KeySpec { name: "test".into(), entry: entry.into(), algorithm, encoding: Encoding::Text }
+        KeySpec {
+            name: "test".into(),
+            entry: entry.into(),
+            algorithm,
+            candidates: vec![],
+            encoding: Encoding::Text,
+        }
     }
 
     #[tokio::test]

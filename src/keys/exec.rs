@@ -14,6 +14,7 @@ use super::env::PRIVATE;
 use super::error::pasted;
 use super::formats::plain;
 use super::key::BoxFuture;
+use super::store::all_entry;
 use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -23,6 +24,9 @@ pub(super) const KIND: StoreKind = StoreKind {
     name: "exec",
     doc: "An entry is the last argument of a command that prints the key, or the whole command. There \
           is no shell: words are split at blanks, quotes keep them together, nothing is expanded.",
+    scheme: "exec",
+    uri: "exec:op read op://Private/okx/secret",
+    locate: all_entry,
     settings: &[
         StoreSetting {
             name: COMMAND,

@@ -20,6 +20,7 @@ use super::env::{Lookup, variable};
 use super::error::pasted;
 use super::formats::{Members, plain};
 use super::key::BoxFuture;
+use super::store::Parts;
 use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -29,6 +30,9 @@ pub(crate) const KIND: StoreKind = StoreKind {
     name: "file",
     doc: "An entry is a file, or `file#member` of a JSON object in one. Its owner alone may read it; or \
           root owns it, and its group is one of the process's own.",
+    scheme: "file",
+    uri: "file:keys/okx.pem",
+    locate,
     settings: &[
         StoreSetting {
             name: DIR,
@@ -58,6 +62,15 @@ pub(crate) const KIND: StoreKind = StoreKind {
         named: settings.text(PASSPHRASE_ENV).into_iter().collect(),
     },
 };
+
+/// A path: the directory is the store's, and the file's name the entry.
+fn locate(rest: &str) -> Result<Parts, &'static str> {
+    let path = Path::new(rest);
+    let name = path.file_name().ok_or("names no file")?;
+    let dir = path.parent().unwrap_or_else(|| Path::new(""));
+    let text = |part: &std::ffi::OsStr| part.to_string_lossy().into_owned();
+    Ok((vec![(DIR, text(dir.as_os_str()))], text(name)))
+}
 
 const DIR: &str = "dir";
 const PASSPHRASE_ENV: &str = "passphrase_env";
@@ -272,6 +285,7 @@ mod tests {
             name: "test".into(),
             entry: entry.into(),
             algorithm: None,
+            candidates: vec![],
             encoding: Encoding::Text,
         }
     }

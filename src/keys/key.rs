@@ -361,6 +361,16 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// [`SignError::Failed`] when the key's arithmetic or device fails, and when the content is of a
     /// kind that it does not sign; [`SignError::Busy`] when too many wait for it already.
     fn sign<'a>(&'a self, content: Content<'a>) -> BoxFuture<'a, Result<Signature, SignError>>;
+
+    /// Why it waits for its store, where it does: what holds when there was no signature in time.
+    fn away(&self) -> Option<SignError> {
+        None
+    }
+
+    /// Whether it signs digests that are of no message it could hash itself.
+    fn signs_digests(&self) -> bool {
+        true
+    }
 }
 
 /// A key in this process's memory that signs on its caller's thread, in tens of microseconds.

@@ -24,6 +24,12 @@ pub struct StoreKind {
     pub name: &'static str,
     /// A sentence or two: what its entries are.
     pub doc: &'static str,
+    /// What a key URI of the kind begins with, before the colon.
+    pub scheme: &'static str,
+    /// A key URI.
+    pub uri: &'static str,
+    /// What is said by the part of a key URI behind the colon.
+    pub locate: fn(&str) -> Result<Parts, &'static str>,
     /// Its settings in the configuration.
     pub settings: &'static [StoreSetting],
     /// Opens a store.
@@ -62,6 +68,8 @@ pub enum SettingKind {
     Variable,
     /// How names of environment variables begin; may be empty.
     Prefix,
+    /// A file, from the configuration's own directory.
+    File,
     /// A program and its arguments, in one text or a list of them; kept as one text.
     Command,
     /// A duration; kept in milliseconds.
@@ -72,7 +80,7 @@ impl SettingKind {
     /// What it must be in the file.
     pub fn written(self) -> &'static str {
         match self {
-            Self::Directory | Self::Variable | Self::Prefix => "a string",
+            Self::Directory | Self::Variable | Self::Prefix | Self::File => "a string",
             Self::Command => "a string or a list of strings",
             Self::Duration => "a duration in quotes",
         }
@@ -119,6 +127,15 @@ impl StoreKind {
     }
 }
 
+/// What a kind's own part of a URI says: settings, and the entry.
+pub type Parts = (Vec<(&'static str, String)>, String);
+
+/// A URI that is all entry.
+#[expect(clippy::unnecessary_wraps, reason = "other kinds' URIs may be wrong")]
+pub(super) fn all_entry(rest: &str) -> Result<Parts, &'static str> {
+    Ok((Vec::new(), rest.to_owned()))
+}
+
 /// A name has one row.
 impl Hash for StoreKind {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -142,8 +159,46 @@ pub struct KeySpec {
     /// What the configuration says the key is. Needed where the entry does not say (raw hex);
     /// checked where it does.
     pub algorithm: Option<Algorithm>,
+    /// Where it says nothing: what the slots take that name the key. One of them must fit, and one
+    /// alone. Empty where the entry says what it is.
+    pub candidates: Vec<Algorithm>,
     /// How the entry's bytes are written.
     pub encoding: Encoding,
+}
+
+impl KeySpec {
+    /// Which algorithm a key is for that could be for any of `fits`, the first of them by default.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and how to mend it: none is wanted, or several are.
+    pub(super) fn decide(&self, fits: &[Algorithm]) -> Result<Algorithm, (String, String)> {
+        let names = |list: &[Algorithm], word: &str| {
+            list.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(word)
+        };
+        let Some(first) = fits.first() else {
+            let what = "is a key of a kind that does not sign here".to_owned();
+            return Err((what, "name a key for P-256, Ed25519 or RSA".into()));
+        };
+        let wanted = self.algorithm.as_slice();
+        let wanted = if wanted.is_empty() { &self.candidates } else { wanted };
+        if wanted.is_empty() {
+            return Ok(*first);
+        }
+        let both: Vec<_> = fits.iter().copied().filter(|fits| wanted.contains(fits)).collect();
+        match both.as_slice() {
+            [one] => Ok(*one),
+            [] => {
+                let wanted = names(wanted, " or ");
+                let what = format!("is an {first} key where an {wanted} key is asked for");
+                Err((what, format!("use another key, or ask for algorithm {first}")))
+            }
+            several => Err((
+                format!("fits {}", names(several, " and ")),
+                format!("write [keys.{}] with store, entry and algorithm", self.name),
+            )),
+        }
+    }
 }
 
 /// A place that bytes live in.
@@ -228,9 +283,24 @@ fn in_memory(
     let place = store.place(&key.entry);
     let failed =
         |what: String, fix: String| Problem::new(what, fix.replace("FILE", &place)).of(&place);
-    let parse = |passphrase| {
-        PrivateKey::parse_encoded(bytes.expose(), key.encoding, key.algorithm, passphrase)
+    let algorithm = match key.candidates.as_slice() {
+        [] => key.algorithm,
+        candidates => {
+            let fits = |wanted: &Algorithm| {
+                let read =
+                    PrivateKey::parse_encoded(bytes.expose(), key.encoding, Some(*wanted), None);
+                // An encrypted key is read as what it is once it is open.
+                read.map_or_else(|error| error.passphrase == PassphraseFault::Missing, |_| true)
+            };
+            match candidates.iter().copied().filter(fits).collect::<Vec<_>>().as_slice() {
+                // It says itself what is wrong with it.
+                [] => candidates.first().copied(),
+                fits => Some(key.decide(fits).map_err(|(what, fix)| failed(what, fix))?),
+            }
+        }
     };
+    let parse =
+        |passphrase| PrivateKey::parse_encoded(bytes.expose(), key.encoding, algorithm, passphrase);
     let parsed = match parse(None) {
         Err(error) if error.passphrase == PassphraseFault::Missing => {
             let (name, secret) = store.passphrase().map_err(|(what, fix)| failed(what, fix))?;
@@ -278,6 +348,7 @@ mod tests {
             name: "k".into(),
             entry: "k".into(),
             algorithm: None,
+            candidates: vec![],
             encoding: Encoding::Text,
         };
         let signer = store.open(&spec).await.unwrap();

@@ -12,6 +12,7 @@ use super::error::pasted;
 use super::file::FileStore;
 use super::file::readers::CREDENTIALS;
 use super::key::BoxFuture;
+use super::store::all_entry;
 use super::store::{ByteStore, KeyStore, StoreKind, StoreVariables};
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -21,6 +22,9 @@ pub(super) const KIND: StoreKind = StoreKind {
     name: "systemd",
     doc: "An entry is a credential of the unit (`LoadCredential=`, `LoadCredentialEncrypted=`), in \
           `$CREDENTIALS_DIRECTORY`.",
+    scheme: "systemd",
+    uri: "systemd:okx.pem",
+    locate: all_entry,
     settings: &[],
     open: |_| KeyStore::Bytes(Arc::new(Credentials(directory().map(FileStore::plain)))),
     place: |_, entry| place(entry),

@@ -337,6 +337,10 @@ impl Scheme for Loopring {
         }
     }
 
+    fn wants_digests(&self, _slot: &str) -> bool {
+        true
+    }
+
     fn documented_names(&self) -> &'static [&'static str] {
         DOCUMENTED
     }

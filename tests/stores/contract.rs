@@ -34,6 +34,11 @@ fn exec() {
     keeps(held::exec);
 }
 
+#[test]
+fn ssh_agent() {
+    keeps(held::ssh_agent);
+}
+
 /// Goes through the cases with one store.
 fn keeps(make: Make) {
     let origin = Origin::start(scripted(providers()));
@@ -45,8 +50,9 @@ fn keeps(make: Make) {
     case.serves_many(&proxy);
     case.goes_and_comes(&proxy);
     said.push_str(&proxy.finish(DEADLINE));
-    let mut again = case.start();
-    assert_eq!(ask(again.forward_url()), 200, "a restart");
+    case.home.write("proxy.toml", &case.by_uri());
+    let mut again = Proxy::start_in(case.home.clone(), &case.variables());
+    assert_eq!(ask(again.forward_url()), 200, "a restart, with a key URI");
     said.push_str(&again.finish(DEADLINE));
     assert!(said.contains("countersign::request"), "there was something to search: {said}");
     let number = text(&load("sinohope"), "/keys/test-p256/private_scalar_hex").to_owned();
@@ -74,6 +80,15 @@ impl Case {
 
     fn right(&self) -> String {
         self.config(&format!("{:?}", self.held.entry), "")
+    }
+
+    /// The same without a store.
+    fn by_uri(&self) -> String {
+        let route = config::sinohope(&self.origin.url(), None);
+        let table = "[keys.sinohope]\nstore = \"files\"\nentry = \"sinohope.pem\"\n";
+        let short = format!("[keys]\nsinohope = {}\n", self.held.uri);
+        assert!(route.contains(table), "{route}");
+        config::proxy(&[route.replace(table, &short), "[log]\nlevel = \"debug\"\n".into()])
     }
 
     fn variables(&self) -> Vec<(&str, &str)> {

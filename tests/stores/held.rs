@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use super::agent::Agent;
 use crate::support::home::Home;
 
 /// A store with the key in it.
@@ -12,6 +13,8 @@ pub(super) struct Held {
     pub(super) table: String,
     /// The key.
     pub(super) entry: String,
+    /// Both in one, in TOML.
+    pub(super) uri: String,
     /// What the proxy finds in its environment.
     pub(super) variables: Vec<(&'static str, String)>,
     /// Takes the store away (`true`), and gives it back; nothing where that cannot be.
@@ -28,6 +31,7 @@ pub(super) fn env(home: &Home) -> Held {
     Held {
         table: "kind = \"env\"\nprefix = \"HELD_\"\n".into(),
         entry: "KEY".into(),
+        uri: "\"env:HELD_KEY\"".into(),
         variables: vec![("HELD_KEY", key)],
         take: None,
         signs: false,
@@ -38,6 +42,7 @@ pub(super) fn file(home: &Home) -> Held {
     Held {
         table: "kind = \"file\"\ndir = \"keys\"\n".into(),
         entry: "sinohope.pem".into(),
+        uri: "\"file:keys/sinohope.pem\"".into(),
         variables: vec![],
         take: Some(renaming(&home.path(KEY))),
         signs: false,
@@ -51,13 +56,38 @@ pub(super) fn systemd(home: &Home) -> Held {
     let directory = home.path("keys").display().to_string();
     Held {
         table: "kind = \"systemd\"\n".into(),
+        uri: "\"systemd:sinohope.pem\"".into(),
         variables: vec![("CREDENTIALS_DIRECTORY", directory)],
         ..file(home)
     }
 }
 
 pub(super) fn exec(home: &Home) -> Held {
-    Held { table: "kind = \"exec\"\ncommand = [\"cat\", \"keys/{}\"]\n".into(), ..file(home) }
+    Held {
+        table: "kind = \"exec\"\ncommand = [\"cat\", \"keys/{}\"]\n".into(),
+        uri: "[\"exec:cat\", \"keys/sinohope.pem\"]".into(),
+        ..file(home)
+    }
+}
+
+pub(super) fn ssh_agent(home: &Home) -> Held {
+    let agent = Agent::start(home, "#!/bin/sh\nexit 1\n");
+    agent.add(&["-q", KEY]);
+    let variables = vec![("SSH_AUTH_SOCK", agent.socket().display().to_string())];
+    let take = move |take: bool| {
+        agent.run(!take);
+        if !take {
+            agent.add(&["-q", KEY]);
+        }
+    };
+    Held {
+        table: "kind = \"ssh_agent\"\n".into(),
+        entry: KEY.into(),
+        uri: format!("\"ssh-agent:{KEY}\""),
+        variables,
+        take: Some(Box::new(take)),
+        signs: true,
+    }
 }
 
 /// Gives a file another name, and its own back.

@@ -198,7 +198,8 @@ fn file_stores(config: &Config) -> impl Iterator<Item = (&str, PathBuf)> {
     config
         .stores
         .iter()
-        .filter_map(|(name, store)| Some((name.as_str(), store.file(KEY)?.parent()?.to_owned())))
+        .filter(|(_, store)| !store.unnamed)
+        .filter_map(|(name, store)| Some((name.as_str(), store.directory()?)))
 }
 
 /// Where the configuration's relative paths start.

@@ -229,7 +229,13 @@ fn opened(
         let settings = settings.into_iter().filter_map(|(name, it)| Some((name, it?.to_owned())));
         let store = (FILES.open)(&StoreSettings::new(settings));
         let encoding = Encoding::default();
-        let spec = KeySpec { name: name.into(), entry: leaf.into(), algorithm, encoding };
+        let spec = KeySpec {
+            name: name.into(),
+            entry: leaf.into(),
+            algorithm,
+            candidates: vec![],
+            encoding,
+        };
         let opened = runtime.block_on(store.open(&spec));
         opened.map(|signer| (signer.public_key().clone(), passphrase.is_some()))
     };

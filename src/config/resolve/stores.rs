@@ -7,14 +7,47 @@ use super::Resolver;
 use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
 use crate::document::{Field, Written};
-use crate::keys::{Algorithm, PublicKey, SettingKind, StoreKind, StoreSetting, StoreSettings};
+use crate::keys::{
+    Algorithm, Located, PublicKey, SettingKind, StoreKind, StoreSetting, StoreSettings,
+};
 
 impl Resolver<'_> {
     pub(super) fn stores(&self) -> BTreeMap<String, Store> {
         let stores = self.file.stores.iter();
-        stores
-            .filter_map(|(name, written)| Some((name.clone(), self.store(name, written)?)))
-            .collect()
+        let named =
+            stores.filter_map(|(name, written)| Some((name.clone(), self.store(name, written)?)));
+        let keys = self.file.keys.iter().map(|(name, key)| ("keys", name, &key.uri));
+        let secrets = self.file.secrets.iter().map(|(name, key)| ("secrets", name, &key.uri));
+        let located = keys.chain(secrets).filter_map(|(table, name, uri)| {
+            Some((unnamed(table, name), self.located(uri.as_ref()?)))
+        });
+        named.chain(located).collect()
+    }
+
+    /// The store of a key URI.
+    fn located(&self, uri: &Located) -> Store {
+        let settings = uri.kind.settings.iter().filter_map(|setting| {
+            let written = uri.settings.iter().find(|(name, _)| *name == setting.name);
+            let value = match written {
+                Some((_, value)) => self.meant(setting, value),
+                None => by_default(setting)?,
+            };
+            Some((setting.name, value))
+        });
+        Store { kind: uri.kind, settings: StoreSettings::new(settings), unnamed: true }
+    }
+
+    /// What a right value is once it is read.
+    fn meant(&self, setting: &StoreSetting, value: &str) -> OsString {
+        match setting.kind {
+            SettingKind::Directory | SettingKind::File => {
+                self.directory.join(value).into_os_string()
+            }
+            SettingKind::Variable
+            | SettingKind::Prefix
+            | SettingKind::Command
+            | SettingKind::Duration => value.into(),
+        }
     }
 
     fn store(&self, name: &str, written: &file::Store) -> Option<Store> {
@@ -28,7 +61,7 @@ impl Resolver<'_> {
                 self.refuse_foreign(setting.name, field, owner.name, kind.name);
             }
         }
-        Some(Store { kind, settings: StoreSettings::new(settings) })
+        Some(Store { kind, settings: StoreSettings::new(settings), unnamed: false })
     }
 
     /// What a setting is, where it is anything; reports what it must not be.
@@ -45,28 +78,14 @@ impl Resolver<'_> {
             self.report.add(written.at, what, format!("write {name} = {example} below it"));
         }
         let Some(Written { value, at }) = field.get() else {
-            return setting.default.map(|default| match setting.kind {
-                SettingKind::Duration => {
-                    file::milliseconds(default).expect("a default can be read").into()
-                }
-                SettingKind::Directory
-                | SettingKind::Variable
-                | SettingKind::Prefix
-                | SettingKind::Command => default.into(),
-            });
+            return by_default(setting);
         };
-        match setting.kind {
-            SettingKind::Directory => Some(self.directory.join(value).into_os_string()),
-            SettingKind::Variable if value.is_empty() => {
-                let fix = format!("write {name} = {example}, or remove it");
-                self.report.add(*at, format!("{name} is empty"), fix);
-                None
-            }
-            SettingKind::Variable
-            | SettingKind::Prefix
-            | SettingKind::Command
-            | SettingKind::Duration => Some(value.into()),
+        if setting.kind == SettingKind::Variable && value.is_empty() {
+            let fix = format!("write {name} = {example}, or remove it");
+            self.report.add(*at, format!("{name} is empty"), fix);
+            return None;
         }
+        Some(self.meant(setting, value))
     }
 
     /// Reports a key that stores of this kind do not have.
@@ -80,20 +99,57 @@ impl Resolver<'_> {
 
     pub(super) fn keys(&self) -> BTreeMap<String, Key> {
         let key = |(name, written): (&String, &file::KeyEntry)| {
+            if let Some(uri) = &written.uri {
+                let key = Key {
+                    store: unnamed("keys", name),
+                    entry: uri.entry.clone(),
+                    algorithm: None,
+                    candidates: self.candidates(name),
+                    encoding: written.encoding,
+                    public: None,
+                    at: written.at,
+                };
+                return Some((name.clone(), key));
+            }
             let (store, entry) = self.place(&written.store, &written.entry);
             self.check_public(&written.public, written.algorithm.value().copied());
             let algorithm = written.algorithm.value().copied();
             let public = written.public.value().cloned();
             let (store, entry, at) = (store?, entry?, written.at);
             let encoding = written.encoding;
-            let key = Key { store, entry, algorithm, encoding, public, at };
+            let candidates = vec![];
+            let key = Key { store, entry, algorithm, candidates, encoding, public, at };
             Some((name.clone(), key))
         };
         self.file.keys.iter().filter_map(key).collect()
     }
 
+    /// What every slot takes that names this key.
+    fn candidates(&self, key: &str) -> Vec<Algorithm> {
+        let mut common: Option<Vec<Algorithm>> = None;
+        for route in self.file.routes.values() {
+            let slots = route.scheme.value().map_or(&[][..], |scheme| &scheme.keys);
+            for pair in route.keys.value().map_or(&[][..], Vec::as_slice) {
+                let names = pair.value.as_ref().is_some_and(|value| value.value == key);
+                let Some(slot) = slots.iter().find(|slot| names && slot.name == pair.name) else {
+                    continue;
+                };
+                let before = common.take().unwrap_or_else(|| slot.algorithms.to_vec());
+                common = Some(before.into_iter().filter(|a| slot.algorithms.contains(a)).collect());
+            }
+        }
+        common.unwrap_or_default()
+    }
+
     pub(super) fn secrets(&self) -> BTreeMap<String, SecretEntry> {
         let secret = |(name, written): (&String, &file::SecretEntry)| {
+            if let Some(uri) = &written.uri {
+                let (store, entry) = (unnamed("secrets", name), uri.entry.clone());
+                return Some((
+                    name.clone(),
+                    SecretEntry { store, entry, watch: false, at: written.at },
+                ));
+            }
             let (store, entry) = self.place(&written.store, &written.entry);
             self.check_watch(name, written);
             let watch = written.watch.holds().copied().unwrap_or_default();
@@ -170,4 +226,22 @@ impl Resolver<'_> {
         let fix = "write the hex of an SPKI in DER, or of a point, compressed or not";
         self.report.add(*at, format!("public is not a public key{of}"), fix);
     }
+}
+
+/// What the store of a key URI is called: names of the user's own have no dots.
+fn unnamed(table: &str, name: &str) -> String {
+    format!("{table}.{name}")
+}
+
+/// What a setting is where it is left out.
+fn by_default(setting: &StoreSetting) -> Option<OsString> {
+    let default = setting.default?;
+    Some(match setting.kind {
+        SettingKind::Duration => file::milliseconds(default).expect("a default can be read").into(),
+        SettingKind::Directory
+        | SettingKind::Variable
+        | SettingKind::Prefix
+        | SettingKind::File
+        | SettingKind::Command => default.into(),
+    })
 }

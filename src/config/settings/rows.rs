@@ -179,7 +179,9 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     Section {
         table: "keys.NAME",
-        doc: "Private keys, by the names that routes use.",
+        doc: "Private keys, by the names that routes use. A key URI may stand in place of the table, \
+              `keys.okx = \"file:okx.pem\"`: it needs no store, and what the key is for follows from the \
+              slots that name it.",
         settings: &[
             required(STORE, "The `[stores]` entry it is in."),
             required(
@@ -207,7 +209,8 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     Section {
         table: "secrets.NAME",
-        doc: "Bytes that a request carries or the proxy reads; they sign nothing.",
+        doc: "Bytes that a request carries or the proxy reads; they sign nothing. A key URI may stand in \
+              place of the table.",
         settings: &[
             required(STORE, "As for keys."),
             required(ENTRY, "As for keys."),

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::builder::{Builder, Keys, Secrets, Stores};
 use crate::config::{self, Problem};
@@ -21,8 +22,10 @@ impl Builder<'_> {
             let Some(store) = stores.get(&key.store) else { continue };
             let entry = key.entry.clone();
             let (algorithm, encoding) = (key.algorithm, key.encoding);
-            let spec = KeySpec { name: name.clone(), entry, algorithm, encoding };
-            match tested(store, &spec, key.public.as_deref()).await {
+            let candidates = key.candidates.clone();
+            let spec = KeySpec { name: name.clone(), entry, algorithm, candidates, encoding };
+            let limit = self.config.timeouts.sign;
+            match tested(store, &spec, key.public.as_deref(), limit).await {
                 Ok(signer) => {
                     keys.insert(name.clone(), signer);
                 }
@@ -78,6 +81,7 @@ async fn tested(
     store: &KeyStore,
     spec: &KeySpec,
     public: Option<&[u8]>,
+    limit: Duration,
 ) -> Result<Arc<dyn Signer>, Problem> {
     let signer = store.open(spec).await?;
     let key = signer.public_key();
@@ -87,10 +91,14 @@ async fn tested(
         return failed(what, "correct `public`, or name the entry that belongs to it");
     }
     let content = key.algorithm().probe();
-    match signer.sign(content).await {
-        Ok(signature) if key.verifies(content, &signature) => Ok(signer),
-        Ok(_) => failed("signs, but its signature does not verify".into(), "replace the key"),
-        Err(error) => failed(error.to_string(), "replace the key"),
+    match tokio::time::timeout(limit, signer.sign(content)).await {
+        Ok(Ok(signature)) if key.verifies(content, &signature) => Ok(signer),
+        Ok(Ok(_)) => failed("signs, but its signature does not verify".into(), "replace the key"),
+        Ok(Err(error)) => failed(error.to_string(), "replace the key"),
+        Err(_) => {
+            let fix = "see whether its store works, or asks somebody; or raise timeouts.sign";
+            failed(format!("has not signed within {limit:?}"), fix)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use super::builder::{Audits, Builder, Keys, Secrets, Upstreams};
 use crate::config::{self, Problem};
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Route};
-use crate::scheme::{BindError, Binding, SchemeError};
+use crate::scheme::{BindError, Binding, Bound, SchemeError};
 use crate::snapshot::PASSING;
 
 impl Builder<'_> {
@@ -38,7 +38,7 @@ impl Builder<'_> {
             let binding = Binding { files, ..binding };
             self.warn_of_binding(name, route, &binding);
             match route.scheme.bind(&binding) {
-                Ok(scheme) => {
+                Ok(scheme) if self.wants_what_keys_give(name, route, &scheme, &bound) => {
                     let live = Route {
                         name: name.as_str().into(),
                         host: route.host.clone(),
@@ -54,10 +54,34 @@ impl Builder<'_> {
                     self.warn_of_credential(route, &live);
                     routes.push(Arc::new(live));
                 }
+                Ok(_) => {}
                 Err(error) => self.unbound(name, route, &error),
             }
         }
         routes
+    }
+
+    /// Refuses a key that hashes what it signs itself, where the scheme hashes by its own rule.
+    fn wants_what_keys_give(
+        &mut self,
+        name: &str,
+        route: &config::Route,
+        scheme: &Bound,
+        keys: &[BoundKey],
+    ) -> bool {
+        let Some(scheme) = scheme.signing() else { return true };
+        let hashes =
+            |key: &&BoundKey| !key.signer.signs_digests() && scheme.wants_digests(&key.slot);
+        let Some(key) = keys.iter().find(hashes) else { return true };
+        let field = format!("keys.{}", key.slot);
+        let at = route.fields.get(&field).copied().unwrap_or(route.at);
+        let what = format!(
+            "routes.{name}: {field} names \"{}\", which signs messages, and scheme {} has a digest \
+             of its own signed",
+            key.name, route.scheme.name
+        );
+        self.error(at, what, "keep the key in another store: a file, or a token by PKCS#11");
+        false
     }
 
     pub(super) fn unbound(&mut self, name: &str, route: &config::Route, error: &BindError) {
