@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -53,7 +54,7 @@ impl Agent {
             .arg(self.socket())
             .current_dir(self.home.path("."));
         *child = Some(command.stdout(Stdio::null()).spawn().expect("ssh-agent can be run"));
-        eventually("the agent listens", || self.socket().exists());
+        eventually("the agent listens", || UnixStream::connect(self.socket()).is_ok());
     }
 
     pub(super) fn socket(&self) -> PathBuf {
