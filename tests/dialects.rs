@@ -189,18 +189,20 @@ struct Sent {
 /// Canonicalise, sign, assemble, claim, verify: each step held against the case.
 fn sign(step: &Step<'_>, dialect: &Dialect, case: &Value, moment: &Moment, at: &str) -> Sent {
     let unsigned = Outgoing::new(&request(case));
-    let preimages = dialect.canonicalise(&unsigned, moment).expect("it can be signed");
-    let [preimage] = preimages.as_slice() else { panic!("{}", step.of("one text is signed")) };
+    let prepared = dialect.prepare(&unsigned, moment).expect("it can be signed");
+    let [preimage] = prepared.preimages.as_slice() else {
+        panic!("{}", step.of("one text is signed"))
+    };
     let found = String::from_utf8_lossy(&preimage.text);
     assert_eq!(found, text(case, at), "{}", step.of("canonical text"));
     let sha256 = text(case, "/expect/sha256_hex");
     let digest = preimage.hashing.digest().expect("the vectors' schemes hash");
     assert_eq!(hex(&digest.0), sha256, "{}", step.of("sha-256"));
 
-    let signature = dialect.sign(&preimages);
+    let signature = dialect.sign(&prepared.preimages);
     let holds = dialect.public.verifies(preimage.content(), only(&signature));
     assert!(holds, "{}", step.of("signature by its own key"));
-    let signed = dialect.assemble(&unsigned, moment, &signature);
+    let signed = prepared.assemble(moment, &signature).expect("what was signed can be assembled");
     assert_eq!(signed.body, unsigned.body, "{}", step.of("body on the wire"));
 
     let claim = dialect.scheme.claim(signed.signable(dialect.scheme.as_ref()));

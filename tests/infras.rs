@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use countersign::moment::{Moment, Nonce};
-use countersign::request::{Body, Outgoing};
-use countersign::route::Origin;
 use countersign::scheme::{BindError, Binding, Head, Scheme, SchemeError, Signable, Signatures};
 use countersign::secret::{Secret, SecretCell, SecretWriter};
 use countersign::verification::verify;
@@ -20,7 +19,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::support::dialect::entry;
+use crate::support::dialect::{Outgoing, Prepared, entry};
 use crate::support::vectors::{cases, load, text};
 use crate::support::verify::{Arrived, Infras};
 
@@ -44,7 +43,7 @@ fn every_handshake_of_the_vectors_is_as_they_say() {
         let scheme = build(&binding).unwrap_or_else(|error| panic!("{id}: {error}"));
         assert!(scheme.wants_upgrade(), "{id}");
         let app = headers(&case["app_handshake"]["headers"]);
-        let arrived = handshake(scheme.as_ref(), &app, now * 1000);
+        let arrived = handshake(&scheme, &app, now * 1000);
         let arrived = arrived.unwrap_or_else(|error| panic!("{id}: {error}"));
         Infras::at(now as f64).issued_by(pem).check(&arrived).expect(id);
         let expected = &case["expect"]["upstream_headers"];
@@ -67,7 +66,7 @@ fn every_handshake_of_the_vectors_is_as_they_say() {
 fn assert_refused(id: &str, binding: &Binding, now: u64) {
     let said = match (id, build(binding)) {
         ("token-expired", Ok(scheme)) => {
-            let error = handshake(scheme.as_ref(), &HeaderMap::new(), now * 1000).expect_err(id);
+            let error = handshake(&scheme, &HeaderMap::new(), now * 1000).expect_err(id);
             assert!(matches!(error, SchemeError::Credential { dated: true, .. }), "{error:?}");
             format!("{error} {error:?}")
         }
@@ -120,7 +119,7 @@ fn tokens_that_are_no_good_are_not_sent_and_not_repeated() {
     let (writer, scheme) = renewable(&good);
     for (token, dated, what) in table {
         writer.replace(Secret::new(token.clone().into_bytes()));
-        let error = handshake(scheme.as_ref(), &HeaderMap::new(), NOW_MS).expect_err(what);
+        let error = handshake(&scheme, &HeaderMap::new(), NOW_MS).expect_err(what);
         let SchemeError::Credential { dated: found, what: said, .. } = error else {
             panic!("{token}: {error:?}")
         };
@@ -133,7 +132,7 @@ fn tokens_that_are_no_good_are_not_sent_and_not_repeated() {
         [r#"{"exp":1700000000.001}"#, r#"{"exp":1700003600,"nbf":1700000000}"#, r#"{"exp":1e300}"#]
     {
         writer.replace(Secret::new(json(payload).into_bytes()));
-        assert!(handshake(scheme.as_ref(), &HeaderMap::new(), NOW_MS).is_ok(), "{payload}");
+        assert!(handshake(&scheme, &HeaderMap::new(), NOW_MS).is_ok(), "{payload}");
     }
 }
 
@@ -213,7 +212,7 @@ fn the_single_header_of_later_clients_can_be_made() {
     for name in ["websocket-mpc-request", "sec-websocket-infras-token"] {
         app.append(name, HeaderValue::from_static("forged"));
     }
-    let arrived = handshake(scheme.as_ref(), &app, NOW_MS).expect("it can be sent");
+    let arrived = handshake(&scheme, &app, NOW_MS).expect("it can be sent");
     assert!(arrived.values("Sec-WebSocket-Infras-Token").is_empty());
     let request = arrived.once("WebSocket-Mpc-Request").expect("one");
     let members = Infras::at(NOW_MS as f64 / 1000.0).check_request(request).expect("a request");
@@ -228,7 +227,7 @@ fn what_is_not_ascii_is_escaped_and_means_the_same() {
     let src = "zürich\r\nX: y\u{7f}\u{1f512}\"\\";
     let good = token(r#"{"alg":"RS256"}"#, r#"{"exp":1700003600}"#);
     let scheme = build(&binding(&good, &[("src", src)])).expect("a handshake");
-    let arrived = handshake(scheme.as_ref(), &HeaderMap::new(), NOW_MS).expect("it can be sent");
+    let arrived = handshake(&scheme, &HeaderMap::new(), NOW_MS).expect("it can be sent");
     let request = arrived.once("Infras-Mpc-Request").expect("one");
     assert!(request.contains(r"z\u00fcrich\r\nX: y\u007f\ud83d\udd12"), "{request}");
     let members = Infras::at(0.0).check_request(request).expect("a request");
@@ -241,7 +240,7 @@ fn a_claim_is_the_configured_token_and_request_and_no_other() {
     for member in ["", "token"] {
         let scheme = build(&binding(&good, &[("src", "0"), ("token_member", member)]));
         let scheme = scheme.expect("a handshake");
-        let sent = edited(scheme.as_ref(), &HeaderMap::new(), NOW_MS).expect("it can be sent");
+        let sent = edited(&scheme, &HeaderMap::new(), NOW_MS).expect("it can be sent").head;
         let claimed = |head: &Head| {
             let verified = verify(scheme.as_ref(), |_| None, Signable { head, body: None });
             verified.map(|verified| verified.preimages.len()).map_err(|flaw| flaw.to_string())
@@ -283,7 +282,7 @@ proptest! {
         let dated = token(r#"{"alg":"RS256"}"#, &payload).into_bytes();
         for tried in [good.into_bytes(), bytes, near, dated] {
             writer.replace(Secret::new(tried.clone()));
-            let sent = handshake(scheme.as_ref(), &HeaderMap::new(), NOW_MS);
+            let sent = handshake(&scheme, &HeaderMap::new(), NOW_MS);
             let Ok(arrived) = sent else { continue };
             let value = arrived.once("Sec-WebSocket-Infras-Token").expect("one");
             prop_assert_eq!(value.as_bytes(), &tried);
@@ -326,32 +325,28 @@ fn renewable(token: &str) -> (SecretWriter, Arc<dyn Scheme>) {
 }
 
 /// A handshake as the provider sees it arrive.
-fn handshake(scheme: &dyn Scheme, app: &HeaderMap, unix_ms: u64) -> Result<Arrived, SchemeError> {
-    let head = edited(scheme, app, unix_ms)?;
-    let header = |(name, value): (&HeaderName, &HeaderValue)| {
-        (name.to_string(), value.to_str().expect("a header is text").to_owned())
-    };
-    Ok(Arrived {
-        method: head.method.to_string(),
-        target: head.target.to_string(),
-        headers: head.headers.iter().map(header).collect(),
-        body: Vec::new(),
-    })
+fn handshake(
+    scheme: &Arc<dyn Scheme>,
+    app: &HeaderMap,
+    unix_ms: u64,
+) -> Result<Arrived, SchemeError> {
+    edited(scheme, app, unix_ms).map(|sent| sent.arrive())
 }
 
 /// The request with what the scheme puts in, and without what the app had in its place.
-fn edited(scheme: &dyn Scheme, app: &HeaderMap, unix_ms: u64) -> Result<Head, SchemeError> {
+fn edited(
+    scheme: &Arc<dyn Scheme>,
+    app: &HeaderMap,
+    unix_ms: u64,
+) -> Result<Outgoing, SchemeError> {
     let (host, target) = ("api.infras.online", "/mpc/sign".parse().expect("a path"));
-    let origin = Origin::of(host, true).expect("an origin");
     let head = Head { method: Method::GET, host: host.into(), target, headers: app.clone() };
-    let dressed = Outgoing::dress(head, Body::Absent, origin, Some(scheme)).expect("a request");
     let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
-    let preimages = scheme.canonicalise(dressed.signable(), &moment)?;
-    assert!(preimages.is_empty(), "nothing is signed");
-    let edits = scheme.assemble(dressed.signable(), &moment, &Signatures::default())?;
-    let mut head = dressed.signable().head.clone();
-    assert!(edits.apply(&mut head.headers).is_none(), "there is no body");
-    Ok(head)
+    let prepared = Prepared::of(scheme, &Outgoing { head, body: Bytes::new() }, &moment)?;
+    assert!(prepared.preimages.is_empty(), "nothing is signed");
+    let sent = prepared.assemble(&moment, &Signatures::default())?;
+    assert!(sent.body.is_empty(), "there is no body");
+    Ok(sent)
 }
 
 fn headers(object: &Value) -> HeaderMap {

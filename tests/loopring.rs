@@ -124,10 +124,9 @@ fn each_order_of_a_batch_has_the_signature_of_its_own() {
         swapped.body = body.into_bytes().into();
     }
     assert!(dialect.verify(&swapped).is_err());
-    let unsigned = post(&plain);
-    let few = dialect.sign(&dialect.canonicalise(&unsigned, &MOMENT).expect("orders")[..2]);
-    let signable = unsigned.signable(dialect.scheme.as_ref());
-    assert!(dialect.scheme.assemble(signable, &MOMENT, &few).is_err());
+    let unsigned = dialect.prepare(&post(&plain), &MOMENT).expect("orders");
+    let few = dialect.sign(&unsigned.preimages[..2]);
+    assert!(unsigned.assemble(&MOMENT, &few).is_err());
 }
 
 #[test]
@@ -270,16 +269,15 @@ struct Sent {
 /// Signs, and sees that the program's own `verify` agrees, twice: what is signed already is
 /// signed the same again.
 fn sign(dialect: &Dialect, plain: &Outgoing, name: &str) -> Sent {
-    let preimages = dialect.canonicalise(plain, &MOMENT);
-    let preimages = preimages.unwrap_or_else(|why| panic!("{name}: {why}"));
-    let signatures = dialect.sign(&preimages);
-    let mut request = dialect.assemble(plain, &MOMENT, &signatures);
+    let prepared = dialect.prepare(plain, &MOMENT);
+    let prepared = prepared.unwrap_or_else(|why| panic!("{name}: {why}"));
+    let (preimages, signatures) = (prepared.preimages.clone(), dialect.sign(&prepared.preimages));
+    let request = prepared.assemble(&MOMENT, &signatures);
+    let request = request.unwrap_or_else(|why| panic!("{name}: {why}"));
     let verified = dialect.verify(&request).unwrap_or_else(|flaw| panic!("{name}: {flaw}"));
     assert_eq!((verified.moment, verified.preimages.len()), (None, preimages.len()), "{name}");
     let again = dialect.signed(&request, &MOMENT);
     assert_eq!(again.body, request.body, "{name}: signing twice changes nothing");
-    let length = request.body.len().to_string().parse().expect("digits");
-    request.head.headers.insert("content-length", length);
     let texts = preimages.into_iter().map(|preimage| {
         let digest = *preimage.hashing.digest().expect("Loopring's keys sign digests");
         (String::from_utf8(preimage.text).expect("the texts are UTF-8"), digest)

@@ -26,7 +26,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::client::{Client, Reply};
 use crate::support::config;
-use crate::support::dialect::Outgoing;
+use crate::support::dialect::{Outgoing, Prepared};
 use crate::support::home::Home;
 use crate::support::origin::{Origin, metasv, sinohope, verifying};
 use crate::support::proxy::{Proxy, Signal, countersign};
@@ -108,11 +108,10 @@ fn no_secret_is_in_what_debugging_prints() {
         let route = snapshot.routes.named(name).expect("the route of the token");
         shown.push(debug("Route", route));
         let scheme = route.scheme.signing().expect("the scheme signs requests");
-        let edits = scheme.assemble(
-            request.signable(scheme.as_ref()),
-            &countersign::moment::Moments::new(config.replica).next(),
-            &countersign::scheme::Signatures::default(),
-        );
+        let moment = countersign::moment::Moments::new(config.replica).next();
+        let prepared = Prepared::of(scheme, &request, &moment).expect("nothing is against it");
+        let signatures = countersign::scheme::Signatures::default();
+        let edits = prepared.dressed.edits(scheme.as_ref(), &moment, &signatures);
         assert_eq!(edits.is_err(), expired, "{name}");
         shown.push(debug("Edits", &edits));
     }

@@ -1,7 +1,8 @@
 //! Dresses a request for the road: everything that changes it happens here, before it is signed.
 //!
-//! Afterwards only the scheme's own [`Edits`] touch it: those that are signed too, and the signature. Changing a header or a path after signing
-//! is how other signing proxies came to send signatures that did not match.
+//! Afterwards only the scheme's own [`Edits`] touch it: those that are signed too, and the
+//! signature. Changing a header or a path after signing is how other signing proxies came to send
+//! signatures that did not match.
 
 use bytes::Bytes;
 use http::header::{
@@ -15,7 +16,7 @@ use super::routing::no_host;
 use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
 use crate::route::Origin;
-use crate::scheme::{Edits, Head, Preimage, Scheme, SchemeError, Signable};
+use crate::scheme::{Edits, Head, Preimage, Scheme, SchemeError, Signable, Signatures};
 
 /// A request exactly as it will leave; unsigned, until [`Self::into_request`] puts the edits in.
 #[derive(Debug)]
@@ -124,7 +125,7 @@ impl Outgoing {
     /// # Errors
     ///
     /// What the scheme has against the request.
-    pub(crate) fn preimages(
+    pub fn preimages(
         &mut self,
         scheme: &dyn Scheme,
         moment: &Moment,
@@ -132,6 +133,20 @@ impl Outgoing {
         self.prepared = scheme.prepare(self.signable(), moment)?;
         self.edit(self.prepared.clone());
         scheme.canonicalise(self.signable(), moment)
+    }
+
+    /// What the scheme puts in, with the signatures of [`Self::preimages`].
+    ///
+    /// # Errors
+    ///
+    /// What the scheme has against the request, or a secret of its own.
+    pub fn edits(
+        &self,
+        scheme: &dyn Scheme,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        scheme.assemble(self.signable(), moment, signatures)
     }
 
     /// What [`Self::preimages`] has put in.

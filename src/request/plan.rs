@@ -180,7 +180,7 @@ impl<'a> Unsigned<'a> {
     ///
     /// What the scheme has against the request, or a secret of its own.
     pub fn edits(&self, moment: &Moment, signatures: &Signatures) -> Result<Edits, Refusal> {
-        Ok(self.scheme.assemble(self.outgoing.signable(), moment, signatures)?)
+        Ok(self.outgoing.edits(self.scheme.as_ref(), moment, signatures)?)
     }
 
     /// The same request once more, in case the upstream leaves the first one unprocessed: it is

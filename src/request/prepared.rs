@@ -111,7 +111,7 @@ fn what_is_put_in_before_is_signed_and_the_signature_stands_behind_it() {
         assert_eq!(String::from_utf8_lossy(&preimages[0].text), signed, "{place:?}");
         let mut signatures = Signatures::default();
         signatures.insert("signer", Signature::Octets(b"s+".to_vec()));
-        let edits = toy.assemble(outgoing.signable(), &at(5), &signatures);
+        let edits = outgoing.edits(&toy, &at(5), &signatures);
         let (request, _) =
             outgoing.into_request(edits.expect("it can be placed")).expect("a request");
         assert_eq!(request.uri().path_and_query().expect("a target").as_str(), sent, "{place:?}");

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{binding, envelope, sign};
 use crate::support::cobo::{Party, keysign};
-use crate::support::dialect::entry;
+use crate::support::dialect::{Outgoing, Prepared, entry};
 use crate::support::vectors::{cases, load, text};
 use crate::support::verify::Arrived;
 use crate::support::verify::cobo::Believer;
@@ -123,23 +123,17 @@ fn a_program_that_plays_the_node_gets_what_the_vectors_say() {
         let bound = entry("cobo_client").bind(&binding).expect("it can be bound");
         let scheme = bound.signing().expect("it signs requests");
         let posted = Bytes::from(case["app_posts"]["json"].to_string());
-        let mut head = head();
-        let signable = Signable { head: &head, body: Some(&posted) };
-        let preimages = scheme.canonicalise(signable, &at(now)).expect(id);
-        let edits = scheme.assemble(signable, &at(now), &sign(&node, &preimages)).expect(id);
+        let request = Outgoing { head: head(), body: posted.clone() };
+        let prepared = Prepared::of(scheme, &request, &at(now)).expect(id);
         let reply = Bytes::from(text(case, "/upstream_answers/body").to_owned());
-        let opened = scheme.open_reply(signable, &reply, &at(now));
-        let body = edits.apply(&mut head.headers).expect("there is a body");
-        assert_eq!(head.headers[ACCEPT_ENCODING], "identity", "{id}");
-        let arrived = Arrived {
-            method: head.method.to_string(),
-            target: head.target.to_string(),
-            headers: vec![("Content-Type".into(), text(case, "/proxy_sends/content_type").into())],
-            body: body.to_vec(),
-        };
-        assert_eq!(head.headers[CONTENT_TYPE], text(case, "/proxy_sends/content_type"), "{id}");
+        let opened = scheme.open_reply(prepared.dressed.signable(), &reply, &at(now));
+        let signatures = sign(&node, &prepared.preimages);
+        let sent = prepared.assemble(&at(now), &signatures).expect(id);
+        let headers = &sent.head.headers;
+        assert_eq!(headers[ACCEPT_ENCODING], "identity", "{id}");
+        assert_eq!(headers[CONTENT_TYPE], text(case, "/proxy_sends/content_type"), "{id}");
         let believer = Believer::of(&node.public_pem, now);
-        let sent = believer.check(&arrived).expect(id).canonical;
+        let sent = believer.check(&sent.arrive()).expect(id).canonical;
         assert_eq!(sent.as_bytes(), posted, "{id}");
         if case["app_gets"]["http_status"] == 200 {
             let mut headers = HeaderMap::new();

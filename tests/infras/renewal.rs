@@ -72,7 +72,7 @@ fn a_token_that_is_not_watched_needs_no_task() {
 fn sent(snapshot: &Snapshot) -> Result<String, String> {
     let route = snapshot.routes.named("infras").expect("there is a route");
     let scheme = route.scheme.signing().expect("the scheme signs requests");
-    let sent = handshake(scheme.as_ref(), &HeaderMap::new(), NOW_MS);
+    let sent = handshake(scheme, &HeaderMap::new(), NOW_MS);
     let arrived = sent.map_err(|error| error.to_string())?;
     arrived.once("Sec-WebSocket-Infras-Token").map(str::to_owned)
 }

@@ -1,12 +1,15 @@
-//! The two pure halves of a scheme of `src/` and a key between them, without a proxy around.
+//! The road of `src/request` with a key on it, without a proxy around: what is tested here is
+//! dressed, prepared, signed and edited by the code that the proxy and `explain` run.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use countersign::keys::{PrivateKey, PublicKey, Signer};
 use countersign::moment::Moment;
+use countersign::request::{self, Body};
+use countersign::route::Origin;
 use countersign::scheme::{
-    Binding, Entry, Head, Preimage, Registry, Scheme, SchemeError, Signable, Signatures,
+    Binding, BodyNeed, Entry, Head, Preimage, Registry, Scheme, SchemeError, Signable, Signatures,
 };
 use countersign::verification::{Flaw, Verified, verify};
 use http::{HeaderName, HeaderValue};
@@ -57,7 +60,16 @@ impl Dialect {
         request: &Outgoing,
         moment: &Moment,
     ) -> Result<Vec<Preimage>, SchemeError> {
-        self.scheme.canonicalise(request.signable(self.scheme.as_ref()), moment)
+        Ok(self.prepare(request, moment)?.preimages)
+    }
+
+    /// The request as far as the texts to sign.
+    pub(crate) fn prepare(
+        &self,
+        request: &Outgoing,
+        moment: &Moment,
+    ) -> Result<Prepared, SchemeError> {
+        Prepared::of(&self.scheme, request, moment)
     }
 
     /// What the key makes of them.
@@ -70,32 +82,65 @@ impl Dialect {
         signatures
     }
 
-    /// The request with the headers that the scheme sets.
-    pub(crate) fn assemble(
-        &self,
-        request: &Outgoing,
-        moment: &Moment,
-        signatures: &Signatures,
-    ) -> Outgoing {
-        let edits =
-            self.scheme.assemble(request.signable(self.scheme.as_ref()), moment, signatures);
-        let mut signed = request.clone();
-        let edits = edits.expect("what was signed can be assembled");
-        if let Some(body) = edits.apply(&mut signed.head.headers) {
-            signed.body = body;
-        }
-        signed
-    }
-
     /// The whole way at once.
     pub(crate) fn signed(&self, request: &Outgoing, moment: &Moment) -> Outgoing {
-        let preimages = self.canonicalise(request, moment).expect("the request can be signed");
-        self.assemble(request, moment, &self.sign(&preimages))
+        let prepared = self.prepare(request, moment).expect("the request can be signed");
+        let signatures = self.sign(&prepared.preimages);
+        prepared.assemble(moment, &signatures).expect("what was signed can be assembled")
     }
 
     /// Whether a request is signed with this key, as `countersign verify` sees it.
     pub(crate) fn verify(&self, request: &Outgoing) -> Result<Verified, Flaw> {
         verify(self.scheme.as_ref(), |_| Some(&self.public), request.signable(self.scheme.as_ref()))
+    }
+}
+
+/// A request with what is signed besides put in.
+pub(crate) struct Prepared {
+    /// The texts to sign.
+    pub(crate) preimages: Vec<Preimage>,
+    /// As it will leave, but for the signature.
+    pub(crate) dressed: request::Outgoing,
+    scheme: Arc<dyn Scheme>,
+    /// What is relayed as it comes, where the scheme does not read it.
+    streamed: Bytes,
+}
+
+impl Prepared {
+    /// Dresses the request for this scheme and puts in what is signed besides.
+    pub(crate) fn of(
+        scheme: &Arc<dyn Scheme>,
+        request: &Outgoing,
+        moment: &Moment,
+    ) -> Result<Self, SchemeError> {
+        let Outgoing { head, body } = request.clone();
+        let held = match (scheme.body_need(&head), body.len()) {
+            (BodyNeed::Whole, _) => Body::Held(body.clone()),
+            (_, 0) => Body::Absent,
+            (_, length) => Body::Streamed(Some(length as u64)),
+        };
+        let origin = Origin::of(&head.host, true).expect("the host is an authority");
+        let dressed = request::Outgoing::dress(head, held, origin, Some(scheme.as_ref()));
+        let mut dressed = dressed.expect("the parts make a request");
+        let preimages = dressed.preimages(scheme.as_ref(), moment)?;
+        Ok(Self { preimages, dressed, scheme: Arc::clone(scheme), streamed: body })
+    }
+
+    /// The request as it leaves, with these signatures.
+    pub(crate) fn assemble(
+        self,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Outgoing, SchemeError> {
+        let Self { dressed, scheme, streamed, .. } = self;
+        let edits = dressed.edits(scheme.as_ref(), moment, signatures)?;
+        let host = dressed.host().to_owned();
+        let (request, _) = dressed.into_request(edits).expect("the parts make a request");
+        let (parts, body) = request.into_parts();
+        let target = parts.uri.path_and_query().expect("a request has a path").clone();
+        let head = Head { method: parts.method, host, target, headers: parts.headers };
+        let body = if let Body::Held(body) = body { body } else { streamed };
+        Ok(Outgoing { head, body })
     }
 }
 
