@@ -18,7 +18,39 @@ pub(crate) use infras::Infras;
 pub(crate) use loopring::Loopring;
 pub(crate) use metasv::MetaSv;
 use p256::ecdsa::signature::Verifier;
+use serde_json::Value;
 pub(crate) use sinohope::Sinohope;
+
+/// What the walks over `tests/vectors` know of a provider.
+pub(crate) struct Provider {
+    /// Its vectors are `tests/vectors/NAME.json`, its verifier is `NAME.rs` here.
+    pub(crate) name: &'static str,
+    /// How its verifier is asked; none where the vectors have sections of their own, which a test
+    /// of the provider's own reads.
+    pub(crate) ask: Option<Ask>,
+}
+
+/// Asks a verifier, whose clock stands still, for a key of the vectors.
+pub(crate) struct Ask {
+    /// Looks at a request as it arrived.
+    pub(crate) check: fn(&Value, &Arrived) -> Result<Accepted, String>,
+    /// Looks at a text and its signature, as the provider writes it.
+    pub(crate) holds: fn(&Value, &str, &str) -> Result<(), String>,
+}
+
+/// Every provider that has vectors.
+pub(crate) const PROVIDERS: &[Provider] = &[
+    Provider { name: "cobo", ask: None },
+    Provider { name: "infras", ask: None },
+    Provider { name: "loopring", ask: None },
+    Provider { name: "metasv", ask: Some(metasv::ASK) },
+    Provider { name: "sinohope", ask: Some(sinohope::ASK) },
+];
+
+/// A member of a key.
+fn member<'a>(key: &'a Value, name: &str) -> &'a str {
+    key[name].as_str().unwrap_or_else(|| panic!("the vectors' key has no {name}"))
+}
 
 /// A request as it was on the wire.
 #[derive(Clone, Debug, Default)]

@@ -207,12 +207,14 @@ fn secrets_are_watched_where_it_is_written() {
 
 #[test]
 fn bad_files_print_every_problem_to_the_letter() {
-    let files = files("bad");
+    let (files, schemes) = (files("bad"), Registry::built_in());
     for (path, text) in &files {
         let name = path.file_name().expect("a file").as_ref();
         let errors = Config::parse(text, name).expect_err("a bad file");
         let found = format!("{errors}\n");
         let expected = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
+        let expected: String =
+            expected.lines().map(|line| with_schemes(line, &schemes) + "\n").collect();
         assert!(found == expected, "{}:\n{found}--- expected:\n{expected}", path.display());
     }
     assert!(files.len() >= 25, "only {} files were seen", files.len());
@@ -295,6 +297,14 @@ fn fields_say_where_they_are_written() {
     assert_eq!(route.fields["scheme"], at(7, 10));
     assert_eq!(route.fields["params"], at(9, 3));
     assert_eq!(route.fields.len(), 5);
+}
+
+/// A line of what is expected, with schemes in the place of words for them.
+fn with_schemes(line: &str, schemes: &Registry) -> String {
+    let names: Vec<_> = schemes.iter().map(|entry| format!("\"{}\"", entry.name)).collect();
+    let line = line.replace("{the first scheme}", &names[0]);
+    let others: Vec<_> = names.into_iter().filter(|name| !line.contains(name)).collect();
+    line.replace("{every other scheme}", &others.join(", "))
 }
 
 fn example() -> String {

@@ -7,7 +7,16 @@ use std::sync::Mutex;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::{Accepted, Arrived, Clock, lower_hex, secp256k1};
+use super::{Accepted, Arrived, Ask, Clock, lower_hex, member, secp256k1};
+
+pub(super) const ASK: Ask = Ask {
+    check: |key, request| {
+        MetaSv::signature(member(key, "public_key_compressed_hex"), Clock::Stopped).check(request)
+    },
+    holds: |key, message, signature| {
+        check_signature(member(key, "public_key_compressed_hex"), message, signature)
+    },
+};
 
 /// The provider's side: knows one key or one token, and the nonces it has seen.
 #[derive(Debug)]

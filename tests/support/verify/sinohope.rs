@@ -1,7 +1,15 @@
 //! Would Sinohope accept this request? Text to sign: `data…path…timestamp…version1.0.0` and the
 //! public key; ECDSA over one SHA-256; the curve is the key's.
 
-use super::{Accepted, Arrived, Clock, lower_hex, p256, secp256k1};
+use super::{Accepted, Arrived, Ask, Clock, lower_hex, member, p256, secp256k1};
+
+pub(super) const ASK: Ask = Ask {
+    check: |key, request| Sinohope::new(member(key, "spki_der_hex"), Clock::Stopped).check(request),
+    holds: |key, canonical, signature| {
+        Sinohope::new(member(key, "spki_der_hex"), Clock::Stopped)
+            .check_signature(canonical, signature)
+    },
+};
 
 /// The provider's side: knows one public key.
 #[derive(Debug)]
