@@ -10,6 +10,7 @@
 //! Adding a provider is a file here, a line in [`Registry`]'s table, vectors, and an independent
 //! verifier in the tests; CONTRIBUTING.md has the steps.
 
+mod act;
 mod cobo;
 mod credential;
 mod edits;
@@ -28,6 +29,7 @@ mod sinohope;
 use std::collections::BTreeMap;
 use std::fmt;
 
+pub use act::{Act, Demo, Way};
 use bytes::Bytes;
 pub use edits::{Edit, Edits};
 pub use entry::{

@@ -9,7 +9,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{BindError, Binding, Envelope, Policy, Scheme};
+use super::{BindError, Binding, Demo, Envelope, Policy, Scheme};
 use crate::document::Table;
 use crate::keys::{Algorithm, PublicKey};
 
@@ -45,6 +45,8 @@ pub struct Entry {
     pub advise: Advise,
     /// What `init` writes beside slots and defaults.
     pub example: Example,
+    /// What `demo` plays of it.
+    pub demo: Demo,
     /// Reads `[routes.NAME.decide]`, but for `mode` and `audit`: the policy that can answer in
     /// place of a service. None where nothing is answered.
     pub(crate) policy: Option<ReadPolicy>,

@@ -9,14 +9,14 @@
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
-use http::{HeaderName, header};
+use http::{HeaderName, Method, header};
 use serde_json::{Map, Value};
 
 use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{IssuerKey, Jwt, Null, object};
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, ParamDoc, ParamKind,
-    Preimage, Scheme, SchemeError, SecretSlot, Signable, Signatures,
+    Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, ParamDoc,
+    ParamKind, Preimage, Scheme, SchemeError, SecretSlot, Signable, Signatures, Way,
 };
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
@@ -63,9 +63,56 @@ pub(super) fn entry() -> Entry {
     notes: Vec::new(),
     advise: Arc::new(super::entry::nothing_doubtful),
     example: Example::default(),
+    demo: demo(),
     policy: None,
     build: Build::Scheme(Arc::new(build)),
 }
+}
+
+/// Of the demo.
+const DEMO: &str = r#"
+[secrets.infras]
+store = "files"
+entry = "infras.jwt"
+watch = true
+
+[secrets.infras_expired]
+store = "files"
+entry = "infras-expired.jwt"
+
+[routes.infras]
+host = "api.infras.online"
+scheme = "infras"
+secrets = { token = "infras" }
+params = { src = "co_signer0" }
+upstream = "infras"
+
+[routes.infras_expired]
+scheme = "infras"
+secrets = { token = "infras_expired" }
+params = { src = "co_signer0" }
+upstream = "infras_expired"
+"#;
+
+fn demo() -> Demo {
+    let sign = || (Method::GET, "/mpc/sign");
+    Demo {
+        tables: DEMO.into(),
+        acts: vec![
+            Act::taken(
+                "Infras WebSocket, through the gateway",
+                (Way::Socket, "infras"),
+                sign(),
+                "the first round",
+            ),
+            Act::refused(
+                "Infras WebSocket with a token of yesterday: the provider is not asked",
+                (Way::Socket, "infras_expired"),
+                sign(),
+                "the first round",
+            ),
+        ],
+    }
 }
 
 const SLOT: &str = "token";

@@ -10,6 +10,7 @@ mod advice;
 mod canonical;
 mod field;
 mod message;
+mod played;
 mod written;
 
 use std::sync::Arc;
@@ -103,6 +104,7 @@ pub(super) fn entry() -> Entry {
         notes: texts(NOTES),
         advise: Arc::new(advice::advise),
         example: example(),
+        demo: played::demo(),
         policy: None,
         build: Build::Scheme(Arc::new(build)),
     }

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderName, header};
+use http::{HeaderName, Method, header};
 
 use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{Jwt, Null};
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Preimage,
-    Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable, Signatures,
+    Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
+    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
+    Signatures, Way,
 };
 use crate::keys::{Algorithm, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -51,8 +52,66 @@ pub(super) fn entry() -> Entry {
         notes: Vec::new(),
         advise: Arc::new(super::entry::nothing_doubtful),
         example: Example::default(),
+        demo: demo(),
         policy: None,
         build: Build::Scheme(Arc::new(build)),
+    }
+}
+
+/// Of the demo.
+const DEMO: &str = r#"
+[keys.metasv]
+store = "files"
+entry = "metasv.pem"
+
+[secrets.metasv_token]
+store = "files"
+entry = "token.jwt"
+
+[routes.metasv]
+host = "apiv2.metasv.com"
+scheme = "metasv"
+keys = { signer = "metasv" }
+upstream = "metasv"
+
+[routes.metasv_token]
+scheme = "metasv"
+secrets = { token = "metasv_token" }
+upstream = "metasv_token"
+"#;
+
+fn demo() -> Demo {
+    let block =
+        || (Method::GET, "/block/000000000000000007dded8e2a733c654a006520409cdb0d6cdf642a1328c330");
+    let token = (Way::Gateway, "metasv_token");
+    Demo {
+        tables: DEMO.into(),
+        acts: vec![
+            Act::taken(
+                "MetaSV client signature, through HTTP_PROXY",
+                (Way::Forward, "metasv"),
+                block(),
+                "",
+            ),
+            Act::taken(
+                "MetaSV client signature, through the gateway",
+                (Way::Gateway, "metasv"),
+                block(),
+                "",
+            ),
+            Act::taken(
+                "MetaSV bearer token, through the gateway",
+                token,
+                (Method::GET, "/xpubs"),
+                "",
+            ),
+            Act::refused(
+                "MetaSV, past the proxy: nobody signs",
+                (Way::Around, "metasv"),
+                block(),
+                "",
+            ),
+        ],
     }
 }
 

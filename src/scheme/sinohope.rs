@@ -9,8 +9,9 @@ use std::sync::Arc;
 use http::{HeaderName, Method};
 
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
-    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable, Signatures,
+    Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
+    ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable,
+    Signatures, Way,
 };
 use crate::keys::{Algorithm, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -37,9 +38,46 @@ pub(super) fn entry() -> Entry {
     notes: Vec::new(),
     advise: Arc::new(super::entry::nothing_doubtful),
     example: Example::default(),
+    demo: demo(),
     policy: None,
     build: Build::Scheme(Arc::new(build)),
 }
+}
+
+/// Of the demo.
+const DEMO: &str = r#"
+[keys.sinohope]
+store = "files"
+entry = "sinohope.pem"
+
+[routes.sinohope]
+host = "api.sinohope.com"
+scheme = "sinohope"
+keys = { signer = "sinohope" }
+upstream = "sinohope"
+"#;
+
+const BODY: &str = "{\n  \"vaultId\": \"1\",\n  \"walletName\": \"my first wallet\"\n}";
+
+fn demo() -> Demo {
+    let get = || (Method::GET, "/v1/test?value=2&key=1");
+    let post = || (Method::POST, "/v1/test");
+    let (forward, route) = ((Way::Forward, "sinohope"), "sinohope");
+    Demo {
+        tables: DEMO.into(),
+        acts: vec![
+            Act::taken("Sinohope GET, through HTTP_PROXY", forward, get(), ""),
+            Act::taken("Sinohope POST, through HTTP_PROXY", forward, post(), BODY),
+            Act::taken("Sinohope POST, through the gateway", (Way::Gateway, route), post(), BODY),
+            Act::taken(
+                "Sinohope POST over HTTPS, through HTTPS_PROXY",
+                (Way::Tls, route),
+                post(),
+                BODY,
+            ),
+            Act::refused("Sinohope, past the proxy: nobody signs", (Way::Around, route), get(), ""),
+        ],
+    }
 }
 
 const API_KEY: HeaderName = HeaderName::from_static("biz-api-key");

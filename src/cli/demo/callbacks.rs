@@ -23,19 +23,6 @@ use crate::keys::{Algorithm, PrivateKey};
 
 use crate::scheme::Registry;
 
-/// The callback server's part of the demo's configuration.
-pub(super) const SERVER: &str = r#"
-[keys.cobo_server]
-store = "files"
-entry = "cobo_server.pem"
-
-[routes.cobo]
-scheme = "cobo_callback"
-keys = { signer = "cobo_server" }
-params = { verify_with = "cobo_node.public.pem" }
-upstream = "cobo"
-"#;
-
 /// The node's configuration: it reaches the server straight, and through somebody else's hands.
 const NODE: &str = r#"[listen]
 gateway = "127.0.0.1:0"

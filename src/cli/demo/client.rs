@@ -84,7 +84,7 @@ pub(super) async fn send(
     host: &str,
     method: &Method,
     target: &str,
-    body: &'static str,
+    body: &str,
 ) -> Result<Answer, CliError> {
     let uri: Uri = target.parse().map_err(failed)?;
     let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
@@ -129,13 +129,13 @@ pub(super) async fn echo(
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     request: Builder,
-    body: &'static str,
+    body: &str,
 ) -> Result<Response<Incoming>, CliError> {
     let io = TokioIo::new(stream);
     let (mut sender, connection) =
         hyper::client::conn::http1::handshake(io).await.map_err(failed)?;
     tokio::spawn(connection.with_upgrades());
-    let request = request.body(Full::new(Bytes::from_static(body.as_bytes()))).map_err(failed)?;
+    let request = request.body(Full::new(Bytes::from(body.to_owned()))).map_err(failed)?;
     sender.send_request(request).await.map_err(failed)
 }
 

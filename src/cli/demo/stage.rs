@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
 use crate::moment::unix_ms;
 use crate::route::Route;
+use crate::scheme::Registry;
 use crate::secret::Secret;
 use crate::server::Role;
 use crate::snapshot::{Snapshot, Surroundings};
@@ -48,11 +49,11 @@ impl Stage {
     /// them.
     pub(super) async fn set() -> Result<Self, CliError> {
         let directory = Directory::make("demo")?;
-        make_keys(&directory)?;
         callbacks::make_keys(&directory)?;
         let config = directory.join("proxy.toml");
         // Bound to nothing yet: only to have the schemes with their keys.
         let draft = Config::parse(&configuration(&BTreeMap::new()), &config)?;
+        make_keys(&directory, &draft)?;
         let ca = make_authority(&directory, &draft)?;
         let draft = Snapshot::build(&draft, &Surroundings::default(), None).await?;
         let mut providers = BTreeMap::new();
@@ -101,26 +102,23 @@ impl Stage {
     }
 }
 
-/// A key for each provider that wants one, and tokens: one for an hour, one of yesterday.
-fn make_keys(directory: &Directory) -> Result<(), CliError> {
-    let keys = [
-        ("loopring.json", Algorithm::EDDSA_BABYJUB),
-        ("metasv.pem", Algorithm::ECDSA_SECP256K1),
-        ("sinohope.pem", Algorithm::ECDSA_P256),
-    ];
-    for (name, algorithm) in keys {
-        let key = PrivateKey::generate(algorithm);
-        create_private(&directory.join(name), key.to_text().as_bytes())?;
+/// Keys for the slots they are bound to, and tokens: for an hour, or of yesterday.
+fn make_keys(directory: &Directory, config: &Config) -> Result<(), CliError> {
+    for route in config.routes.values() {
+        for slot in &route.scheme.keys {
+            let bound = route.keys.get(slot.name.as_ref()).and_then(|name| config.keys.get(name));
+            let (Some(key), Some(algorithm)) = (bound, slot.algorithms.first()) else { continue };
+            let path = directory.join(&key.entry);
+            // Routes share keys, and some are there because their public half was needed before.
+            if !path.exists() {
+                create_private(&path, PrivateKey::generate(*algorithm).to_text().as_bytes())?;
+            }
+        }
     }
     let now = unix_ms() / 1000;
-    let (valid, expired) = (token(now + 3_600), token(now - 86_400));
-    for (name, secret) in [
-        ("token.jwt", "throw-away-demo-token"),
-        ("api_key", "throw-away-demo-api-key"),
-        ("infras.jwt", &valid),
-        ("infras-expired.jwt", &expired),
-    ] {
-        create_private(&directory.join(name), secret.as_bytes())?;
+    for (name, secret) in config.secrets.iter().filter(|(name, _)| *name != "ca") {
+        let expiry = if name.ends_with("_expired") { now - 86_400 } else { now + 3_600 };
+        create_private(&directory.join(&secret.entry), token(expiry).as_bytes())?;
     }
     Ok(())
 }
@@ -155,28 +153,23 @@ fn stand_in(route: &Route) -> StandIn {
     StandIn::new(Arc::clone(&route.entry), Arc::clone(scheme), keys)
 }
 
-/// The demo's configuration. Without `providers` the routes lead nowhere yet.
+/// The demo's configuration: what every scheme says of its part. Without `providers` the routes lead
+/// nowhere yet.
 fn configuration(providers: &BTreeMap<String, SocketAddr>) -> String {
-    let mut text = format!("{CONFIGURATION}{}", callbacks::SERVER);
-    for name in ROUTES {
-        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-        let address = providers.get(name).unwrap_or(&nowhere);
-        text.push_str(&format!("\n[upstreams.{name}]\nurl = \"http://{address}\"\n"));
+    let mut text = CONFIGURATION.to_owned();
+    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    for entry in Registry::built_in().iter() {
+        let tables = &entry.demo.tables;
+        text.push_str(tables);
+        let names =
+            tables.lines().filter_map(|line| line.strip_prefix("[routes.")?.strip_suffix(']'));
+        for name in names {
+            let address = providers.get(name).unwrap_or(&nowhere);
+            text.push_str(&format!("\n[upstreams.{name}]\nurl = \"http://{address}\"\n"));
+        }
     }
     text
 }
-
-/// Each has a stand-in of its own.
-const ROUTES: [&str; 8] = [
-    "cobo",
-    "infras",
-    "infras_expired",
-    "loopring",
-    "loopring_order",
-    "metasv",
-    "metasv_token",
-    "sinohope",
-];
 
 const CONFIGURATION: &str = r#"[listen]
 forward = "127.0.0.1:0"
@@ -193,82 +186,4 @@ ca_key = "ca"
 [secrets.ca]
 store = "files"
 entry = "ca-key.pem"
-
-[keys.sinohope]
-store = "files"
-entry = "sinohope.pem"
-
-[keys.metasv]
-store = "files"
-entry = "metasv.pem"
-
-[keys.loopring]
-store = "files"
-entry = "loopring.json"
-algorithm = "eddsa_babyjub"
-
-[secrets.loopring_api_key]
-store = "files"
-entry = "api_key"
-
-[secrets.metasv_token]
-store = "files"
-entry = "token.jwt"
-
-[secrets.infras]
-store = "files"
-entry = "infras.jwt"
-watch = true
-
-[secrets.infras_expired]
-store = "files"
-entry = "infras-expired.jwt"
-
-[routes.sinohope]
-host = "api.sinohope.com"
-scheme = "sinohope"
-keys = { signer = "sinohope" }
-upstream = "sinohope"
-
-[routes.metasv]
-host = "apiv2.metasv.com"
-scheme = "metasv"
-keys = { signer = "metasv" }
-upstream = "metasv"
-
-[routes.loopring]
-host = "api.loopring.io"
-scheme = "loopring"
-keys = { eddsa = "loopring" }
-secrets = { api_key = "loopring_api_key" }
-params = { canonical = "v2" }
-upstream = "loopring"
-
-[routes.loopring_order]
-host = "api.loopring.io"
-path = "/api/v2/order"
-methods = ["POST"]
-scheme = "loopring"
-keys = { eddsa = "loopring" }
-secrets = { api_key = "loopring_api_key" }
-params = { canonical = "none", body = "order" }
-upstream = "loopring_order"
-
-[routes.metasv_token]
-scheme = "metasv"
-secrets = { token = "metasv_token" }
-upstream = "metasv_token"
-
-[routes.infras]
-host = "api.infras.online"
-scheme = "infras"
-secrets = { token = "infras" }
-params = { src = "co_signer0" }
-upstream = "infras"
-
-[routes.infras_expired]
-scheme = "infras"
-secrets = { token = "infras_expired" }
-params = { src = "co_signer0" }
-upstream = "infras_expired"
 "#;

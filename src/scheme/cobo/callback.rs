@@ -8,11 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::Method;
 use http::header::CONTENT_TYPE;
 
 use super::super::{
-    Answered, BindError, Binding, Build, Conclusion, Decision, Edits, Entry, Envelope, Example,
-    KeySlot, Opened, ParamDoc, Preimage, SchemeError, Signable, Signatures, Verdict,
+    Act, Answered, BindError, Binding, Build, Conclusion, Decision, Demo, Edits, Entry, Envelope,
+    Example, KeySlot, Opened, ParamDoc, Preimage, SchemeError, Signable, Signatures, Verdict, Way,
 };
 use super::request::Request;
 use super::response::{self, Response};
@@ -57,10 +58,46 @@ pub(in crate::scheme) fn entry() -> Entry {
     refusal: None,
     notes: texts(super::CALLBACK_NOTES),
     example: Example::default(),
+    demo: demo(),
     advise: Arc::new(nothing_doubtful),
     policy: Some(Arc::new(policy::read)),
     build: Build::Envelope(Arc::new(build)),
 }
+}
+
+/// Of the demo. The node that asks is in `cli/demo/callbacks.rs`.
+const DEMO: &str = r#"
+[keys.cobo_server]
+store = "files"
+entry = "cobo_server.pem"
+
+[routes.cobo]
+scheme = "cobo_callback"
+keys = { signer = "cobo_server" }
+params = { verify_with = "cobo_node.public.pem" }
+upstream = "cobo"
+"#;
+
+fn demo() -> Demo {
+    let check = || (Method::POST, "/v1/check");
+    let keygen = r#"{"request_id":"demo-1","request_type":1,"request_detail":"{}"}"#;
+    Demo {
+        tables: DEMO.into(),
+        acts: vec![
+            Act::taken(
+                "Cobo callback: a node asks, a plain service approves, both sealed",
+                (Way::Node, "node"),
+                check(),
+                keygen,
+            ),
+            Act::refused(
+                "Cobo callback changed on the way by one character: the service is not asked",
+                (Way::Node, "tampered"),
+                check(),
+                keygen,
+            ),
+        ],
+    }
 }
 
 fn build(binding: &Binding) -> Result<Arc<dyn Envelope>, BindError> {

@@ -10,8 +10,8 @@ use http::{HeaderName, Method};
 use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
-    Preimage, Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures,
+    BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
+    ParamDoc, Preimage, Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures,
 };
 use super::form::FORM;
 use super::request::Request;
@@ -52,6 +52,7 @@ pub(in crate::scheme) fn entry() -> Entry {
     refusal: Some(ProviderRefusal { status: 401, body: r#"{"status":20,"error":"{reason}"}"#.into() }),
     notes: texts(super::CLIENT_NOTES),
     example: Example::default(),
+    demo: Demo::default(),
     advise: Arc::new(nothing_doubtful),
     policy: None,
     build: Build::Scheme(Arc::new(build)),
