@@ -13,6 +13,7 @@
 mod act;
 mod cobo;
 mod credential;
+mod declared;
 mod edits;
 mod entry;
 mod envelope;
@@ -31,6 +32,7 @@ use std::fmt;
 
 pub use act::{Act, Demo, Way};
 use bytes::Bytes;
+pub(crate) use declared::Compiled;
 pub use edits::{Edit, Edits};
 pub use entry::{
     Advise, Bound, Build, Entry, Example, KeySlot, Make, ParamDoc, ParamKind, ProviderRefusal,

@@ -2,20 +2,58 @@
 
 use std::fmt::Write as _;
 use std::io::Write;
+use std::path::{Path, PathBuf};
 
-use super::CliError;
-use crate::scheme::{Entry, Registry};
+use super::{CliError, Exit};
+use crate::document::ConfigErrors;
+use crate::problem::Problem;
+use crate::scheme::{Compiled, Entry, Registry};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SchemesArgs {
     /// Write Markdown, as docs/schemes.md has it
     #[arg(long)]
     markdown: bool,
+    #[command(subcommand)]
+    command: Option<SchemesCommand>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum SchemesCommand {
+    /// Read scheme files and run their vectors
+    Test {
+        /// The files
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+    },
 }
 
 pub(super) fn run(args: &SchemesArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    if let Some(SchemesCommand::Test { files }) = &args.command {
+        return test(files, out);
+    }
     let text = if args.markdown { markdown() } else { plain() };
     Ok(out.write_all(text.as_bytes())?)
+}
+
+/// Says of each file whether its vectors hold; what is wrong with any is told together.
+fn test(files: &[PathBuf], out: &mut dyn Write) -> Result<(), CliError> {
+    let mut wrong = Vec::new();
+    for path in files {
+        let text = std::fs::read_to_string(path).map_err(|error| CliError::at(path, &error))?;
+        match Compiled::load(&text) {
+            Ok(scheme) => writeln!(out, "{}: {} vectors hold", path.display(), scheme.tried())?,
+            Err(errors) => wrong.push(problems(path, errors)),
+        }
+    }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Config, format!("not every file can be used\n{}", wrong.join("\n"))))
+}
+
+fn problems(path: &Path, errors: Vec<Problem>) -> String {
+    ConfigErrors::new(path.to_owned(), errors).to_string()
 }
 
 /// One line of an entry: what it is, its name, whether it must be there, and its sentence.

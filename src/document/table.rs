@@ -478,7 +478,7 @@ fn decimal(integer: &DeInteger<'_>) -> Option<String> {
     i64::from_str_radix(integer.as_str(), integer.radix()).ok().map(|number| number.to_string())
 }
 
-fn type_of(value: &Value<'_>) -> &'static str {
+pub(super) fn type_of(value: &Value<'_>) -> &'static str {
     match value.get_ref() {
         DeValue::String(_) => "a string",
         DeValue::Integer(_) => "a whole number",

@@ -1,0 +1,520 @@
+//! What a file's texts are for one request: pure, and in two halves. [`prepare`] puts in what does
+//! not wait for a signature and makes the texts to sign; [`Prepared::place`] puts the signatures in.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::file::Compiled;
+use super::finish::{alg, base64url, twice, visible, with_query};
+use super::jsons::Item;
+use super::order::Step;
+use super::pairs::{From, Nested, Pair, Pairs, plain};
+use super::place::{Place, To};
+use super::spliced::Spliced;
+use super::text::{Hole, Part, Source, Text};
+use super::value::Kind;
+use crate::keys::PublicKey;
+use crate::scheme::json::{Object, compact, document, string};
+use crate::scheme::{Head, Signable};
+use crate::secret::Secret;
+
+/// A file and what a route binds to it, in the order of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Inputs<'b> {
+    pub(super) compiled: &'b Compiled,
+    pub(super) keys: &'b [PublicKey],
+    pub(super) secrets: Vec<Arc<Secret>>,
+    pub(super) params: &'b [String],
+}
+
+/// The time of a request, and what is written of it already.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ticks {
+    pub(super) unix_ms: u64,
+    /// What no other request of the key has.
+    pub(super) seed: Vec<u8>,
+    /// Clocks and nonces that are not to be made but are given, by value.
+    pub(super) given: BTreeMap<usize, String>,
+}
+
+/// Why a request has no text, or no place for a value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Fault {
+    pub(super) part: Asked,
+    pub(super) what: String,
+}
+
+/// The part of a request that something is wrong with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Asked {
+    Query,
+    Body,
+    /// A header, or a value of the file.
+    Rest,
+}
+
+pub(super) type Made<T> = Result<T, Fault>;
+
+pub(super) fn fault<T>(part: Asked, what: impl Into<String>) -> Made<T> {
+    Err(Fault { part, what: what.into() })
+}
+
+/// A request with everything in it that does not wait for a signature.
+#[derive(Debug)]
+pub(super) struct Prepared<'r> {
+    inputs: Inputs<'r>,
+    ticks: Ticks,
+    pub(super) head: &'r Head,
+    pub(super) body: Option<&'r Bytes>,
+    /// As they are signed: placed ones put in.
+    pub(super) headers: HeaderMap,
+    /// Query and body with fields, where the file has any.
+    pub(super) query: Option<Spliced>,
+    pub(super) fields: Option<Spliced>,
+    /// The same as they are signed.
+    pub(super) signed_query: Option<Vec<u8>>,
+    pub(super) signed_body: Option<Bytes>,
+    values: Vec<Option<Vec<u8>>>,
+    names: Vec<Vec<u8>>,
+    /// The texts to sign, by value, in the order they are made.
+    pub(super) texts: Vec<(usize, Vec<u8>)>,
+}
+
+/// What changes in a request.
+#[derive(Debug, Default)]
+pub(super) struct Placed {
+    /// Placement and value, in the order of the file.
+    pub(super) headers: Vec<(usize, Vec<u8>)>,
+    /// Further headers: what a body is that was none before.
+    pub(super) content_type: Option<&'static str>,
+    pub(super) query: Option<Vec<u8>>,
+    pub(super) body: Option<Bytes>,
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// Puts in what does not wait, and makes the texts to sign.
+pub(super) fn prepare<'r>(
+    inputs: Inputs<'r>,
+    request: Signable<'r>,
+    ticks: Ticks,
+) -> Made<Prepared<'r>> {
+    let compiled = inputs.compiled;
+    let mut headers = request.head.headers.clone();
+    for name in compiled.owned() {
+        headers.remove(name);
+    }
+    let mut prepared = Prepared {
+        values: vec![None; compiled.values.len()],
+        names: vec![Vec::new(); compiled.values.len()],
+        texts: Vec::new(),
+        inputs,
+        ticks,
+        head: request.head,
+        body: request.body,
+        headers,
+        query: None,
+        fields: None,
+        signed_query: None,
+        signed_body: None,
+    };
+    for step in &compiled.order.steps {
+        match *step {
+            Step::Value(index) if compiled.order.waits[index] => prepared.sign(index)?,
+            Step::Value(index) => prepared.make(index)?,
+            Step::Header(index) if compiled.order.late[index] => {}
+            Step::Header(index) => prepared.header(index)?,
+            Step::Sent => prepared.put_in()?,
+        }
+    }
+    Ok(prepared)
+}
+
+impl Source {
+    /// The part of a request that is to blame where something is wrong with it.
+    fn part(&self) -> Asked {
+        if matches!(self, Self::Body | Self::Member(_)) {
+            return Asked::Body;
+        }
+        let target = matches!(self, Self::Path | Self::Query | Self::Target | Self::Url);
+        if target { Asked::Query } else { Asked::Rest }
+    }
+}
+
+impl Compiled {
+    /// The headers that are the file's: a program's own go.
+    pub(super) fn owned(&self) -> impl Iterator<Item = &HeaderName> {
+        let placed = self.places.iter().filter_map(|place| match &place.to {
+            To::Header(name) => Some(name),
+            To::Query | To::Form | To::Json | To::Body => None,
+        });
+        placed.chain(&self.strip)
+    }
+
+    fn places_in(&self, to: &[To]) -> bool {
+        self.places.iter().any(|place| to.contains(&place.to))
+    }
+}
+
+/// Whether a body is a form: by its type, or because the file puts a form in and nobody says
+/// otherwise.
+fn is_form(compiled: &Compiled, headers: &HeaderMap) -> bool {
+    let Some(kind) = headers.get(CONTENT_TYPE) else {
+        return compiled.places_in(&[To::Form]);
+    };
+    let kind = kind.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+    kind.trim_ascii().eq_ignore_ascii_case(FORM.as_bytes())
+}
+
+/// Whether the body must be in hand: it is read, or something is put in, or may have to be.
+pub(super) fn needs_body(compiled: &Compiled, headers: &HeaderMap) -> bool {
+    let placed = compiled.places_in(&[To::Form, To::Json, To::Body]);
+    let maybe = || compiled.places_in(&[To::Query]) && is_form(compiled, headers);
+    placed || compiled.reads().body || maybe()
+}
+
+impl<'r> Prepared<'r> {
+    pub(super) fn compiled(&self) -> &'r Compiled {
+        self.inputs.compiled
+    }
+
+    pub(super) fn whole_body(&self) -> Made<&'r [u8]> {
+        match self.body {
+            Some(body) => Ok(body),
+            None => fault(Asked::Body, "was not collected"),
+        }
+    }
+
+    /// Puts the fields in that do not wait, keeps the places of those that do.
+    fn put_in(&mut self) -> Made<()> {
+        let compiled = self.compiled();
+        let fields = compiled.places_in(&[To::Query, To::Form]);
+        if fields {
+            self.query = Some(Spliced::form(self.head.query().as_bytes()));
+            if is_form(compiled, &self.headers) {
+                self.fields = Some(Spliced::form(self.whole_body()?));
+            }
+        }
+        if compiled.places_in(&[To::Json]) {
+            let spliced = Spliced::json(self.whole_body()?);
+            self.fields = Some(spliced.map_err(|what| Fault { part: Asked::Body, what })?);
+        }
+        for late in [false, true] {
+            for (index, place) in compiled.places.iter().enumerate() {
+                if compiled.order.late[index] != late || matches!(place.to, To::Header(_)) {
+                    continue;
+                }
+                let value = if late { None } else { Some(self.item(place)?) };
+                self.put(index, place, value)?;
+            }
+        }
+        self.signed_query = self.query.as_ref().map(Spliced::signed);
+        if let Some(fields) = &self.fields {
+            self.signed_body = Some(fields.signed().into());
+        }
+        let added = self.signed_body.as_ref().is_some_and(|body| !body.is_empty());
+        if added && !self.headers.contains_key(CONTENT_TYPE) && self.whole_body()?.is_empty() {
+            self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.body_type()));
+        }
+        Ok(())
+    }
+
+    pub(super) fn body_type(&self) -> &'static str {
+        if self.compiled().places_in(&[To::Json]) { "application/json" } else { FORM }
+    }
+
+    fn put(&mut self, index: usize, place: &Place, value: Option<Vec<u8>>) -> Made<()> {
+        let name = place.name.as_str();
+        let in_query = self.query.as_ref().map_or(0, |query| query.count(name));
+        let in_body = self.fields.as_ref().map_or(0, |fields| fields.count(name));
+        let wanted = match place.to {
+            To::Body => {
+                self.signed_body = value.map(Bytes::from);
+                return Ok(());
+            }
+            // A JSON member is no field of a query.
+            To::Json if in_body > 1 => return fault(Asked::Body, twice(name)),
+            To::Json => &mut self.fields,
+            To::Query | To::Form if in_query + in_body > 1 => {
+                return fault(Asked::Query, twice(name));
+            }
+            To::Query | To::Form if in_query == 1 => &mut self.query,
+            To::Query | To::Form if in_body == 1 => &mut self.fields,
+            To::Query => &mut self.query,
+            To::Form | To::Header(_) => &mut self.fields,
+        };
+        let Some(spliced) = wanted else {
+            return fault(Asked::Body, format!("is no form, and {name} goes into one"));
+        };
+        match value {
+            Some(value) => spliced.set(name, &value),
+            None => spliced.keep(name, index),
+        }
+        Ok(())
+    }
+
+    pub(super) fn header(&mut self, index: usize) -> Made<()> {
+        let place = &self.compiled().places[index];
+        let To::Header(name) = &place.to else { return Ok(()) };
+        let value = self.item(place)?;
+        self.headers.insert(name.clone(), visible(&place.name, &value)?);
+        Ok(())
+    }
+
+    /// The text of a value that a key makes.
+    fn sign(&mut self, index: usize) -> Made<()> {
+        let text = match &self.compiled().values[index].kind {
+            Kind::Sign(sign) => self.fill(&sign.text)?,
+            Kind::Hash(_) => Vec::new(),
+            Kind::Jwt(jwt) => self.jwt(jwt)?,
+            // Made from one: later.
+            Kind::Text(_)
+            | Kind::Clock(_)
+            | Kind::Nonce(_)
+            | Kind::Pairs(_)
+            | Kind::Headers(_)
+            | Kind::Json(_)
+            | Kind::OneOf(_)
+            | Kind::Unreadable => return Ok(()),
+        };
+        self.texts.push((index, text));
+        Ok(())
+    }
+
+    /// A value that is made from the request and other values.
+    pub(super) fn make(&mut self, index: usize) -> Made<()> {
+        let value = &self.compiled().values[index];
+        let made = match &value.kind {
+            Kind::Text(text) => self.fill(text)?,
+            Kind::Clock(own) => match self.ticks.given.get(&index) {
+                Some(given) => given.clone().into_bytes(),
+                None => {
+                    let unix_ms = self.ticks.unix_ms.saturating_add_signed(own.add_ms);
+                    own.clock.write(unix_ms).into_bytes()
+                }
+            },
+            Kind::Nonce(nonce) => match self.ticks.given.get(&index) {
+                Some(given) => given.clone().into_bytes(),
+                None => {
+                    let seed = [&index.to_be_bytes()[..], &self.ticks.seed].concat();
+                    nonce.write(&seed, nonce.number_at(self.ticks.unix_ms)).into_bytes()
+                }
+            },
+            Kind::Pairs(pairs) => self.pairs(pairs)?,
+            Kind::Headers(list) => {
+                let written = list.write(&self.headers);
+                let (lines, names) = written.or_else(|what| fault(Asked::Rest, what))?;
+                self.names[index] = names;
+                lines
+            }
+            Kind::Json(json) => self.json(json)?.into_bytes(),
+            Kind::OneOf(texts) => {
+                let mut found = Vec::new();
+                for text in texts {
+                    found = self.fill(text)?;
+                    if !found.is_empty() {
+                        break;
+                    }
+                }
+                found
+            }
+            Kind::Jwt(_) | Kind::Sign(_) | Kind::Hash(_) | Kind::Unreadable => return Ok(()),
+        };
+        self.values[index] = Some(made);
+        Ok(())
+    }
+
+    /// The bytes of a text.
+    pub(super) fn fill(&self, text: &Text) -> Made<Vec<u8>> {
+        let mut out = Vec::new();
+        for part in &text.parts {
+            match part {
+                Part::Literal(bytes) => out.extend_from_slice(bytes),
+                Part::Hole(hole) => out.extend_from_slice(&self.hole(hole)?),
+            }
+        }
+        Ok(out)
+    }
+
+    /// The bytes of a hole.
+    pub(super) fn hole(&self, hole: &Hole) -> Made<Cow<'_, [u8]>> {
+        let mut bytes = self.source(hole)?;
+        for call in &hole.calls {
+            if call.name() == "if_any" && bytes.is_empty() {
+                break;
+            }
+            bytes = match call.apply(&bytes) {
+                Ok(made) => made.into(),
+                Err(what) => {
+                    let part = hole.source.part();
+                    return fault(part, format!("{what} ({{{}}})", hole.written));
+                }
+            };
+        }
+        Ok(bytes)
+    }
+
+    fn source(&self, hole: &Hole) -> Made<Cow<'_, [u8]>> {
+        let head = self.head;
+        Ok(match &hole.source {
+            Source::Method => head.method.as_str().as_bytes().into(),
+            Source::Scheme => b"https"[..].into(),
+            Source::Host => head.host.as_bytes().into(),
+            Source::Path => head.path().as_bytes().into(),
+            Source::Query => self.query().into(),
+            Source::Target => self.target(),
+            Source::Url => [b"https://", head.host.as_bytes(), &self.target()].concat().into(),
+            Source::Body => self.body()?.into(),
+            Source::Header(name) => {
+                let mut values = self.headers.get_all(name).iter();
+                match (values.next(), values.next()) {
+                    (Some(value), None) => value.as_bytes().into(),
+                    _ => return fault(Asked::Rest, format!("lacks {name}, once")),
+                }
+            }
+            Source::Member(name) => self.member(name)?.into(),
+            Source::Value(index) => self.values[*index].as_deref().unwrap_or_default().into(),
+            Source::Names(index) => self.names[*index].as_slice().into(),
+            Source::Secret(index) => self.inputs.secrets[*index].expose().into(),
+            Source::Param(index) => self.inputs.params[*index].as_bytes().into(),
+            Source::Public(index) => {
+                let write = self.compiled().slots[*index].public.write;
+                write(&self.inputs.keys[*index]).into_bytes().into()
+            }
+            Source::Unknown => Cow::Borrowed(b""),
+        })
+    }
+
+    fn query(&self) -> &[u8] {
+        self.signed_query.as_deref().unwrap_or_else(|| self.head.query().as_bytes())
+    }
+
+    fn target(&self) -> Cow<'_, [u8]> {
+        match &self.signed_query {
+            None => self.head.target.as_str().as_bytes().into(),
+            Some(query) => with_query(self.head.path(), query).into(),
+        }
+    }
+
+    fn body(&self) -> Made<&[u8]> {
+        match &self.signed_body {
+            Some(body) => Ok(body),
+            None => self.whole_body(),
+        }
+    }
+
+    fn member(&self, name: &str) -> Made<Vec<u8>> {
+        let wrong = |what: String| Fault { part: Asked::Body, what };
+        let text = document(self.body()?).map_err(|error| wrong(error.to_string()))?;
+        let object = Object::whole(text).map_err(|error| wrong(error.to_string()))?;
+        let mut found = object.members.iter().filter(|member| member.name == name);
+        match (found.next(), found.next()) {
+            (Some(member), None) => {
+                let text = string(member.value);
+                Ok(text.map_or_else(|| member.value.as_bytes().to_vec(), String::into_bytes))
+            }
+            _ => fault(Asked::Body, format!("lacks the member {name}, once")),
+        }
+    }
+
+    fn pairs(&self, pairs: &Pairs) -> Made<Vec<u8>> {
+        let mut all: Vec<Pair<'_>> = Vec::new();
+        for from in &pairs.from {
+            match from {
+                From::Query => all.extend(pairs.split(self.query())),
+                From::Form if is_form(self.compiled(), &self.headers) => {
+                    all.extend(pairs.split(self.body()?));
+                }
+                From::Form => {}
+                From::Json => all.extend(self.json_pairs(pairs.nested)?),
+            }
+        }
+        for (name, text) in &pairs.add {
+            all.push((name.clone().into_bytes().into(), self.fill(text)?.into()));
+        }
+        pairs.write(all).or_else(|what| fault(Asked::Query, what))
+    }
+
+    fn json_pairs(&self, nested: Nested) -> Made<Vec<Pair<'_>>> {
+        let wrong = |what: String| Fault { part: Asked::Body, what };
+        let body = self.body()?;
+        if body.is_empty() {
+            return Ok(Vec::new());
+        }
+        let text = document(body).map_err(|error| wrong(error.to_string()))?;
+        let object = Object::whole(text).map_err(|error| wrong(error.to_string()))?;
+        let pair = |member: &crate::scheme::json::Member<'_>| {
+            let value = plain(member.value, nested)
+                .ok_or_else(|| wrong(format!("has lists or objects in {}", member.name)))?;
+            Ok((member.name.clone().into_bytes().into(), value.into_bytes().into()))
+        };
+        object.members.iter().map(pair).collect()
+    }
+
+    fn json(&self, json: &super::jsons::Json) -> Made<String> {
+        let mut out = String::new();
+        self.write_json(json, &mut out)?;
+        if json.with_body && !self.body()?.is_empty() {
+            let wrong = |what: String| Fault { part: Asked::Body, what };
+            let text = document(self.body()?).map_err(|error| wrong(error.to_string()))?;
+            let object = Object::whole(text).map_err(|error| wrong(error.to_string()))?;
+            out.truncate(out.len() - 1);
+            for member in &object.members {
+                out.push_str(if out.len() > 1 { "," } else { "" });
+                crate::scheme::json::quote(&member.name, &mut out);
+                out.push(':');
+                compact(member.value, &mut out);
+            }
+            out.push('}');
+        }
+        Ok(out)
+    }
+
+    fn write_json(&self, json: &super::jsons::Json, out: &mut String) -> Made<()> {
+        let wrong = |what: &'static str| Fault { part: Asked::Rest, what: what.into() };
+        json.write(&|text| self.fill(text), &wrong, out)
+    }
+
+    /// Header and claims of a token, encoded.
+    fn jwt(&self, jwt: &super::signing::Jwt) -> Made<Vec<u8>> {
+        let alg = alg(&self.inputs.keys[jwt.slot]);
+        let mut header = format!("{{\"alg\":\"{alg}\",\"typ\":\"JWT\"");
+        let mut own = String::from("{}");
+        if let Some(json) = &jwt.header {
+            own.clear();
+            self.write_json(json, &mut own)?;
+        }
+        if own.len() > 2 {
+            header.push(',');
+        }
+        header.push_str(&own[1..]);
+        let mut claims = String::new();
+        self.write_json(&jwt.claims, &mut claims)?;
+        Ok(format!("{}.{}", base64url(header.as_bytes()), base64url(claims.as_bytes())).into())
+    }
+
+    /// A placement's value: JSON where it goes into JSON, and bytes otherwise.
+    pub(super) fn item(&self, place: &Place) -> Made<Vec<u8>> {
+        if let (Item::Text(text), true) = (&place.item, place.to != To::Json) {
+            return self.fill(text);
+        }
+        let mut out = String::new();
+        let wrong = |what: &'static str| Fault { part: Asked::Rest, what: what.into() };
+        place.item.write(&|text| self.fill(text), &wrong, &mut out)?;
+        Ok(out.into_bytes())
+    }
+
+    /// A value that was made.
+    pub(super) fn made(&self, index: usize) -> Option<&[u8]> {
+        self.values[index].as_deref()
+    }
+
+    pub(super) fn set(&mut self, index: usize, value: Vec<u8>) {
+        self.values[index] = Some(value);
+    }
+}

@@ -1,0 +1,209 @@
+//! The second half: signatures become texts, and texts find their places.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use http::HeaderValue;
+
+use super::eval::{Asked, Made, Placed, Prepared, fault};
+use super::order::Step;
+use super::place::To;
+use super::signing::Sign;
+use super::text::{Part, Text};
+use super::value::Kind;
+use crate::keys::{Algorithm, Derivation, Digest, Hashing, PublicKey, Signature};
+use crate::secret::Secret;
+
+impl Prepared<'_> {
+    /// The texts to sign, each with its value, as keys are given them.
+    pub(super) fn preimages(&self) -> Made<Vec<(usize, Hashing, &[u8])>> {
+        let preimage = |(index, text): &'_ (usize, Vec<u8>)| {
+            let sign = self.compiled().values[*index].kind.sign();
+            let hashing = sign.map(|sign| self.hashing(sign, text));
+            Ok((*index, hashing.transpose()?.unwrap_or(Hashing::Message)))
+        };
+        let made = self.texts.iter().map(|pair| Ok((preimage(pair)?, pair.1.as_slice())));
+        made.map(|made: Made<_>| made.map(|((index, hashing), text)| (index, hashing, text)))
+            .collect()
+    }
+
+    fn hashing(&self, sign: &Sign, text: &[u8]) -> Made<Hashing> {
+        if sign.digest {
+            let Ok(digest) = text.try_into() else {
+                return fault(Asked::Rest, "has a digest that is not 32 bytes long");
+            };
+            return Ok(Hashing::Own(Digest(digest)));
+        }
+        if sign.derive.is_none() && sign.suffix.is_none() {
+            return Ok(Hashing::Message);
+        }
+        let mut derivation = Derivation::default();
+        if let Some(derive) = &sign.derive {
+            derivation.prefix = self.fill(&derive.prefix)?;
+            derivation.over =
+                derive.over.iter().map(|text| self.fill(text)).collect::<Made<_>>()?;
+            derivation.written = derive.written;
+        }
+        if let Some(suffix) = &sign.suffix {
+            derivation.suffix = Some(Secret::new(self.fill(suffix)?).into());
+        }
+        Ok(Hashing::Mac(Box::new(derivation)))
+    }
+
+    /// Puts the signatures in, which are in the order of the texts.
+    pub(super) fn place(mut self, signatures: &[Signature]) -> Made<Placed> {
+        let mut made = self.texts.clone().into_iter().zip(signatures);
+        let compiled = self.compiled();
+        for step in &compiled.order.steps {
+            match *step {
+                Step::Value(index) if compiled.order.waits[index] => {
+                    if compiled.values[index].kind.slot().is_none() {
+                        self.make(index)?;
+                        continue;
+                    }
+                    let signed = made.next().filter(|((own, _), _)| *own == index);
+                    let Some(((_, text), signature)) = signed else {
+                        return fault(Asked::Rest, "lacks a signature");
+                    };
+                    let value = written(&compiled.values[index].kind, &text, signature);
+                    self.set(index, value);
+                }
+                Step::Header(index) if compiled.order.late[index] => self.header(index)?,
+                Step::Value(_) | Step::Header(_) | Step::Sent => {}
+            }
+        }
+        self.placed()
+    }
+
+    fn placed(&self) -> Made<Placed> {
+        let compiled = self.compiled();
+        let mut placed = Placed::default();
+        let value = |index: usize| self.item(&compiled.places[index]);
+        for (index, place) in compiled.places.iter().enumerate() {
+            match &place.to {
+                To::Header(_) => placed.headers.push((index, value(index)?)),
+                To::Body => placed.body = Some(value(index)?.into()),
+                To::Query | To::Form | To::Json => {}
+            }
+        }
+        if let Some(query) = &self.query {
+            placed.query =
+                Some(query.sent(value)?).filter(|query| query != self.head.query().as_bytes());
+        }
+        if let Some(fields) = &self.fields {
+            let body = fields.sent(value)?;
+            if body != self.whole_body()? {
+                placed.body = Some(Bytes::from(body));
+            }
+        }
+        let empty = self.body.is_none_or(|body| body.is_empty());
+        let typed = self.head.headers.contains_key(http::header::CONTENT_TYPE);
+        if placed.body.is_some() && empty && !typed && self.fields.is_some() {
+            placed.content_type = Some(self.body_type());
+        }
+        Ok(placed)
+    }
+
+    /// Which hole or literal of a text the byte at `at` came from.
+    pub(super) fn origin(&self, text: &Text, at: usize) -> String {
+        let mut end = 0;
+        for part in &text.parts {
+            match part {
+                Part::Literal(bytes) => {
+                    end += bytes.len();
+                    if at < end {
+                        return format!("the literal {:?}", String::from_utf8_lossy(bytes));
+                    }
+                }
+                Part::Hole(hole) => {
+                    end += self.hole(hole).map_or(0, |bytes| bytes.len());
+                    if at < end {
+                        return format!("{{{}}}", hole.written);
+                    }
+                }
+            }
+        }
+        "its end".into()
+    }
+}
+
+/// A signature as its value is written.
+pub(super) fn written(kind: &Kind, text: &[u8], signature: &Signature) -> Vec<u8> {
+    let Some(sign) = kind.sign() else {
+        return [text, b".", base64url(&octets(signature, true)).as_bytes()].concat();
+    };
+    let octets = octets(signature, sign.raw);
+    match sign.encoding {
+        Some(row) => (row.write)(&octets).into_bytes(),
+        None => octets,
+    }
+}
+
+/// A signature as octets: of ECDSA r and s, or DER.
+fn octets(signature: &Signature, raw: bool) -> Vec<u8> {
+    match signature {
+        Signature::Ecdsa { r, s } if raw => [&r[..], s].concat(),
+        Signature::Ecdsa { .. } => signature.to_der().unwrap_or_default(),
+        Signature::BabyJub { rx, ry, s } => [&rx[..], ry, s].concat(),
+        Signature::Octets(octets) => octets.clone(),
+    }
+}
+
+/// A signature of these octets, as a key of the algorithm makes them.
+pub(super) fn signature(algorithm: Algorithm, octets: &[u8], raw: bool) -> Option<Signature> {
+    let curve = [Algorithm::ECDSA_P256, Algorithm::ECDSA_SECP256K1].contains(&algorithm);
+    if !curve {
+        return Some(Signature::Octets(octets.to_vec()));
+    }
+    if !raw {
+        return Signature::from_der(algorithm, octets);
+    }
+    let (r, s) = octets.split_at_checked(32)?;
+    Some(Signature::Ecdsa { r: r.try_into().ok()?, s: s.try_into().ok()? })
+}
+
+/// The `alg` of a key's tokens (RFC 7518, section 3.1; RFC 8037; RFC 8812).
+pub(super) fn alg(key: &PublicKey) -> &'static str {
+    ALGS.iter().find(|(name, _)| *name == key.algorithm().name()).map_or("none", |(_, alg)| alg)
+}
+
+/// Algorithms that tokens can be signed with, and their names there.
+pub(super) const ALGS: &[(&str, &str)] = &[
+    ("hmac_sha256", "HS256"),
+    ("hmac_sha384", "HS384"),
+    ("hmac_sha512", "HS512"),
+    ("ecdsa_p256", "ES256"),
+    ("ecdsa_secp256k1", "ES256K"),
+    ("ed25519", "EdDSA"),
+    ("rsa_pkcs1_sha256", "RS256"),
+    ("rsa_pkcs1_sha512", "RS512"),
+    ("rsa_pss_sha256", "PS256"),
+    ("rsa_pss_sha512", "PS512"),
+];
+
+pub(super) fn base64url(bytes: &[u8]) -> String {
+    URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// A value as a header: never escaped, so that what is no visible ASCII is refused.
+pub(super) fn visible(name: &str, value: &[u8]) -> Made<HeaderValue> {
+    let plain = value.iter().all(|byte| (0x20..0x7f).contains(byte));
+    let edge = value.first() == Some(&b' ') || value.last() == Some(&b' ');
+    match HeaderValue::from_bytes(value) {
+        Ok(value) if plain && !edge => Ok(value),
+        _ => fault(Asked::Rest, format!("has a value for {name} that is not visible ASCII")),
+    }
+}
+
+/// Path and query as a target.
+pub(super) fn with_query(path: &str, query: &[u8]) -> Vec<u8> {
+    if query.is_empty() {
+        return path.as_bytes().to_vec();
+    }
+    [path.as_bytes(), b"?", query].concat()
+}
+
+/// A field that stands there twice, or in two places.
+pub(super) fn twice(name: &str) -> String {
+    format!("has {name} twice, and one of them would not be signed")
+}

@@ -1,0 +1,87 @@
+//! The files of the catalogue, and what is refused of others.
+
+use super::Compiled;
+
+const CATALOGUE: &[(&str, &str)] = &[
+    ("aws_sigv4", include_str!("../../../schemes/aws_sigv4.toml")),
+    ("binance", include_str!("../../../schemes/binance.toml")),
+    ("cobo_waas2", include_str!("../../../schemes/cobo_waas2.toml")),
+    ("coinbase", include_str!("../../../schemes/coinbase.toml")),
+    ("kraken", include_str!("../../../schemes/kraken.toml")),
+    ("okx", include_str!("../../../schemes/okx.toml")),
+    ("rfc9421", include_str!("../../../schemes/rfc9421.toml")),
+];
+
+fn problems(text: &str) -> Vec<String> {
+    let errors = Compiled::load(text).err();
+    errors.iter().flatten().map(ToString::to_string).collect()
+}
+
+#[test]
+fn every_file_of_the_catalogue_loads_and_its_vectors_hold() {
+    for (name, text) in CATALOGUE {
+        assert_eq!(problems(text), [""; 0], "{name}");
+    }
+}
+
+/// A change of a file of the catalogue, and what is said of it.
+fn changed(from: &str, to: &str) -> String {
+    let okx = CATALOGUE.iter().find(|(name, _)| *name == "okx").expect("it is there").1;
+    assert!(okx.contains(from), "{from}");
+    problems(&okx.replacen(from, to, 1)).join("\n")
+}
+
+#[test]
+fn what_is_wrong_has_a_place_and_a_fix() {
+    for (from, to, expected) in [
+        (
+            "{time}{method}{target}{body}",
+            "{time}{methd}{target}{body}",
+            "14:29: \"methd\" is no source, value, secret or param\n  fix: write method",
+        ),
+        (
+            "{time}{method}{target}{body}",
+            "{time}{method}{target | lowr}{body}",
+            "14:37: \"lowr\" is not a function\n  fix: write lower",
+        ),
+        (
+            "\"iso_ms\"",
+            "\"iso_m\"",
+            "13:18: \"iso_m\" is not anything that clock can be\n  fix: write iso",
+        ),
+        (
+            "OK-ACCESS-SIGN = \"{signature}\"",
+            "OK-ACCESS-SIGN = \"{signer}\"",
+            "20:19: signer is a key, which no text can contain\n  fix: write {signer.public}, or \
+             key = \"signer\" in sign, hash or jwt",
+        ),
+        (
+            "OK-ACCESS-SIGN",
+            "Content-Length",
+            "20:1: Content-Length frames or routes the request, and is no scheme's to change\n  \
+             fix: remove it",
+        ),
+        (
+            "time = { clock",
+            "time = { klock",
+            "13:8: time says nothing of what it is\n  fix: write clock",
+        ),
+        (
+            "texts.signature = \"2025-11-28T13:50:00.123ZGET/api/v5/account/balance?",
+            "texts.signature = \"2025-11-28T13:50:00.123ZGET/api/v5/account/balances?",
+            "28:19: the text of signature differs at byte 50, which came from {target}: \
+             \"/balance?ccy=BTC%2CETH\" and not \"/balances?ccy=BTC%2CETH\"\n  fix: mend the value, \
+             or the vector's text",
+        ),
+        (
+            "api_key = \"Sent as OK-ACCESS-KEY.\"",
+            "api_key = \"Sent as OK-ACCESS-KEY.\"\nspare = \"Nobody.\"",
+            "10:1: nothing uses spare\n  fix: remove it, or place it",
+        ),
+    ] {
+        let found = changed(from, to);
+        assert!(found.contains(expected), "{to}\nfound    {found}\nexpected {expected}");
+    }
+    let circle = changed("time = { clock = \"iso_ms\" }", "time = \"{other}\"\nother = \"{time}\"");
+    assert!(circle.contains("time goes in a circle: time needs other needs time"), "{circle}");
+}
