@@ -57,6 +57,8 @@ pub struct Config {
     pub routes: BTreeMap<String, Route>,
     /// `[log]`.
     pub log: Log,
+    /// `[schemes.NAME]`: the text of each file.
+    pub schemes: BTreeMap<String, String>,
     /// What is read and should be written in another way, such as a setting's name of before.
     pub warnings: Vec<Problem>,
 }

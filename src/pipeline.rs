@@ -185,7 +185,7 @@ impl Pipeline {
     ) -> Result<Answer, Refusal> {
         let started = Instant::now();
         // Only now: a slow upload must not age the time stamp.
-        let moment = self.moments.next();
+        let moment = unsigned.scheme.number(self.moments.next());
         // Two pure halves around one effect.
         let (unsigned, preimages) = canonicalise(unsigned, moment).await?;
         let signatures = signed(snapshot, unsigned.route, &preimages).await?;

@@ -5,6 +5,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
+use std::path::PathBuf;
 
 /// A place in a configuration file.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
@@ -32,6 +33,8 @@ impl Hash for Problem {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{what}")]
 pub struct Problem {
+    /// The file it is in, where that is another one than was read first.
+    pub file: Option<PathBuf>,
     /// Where it is written; `None` when it concerns a file as a whole, or where that is not known.
     pub at: Option<Location>,
     /// What is wrong, lower-case, without secrets. Until [`Self::of`] puts it before, it may begin
@@ -44,7 +47,7 @@ pub struct Problem {
 impl Problem {
     /// A problem whose place is not known.
     pub fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
-        Self { at: None, what: what.into(), fix: fix.into() }
+        Self { file: None, at: None, what: what.into(), fix: fix.into() }
     }
 
     /// The same, of this: a path, an entry, a setting and a colon.

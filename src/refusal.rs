@@ -107,6 +107,7 @@ impl From<SchemeError> for Refusal {
             SchemeError::Query { remedy, .. } => {
                 Self::new(Code::QueryUnsignable, detail).remedy(remedy)
             }
+            SchemeError::Value { .. } => Self::new(Code::ValueUnsignable, detail),
             // What came in sealed is answered sealed, so these end no request.
             SchemeError::Token(_)
             | SchemeError::Package { .. }

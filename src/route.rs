@@ -133,7 +133,7 @@ impl Route {
             let key = self.keys.iter().find(|key| key.slot == preimage.slot);
             let key = key.ok_or(SignError::Failed("no key is bound to the scheme's slot"))?;
             let started = Instant::now();
-            signatures.insert(preimage.slot, key.signer.sign(preimage.content()).await?);
+            signatures.insert(preimage.slot.clone(), key.signer.sign(preimage.content()).await?);
             key.seconds.observe(started.elapsed().as_secs_f64());
         }
         Ok(signatures)

@@ -27,12 +27,13 @@ mod percent;
 mod registry;
 mod sinohope;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub use act::{Act, Demo, Way};
 use bytes::Bytes;
-pub(crate) use declared::Compiled;
+pub(crate) use declared::{Compiled, Word, vocabulary};
 pub use edits::{Edit, Edits};
 pub use entry::{
     Advise, Bound, Build, Entry, Example, KeySlot, Make, ParamDoc, ParamKind, ProviderRefusal,
@@ -117,6 +118,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// that signs digests can sign.
     fn wants_digests(&self, _slot: &str) -> bool {
         false
+    }
+
+    /// The moment of a request that is about to be signed: where the provider wants numbers that
+    /// increase, with the next one, which is given once. The one method that is not pure.
+    fn number(&self, moment: Moment) -> Moment {
+        moment
     }
 
     /// What is put in before anything is signed, because it is signed too: a time stamp in the
@@ -258,14 +265,21 @@ impl<'a> Signable<'a> {
 #[derive(Clone, Debug)]
 pub struct Preimage {
     /// The key slot.
-    pub slot: &'static str,
+    pub slot: Text,
     /// The canonical string, or whatever else the key's algorithm takes for the message.
     pub text: Vec<u8>,
     /// How it becomes what the key signs.
     pub hashing: Hashing,
+    /// Whether a secret is in the text, so that nobody is shown it.
+    pub secret: bool,
 }
 
 impl Preimage {
+    /// The text for people.
+    pub fn shown(&self) -> Cow<'_, str> {
+        if self.secret { "(a secret is in it)".into() } else { String::from_utf8_lossy(&self.text) }
+    }
+
     /// What the slot's key is given.
     pub fn content(&self) -> Content<'_> {
         self.hashing.content(&self.text)
@@ -274,16 +288,16 @@ impl Preimage {
 
 /// The signatures over a request's preimages, in their order.
 #[derive(Clone, Debug, Default)]
-pub struct Signatures(Vec<(&'static str, Signature)>);
+pub struct Signatures(Vec<(Text, Signature)>);
 
 impl Signatures {
     /// Adds the signature of a slot's key.
-    pub fn insert(&mut self, slot: &'static str, signature: Signature) {
-        self.0.push((slot, signature));
+    pub fn insert(&mut self, slot: impl Into<Text>, signature: Signature) {
+        self.0.push((slot.into(), signature));
     }
 
     /// Every signature of a slot's key, in the order of its preimages.
-    pub fn all(&self, slot: &'static str) -> impl Iterator<Item = &Signature> {
+    pub fn all<'s>(&'s self, slot: &'s str) -> impl Iterator<Item = &'s Signature> {
         self.0.iter().filter(move |(name, _)| *name == slot).map(|(_, signature)| signature)
     }
 
@@ -292,8 +306,9 @@ impl Signatures {
     /// # Errors
     ///
     /// [`SchemeError::Broken`] when the pipeline did not ask that slot.
-    pub fn get(&self, slot: &'static str) -> Result<&Signature, SchemeError> {
-        self.all(slot).next().ok_or(SchemeError::Broken("a signature is missing"))
+    pub fn get(&self, slot: &str) -> Result<&Signature, SchemeError> {
+        let found = self.0.iter().find(|(name, _)| name == slot);
+        found.map(|(_, own)| own).ok_or(SchemeError::Broken("a signature is missing"))
     }
 
     /// The signature of a slot's key in ASN.1 DER.
@@ -301,7 +316,7 @@ impl Signatures {
     /// # Errors
     ///
     /// [`SchemeError::Broken`] also when the slot's key is not an ECDSA key.
-    pub fn ecdsa_der(&self, slot: &'static str) -> Result<Vec<u8>, SchemeError> {
+    pub fn ecdsa_der(&self, slot: &str) -> Result<Vec<u8>, SchemeError> {
         self.get(slot)?.to_der().ok_or(SchemeError::Broken("a signature is not ECDSA"))
     }
 
@@ -311,7 +326,7 @@ impl Signatures {
     /// # Errors
     ///
     /// [`SchemeError::Broken`] also when the slot's key makes no octets.
-    pub fn octets(&self, slot: &'static str) -> Result<&[u8], SchemeError> {
+    pub fn octets(&self, slot: &str) -> Result<&[u8], SchemeError> {
         match self.get(slot)? {
             Signature::Octets(signature) => Ok(signature),
             Signature::Ecdsa { .. } | Signature::BabyJub { .. } => {
@@ -337,7 +352,7 @@ pub struct Claim {
 #[derive(Clone, Debug)]
 pub struct Proof {
     /// The slot it belongs to.
-    pub slot: &'static str,
+    pub slot: Text,
     /// The public key, as the request presents it; the bound one where the dialect has it known
     /// by other means.
     pub public_key: PublicKey,

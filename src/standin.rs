@@ -29,7 +29,7 @@ use tokio::net::TcpListener;
 use self::socket::Handshake;
 use crate::keys::PublicKey;
 use crate::moment::{Moment, Nonce};
-use crate::scheme::{Entry, Head, ProviderRefusal, Scheme, Signable, Text};
+use crate::scheme::{Entry, Head, Preimage, ProviderRefusal, Scheme, Signable, Text};
 use crate::verification::verify;
 
 /// One provider's stand-in.
@@ -120,8 +120,7 @@ impl StandIn {
         if let Some(moment) = verified.moment {
             self.fresh(moment, now_ms)?;
         }
-        let canonical: Vec<_> =
-            verified.preimages.iter().map(|p| String::from_utf8_lossy(&p.text)).collect();
+        let canonical: Vec<_> = verified.preimages.iter().map(Preimage::shown).collect();
         let accepted = json!({
             "success": true,
             "provider": format!("stand-in for {}", self.entry.name),

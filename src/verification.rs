@@ -71,7 +71,7 @@ pub fn verify<'k>(
         let unproven = Flaw::Unreadable(SchemeError::Broken("a signature is missing"));
         let proof = claim.proofs.get(index).filter(|proof| proof.slot == preimage.slot);
         let proof = proof.ok_or(unproven)?;
-        let expected = key_of(preimage.slot);
+        let expected = key_of(&preimage.slot);
         if expected.is_some_and(|key| *key != proof.public_key) {
             return Err(Flaw::Key {
                 shown: proof.public_key.fingerprint(),

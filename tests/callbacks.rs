@@ -48,7 +48,8 @@ fn envelope(params: &[(&str, &str)]) -> Arc<dyn Envelope> {
 fn sign(party: &Party, preimages: &[Preimage]) -> Signatures {
     let mut signatures = Signatures::default();
     for preimage in preimages {
-        signatures.insert(preimage.slot, Signature::Octets(party.signature(&preimage.text)));
+        signatures
+            .insert(preimage.slot.clone(), Signature::Octets(party.signature(&preimage.text)));
     }
     signatures
 }

@@ -7,6 +7,7 @@ use std::fs;
 use countersign::refusal::Code;
 use serde_json::{Value, json};
 
+use crate::declared::{JSON, route};
 use crate::support::client::Client;
 use crate::support::config;
 use crate::support::home::Home;
@@ -94,6 +95,7 @@ fn start(tables: &str) -> Proxy {
     };
     let home = Home::new(&config::proxy(&[
         config::sinohope(nobody, None),
+        route("json", "hmac_sha256", &[], nobody),
         config::metasv(nobody, None).replace("scheme =", "path = \"/x\"\nscheme ="),
         config::loopring(
             nobody,
@@ -105,6 +107,8 @@ fn start(tables: &str) -> Proxy {
     ]));
     home.write("keys/expired.jwt", "eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjE3MDAwMDAwMDB9.AAAA");
     home.write("keys/unusable.jwt", "Bearer eyJhbGciOiJSUzI1NiJ9.eyJleHAiOjQxMDI0NDQ4MDB9.AAAA");
+    home.write("json.toml", JSON);
+    home.write("keys/json.secret", "json-secret");
     home.write(config::TOKENS_FILE, &config::client_tokens(&[("app", "t0ken")]));
     Proxy::start_in(home, &[])
 }
@@ -153,6 +157,7 @@ const REFUSED: &[Refused] = &[
         b"Content-Length: 1\r\n\r\n\xff".into()
     }),
     ("query_unsignable", Door::Forward, "GET http://loopring.test/x?a=1&a=2", nothing),
+    ("value_unsignable", Door::Forward, "GET http://json.test/x", nothing),
     ("not_an_upgrade", Door::Forward, "GET http://expired.test/x", nothing),
     ("too_many_fields", Door::Forward, "GET http://apiv2.metasv.com/x", || {
         (b"X: 1\r\n".repeat(256).into_iter()).chain(*b"\r\n").collect()

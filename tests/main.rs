@@ -12,6 +12,7 @@ mod callbacks;
 mod cli;
 mod clients;
 mod connections;
+mod declared;
 mod dialects;
 mod distrust;
 mod doctor;

@@ -87,7 +87,9 @@ impl Found {
             }
         };
         found.errors.extend(all(errors, |error| of_table(&error.what)));
-        found.errors.sort_by_key(|problem| problem.error.at);
+        found.errors.sort_by(|one, other| {
+            (&one.error.file, one.error.at).cmp(&(&other.error.file, other.error.at))
+        });
         found.warnings = all(warnings, |_| "doubtful");
         Ok(found)
     }
@@ -132,7 +134,8 @@ impl Found {
 
 impl Judged {
     fn json(&self, path: &Path) -> Value {
-        let Problem { at, what, fix } = &self.error;
+        let Problem { file, at, what, fix } = &self.error;
+        let path = file.as_deref().unwrap_or(path);
         json!({
             "code": self.code,
             "file": path.display().to_string(),

@@ -13,6 +13,7 @@ use super::{CliError, schemes, settings};
 use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
 use crate::refusal::Code;
+use crate::scheme::{Word, vocabulary};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DocumentsArgs {
@@ -31,6 +32,7 @@ const DOCUMENTS: &[Document] = &[
     Document { name: "admin", text: pages },
     Document { name: "algorithms", text: algorithms::markdown },
     Document { name: "configuration", text: settings::markdown },
+    Document { name: "declared", text: declared },
     Document { name: "metrics", text: metrics },
     Document { name: "refusals", text: refusals },
     Document { name: "schemes", text: schemes::markdown },
@@ -47,6 +49,16 @@ pub(super) fn run(args: &DocumentsArgs, out: &mut dyn Write) -> Result<(), CliEr
         writeln!(out, "{}", document.name)?;
     }
     Ok(())
+}
+
+fn declared() -> String {
+    let row = |word: &&'static Word| {
+        [format!("`{}`", word.name), word.doc.to_owned(), format!("`{}`", word.example)]
+    };
+    vocabulary().iter().fold(include_str!("../../docs/declared.md").to_owned(), |text, table| {
+        let rows: Vec<_> = table.1.iter().map(row).collect();
+        filled(&text, table.0, &rows)
+    })
 }
 
 fn names() -> PossibleValuesParser {

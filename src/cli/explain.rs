@@ -179,6 +179,9 @@ impl Explained {
 
     /// The target that is sent: some signatures stand in it.
     fn target(&self) -> &str {
+        if self.edits.hides() {
+            return "(secret)";
+        }
         self.edits.new_target().unwrap_or_else(|| &self.outgoing.signable().head.target).as_str()
     }
 
@@ -196,11 +199,11 @@ impl Explained {
         writeln!(out, "upstream   {}://{}", origin.scheme, origin.authority)?;
         writeln!(out, "moment     {} ms", self.moment.unix_ms)?;
         for preimage in &self.preimages {
-            writeln!(out, "canonical  {}", shown(&preimage.text))?;
+            writeln!(out, "canonical  {}", shown(preimage.shown().as_bytes()))?;
             if let Some(digest) = digest(preimage) {
                 writeln!(out, "{:<10} {digest}", preimage.hashing.name())?;
             }
-            if let Some(key) = self.route.public_key(preimage.slot) {
+            if let Some(key) = self.route.public_key(&preimage.slot) {
                 writeln!(out, "key        {} {}", key.algorithm(), key.fingerprint())?;
             }
         }
@@ -223,13 +226,15 @@ impl Explained {
             .preimages
             .iter()
             .map(|preimage| {
+                // Of a text with a secret in it not even the hash is shown: it could be searched for.
+                let open = Some(&preimage.text).filter(|_| !preimage.secret);
                 json!({
                     "slot": preimage.slot,
-                    "canonical": String::from_utf8_lossy(&preimage.text),
-                    "canonical_hex": base16ct::lower::encode_string(&preimage.text),
-                    "sha256": base16ct::lower::encode_string(&sha256(&preimage.text)),
+                    "canonical": preimage.shown(),
+                    "canonical_hex": open.map(|text| base16ct::lower::encode_string(text)),
+                    "sha256": open.map(|text| base16ct::lower::encode_string(&sha256(text))),
                     "digest": digest(preimage),
-                    "key": self.route.public_key(preimage.slot).map(|key| key.fingerprint()),
+                    "key": self.route.public_key(&preimage.slot).map(|key| key.fingerprint()),
                 })
             })
             .collect();

@@ -109,7 +109,7 @@ fn report(
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let canonical = flaw.and_then(|flaw| match flaw {
-        Flaw::Signature { preimage } => Some(shown(&preimage.text)),
+        Flaw::Signature { preimage } => Some(shown(preimage.shown().as_bytes())),
         Flaw::Unreadable(_) | Flaw::Key { .. } => None,
     });
     if as_json {

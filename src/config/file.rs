@@ -6,15 +6,18 @@
 //! `resolve`.
 
 mod decide;
+mod schemes;
 mod values;
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use decide::Decide;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
+pub(super) use schemes::Declared;
 use toml::de::DeTable;
 pub(super) use values::milliseconds;
 
@@ -42,11 +45,13 @@ pub(super) struct File {
     pub(super) routes: Named<Route>,
     pub(super) upstreams: Named<Upstream>,
     pub(super) log: Log,
+    /// What routes can name: the schemes of this program, and those of `[schemes]`.
+    pub(super) schemes: Declared,
 }
 
 /// Reads a text. `None` when it is not TOML at all, which is reported; other problems are
 /// reported and leave their fields unreadable.
-pub(super) fn read(report: &Report<'_>, schemes: &Registry) -> Option<File> {
+pub(super) fn read(report: &Report<'_>, schemes: &Registry, directory: &Path) -> Option<File> {
     let document = match DeTable::parse(report.text()) {
         Ok(document) => document,
         Err(error) => {
@@ -63,7 +68,15 @@ pub(super) fn read(report: &Report<'_>, schemes: &Registry) -> Option<File> {
             return None;
         }
     };
-    Some(Table::root(report, document.get_ref(), |file| File {
+    Some(Table::root(report, document.get_ref(), |file| {
+        let declared = sections(file, "schemes", |table, _| table.text("file", values::text));
+        let schemes = Declared::read(&declared, schemes, directory, report);
+        whole(file, schemes)
+    }))
+}
+
+fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
+    File {
         listen: section(file, "listen", listen),
         access: section(file, "access", access),
         intercept: section(file, "intercept", intercept),
@@ -79,10 +92,11 @@ pub(super) fn read(report: &Report<'_>, schemes: &Registry) -> Option<File> {
         secrets: sections_or_texts(file, "secrets", secret, &|report, name, text| {
             SecretEntry::located(located(report, name, &text), text.at)
         }),
-        routes: sections(file, "routes", |table, at| route(table, at, schemes)),
+        routes: sections(file, "routes", |table, at| route(table, at, &schemes)),
         upstreams: sections(file, "upstreams", upstream),
         log: section(file, "log", log),
-    }))
+        schemes,
+    }
 }
 
 /// `[listen]`.
@@ -239,7 +253,7 @@ pub(super) struct KeyEntry {
     pub(super) store: Field<String>,
     pub(super) entry: Field<String>,
     pub(super) algorithm: Field<Algorithm>,
-    pub(super) encoding: Encoding,
+    pub(super) encoding: Field<Encoding>,
     pub(super) public: Field<Vec<u8>>,
 }
 
@@ -250,8 +264,7 @@ fn key(table: &mut Settings<'_, '_>, at: Location) -> KeyEntry {
         store: table.text("store", values::text),
         entry: table.text("entry", values::text),
         algorithm: table.text("algorithm", values::algorithm),
-        encoding: table
-            .value("encoding", |table, key| table.parsed(key, values::one_of(Encoding::ALL))),
+        encoding: table.text("encoding", values::one_of(Encoding::ALL)),
         public: table.text("public", values::hex),
     }
 }
@@ -260,7 +273,7 @@ impl KeyEntry {
     fn located(uri: Option<Located>, at: Location) -> Self {
         let (store, entry) = (beside(uri.as_ref()), beside(uri.as_ref()));
         let (algorithm, public) = (Field::Absent(None), Field::Absent(None));
-        Self { uri, at, store, entry, algorithm, encoding: Encoding::Text, public }
+        Self { uri, at, store, entry, algorithm, encoding: Field::Absent(None), public }
     }
 }
 
@@ -307,8 +320,8 @@ pub(super) struct Route {
     pub(super) decide: Option<Decide>,
 }
 
-fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Registry) -> Route {
-    let scheme = table.text("scheme", values::scheme(schemes));
+fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Declared) -> Route {
+    let scheme = schemes.known(table.text("scheme", |name| schemes.find(name)));
     let entry = scheme.value().map(Arc::as_ref);
     let decide = table.table.inner("decide", |table, at| decide::decide(table, at, entry));
     Route {

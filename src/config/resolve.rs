@@ -78,10 +78,9 @@ fn resolve(
     schemes: &Registry,
 ) -> Result<(Config, Option<ConfigErrors>), ConfigErrors> {
     let report = Report::new(text);
-    let config = file::read(&report, schemes).map(|file| {
-        let directory = path.parent().unwrap_or_else(|| Path::new(""));
-        Resolver { file: &file, report: &report, directory, schemes }.config(path)
-    });
+    let directory = path.parent().unwrap_or_else(|| Path::new(""));
+    let config = file::read(&report, schemes, directory)
+        .map(|file| Resolver { file: &file, report: &report, directory, schemes }.config(path));
     let errors = report.into_errors();
     let found = !errors.is_empty();
     let errors = ConfigErrors::new(path.to_owned(), errors);
@@ -117,6 +116,7 @@ impl Resolver<'_> {
             upstreams: self.upstreams(),
             routes: self.routes(),
             log: self.file.log.clone(),
+            schemes: self.file.schemes.texts.clone(),
             warnings: self.report.warnings(),
         }
     }

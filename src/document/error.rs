@@ -17,7 +17,7 @@ pub struct ConfigErrors {
 impl ConfigErrors {
     /// Brings the problems found with a file, at whatever stage, into the order of the file.
     pub fn new(path: PathBuf, mut errors: Vec<Problem>) -> Self {
-        errors.sort_by_key(|error| error.at);
+        errors.sort_by(|one, other| (&one.file, one.at).cmp(&(&other.file, other.at)));
         Self { path, errors }
     }
 }
@@ -28,7 +28,11 @@ impl fmt::Display for ConfigErrors {
         for (index, error) in self.errors.iter().enumerate() {
             let newline = if index == 0 { "" } else { "\n" };
             let space = if error.at.is_none() { " " } else { "" };
-            write!(f, "{newline}{path}:{space}{}", error.in_full())?;
+            let own = error
+                .file
+                .as_ref()
+                .map_or_else(|| path.to_string(), |own| own.display().to_string());
+            write!(f, "{newline}{own}:{space}{}", error.in_full())?;
         }
         Ok(())
     }

@@ -4,8 +4,8 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::problem::Location;
 use super::report::Report;
+use crate::problem::Location;
 
 /// A value, and where it stands.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,7 @@
 //! The problems of a file, while it is read and resolved.
 
 use std::cell::RefCell;
+use std::path::Path;
 
 use super::lines::Lines;
 use crate::problem::{Location, Problem};
@@ -32,6 +33,12 @@ impl<'t> Report<'t> {
         self.errors.borrow_mut().push(Problem::new(what, fix).at(at));
     }
 
+    /// Adds the problems of another file.
+    pub(crate) fn include(&self, file: &Path, errors: Vec<Problem>) {
+        let of = |error| Problem { file: Some(file.to_owned()), ..error };
+        self.errors.borrow_mut().extend(errors.into_iter().map(of));
+    }
+
     /// Adds what is read and should be written in another way.
     pub(crate) fn warn(&self, at: Location, what: String, fix: String) {
         self.warnings.borrow_mut().push(Problem::new(what, fix).at(at));
@@ -40,6 +47,11 @@ impl<'t> Report<'t> {
     /// What was warned of so far.
     pub(crate) fn warnings(&self) -> Vec<Problem> {
         self.warnings.borrow().clone()
+    }
+
+    /// Whether nothing is wrong so far.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.errors.borrow().is_empty()
     }
 
     /// The place of a byte.

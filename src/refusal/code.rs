@@ -30,6 +30,7 @@ pub enum Code {
     WrongAuthority,
     BodyUnsignable,
     QueryUnsignable,
+    ValueUnsignable,
     NotAnUpgrade,
     TooManyFields,
     Internal,
@@ -282,6 +283,14 @@ static ROWS: &[Facts] = &[
         "http_request_denied",
         "The query cannot be signed",
         "Write each name once, and percent-encode names and values as UTF-8.",
+    ),
+    row(
+        Code::ValueUnsignable,
+        "value_unsignable",
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "http_request_denied",
+        "The request cannot be signed",
+        "Send the headers that the scheme's file reads, once each and in visible ASCII.",
     ),
     row(
         Code::NotAnUpgrade,

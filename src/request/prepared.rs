@@ -56,7 +56,7 @@ impl Scheme for Toy {
         let body = String::from_utf8_lossy(request.body.expect("it was asked for"));
         let (target, time) = (&request.head.target, request.head.single("x-time"));
         let text = format!("{target}|{body}|{}", time.unwrap_or("none")).into_bytes();
-        Ok(vec![Preimage { slot: "signer", text, hashing: Hashing::Message }])
+        Ok(vec![Preimage { slot: "signer".into(), text, hashing: Hashing::Message, secret: false }])
     }
 
     fn assemble(

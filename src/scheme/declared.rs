@@ -7,22 +7,29 @@
 //! where something is made with a key and nowhere else ([`signing`]), so that no file can place
 //! one. Vectors ([`vector`]) stand in the file and are run whenever it is read ([`trial`]).
 
-#![expect(dead_code, reason = "routes do not know of declared schemes yet")]
-
+mod advice;
 mod check;
+mod claim;
 mod clock;
+mod compiled;
 mod encode;
+mod entry;
 mod eval;
 mod fields;
 mod file;
 mod finish;
 mod function;
 mod headers;
+mod inputs;
 mod jsons;
+mod made;
 mod nonce;
 mod order;
 mod pairs;
+mod pattern;
 mod place;
+mod readable;
+mod scheme;
 mod signing;
 mod slot;
 mod spliced;
@@ -32,7 +39,44 @@ mod value;
 mod vector;
 mod word;
 
-pub(crate) use file::Compiled;
+pub(crate) use compiled::Compiled;
+
+pub(crate) use word::Word;
+
+use crate::problem::Problem;
+
+/// The words that files are written in, by the names of their tables in the reference.
+pub(crate) fn vocabulary() -> Vec<(&'static str, Vec<&'static Word>)> {
+    let functions = function::FUNCTIONS.iter().map(|row| &row.word);
+    vec![
+        ("sources", text::SOURCES.iter().collect()),
+        ("values", value::KINDS.iter().map(|row| &row.word).collect()),
+        ("clocks", clock::CLOCKS.iter().map(|row| &row.word).collect()),
+        ("nonces", nonce::NONCES.iter().collect()),
+        ("functions", functions.collect()),
+        ("encodings", encode::ENCODINGS.iter().map(|row| &row.word).collect()),
+        ("secrets", slot::SECRETS.iter().map(|row| &row.0).collect()),
+        ("publics", slot::PUBLICS.iter().map(|row| &row.0).collect()),
+    ]
+}
+
+impl Compiled {
+    /// Reads a scheme file, and runs its vectors.
+    ///
+    /// # Errors
+    ///
+    /// Every problem; those of vectors only where there are no others.
+    pub(crate) fn load(text: &str) -> Result<Self, Vec<Problem>> {
+        let compiled = Self::read(text)?;
+        let errors = compiled.try_vectors();
+        if errors.is_empty() { Ok(compiled) } else { Err(errors) }
+    }
+
+    /// How many vectors it has.
+    pub(crate) fn tried(&self) -> usize {
+        self.vectors.len()
+    }
+}
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ pub struct Edits {
     headers: Vec<Edit>,
     target: Option<PathAndQuery>,
     body: Option<Bytes>,
+    hidden: bool,
 }
 
 /// One header to set.
@@ -61,6 +62,21 @@ impl Edits {
     /// Sends this body in place of the client's. Only for a scheme that was given the whole one.
     pub fn body(self, body: impl Into<Bytes>) -> Self {
         Self { body: Some(body.into()), ..self }
+    }
+
+    /// Asks for this target in place of the client's.
+    pub fn target(self, target: PathAndQuery) -> Self {
+        Self { target: Some(target), ..self }
+    }
+
+    /// Says that a secret is in the target or the body, so that nobody is shown them.
+    pub fn hide(self) -> Self {
+        Self { hidden: true, ..self }
+    }
+
+    /// Whether a secret is in the target or the body.
+    pub fn hides(&self) -> bool {
+        self.hidden
     }
 
     /// Sets a parameter of the query: at its end, in place of any of that name. The others stay as

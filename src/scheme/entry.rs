@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::{BindError, Binding, Demo, Envelope, Policy, Scheme};
 use crate::document::Table;
-use crate::keys::{Algorithm, PublicKey};
+use crate::keys::{Algorithm, Encoding, PublicKey};
 
 /// A text of this program, or one that was read.
 pub type Text = Cow<'static, str>;
@@ -172,6 +172,8 @@ pub struct KeySlot {
     pub name: Text,
     /// What may be bound here. The first is what `init` makes.
     pub algorithms: Vec<Algorithm>,
+    /// How the provider writes the secrets that it issues, where `[keys]` says nothing.
+    pub encoding: Encoding,
     /// Whether the route is wrong without it.
     pub required: bool,
     /// One sentence.

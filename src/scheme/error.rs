@@ -65,6 +65,12 @@ pub enum SchemeError {
         /// What would be right.
         remedy: &'static str,
     },
+    /// A value of the scheme cannot be made of the request, or is not what it shows.
+    #[error("the request {what}")]
+    Value {
+        /// What is wrong with it; no secret is in it.
+        what: String,
+    },
     /// A signed request lacks something or carries something unreadable.
     #[error("{part} {what}")]
     Claim {

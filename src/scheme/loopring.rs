@@ -29,7 +29,7 @@ use super::{
     Signatures,
 };
 use crate::keys::babyjub::{self, Element};
-use crate::keys::{Algorithm, Digest, Hashing, PublicKey};
+use crate::keys::{Algorithm, Digest, Encoding, Hashing, PublicKey};
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
 
@@ -42,6 +42,7 @@ pub(super) fn entry() -> Entry {
         keys: vec![KeySlot {
             name: SLOT.into(),
             algorithms: vec![Algorithm::EDDSA_BABYJUB],
+            encoding: Encoding::Text,
             required: false,
             doc: "The account's key. Needed unless canonical and body are both none.".into(),
         }],
@@ -371,7 +372,12 @@ impl Scheme for Loopring {
                 let hash: [u8; 32] = Sha256::digest(&text).into();
                 // The provider reads the hash as a number of the field.
                 let digest = Digest(Element::from_be_bytes_reduced(&hash).to_be_bytes());
-                Ok(vec![Preimage { slot: SLOT, text, hashing: Hashing::Own(digest) }])
+                Ok(vec![Preimage {
+                    slot: SLOT.into(),
+                    text,
+                    hashing: Hashing::Own(digest),
+                    secret: false,
+                }])
             }
             Signing::Body(message) => message.preimages(body(request)?),
             Signing::Nothing => Ok(Vec::new()),
@@ -437,7 +443,7 @@ impl Scheme for Loopring {
         };
         let proofs = found.into_iter().filter_map(|signature| {
             let public_key = self.key.clone()?;
-            Some(Proof { slot: SLOT, public_key, signature })
+            Some(Proof { slot: SLOT.into(), public_key, signature })
         });
         Ok(Claim { moment: None, proofs: proofs.collect(), signed: None })
     }

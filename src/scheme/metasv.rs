@@ -17,7 +17,7 @@ use super::{
     Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
     Signatures, Way,
 };
-use crate::keys::{Algorithm, Hashing, PublicKey, Signature};
+use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
 use crate::secret::{Secret, SecretCell};
 
@@ -32,6 +32,7 @@ pub(super) fn entry() -> Entry {
         keys: vec![KeySlot {
             name: "signer".into(),
             algorithms: vec![Algorithm::ECDSA_SECP256K1],
+            encoding: Encoding::Text,
             required: false,
             doc: "The registered client key. It must hold no coins. Bind this or secrets.token."
                 .into(),
@@ -187,7 +188,7 @@ impl Scheme for ClientSignature {
         let (path, nonce) = (request.head.path(), self.nonce(moment));
         let text = format!("{path}_{}_{nonce}", moment.unix_ms).into_bytes();
         let hashing = Hashing::sha256(&text);
-        Ok(vec![Preimage { slot: SLOT, text, hashing }])
+        Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }])
     }
 
     fn assemble(
@@ -233,7 +234,7 @@ impl Scheme for ClientSignature {
         let moment = Moment { unix_ms, nonce: Nonce::Given(nonce) };
         Ok(Claim {
             moment: Some(moment),
-            proofs: vec![Proof { slot: SLOT, public_key, signature }],
+            proofs: vec![Proof { slot: SLOT.into(), public_key, signature }],
             signed: None,
         })
     }

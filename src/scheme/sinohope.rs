@@ -13,7 +13,7 @@ use super::{
     ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable,
     Signatures, Way,
 };
-use crate::keys::{Algorithm, Hashing, PublicKey, Signature};
+use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
 
 pub(super) fn entry() -> Entry {
@@ -25,6 +25,7 @@ pub(super) fn entry() -> Entry {
     keys: vec![KeySlot {
         name: "signer".into(),
         algorithms: vec![Algorithm::ECDSA_P256, Algorithm::ECDSA_SECP256K1],
+        encoding: Encoding::Text,
         required: true,
         doc: "The API key. P-256 is what the provider recommends; secp256k1 works too.".into(),
     }],
@@ -170,7 +171,7 @@ impl Scheme for Sinohope {
         text.extend_from_slice(b"version1.0.0");
         text.extend_from_slice(self.public_hex.as_bytes());
         let hashing = Hashing::sha256(&text);
-        Ok(vec![Preimage { slot: SLOT, text, hashing }])
+        Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }])
     }
 
     fn assemble(
@@ -205,7 +206,7 @@ impl Scheme for Sinohope {
         let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
         Ok(Claim {
             moment: Some(moment),
-            proofs: vec![Proof { slot: SLOT, public_key, signature }],
+            proofs: vec![Proof { slot: SLOT.into(), public_key, signature }],
             signed: None,
         })
     }

@@ -77,7 +77,7 @@ impl Dialect {
         let mut signatures = Signatures::default();
         for preimage in preimages {
             let signature = self.runtime.block_on(self.signer.sign(preimage.content()));
-            signatures.insert(preimage.slot, signature.expect("a key in memory signs"));
+            signatures.insert(preimage.slot.clone(), signature.expect("a key in memory signs"));
         }
         signatures
     }

@@ -8,7 +8,7 @@ use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
 use crate::document::{Field, Written};
 use crate::keys::{
-    Algorithm, Located, PublicKey, SettingKind, StoreKind, StoreSetting, StoreSettings,
+    Algorithm, Encoding, Located, PublicKey, SettingKind, StoreKind, StoreSetting, StoreSettings,
 };
 
 impl Resolver<'_> {
@@ -105,7 +105,7 @@ impl Resolver<'_> {
                     entry: uri.entry.clone(),
                     algorithm: None,
                     candidates: self.candidates(name),
-                    encoding: written.encoding,
+                    encoding: self.encoding(name, &written.encoding),
                     public: None,
                     at: written.at,
                 };
@@ -116,7 +116,7 @@ impl Resolver<'_> {
             let algorithm = written.algorithm.value().copied();
             let public = written.public.value().cloned();
             let (store, entry, at) = (store?, entry?, written.at);
-            let encoding = written.encoding;
+            let encoding = self.encoding(name, &written.encoding);
             let candidates = vec![];
             let key = Key { store, entry, algorithm, candidates, encoding, public, at };
             Some((name.clone(), key))
@@ -139,6 +139,24 @@ impl Resolver<'_> {
             }
         }
         common.unwrap_or_default()
+    }
+
+    /// How a key is written: as it says, or as the provider of a route issues it that it signs for.
+    fn encoding(&self, name: &str, written: &Field<Encoding>) -> Encoding {
+        if !written.is_absent() {
+            return written.holds().copied().unwrap_or_default();
+        }
+        let slots = self.file.routes.values().flat_map(|route| {
+            let bound = route.keys.value().into_iter().flatten();
+            let entry = route.scheme.value();
+            bound.filter_map(move |pair| Some((pair, entry?)))
+        });
+        let own = slots
+            .filter(|(pair, _)| pair.value.as_ref().is_some_and(|written| written.value == name));
+        let mut encodings = own.filter_map(|(pair, entry)| {
+            entry.keys.iter().find(|slot| slot.name == pair.name).map(|slot| slot.encoding)
+        });
+        encodings.next().unwrap_or_default()
     }
 
     pub(super) fn secrets(&self) -> BTreeMap<String, SecretEntry> {

@@ -223,6 +223,15 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        table: "schemes.NAME",
+        doc: "Schemes that are declared in files, for routes to name beside the built-in ones. A file \
+             whose vectors do not hold is not used.",
+        settings: &[required(
+            Key::string("file", "\"schemes/okx.toml\""),
+            "The file, from this directory; [declared.md](declared.md) says what stands in it.",
+        )],
+    },
+    Section {
         table: "routes.NAME",
         doc: "Which requests are signed, how, and with what. A request takes the most specific \
              route: an exact host before `*.example.com`, then the longest path.",

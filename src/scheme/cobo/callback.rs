@@ -19,7 +19,7 @@ use super::request::Request;
 use super::response::{self, Response};
 use super::token::Tokens;
 use super::{PING, SLOT, form, leeway, lifetime, payload, policy, span, verify_with};
-use crate::keys::Algorithm;
+use crate::keys::{Algorithm, Encoding};
 use crate::moment::Moment;
 use crate::scheme::entry::{nothing_doubtful, texts};
 
@@ -32,6 +32,7 @@ pub(in crate::scheme) fn entry() -> Entry {
     keys: vec![KeySlot {
         name: SLOT.into(),
         algorithms: vec![Algorithm::RSA_PKCS1_SHA256],
+        encoding: Encoding::Text,
         required: true,
         doc: "The callback server's key, whose public half the node knows. It seals answers.".into(),
     }],

@@ -18,7 +18,7 @@ use super::request::Request;
 use super::response::Response;
 use super::token::{self, Tokens};
 use super::{PING, SLOT, form, leeway, lifetime, payload, verify_with};
-use crate::keys::{Algorithm, PublicKey, Signature};
+use crate::keys::{Algorithm, Encoding, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
 use crate::scheme::entry::{nothing_doubtful, texts};
 
@@ -31,6 +31,7 @@ pub(in crate::scheme) fn entry() -> Entry {
     keys: vec![KeySlot {
         name: SLOT.into(),
         algorithms: vec![Algorithm::RSA_PKCS1_SHA256],
+        encoding: Encoding::Text,
         required: true,
         doc: "The node's key, whose public half the callback server knows. It seals requests.".into(),
     }],
@@ -121,7 +122,7 @@ impl Scheme for Client {
         Request::read(&package).map_err(|_| bad("has no CallbackRequest inside"))?;
         let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
         let signature = Signature::Octets(token.signature().to_vec());
-        let proof = Proof { slot: SLOT, public_key: self.key.clone(), signature };
+        let proof = Proof { slot: SLOT.into(), public_key: self.key.clone(), signature };
         let preimage = token::preimage(signed.to_vec());
         Ok(Claim { moment: Some(moment), proofs: vec![proof], signed: Some(vec![preimage]) })
     }

@@ -156,7 +156,7 @@ impl Tokens {
 /// What is signed of a token, with how it is hashed.
 pub(super) fn preimage(text: Vec<u8>) -> Preimage {
     let hashing = Hashing::sha256(&text);
-    Preimage { slot: SLOT, text, hashing }
+    Preimage { slot: SLOT.into(), text, hashing, secret: false }
 }
 
 /// Nobody is asked for another algorithm, so the header is always this.

@@ -1,8 +1,8 @@
 //! What a file may not say although every word of it is known: values nobody uses, slots nothing
 //! signs with, keys in places, and vectors that leave something untried.
 
+use super::compiled::Compiled;
 use super::fields::Fields;
-use super::file::Compiled;
 use super::order::Step;
 use super::place::To;
 use super::text::{Source, Text};

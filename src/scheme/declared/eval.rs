@@ -2,67 +2,23 @@
 //! not wait for a signature and makes the texts to sign; [`Prepared::place`] puts the signatures in.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::file::Compiled;
-use super::finish::{alg, base64url, twice, visible, with_query};
+use super::compiled::Compiled;
+use super::inputs::{Inputs, Ticks};
 use super::jsons::Item;
+use super::made::{Asked, Fault, Made, alg, base64url, fault, twice, visible, with_query};
 use super::order::Step;
 use super::pairs::{From, Nested, Pair, Pairs, plain};
 use super::place::{Place, To};
 use super::spliced::Spliced;
 use super::text::{Hole, Part, Source, Text};
 use super::value::Kind;
-use crate::keys::PublicKey;
 use crate::scheme::json::{Object, compact, document, string};
 use crate::scheme::{Head, Signable};
-use crate::secret::Secret;
-
-/// A file and what a route binds to it, in the order of the file.
-#[derive(Clone, Debug)]
-pub(super) struct Inputs<'b> {
-    pub(super) compiled: &'b Compiled,
-    pub(super) keys: &'b [PublicKey],
-    pub(super) secrets: Vec<Arc<Secret>>,
-    pub(super) params: &'b [String],
-}
-
-/// The time of a request, and what is written of it already.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Ticks {
-    pub(super) unix_ms: u64,
-    /// What no other request of the key has.
-    pub(super) seed: Vec<u8>,
-    /// Clocks and nonces that are not to be made but are given, by value.
-    pub(super) given: BTreeMap<usize, String>,
-}
-
-/// Why a request has no text, or no place for a value.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) struct Fault {
-    pub(super) part: Asked,
-    pub(super) what: String,
-}
-
-/// The part of a request that something is wrong with.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Asked {
-    Query,
-    Body,
-    /// A header, or a value of the file.
-    Rest,
-}
-
-pub(super) type Made<T> = Result<T, Fault>;
-
-pub(super) fn fault<T>(part: Asked, what: impl Into<String>) -> Made<T> {
-    Err(Fault { part, what: what.into() })
-}
 
 /// A request with everything in it that does not wait for a signature.
 #[derive(Debug)]
@@ -163,7 +119,7 @@ impl Compiled {
 
 /// Whether a body is a form: by its type, or because the file puts a form in and nobody says
 /// otherwise.
-fn is_form(compiled: &Compiled, headers: &HeaderMap) -> bool {
+pub(super) fn is_form(compiled: &Compiled, headers: &HeaderMap) -> bool {
     let Some(kind) = headers.get(CONTENT_TYPE) else {
         return compiled.places_in(&[To::Form]);
     };
@@ -270,7 +226,6 @@ impl<'r> Prepared<'r> {
     fn sign(&mut self, index: usize) -> Made<()> {
         let text = match &self.compiled().values[index].kind {
             Kind::Sign(sign) => self.fill(&sign.text)?,
-            Kind::Hash(_) => Vec::new(),
             Kind::Jwt(jwt) => self.jwt(jwt)?,
             // Made from one: later.
             Kind::Text(_)
@@ -323,7 +278,7 @@ impl<'r> Prepared<'r> {
                 }
                 found
             }
-            Kind::Jwt(_) | Kind::Sign(_) | Kind::Hash(_) | Kind::Unreadable => return Ok(()),
+            Kind::Jwt(_) | Kind::Sign(_) | Kind::Unreadable => return Ok(()),
         };
         self.values[index] = Some(made);
         Ok(())

@@ -2,57 +2,25 @@
 
 use std::collections::BTreeSet;
 
-use http::HeaderName;
 use toml::de::DeTable;
 
 use super::check::check;
+use super::compiled::{Compiled, Param, SecretName};
 use super::fields::Fields;
 use super::order::Order;
-use super::place::{self, Place};
+use super::place;
+use super::readable;
 use super::slot::Slot;
 use super::text::{SOURCES, Scope};
 use super::value::Value;
 use super::vector::Vector;
 use crate::document::{Node, Report, quoted};
-use crate::problem::{Location, Problem};
-
-/// A scheme file whose every word is known. Whether its vectors hold is another question.
-#[derive(Debug)]
-pub(crate) struct Compiled {
-    pub(crate) summary: String,
-    pub(crate) host: String,
-    pub(super) slots: Vec<Slot>,
-    pub(super) secrets: Vec<SecretName>,
-    pub(super) params: Vec<Param>,
-    pub(super) values: Vec<Value>,
-    pub(super) places: Vec<Place>,
-    pub(super) strip: Vec<HeaderName>,
-    pub(super) order: Order,
-    pub(super) vectors: Vec<Vector>,
-}
-
-/// `[secrets]`: a name and a sentence.
-#[derive(Debug)]
-pub(super) struct SecretName {
-    pub(super) name: String,
-    pub(super) doc: String,
-    pub(super) at: Location,
-}
-
-/// `[params]`: a setting of a route.
-#[derive(Debug)]
-pub(super) struct Param {
-    pub(super) name: String,
-    pub(super) doc: String,
-    pub(super) default: Option<String>,
-    pub(super) values: Vec<String>,
-    pub(super) at: Location,
-}
+use crate::problem::Problem;
 
 /// The form that this program reads.
 const FORMAT: i64 = 1;
 /// A file that is longer is none of this kind.
-pub(super) const MAX_FILE: usize = 256 * 1024;
+const MAX_FILE: usize = 256 * 1024;
 const MAX_VALUES: usize = 64;
 const MAX_LITERALS: usize = 16 * 1024;
 
@@ -82,28 +50,15 @@ impl Compiled {
         root.finish();
         compiled.bounds(&root);
         check(&compiled, &root);
+        if report.is_clean() {
+            readable::check(&compiled, &root);
+        }
         let mut errors = report.into_errors();
         if errors.is_empty() {
             return Ok(compiled);
         }
         errors.sort_by_key(|error| error.at);
         Err(errors)
-    }
-
-    /// Reads a scheme file, and runs its vectors.
-    ///
-    /// # Errors
-    ///
-    /// Every problem; those of vectors only where there are no others.
-    pub(crate) fn load(text: &str) -> Result<Self, Vec<Problem>> {
-        let compiled = Self::read(text)?;
-        let errors = compiled.try_vectors();
-        if errors.is_empty() { Ok(compiled) } else { Err(errors) }
-    }
-
-    /// How many vectors it has.
-    pub(crate) fn tried(&self) -> usize {
-        self.vectors.len()
     }
 
     fn of(root: &Fields<'_>) -> Self {

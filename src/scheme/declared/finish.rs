@@ -1,17 +1,15 @@
 //! The second half: signatures become texts, and texts find their places.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use http::HeaderValue;
 
-use super::eval::{Asked, Made, Placed, Prepared, fault};
+use super::eval::{Placed, Prepared};
+use super::made::{Asked, Made, base64url, fault};
 use super::order::Step;
 use super::place::To;
 use super::signing::Sign;
 use super::text::{Part, Text};
 use super::value::Kind;
-use crate::keys::{Algorithm, Derivation, Digest, Hashing, PublicKey, Signature};
+use crate::keys::{Algorithm, Derivation, Digest, Hashing, Signature};
 use crate::secret::Secret;
 
 impl Prepared<'_> {
@@ -160,50 +158,4 @@ pub(super) fn signature(algorithm: Algorithm, octets: &[u8], raw: bool) -> Optio
     }
     let (r, s) = octets.split_at_checked(32)?;
     Some(Signature::Ecdsa { r: r.try_into().ok()?, s: s.try_into().ok()? })
-}
-
-/// The `alg` of a key's tokens (RFC 7518, section 3.1; RFC 8037; RFC 8812).
-pub(super) fn alg(key: &PublicKey) -> &'static str {
-    ALGS.iter().find(|(name, _)| *name == key.algorithm().name()).map_or("none", |(_, alg)| alg)
-}
-
-/// Algorithms that tokens can be signed with, and their names there.
-pub(super) const ALGS: &[(&str, &str)] = &[
-    ("hmac_sha256", "HS256"),
-    ("hmac_sha384", "HS384"),
-    ("hmac_sha512", "HS512"),
-    ("ecdsa_p256", "ES256"),
-    ("ecdsa_secp256k1", "ES256K"),
-    ("ed25519", "EdDSA"),
-    ("rsa_pkcs1_sha256", "RS256"),
-    ("rsa_pkcs1_sha512", "RS512"),
-    ("rsa_pss_sha256", "PS256"),
-    ("rsa_pss_sha512", "PS512"),
-];
-
-pub(super) fn base64url(bytes: &[u8]) -> String {
-    URL_SAFE_NO_PAD.encode(bytes)
-}
-
-/// A value as a header: never escaped, so that what is no visible ASCII is refused.
-pub(super) fn visible(name: &str, value: &[u8]) -> Made<HeaderValue> {
-    let plain = value.iter().all(|byte| (0x20..0x7f).contains(byte));
-    let edge = value.first() == Some(&b' ') || value.last() == Some(&b' ');
-    match HeaderValue::from_bytes(value) {
-        Ok(value) if plain && !edge => Ok(value),
-        _ => fault(Asked::Rest, format!("has a value for {name} that is not visible ASCII")),
-    }
-}
-
-/// Path and query as a target.
-pub(super) fn with_query(path: &str, query: &[u8]) -> Vec<u8> {
-    if query.is_empty() {
-        return path.as_bytes().to_vec();
-    }
-    [path.as_bytes(), b"?", query].concat()
-}
-
-/// A field that stands there twice, or in two places.
-pub(super) fn twice(name: &str) -> String {
-    format!("has {name} twice, and one of them would not be signed")
 }

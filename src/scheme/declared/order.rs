@@ -27,6 +27,10 @@ pub(super) struct Order {
     pub(super) waits: Vec<bool>,
     /// Of each placement, whether it contains such a value.
     pub(super) late: Vec<bool>,
+    /// Of each placement, whether it contains a secret.
+    pub(super) secret: Vec<bool>,
+    /// Of each value, whether it contains or signs one.
+    pub(super) secrets: Vec<bool>,
 }
 
 /// Adds a problem: where, what, how to mend it.
@@ -45,7 +49,7 @@ struct Graph<'f> {
 impl Order {
     /// The order of a file's values and placements. Circles are reported.
     pub(super) fn of(values: &[Value], places: &[Place], add: Add<'_>) -> Self {
-        let waits = waiting(values);
+        let waits = reached(values, |kind| kind.slot().is_some());
         let late =
             places.iter().map(|place| place.item.texts().iter().any(|text| reads(text, &waits)));
         let late: Vec<bool> = late.collect();
@@ -55,6 +59,16 @@ impl Order {
                 add(value.at, what, "sign texts alone; two signatures stand side by side".into());
             }
         }
+        let secrets = reached(values, |kind| kind.texts().iter().any(|text| text.has_secret()));
+        // A signature over a secret gives nothing of it away; a token carries what it signs.
+        let signed = values.iter().map(|value| value.kind.sign().is_some());
+        let open: Vec<bool> =
+            secrets.iter().zip(signed).map(|(own, signed)| *own && !signed).collect();
+        let secret = places.iter().map(|place| {
+            let texts = place.item.texts();
+            texts.iter().any(|text| text.has_secret() || reads(text, &open))
+        });
+        let secret = secret.collect();
         let marks = vec![0; values.len() + places.len() + 1];
         let (trail, steps) = (Vec::new(), Vec::new());
         let mut graph = Graph { values, places, late, marks, trail, steps };
@@ -67,13 +81,13 @@ impl Order {
                 graph.visit(Step::Header(index), add);
             }
         }
-        Self { steps: graph.steps, waits, late: graph.late }
+        Self { steps: graph.steps, waits, late: graph.late, secret, secrets }
     }
 }
 
-/// Which values are signatures, or are made from one.
-fn waiting(values: &[Value]) -> Vec<bool> {
-    let mut waits: Vec<bool> = values.iter().map(|value| value.kind.slot().is_some()).collect();
+/// Which values fit, or are made from one that does.
+fn reached(values: &[Value], fits: impl Fn(&Kind) -> bool) -> Vec<bool> {
+    let mut waits: Vec<bool> = values.iter().map(|value| fits(&value.kind)).collect();
     // At most as often as there are values; circles change nothing.
     loop {
         let more = |(index, value): (usize, &Value)| {

@@ -21,6 +21,13 @@ pub(super) struct Place {
     pub(super) at: Location,
 }
 
+impl Place {
+    /// Whether it is a field of query or body, or the body.
+    pub(super) fn is_field(&self) -> bool {
+        !matches!(self.to, To::Header(_))
+    }
+}
+
 /// Where it goes.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) enum To {

@@ -1,11 +1,9 @@
-//! Values that a key makes: signatures and MACs, tokens, and hashes with a key in them. These
-//! three tables, and `derive` in the first, are the only places where a file can name a key.
+//! Values that a key makes: signatures and MACs, and tokens. These two tables, and `derive` in the first, are the only places where a file can name a key.
 
-use super::encode::Encoding;
+use super::encode::{ENCODINGS, Encoding};
 use super::fields::Fields;
 use super::jsons::Json;
 use super::text::{Scope, Text};
-use super::value::encoding;
 use super::word::Word;
 use crate::document::{Node, choose};
 use crate::keys::Written;
@@ -42,16 +40,6 @@ pub(super) struct Jwt {
     pub(super) claims: Json,
 }
 
-/// A hash of `before`, the key and `after`.
-#[derive(Debug)]
-pub(super) struct Hashed {
-    pub(super) hash: &'static str,
-    pub(super) before: Text,
-    pub(super) after: Text,
-    pub(super) slot: usize,
-    pub(super) encoding: Option<&'static Encoding>,
-}
-
 static FORMS: &[(Word, bool)] = &[
     (Word::new("der", "ASN.1 DER, for ECDSA alone.", "der"), false),
     (Word::new("raw", "r and s, 32 bytes each, for ECDSA alone.", "raw"), true),
@@ -66,15 +54,6 @@ static DERIVED: &[(Word, Written)] = &[
 static TEXT_IS: &[(Word, bool)] = &[
     (Word::new("hash", "The algorithm hashes the text.", "hash"), false),
     (Word::new("none", "The text is the digest, 32 bytes.", "none"), true),
-];
-
-/// Hashes that a key can stand in.
-pub(crate) static HASHES: &[Word] = &[
-    Word::new("md5", "MD5.", "md5"),
-    Word::new("sha1", "SHA-1.", "sha1"),
-    Word::new("sha256", "SHA-256.", "sha256"),
-    Word::new("sha384", "SHA-384.", "sha384"),
-    Word::new("sha512", "SHA-512.", "sha512"),
 ];
 
 impl Sign {
@@ -120,21 +99,6 @@ impl Jwt {
     }
 }
 
-impl Hashed {
-    pub(super) fn read(fields: &Fields<'_>, _: Node<'_>, scope: &Scope) -> Option<Self> {
-        let hash = fields.row("hash", HASHES).name;
-        let text = |name| fields.get(name).map(|node| Text::read(&node, scope));
-        let (before, after) = (text("before"), text("after"));
-        if before.is_none() && after.is_none() {
-            fields.report("the hash is of the key alone", "write before = \"…\" or after = \"…\"");
-        }
-        let encoding = encoding(fields);
-        let slot = slot(fields, scope)?;
-        let (before, after) = (before.unwrap_or_default(), after.unwrap_or_default());
-        Some(Self { hash, before, after, slot, encoding })
-    }
-}
-
 /// The key slot behind `key`.
 fn slot(fields: &Fields<'_>, scope: &Scope) -> Option<usize> {
     let node = fields.require("key", "\"signer\"")?;
@@ -146,4 +110,9 @@ fn slot(fields: &Fields<'_>, scope: &Scope) -> Option<usize> {
         node.report(what, choose(name, &names));
     }
     found
+}
+
+/// The encoding behind `as`, and bytes as they are where there is none.
+fn encoding(fields: &Fields<'_>) -> Option<&'static Encoding> {
+    fields.row_if_any("as", ENCODINGS)
 }

@@ -26,7 +26,7 @@ pub(super) struct PublicForm {
     pub(super) write: Write,
 }
 
-static SECRETS: &[(Word, Encoding)] = &[
+pub(crate) static SECRETS: &[(Word, Encoding)] = &[
     (Word::new("text", "As it is.", "text"), Encoding::Text),
     (Word::new("base64", "Base64.", "base64"), Encoding::Base64),
     (Word::new("base64url", "Base64url.", "base64url"), Encoding::Base64Url),

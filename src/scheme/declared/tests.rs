@@ -53,7 +53,7 @@ fn what_is_wrong_has_a_place_and_a_fix() {
             "OK-ACCESS-SIGN = \"{signature}\"",
             "OK-ACCESS-SIGN = \"{signer}\"",
             "20:19: signer is a key, which no text can contain\n  fix: write {signer.public}, or \
-             key = \"signer\" in sign, hash or jwt",
+             key = \"signer\" in sign or jwt",
         ),
         (
             "OK-ACCESS-SIGN",

@@ -142,6 +142,11 @@ impl Text {
         })
     }
 
+    /// Whether a secret is in it.
+    pub(super) fn has_secret(&self) -> bool {
+        self.holes().any(|hole| matches!(hole.source, Source::Secret(_)))
+    }
+
     /// How many bytes of literals it holds.
     pub(super) fn literals(&self) -> usize {
         let part = |part: &Part| match part {
@@ -208,9 +213,7 @@ fn source(name: &str, scope: &Scope) -> Result<Source, (String, String)> {
             }
             (None, Some(_), _) => Err((
                 format!("a key has no {field}"),
-                format!(
-                    "write {{{owner}.public}}; a key itself can be in sign, hash and derive alone"
-                ),
+                format!("write {{{owner}.public}}; a key itself can be in sign and derive alone"),
             )),
             (None, None, _) => Err(unknown(name, scope)),
         };
@@ -227,7 +230,7 @@ fn source(name: &str, scope: &Scope) -> Result<Source, (String, String)> {
     if index(&scope.slots, name).is_some() {
         return Err((
             format!("{name} is a key, which no text can contain"),
-            format!("write {{{name}.public}}, or key = \"{name}\" in sign, hash or jwt"),
+            format!("write {{{name}.public}}, or key = \"{name}\" in sign or jwt"),
         ));
     }
     let secret = index(&scope.secrets, name).map(Source::Secret);

@@ -8,17 +8,18 @@ use std::thread::{Thread, current, park};
 use bytes::Bytes;
 
 use super::check::untried;
-use super::eval::{Inputs, Placed, Prepared, Ticks, prepare};
-use super::file::Compiled;
+use super::compiled::Compiled;
+use super::eval::{Placed, Prepared, prepare};
 use super::finish::signature;
+use super::inputs::{Inputs, Ticks};
 use super::jsons::Item;
 use super::place::To;
 use super::spliced::Spliced;
 use super::text::{Part, Text};
 use super::value::Kind;
 use super::vector::{Expected, Vector};
-use crate::problem::{Location, Problem};
 use crate::keys::{Content, PrivateKey, PublicKey, Signature, Signer};
+use crate::problem::{Location, Problem};
 use crate::scheme::{Head, Signable};
 use crate::secret::Secret;
 
@@ -159,7 +160,7 @@ impl Trial<'_> {
     }
 
     fn params(&self) -> Result<Vec<String>, Wrong> {
-        let param = |own: &super::file::Param| {
+        let param = |own: &super::compiled::Param| {
             let given = self.vector.params.get(&own.name).or(own.default.as_ref());
             given.cloned().map_or_else(
                 || {
@@ -318,7 +319,7 @@ impl Trial<'_> {
             }
         }
         if let Some(expected) = &expect.target {
-            let target = super::finish::with_query(head.path(), &query);
+            let target = super::made::with_query(head.path(), &query);
             hold(expected, Some(&target), None);
         }
         if let Some(expected) = &expect.body {

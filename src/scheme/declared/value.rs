@@ -1,13 +1,12 @@
-//! What stands below `[values]`: ten kinds, each a row that reads its own table.
+//! What stands below `[values]`: nine kinds, each a row that reads its own table.
 
 use super::clock::{CLOCKS, Clock};
-use super::encode::{ENCODINGS, Encoding};
 use super::fields::Fields;
 use super::headers::HeaderList;
 use super::jsons::Json;
 use super::nonce::Nonce;
 use super::pairs::{From, Pairs};
-use super::signing::{Hashed, Jwt, Sign};
+use super::signing::{Jwt, Sign};
 use super::text::{Scope, Text};
 use super::word::{Row, Word};
 use crate::document::{Location, Node};
@@ -31,7 +30,6 @@ pub(super) enum Kind {
     Json(Json),
     Jwt(Jwt),
     Sign(Sign),
-    Hash(Hashed),
     OneOf(Vec<Text>),
     /// What is wrong with it is reported.
     Unreadable,
@@ -113,17 +111,6 @@ pub(crate) static KINDS: &[KindRow] = &[
         ),
         read: |fields, node, scope| {
             Sign::read(fields, node, scope).map_or(Kind::Unreadable, Kind::Sign)
-        },
-    },
-    KindRow {
-        word: Word::new(
-            "hash",
-            "A hash with a key in it, for providers that have no MAC; `before`, `after`, `key`, \
-             `as`.",
-            "{ hash = \"sha256\", before = \"{body}{time}\", key = \"signer\", as = \"hex\" }",
-        ),
-        read: |fields, node, scope| {
-            Hashed::read(fields, node, scope).map_or(Kind::Unreadable, Kind::Hash)
         },
     },
     KindRow {
@@ -219,11 +206,6 @@ fn one_of(fields: &Fields<'_>, _: Node<'_>, scope: &Scope) -> Kind {
     Kind::OneOf(texts.iter().map(|(_, node)| Text::read(node, scope)).collect())
 }
 
-/// The encoding behind `as`, and bytes as they are where there is none.
-pub(super) fn encoding(fields: &Fields<'_>) -> Option<&'static Encoding> {
-    fields.row_if_any("as", ENCODINGS)
-}
-
 impl Kind {
     /// The texts that it is made from.
     pub(super) fn texts(&self) -> Vec<&Text> {
@@ -234,7 +216,6 @@ impl Kind {
             Self::Json(json) => json.texts(),
             Self::Jwt(jwt) => jwt.texts(),
             Self::Sign(sign) => sign.texts(),
-            Self::Hash(hash) => vec![&hash.before, &hash.after],
             Self::OneOf(texts) => texts.iter().collect(),
         }
     }
@@ -253,7 +234,6 @@ impl Kind {
             | Self::Headers(_)
             | Self::Jwt(_)
             | Self::Sign(_)
-            | Self::Hash(_)
             | Self::OneOf(_)
             | Self::Unreadable => (false, false),
         }
@@ -269,7 +249,6 @@ impl Kind {
         match self {
             Self::Sign(sign) => Some(sign.slot),
             Self::Jwt(jwt) => Some(jwt.slot),
-            Self::Hash(hash) => Some(hash.slot),
             Self::Text(_)
             | Self::Clock(_)
             | Self::Nonce(_)

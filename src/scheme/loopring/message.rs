@@ -177,7 +177,12 @@ impl Message {
 
     fn preimage(&self, document: &str, object: &Object<'_>) -> Result<Preimage, SchemeError> {
         let (text, digest) = self.hashed(document, object)?;
-        Ok(Preimage { slot: SLOT, text: text.into_bytes(), hashing: Hashing::Own(digest) })
+        Ok(Preimage {
+            slot: SLOT.into(),
+            text: text.into_bytes(),
+            hashing: Hashing::Own(digest),
+            secret: false,
+        })
     }
 
     /// The fields as text, and their Poseidon hash.

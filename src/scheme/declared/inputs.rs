@@ -1,0 +1,53 @@
+//! What a request is signed with: a file, what a route binds to it, and a time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::compiled::Compiled;
+use super::text::{Source, Text};
+use crate::keys::PublicKey;
+use crate::secret::Secret;
+
+/// A file and what a route binds to it, in the order of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Inputs<'b> {
+    pub(super) compiled: &'b Compiled,
+    pub(super) keys: &'b [PublicKey],
+    pub(super) secrets: Vec<Arc<Secret>>,
+    pub(super) params: &'b [String],
+}
+
+impl Inputs<'_> {
+    /// The bytes of a text of secrets, params and public keys alone.
+    pub(super) fn bound(&self, text: &Text) -> Option<Vec<u8>> {
+        let mut out = Vec::new();
+        for hole in text.holes() {
+            let mut bytes = match hole.source {
+                Source::Secret(index) => self.secrets[index].expose().to_vec(),
+                Source::Param(index) => self.params[index].clone().into_bytes(),
+                Source::Public(index) => {
+                    (self.compiled.slots[index].public.write)(&self.keys[index]).into_bytes()
+                }
+                _ => return None,
+            };
+            for call in &hole.calls {
+                if call.name() == "if_any" && bytes.is_empty() {
+                    break;
+                }
+                bytes = call.apply(&bytes).ok()?;
+            }
+            out.extend_from_slice(&bytes);
+        }
+        Some(out)
+    }
+}
+
+/// The time of a request, and what is written of it already.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ticks {
+    pub(super) unix_ms: u64,
+    /// What no other request of the key has.
+    pub(super) seed: Vec<u8>,
+    /// Clocks and nonces that are not to be made but are given, by value.
+    pub(super) given: BTreeMap<usize, String>,
+}

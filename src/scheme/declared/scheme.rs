@@ -1,0 +1,196 @@
+//! A declared scheme at work: a file, bound to a route's keys, secrets and params.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::HeaderName;
+use http::header::CONTENT_TYPE;
+use http::uri::PathAndQuery;
+use sha2::{Digest as _, Sha256};
+
+use super::compiled::Compiled;
+use super::eval::{Prepared, needs_body, prepare};
+use super::inputs::{Inputs, Ticks};
+use super::made::{Asked, Fault, Made, with_query};
+use super::nonce::{self, Nonce};
+use super::place::To;
+use super::value::Kind;
+use crate::keys::{PublicKey, Signature};
+use crate::moment::{Moment, Nonce as Placed};
+use crate::scheme::{
+    BindError, Binding, BodyNeed, Claim, Edits, Head, Preimage, Scheme, SchemeError, Signable,
+    Signatures,
+};
+use crate::secret::{Secret, SecretCell};
+
+/// A file and what a route binds to it.
+#[derive(Debug)]
+pub(super) struct Declared {
+    pub(super) compiled: Arc<Compiled>,
+    pub(super) keys: Vec<PublicKey>,
+    secrets: Vec<SecretCell>,
+    params: Vec<String>,
+    owned: Vec<HeaderName>,
+    /// The first key's name, from which numbers and nonces are made.
+    fingerprint: String,
+    counter: Option<Nonce>,
+}
+
+impl Declared {
+    pub(super) fn bind(compiled: &Arc<Compiled>, binding: &Binding) -> Result<Self, BindError> {
+        let keys = compiled.slots.iter().map(|slot| binding.key(&slot.name).cloned());
+        let keys: Vec<PublicKey> = keys.collect::<Result<_, _>>()?;
+        let secret = |name: &String| {
+            binding.secrets.get(name).cloned().ok_or_else(|| BindError {
+                field: format!("secrets.{name}"),
+                what: "is missing".into(),
+                fix: format!("write secrets = {{ {name} = \"…\" }}"),
+            })
+        };
+        let secrets = compiled.secrets.iter().map(|own| secret(&own.name));
+        let secrets = secrets.collect::<Result<_, _>>()?;
+        let params = compiled.params.iter().map(|own| binding.param(&own.name).to_owned());
+        let params = params.collect();
+        let fingerprint = keys.first().map(PublicKey::fingerprint).unwrap_or_default();
+        let nonces = compiled.values.iter().filter_map(|value| match value.kind {
+            Kind::Nonce(nonce @ Nonce::Increasing { .. }) => Some(nonce),
+            _ => None,
+        });
+        let (owned, counter) = (compiled.owned().cloned().collect(), nonces.last());
+        let compiled = Arc::clone(compiled);
+        Ok(Self { compiled, keys, secrets, params, owned, fingerprint, counter })
+    }
+
+    pub(super) fn inputs(&self) -> Inputs<'_> {
+        let secrets = self.secrets.iter().map(SecretCell::current).collect();
+        Inputs { compiled: &self.compiled, keys: &self.keys, secrets, params: &self.params }
+    }
+
+    fn prepared<'r>(&'r self, request: Signable<'r>, moment: &Moment) -> Made<Prepared<'r>> {
+        let mut given = BTreeMap::new();
+        let (kind, number) = match moment.nonce {
+            Placed::Given(number) => (0_u8, number),
+            Placed::Placed(place) => (1, place),
+        };
+        if let (Some(_), Placed::Given(number)) = (self.counter, moment.nonce) {
+            let values = self.compiled.values.iter().enumerate();
+            let counted = values
+                .filter(|(_, value)| matches!(value.kind, Kind::Nonce(Nonce::Increasing { .. })));
+            given.extend(counted.map(|(index, _)| (index, number.to_string())));
+        }
+        let seed = Sha256::new()
+            .chain_update(self.fingerprint.as_bytes())
+            .chain_update(moment.unix_ms.to_be_bytes())
+            .chain_update([kind])
+            .chain_update(number.to_be_bytes())
+            .finalize()
+            .to_vec();
+        prepare(self.inputs(), request, Ticks { unix_ms: moment.unix_ms, seed, given })
+    }
+
+    /// The texts as keys are given them.
+    pub(super) fn preimages(&self, prepared: &Prepared<'_>) -> Made<Vec<Preimage>> {
+        let made = prepared.preimages()?;
+        let preimage = |(value, hashing, text): (usize, _, &[u8])| {
+            let slot = self.compiled.values[value].kind.slot().unwrap_or_default();
+            let slot = self.compiled.slots[slot].name.clone().into();
+            let secret = self.compiled.order.secrets[value];
+            Preimage { slot, text: text.to_vec(), hashing, secret }
+        };
+        Ok(made.into_iter().map(preimage).collect())
+    }
+
+    /// The signatures in the order of the texts.
+    fn in_order(
+        &self,
+        prepared: &Prepared<'_>,
+        signatures: &Signatures,
+    ) -> Result<Vec<Signature>, SchemeError> {
+        let mut taken = vec![0; self.compiled.slots.len()];
+        let one = |(value, _): &(usize, Vec<u8>)| {
+            let slot = self.compiled.values[*value].kind.slot().unwrap_or_default();
+            let found = signatures.all(&self.compiled.slots[slot].name).nth(taken[slot]);
+            taken[slot] += 1;
+            found.cloned().ok_or(SchemeError::Broken("a signature is missing"))
+        };
+        prepared.texts.iter().map(one).collect()
+    }
+}
+
+impl Scheme for Declared {
+    fn owned_headers(&self) -> &[HeaderName] {
+        &self.owned
+    }
+
+    fn body_need(&self, head: &Head) -> BodyNeed {
+        if needs_body(&self.compiled, &head.headers) { BodyNeed::Whole } else { BodyNeed::Nothing }
+    }
+
+    fn number(&self, moment: Moment) -> Moment {
+        let Some(counter) = self.counter else { return moment };
+        let number = nonce::next(&self.fingerprint, counter, moment.unix_ms);
+        Moment { nonce: Placed::Given(number), ..moment }
+    }
+
+    fn canonicalise(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Preimage>, SchemeError> {
+        Ok(self.preimages(&self.prepared(request, moment)?)?)
+    }
+
+    fn assemble(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Edits, SchemeError> {
+        let prepared = self.prepared(request, moment)?;
+        let signatures = self.in_order(&prepared, signatures)?;
+        let placed = prepared.place(&signatures)?;
+        let mut edits = Edits::default();
+        for (index, value) in placed.headers {
+            let place = &self.compiled.places[index];
+            let To::Header(name) = &place.to else { continue };
+            edits = if self.compiled.order.secret[index] {
+                edits.set_secret(name.clone(), &Secret::new(value))?
+            } else {
+                edits.set(name.clone(), &value)?
+            };
+        }
+        if let Some(kind) = placed.content_type {
+            edits = edits.set(CONTENT_TYPE, kind.as_bytes())?;
+        }
+        if let Some(query) = placed.query {
+            let target = PathAndQuery::try_from(with_query(request.head.path(), &query));
+            edits =
+                edits.target(target.map_err(|_| SchemeError::Broken("a query is no target's"))?);
+        }
+        Ok(match placed.body {
+            Some(body) => edits.body(body),
+            None => edits,
+        })
+    }
+
+    fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
+        let body = request.body.cloned().unwrap_or_else(Bytes::new);
+        self.read_back(Signable { head: request.head, body: Some(&body) })
+    }
+}
+
+impl From<Fault> for SchemeError {
+    fn from(fault: Fault) -> Self {
+        let Fault { part, what } = fault;
+        match part {
+            Asked::Query => {
+                Self::Query { what, remedy: "Send the query that the provider documents." }
+            }
+            Asked::Body => {
+                Self::Body { what, remedy: "Send the body that the provider documents." }
+            }
+            Asked::Rest => Self::Value { what },
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Routes of declared schemes: what leaves the program is what an origin, which computes MACs by
+//! itself, takes for signed.
+
+use aws_lc_rs::hmac::{HMAC_SHA256, HMAC_SHA512, Key, sign};
+use base16ct::lower::encode_string as hex;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
+
+use crate::support::client::curl;
+use crate::support::config;
+use crate::support::home::Home;
+use crate::support::origin::{Origin, echo};
+use crate::support::proxy::{Proxy, countersign};
+use crate::support::verify::Arrived;
+
+/// A time stamp and a signature in a JSON body.
+pub(crate) const JSON: &str = r#"
+format = 1
+summary = "HMAC in a JSON body"
+host = "json.test"
+
+[keys.signer]
+algorithms = ["hmac_sha256"]
+
+[values]
+time = { clock = "unix_ms" }
+signature = { sign = "{body}{header.x-note}", key = "signer", as = "hex" }
+
+[place.json]
+time = { number = "{time}" }
+signature = "{signature}"
+
+[[vectors]]
+source = "Python's hmac"
+now = "2025-11-28T13:50:00.123Z"
+keys.signer = "json-secret"
+request = { method = "POST", target = "/", headers = { X-Note = "" }, body = '{"signature":"x","a": 1}' }
+expect.body = '{"signature":"3870c4940c428dc2ad896f792940013624db2421c3aa732522577ddaa1dda441","a": 1,"time":1764337800123}'
+"#;
+
+/// A route of a declared scheme with a key and the secrets that it needs, to `origin`.
+pub(crate) fn route(name: &str, algorithm: &str, secrets: &[&str], origin: &str) -> String {
+    let bound: Vec<String> = secrets.iter().map(|own| format!("{own} = \"{own}\"")).collect();
+    format!(
+        "[schemes.{name}]\nfile = \"{name}.toml\"\n\
+         [keys.{name}]\nstore = \"files\"\nentry = \"{name}.secret\"\nalgorithm = \"{algorithm}\"\n\
+         [routes.{name}]\nhost = \"{name}.test\"\nscheme = \"{name}\"\n\
+         keys = {{ signer = \"{name}\" }}\nsecrets = {{ {} }}\nupstream = \"{name}\"\n\
+         [upstreams.{name}]\nurl = \"{origin}\"\n",
+        bound.join(", ")
+    )
+}
+
+const KRAKEN: &str =
+    "kQH5HW/8p1uGOVjbgWA7FunAmGO8lsSUXNsu3eow76sz84Q18fWxnyRzBHCd3pd5nE9qa99HAZtuZuj6F1huXg==";
+
+fn home(origin: &str) -> Home {
+    let secrets = "[secrets.api_key]\nstore = \"files\"\nentry = \"api_key\"\n\
+                   [secrets.passphrase]\nstore = \"files\"\nentry = \"passphrase\"\n";
+    let home = Home::new(&config::proxy(&[
+        secrets.to_owned(),
+        route("okx", "hmac_sha256", &["api_key", "passphrase"], origin),
+        route("binance", "hmac_sha256", &["api_key"], origin),
+        route("kraken", "hmac_sha512", &["api_key"], origin),
+        route("json", "hmac_sha256", &[], origin),
+    ]));
+    for (file, text) in [
+        ("okx.toml", include_str!("../schemes/okx.toml")),
+        ("binance.toml", include_str!("../schemes/binance.toml")),
+        ("kraken.toml", include_str!("../schemes/kraken.toml")),
+        ("json.toml", JSON),
+        ("keys/okx.secret", "okx-secret"),
+        ("keys/binance.secret", "binance-secret"),
+        ("keys/kraken.secret", KRAKEN),
+        ("keys/json.secret", "json-secret"),
+        ("keys/api_key", "the-api-key"),
+        ("keys/passphrase", "pass phrase"),
+    ] {
+        home.write(file, text);
+    }
+    home
+}
+
+/// What arrives when curl, whose proxy this is, asks with these arguments.
+fn arrived(proxy: &Proxy, origin: &Origin, arguments: &[&str]) -> Arrived {
+    let before = origin.arrived().len();
+    let output = curl([&["--fail", "--proxy", proxy.forward_url()], arguments].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", proxy.output());
+    origin.arrived().into_iter().nth(before).expect("a request arrived")
+}
+
+fn mac(secret: &str, text: &str) -> Vec<u8> {
+    sign(&Key::new(HMAC_SHA256, secret.as_bytes()), text.as_bytes()).as_ref().to_vec()
+}
+
+/// A request's query and body, without the last field, which must be the signature.
+fn signed(text: &str) -> (&str, &str) {
+    text.rsplit_once("&signature=").expect("the signature stands last")
+}
+
+#[test]
+fn curl_needs_no_change_for_headers_query_form_and_json() {
+    let origin = Origin::start(echo());
+    let proxy = Proxy::start_in(home(&origin.url()), &[]);
+
+    let got = arrived(
+        &proxy,
+        &origin,
+        &["http://okx.test/api/v5/balance?ccy=a%2Cb", "-H", "OK-ACCESS-KEY: mine"],
+    );
+    let time = got.once("ok-access-timestamp").expect("once");
+    let text = format!("{time}GET/api/v5/balance?ccy=a%2Cb");
+    assert_eq!(got.once("ok-access-sign"), Ok(&*STANDARD.encode(mac("okx-secret", &text))));
+    assert_eq!(got.once("ok-access-key"), Ok("the-api-key"));
+
+    let got = arrived(
+        &proxy,
+        &origin,
+        &["http://binance.test/api/v3/order?b=%2f&signature=x&timestamp=1"],
+    );
+    let query = got.target.strip_prefix("/api/v3/order?").expect("the path is kept");
+    let (before, rest) = query.split_once("&signature=").expect("in its place");
+    let (signature, after) = rest.split_once('&').expect("in its place");
+    assert!(before == "b=%2f" && after.starts_with("timestamp=17"), "{query}");
+    assert_eq!(signature, hex(&mac("binance-secret", &format!("{before}&{after}"))));
+
+    let got = arrived(
+        &proxy,
+        &origin,
+        &["http://binance.test/api/v3/order", "--data", "a=1&timestamp=1&signature=x"],
+    );
+    let body = String::from_utf8(got.body.clone()).expect("text");
+    let (before, signature) = signed(&body);
+    assert_eq!(got.target, "/api/v3/order");
+    assert_eq!(signature, hex(&mac("binance-secret", before)));
+    assert_eq!(got.once("content-length"), Ok(&*body.len().to_string()));
+
+    let mut nonces = Vec::new();
+    for _ in 0..3 {
+        let got =
+            arrived(&proxy, &origin, &["http://kraken.test/0/private/X", "--data", "nonce=5&a=+"]);
+        let body = String::from_utf8(got.body.clone()).expect("text");
+        let nonce = body.strip_prefix("nonce=").and_then(|rest| rest.strip_suffix("&a=+"));
+        let nonce = nonce.expect("the form is kept");
+        let hashed = Sha256::digest(format!("{nonce}{body}"));
+        let key = Key::new(HMAC_SHA512, &STANDARD.decode(KRAKEN).expect("base64"));
+        let mac = sign(&key, &[b"/0/private/X", &hashed[..]].concat());
+        assert_eq!(got.once("api-sign"), Ok(&*STANDARD.encode(mac)));
+        nonces.push(nonce.parse::<u64>().expect("a number"));
+    }
+    assert!(nonces.is_sorted_by(|one, next| one < next), "{nonces:?}");
+
+    let got = arrived(
+        &proxy,
+        &origin,
+        &[
+            "http://json.test/x",
+            "-H",
+            "X-Note: n",
+            "-H",
+            "Content-Type: application/json",
+            "--data",
+            r#"{"a": 1.0 }"#,
+        ],
+    );
+    let body = String::from_utf8(got.body.clone()).expect("text");
+    let (before, rest) = body.split_once(r#","signature":""#).expect("behind the last member");
+    let signature = rest.strip_suffix("\" }").expect("the end is kept");
+    assert!(before.starts_with(r#"{"a": 1.0,"time":17"#), "{body}");
+    assert_eq!(signature, hex(&mac("json-secret", &format!("{before} }}n"))));
+    assert!(!proxy.output().contains("-secret"), "{}", proxy.output());
+}
+
+#[test]
+fn what_is_written_twice_is_refused() {
+    let origin = Origin::start(echo());
+    let proxy = Proxy::start_in(home(&origin.url()), &[]);
+    for (arguments, code) in [
+        (vec!["http://binance.test/x?timestamp=1&timestamp=2"], "query_unsignable"),
+        (vec!["http://binance.test/x?signature=1", "--data", "signature=2"], "query_unsignable"),
+        (
+            vec!["http://kraken.test/x", "-H", "Content-Type: text/plain", "--data", "a"],
+            "body_unsignable",
+        ),
+        (vec!["http://json.test/x", "--data", "[]"], "body_unsignable"),
+        (vec!["http://json.test/x", "--data", "{}"], "value_unsignable"),
+    ] {
+        let output = curl([&["--proxy", proxy.forward_url()], &arguments[..]].concat());
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains(code), "{arguments:?}: {said}");
+    }
+    assert_eq!(origin.arrived().len(), 0);
+}
+
+#[test]
+fn every_problem_of_every_file_is_told_in_one_run() {
+    let okx = include_str!("../schemes/okx.toml");
+    let home = home("http://127.0.0.1:9");
+    let placed = okx.replace("SIGN = \"{signature}\"", "SIGN = \"{signer}\"");
+    let mut config = std::fs::read_to_string(home.path("proxy.toml")).expect("it is there");
+    for (name, text) in [
+        ("vector", okx.replace("texts.signature = \"2025", "texts.signature = \"2026")),
+        ("word", okx.replace("{method}", "{methd}")),
+        ("circle", okx.replace("{ clock = \"iso_ms\" }", "\"{signature}\"")),
+        ("placed", placed),
+        ("unread", okx.replace("SIGN = \"{signature}\"", "SIGN = \"{time}{signature}\"")),
+    ] {
+        home.write(&format!("{name}.toml"), &text);
+        config.push_str(&format!("[schemes.{name}]\nfile = \"{name}.toml\"\n"));
+    }
+    home.write("proxy.toml", &config);
+    let path = home.path("proxy.toml").display().to_string();
+    let output = countersign(&["check", &path]);
+    let said = String::from_utf8_lossy(&output.stderr).replace(&path.replace("proxy.toml", ""), "");
+    for expected in [
+        "vector.toml:28:19: the text of signature differs at byte 3, which came from {time}",
+        "word.toml:14:29: \"methd\" is no source, value, secret or param\n  fix: write method",
+        "circle.toml:13:8: time goes in a circle: time needs signature needs time",
+        "placed.toml:20:19: signer is a key, which no text can contain",
+        "unread.toml:20:1: OK-ACCESS-SIGN cannot be read back: two holes stand side by side",
+    ] {
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
+}
