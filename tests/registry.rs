@@ -112,6 +112,10 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         let names = ["forward", "client_idle", "pool_idle", "max_age", "audit"];
         names.map(|name| format!("| `{name}` | ")).into()
     }),
+    ("declared", || {
+        let words = ["header.NAME", "sign", "iso_ms", "hexN", "swap", "base58", "spki"];
+        words.map(|word| format!("| `{word}` | ")).into()
+    }),
     ("metrics", || {
         let row = |row: &Row| format!("| `{}` | {} | ", row.name, row.kind);
         Metrics::default().rows().iter().map(row).collect()

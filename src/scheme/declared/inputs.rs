@@ -28,7 +28,19 @@ impl Inputs<'_> {
                 Source::Public(index) => {
                     (self.compiled.slots[index].public.write)(&self.keys[index]).into_bytes()
                 }
-                _ => return None,
+                Source::Method
+                | Source::Scheme
+                | Source::Host
+                | Source::Path
+                | Source::Query
+                | Source::Target
+                | Source::Url
+                | Source::Body
+                | Source::Header(_)
+                | Source::Member(_)
+                | Source::Value(_)
+                | Source::Names(_)
+                | Source::Unknown => return None,
             };
             for call in &hole.calls {
                 if call.name() == "if_any" && bytes.is_empty() {

@@ -32,6 +32,8 @@ impl Compiled {
     pub(super) fn pattern<'c>(&'c self, text: &'c Text) -> Vec<Piece<'c>> {
         let mut pieces = Vec::new();
         self.open(text, 0, &mut pieces);
+        // Where nothing is read, it does not matter where one ends and the next begins.
+        pieces.dedup_by(|one, other| matches!((one, other), (Piece::Made, Piece::Made)));
         pieces
     }
 

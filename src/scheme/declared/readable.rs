@@ -8,7 +8,7 @@ use super::nonce::Nonce;
 use super::pattern::Piece;
 use super::place::Place;
 use super::text::Text;
-use super::value::{Kind, Value};
+use super::value::{ClockValue, Kind, Value};
 
 /// What placements show, while they are looked at.
 struct Reader<'c> {
@@ -106,9 +106,9 @@ impl<'c> Reader<'c> {
             Kind::Sign(_) | Kind::Jwt(_) | Kind::Nonce(_) => true,
             Kind::Clock(own) => {
                 let mut values = self.compiled.values.iter().zip(&self.shown);
-                !values.any(|(other, shown)| match &other.kind {
-                    Kind::Clock(other) => *shown && other.clock.grain <= own.clock.grain,
-                    _ => false,
+                !values.any(|(other, shown)| {
+                    let finer = |other: ClockValue| other.clock.grain <= own.clock.grain;
+                    *shown && other.kind.clock().is_some_and(finer)
                 })
             }
             Kind::Text(_)

@@ -15,7 +15,6 @@ use super::inputs::{Inputs, Ticks};
 use super::made::{Asked, Fault, Made, with_query};
 use super::nonce::{self, Nonce};
 use super::place::To;
-use super::value::Kind;
 use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::scheme::{
@@ -53,11 +52,8 @@ impl Declared {
         let params = compiled.params.iter().map(|own| binding.param(&own.name).to_owned());
         let params = params.collect();
         let fingerprint = keys.first().map(PublicKey::fingerprint).unwrap_or_default();
-        let nonces = compiled.values.iter().filter_map(|value| match value.kind {
-            Kind::Nonce(nonce @ Nonce::Increasing { .. }) => Some(nonce),
-            _ => None,
-        });
-        let (owned, counter) = (compiled.owned().cloned().collect(), nonces.last());
+        let counter = compiled.values.iter().find_map(|value| value.kind.counter());
+        let owned = compiled.owned().cloned().collect();
         let compiled = Arc::clone(compiled);
         Ok(Self { compiled, keys, secrets, params, owned, fingerprint, counter })
     }
@@ -75,8 +71,7 @@ impl Declared {
         };
         if let (Some(_), Placed::Given(number)) = (self.counter, moment.nonce) {
             let values = self.compiled.values.iter().enumerate();
-            let counted = values
-                .filter(|(_, value)| matches!(value.kind, Kind::Nonce(Nonce::Increasing { .. })));
+            let counted = values.filter(|(_, value)| value.kind.counter().is_some());
             given.extend(counted.map(|(index, _)| (index, number.to_string())));
         }
         let seed = Sha256::new()

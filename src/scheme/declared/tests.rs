@@ -1,5 +1,7 @@
 //! The files of the catalogue, and what is refused of others.
 
+use proptest::prelude::*;
+
 use super::Compiled;
 
 const CATALOGUE: &[(&str, &str)] = &[
@@ -84,4 +86,27 @@ fn what_is_wrong_has_a_place_and_a_fix() {
     }
     let circle = changed("time = { clock = \"iso_ms\" }", "time = \"{other}\"\nother = \"{time}\"");
     assert!(circle.contains("time goes in a circle: time needs other needs time"), "{circle}");
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_reading_panic(
+        file in 0..CATALOGUE.len(),
+        edits in prop::collection::vec((any::<prop::sample::Index>(), ".{0,3}"), 1..6),
+    ) {
+        let mut text = CATALOGUE[file].1.to_owned();
+        for (at, piece) in edits {
+            let at = text.char_indices().map(|(at, _)| at).nth(at.index(text.chars().count()));
+            let at = at.unwrap_or_default();
+            let end = text[at..].char_indices().nth(2).map_or(text.len(), |(end, _)| at + end);
+            text.replace_range(at..end, &piece);
+        }
+        let _ = Compiled::load(&text);
+    }
+
+    #[test]
+    fn no_text_at_all_makes_reading_panic(text in any::<String>()) {
+        let _ = Compiled::load(&text);
+        let _ = Compiled::load(&format!("format = 1\n[values]\na = '{text}'\n[place.headers]\nb='{{a}}'"));
+    }
 }

@@ -244,6 +244,16 @@ impl Kind {
         if let Self::Sign(sign) = self { Some(sign) } else { None }
     }
 
+    /// The clock, where it is one.
+    pub(super) fn clock(&self) -> Option<ClockValue> {
+        if let Self::Clock(clock) = self { Some(*clock) } else { None }
+    }
+
+    /// The number that increases, where it is one.
+    pub(super) fn counter(&self) -> Option<Nonce> {
+        if let Self::Nonce(own @ Nonce::Increasing { .. }) = self { Some(*own) } else { None }
+    }
+
     /// The key slot whose key makes it.
     pub(super) fn slot(&self) -> Option<usize> {
         match self {
