@@ -7,6 +7,7 @@
 mod audit;
 mod ca;
 mod callback;
+mod catalogue;
 mod check;
 mod config_file;
 mod demo;

@@ -33,7 +33,7 @@ use std::fmt;
 
 pub use act::{Act, Demo, Way};
 use bytes::Bytes;
-pub(crate) use declared::{Compiled, Word, vocabulary};
+pub(crate) use declared::{CATALOGUE, Compiled, Word, vocabulary};
 pub use edits::{Edit, Edits};
 pub use entry::{
     Advise, Bound, Build, Entry, Example, KeySlot, Make, ParamDoc, ParamKind, ProviderRefusal,

@@ -159,7 +159,7 @@ fn sign(step: &Step<'_>, dialect: &Dialect, case: &Value) -> Sent {
     assert_eq!(hex(&digest.0), sha256, "{}", step.of("sha-256"));
 
     let signatures = dialect.sign(&prepared.preimages);
-    let signature = signatures.get(preimage.slot).expect("the slot signed").clone();
+    let signature = signatures.get(&preimage.slot).expect("the slot signed").clone();
     let holds = dialect.public.verifies(preimage.content(), &signature);
     assert!(holds, "{}", step.of("signature by its own key"));
     let signed = prepared.assemble(moment, &signatures).expect("what was signed can be assembled");

@@ -35,6 +35,7 @@ mod metrics;
 mod order;
 mod origin;
 mod passing;
+mod programs;
 mod properties;
 mod refusals;
 mod registry;

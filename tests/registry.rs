@@ -108,6 +108,14 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         ["/healthz", "/readyz", "/metrics"].map(|path| format!("| `{path}` | GET, HEAD | ")).into()
     }),
     ("algorithms", || Algorithm::ALL.iter().map(|one| format!("| `{one}` | ")).collect()),
+    ("catalogue", || {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemes");
+        let files = fs::read_dir(directory).expect("it can be listed").map(|file| {
+            let name = file.expect("it can be listed").file_name().to_string_lossy().into_owned();
+            format!("| [`{}`](../schemes/{name}) | ", name.trim_end_matches(".toml"))
+        });
+        files.collect()
+    }),
     ("configuration", || {
         let names = ["forward", "client_idle", "pool_idle", "max_age", "audit"];
         names.map(|name| format!("| `{name}` | ")).into()

@@ -9,7 +9,7 @@ use std::io::Write;
 use clap::builder::PossibleValuesParser;
 
 use super::keys::algorithms;
-use super::{CliError, schemes, settings};
+use super::{CliError, catalogue, schemes, settings};
 use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
 use crate::refusal::Code;
@@ -31,6 +31,7 @@ struct Document {
 const DOCUMENTS: &[Document] = &[
     Document { name: "admin", text: pages },
     Document { name: "algorithms", text: algorithms::markdown },
+    Document { name: "catalogue", text: listed },
     Document { name: "configuration", text: settings::markdown },
     Document { name: "declared", text: declared },
     Document { name: "metrics", text: metrics },
@@ -76,6 +77,10 @@ fn pages() -> String {
     };
     let rows: Vec<_> = PAGES.iter().map(row).collect();
     filled(include_str!("../../docs/admin.md"), "pages", &rows)
+}
+
+fn listed() -> String {
+    filled(include_str!("../../docs/catalogue.md"), "catalogue", &catalogue::rows())
 }
 
 fn metrics() -> String {

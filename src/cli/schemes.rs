@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::{CliError, Exit};
+use super::{CliError, Exit, catalogue};
 use crate::document::ConfigErrors;
 use crate::problem::Problem;
 use crate::scheme::{Compiled, Entry, Registry};
@@ -32,7 +32,7 @@ pub(super) fn run(args: &SchemesArgs, out: &mut dyn Write) -> Result<(), CliErro
     if let Some(SchemesCommand::Test { files }) = &args.command {
         return test(files, out);
     }
-    let text = if args.markdown { markdown() } else { plain() };
+    let text = if args.markdown { markdown() } else { plain() + "\n" + &catalogue::plain() };
     Ok(out.write_all(text.as_bytes())?)
 }
 

@@ -8,6 +8,7 @@
 //! one. Vectors ([`vector`]) stand in the file and are run whenever it is read ([`trial`]).
 
 mod advice;
+mod catalogue;
 mod check;
 mod claim;
 mod clock;
@@ -39,6 +40,7 @@ mod value;
 mod vector;
 mod word;
 
+pub(crate) use catalogue::{CATALOGUE, find};
 pub(crate) use compiled::Compiled;
 
 pub(crate) use word::Word;
@@ -70,6 +72,18 @@ impl Compiled {
         let compiled = Self::read(text)?;
         let errors = compiled.try_vectors();
         if errors.is_empty() { Ok(compiled) } else { Err(errors) }
+    }
+
+    /// Who made the requests that its vectors sign, and how many each, in the order of the file.
+    pub(crate) fn sources(&self) -> Vec<(&str, usize)> {
+        let mut sources: Vec<(&str, usize)> = Vec::new();
+        for vector in self.vectors.iter().filter(|vector| vector.expect.refused.is_none()) {
+            match sources.iter_mut().find(|(source, _)| *source == vector.source) {
+                Some((_, count)) => *count += 1,
+                None => sources.push((&vector.source, 1)),
+            }
+        }
+        sources
     }
 
     /// How many vectors it has.

@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use super::{Entry, cobo, infras, loopring, metasv, sinohope};
+use super::{Entry, cobo, declared, infras, loopring, metasv, sinohope};
 
 /// The schemes of this program, in alphabetical order.
 const BUILT_IN: &[fn() -> Entry] = &[
@@ -38,13 +38,24 @@ impl Registry {
         }
     }
 
-    /// The scheme called `name`.
+    /// The scheme called `name`: one of these, or of the catalogue.
     pub fn find(&self, name: &str) -> Option<&Arc<Entry>> {
+        self.own(name).or_else(|| declared::find(name))
+    }
+
+    /// The scheme called `name`, where it is none of the catalogue.
+    pub fn own(&self, name: &str) -> Option<&Arc<Entry>> {
         let at = self.0.binary_search_by(|entry| entry.name.as_ref().cmp(name)).ok()?;
         self.0.get(at)
     }
 
-    /// Every scheme.
+    /// The names of all, those of the catalogue behind the others.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let catalogue = declared::CATALOGUE.iter().map(|(name, _)| *name);
+        self.0.iter().map(|entry| entry.name.as_ref()).chain(catalogue)
+    }
+
+    /// Every scheme but those of the catalogue.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Entry>> {
         self.0.iter()
     }

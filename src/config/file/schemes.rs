@@ -49,7 +49,7 @@ impl Declared {
         directory: &Path,
         report: &Report<'_>,
     ) -> Option<Entry> {
-        if self.registry.find(name).is_some() {
+        if self.registry.own(name).is_some() {
             let what = format!("[schemes.{name}] has the name of a scheme that is built in");
             report.add(file.at, what, "choose another name");
             return None;

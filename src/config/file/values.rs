@@ -58,7 +58,7 @@ pub(super) fn leaf_lifetime(text: &str) -> Result<Duration, ValueFault> {
 /// A scheme that exists.
 pub(super) fn scheme(schemes: &Registry) -> impl Fn(&str) -> Result<Arc<Entry>, ValueFault> {
     move |name| {
-        let names = || schemes.iter().map(|entry| entry.name.as_ref()).collect::<Vec<_>>();
+        let names = || schemes.names().collect::<Vec<_>>();
         let found = schemes.find(name).map(Arc::clone);
         found.ok_or_else(|| unknown(name, "is no scheme", &names()))
     }

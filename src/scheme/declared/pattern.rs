@@ -58,6 +58,8 @@ impl Compiled {
                 Some((index, kind)) if kind.is_shown() && hole.calls.iter().all(is_undone) => {
                     pieces.push(Piece::Value(index, &hole.calls));
                 }
+                // Two that are made anew are one that is.
+                _ if matches!(pieces.last(), Some(Piece::Made)) => {}
                 _ => pieces.push(Piece::Made),
             }
         }

@@ -1,18 +1,12 @@
 //! The files of the catalogue, and what is refused of others.
 
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
 use proptest::prelude::*;
 
-use super::Compiled;
-
-const CATALOGUE: &[(&str, &str)] = &[
-    ("aws_sigv4", include_str!("../../../schemes/aws_sigv4.toml")),
-    ("binance", include_str!("../../../schemes/binance.toml")),
-    ("cobo_waas2", include_str!("../../../schemes/cobo_waas2.toml")),
-    ("coinbase", include_str!("../../../schemes/coinbase.toml")),
-    ("kraken", include_str!("../../../schemes/kraken.toml")),
-    ("okx", include_str!("../../../schemes/okx.toml")),
-    ("rfc9421", include_str!("../../../schemes/rfc9421.toml")),
-];
+use super::{CATALOGUE, Compiled};
 
 fn problems(text: &str) -> Vec<String> {
     let errors = Compiled::load(text).err();
@@ -24,6 +18,18 @@ fn every_file_of_the_catalogue_loads_and_its_vectors_hold() {
     for (name, text) in CATALOGUE {
         assert_eq!(problems(text), [""; 0], "{name}");
     }
+}
+
+#[test]
+fn the_catalogue_is_the_directory() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemes");
+    let files = fs::read_dir(directory).expect("it can be listed").map(|file| {
+        let name = file.expect("it can be listed").file_name().to_string_lossy().into_owned();
+        name.strip_suffix(".toml").unwrap_or(&name).to_owned()
+    });
+    let rows = CATALOGUE.iter().map(|(name, _)| (*name).to_owned());
+    assert_eq!(rows.clone().collect::<BTreeSet<_>>(), files.collect::<BTreeSet<_>>());
+    assert!(rows.clone().is_sorted(), "rows are by name");
 }
 
 /// A change of a file of the catalogue, and what is said of it.

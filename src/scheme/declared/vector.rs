@@ -14,6 +14,8 @@ use crate::scheme::Head;
 #[derive(Debug)]
 pub(super) struct Vector {
     pub(super) at: Location,
+    /// Who made it: the provider's documents, or a library.
+    pub(super) source: String,
     pub(super) now: u64,
     /// What each nonce is; under the empty name what all are.
     pub(super) nonces: BTreeMap<String, String>,
@@ -100,6 +102,7 @@ impl Vector {
         fields.finish();
         Self {
             at: node.at,
+            source: source.and_then(|source| source.text()).unwrap_or_default().to_owned(),
             now: now.unwrap_or_default(),
             nonces,
             keys,
