@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 
+use crate::declared;
 use crate::support::client::{Client, Reply};
 use crate::support::config;
 use crate::support::h2_origin::H2Origin;
@@ -46,11 +47,14 @@ impl Scene {
                 &stage.origin.url(),
                 &[("loopring", "loopring.test", "keys = { eddsa = \"loopring\" }")],
             ),
+            declared::route("json", "hmac_sha256", &[], &stage.origin.url()),
             route("proxied", "", "https://x.test"),
             format!("via = \"http://127.0.0.2:{port}\"\n"),
         ];
         stage.proxy.home().write("keys/expired.jwt", EXPIRED);
         stage.proxy.home().write("keys/renewed.jwt", GOOD);
+        stage.proxy.home().write("json.toml", declared::JSON);
+        stage.proxy.home().write("keys/json.secret", "json-secret");
         stage.proxy.reload(&stage.configuration(&tables.concat()), true);
         Self { stage, _strange: strange, _quiet: quiet }
     }
@@ -174,6 +178,7 @@ pub(super) const PROVOKED: &[Case] = &[
     case("query_unsignable", 422, Some("loopring"), |scene| {
         scene.get("http://loopring.test/x?a=1&a=2")
     }),
+    case("value_unsignable", 422, Some("json"), |scene| scene.get("http://json.test/x")),
     case("upstream_unreachable", 502, Some("closed"), |scene| scene.get("http://closed.test/x")),
     case("upstream_proxy", 502, Some("proxied"), |scene| scene.get("http://proxied.test/x")),
     case("upstream_tls", 502, Some("strange"), |scene| scene.get("http://strange.test/x")),

@@ -67,7 +67,9 @@ fn the_examples_in_the_example_resolve() {
         })
         .collect();
     assert!(tables >= 5 && pairs >= 19, "only {tables} tables and {pairs} pairs were seen");
-    let config = resolve(&uncommented.join("\n"));
+    // The file of a scheme is read with the configuration.
+    let here = concat!("file = \"", env!("CARGO_MANIFEST_DIR"), "/schemes/");
+    let config = resolve(&uncommented.join("\n").replace("file = \"schemes/", here));
     assert_eq!(config.routes.len(), 10);
     assert_eq!(config.access.tokens.as_deref(), Some("client_tokens"));
     let intercept = config.intercept.expect("[intercept]");
