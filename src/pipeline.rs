@@ -121,7 +121,7 @@ impl Pipeline {
             Ok(Plan::Sign(unsigned)) => self.sign(snapshot, unsigned, carried, &mut record).await,
             Ok(Plan::Open(sealed)) => {
                 // Boxed, as is all that is rare: what a request keeps room for is moved with it.
-                Box::pin(self.exchange(snapshot, sealed, carried.body, &mut record)).await
+                Box::pin(self.exchange(snapshot, *sealed, carried.body, &mut record)).await
             }
             Err(refusal) => Err(refusal),
         };
@@ -217,7 +217,7 @@ impl Pipeline {
     async fn pass(
         &self,
         snapshot: &Snapshot,
-        outgoing: Outgoing,
+        outgoing: Box<Outgoing>,
         carried: Carried,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
@@ -317,11 +317,11 @@ fn is_unprocessed(answer: &Result<Answer, Refusal>) -> bool {
 async fn forward_plain(
     snapshot: &Snapshot,
     upstream: &Upstream,
-    (outgoing, body): (Outgoing, Option<Incoming>),
+    (outgoing, body): (Box<Outgoing>, Option<Incoming>),
     socket: Option<Socket>,
     record: &mut Record,
 ) -> Result<Answer, Refusal> {
-    let again = upstream.may_leave_unprocessed().then(|| outgoing.spare()).flatten();
+    let again = upstream.may_leave_unprocessed().then(|| outgoing.spare()).flatten().map(Box::new);
     let sent = (outgoing, Edits::default(), body);
     let first = forward(snapshot, upstream, sent, socket, record).await;
     match again.filter(|_| is_unprocessed(&first)) {
@@ -336,7 +336,7 @@ async fn forward_plain(
 async fn forward(
     snapshot: &Snapshot,
     upstream: &Upstream,
-    (outgoing, edits, body): (Outgoing, Edits, Option<Incoming>),
+    (outgoing, edits, body): (Box<Outgoing>, Edits, Option<Incoming>),
     socket: Option<Socket>,
     record: &mut Record,
 ) -> Result<Answer, Refusal> {
@@ -346,7 +346,8 @@ async fn forward(
     let method = request.method().clone();
     let (mut head, lease) = match socket {
         None => {
-            let answered = upstream.send(request, uploaded).await?;
+            // A piece of its own: what is boxed is moved there, and short pieces move faster.
+            let answered = Box::pin(upstream.send(request, uploaded)).await?;
             (answered.head, answered.lease)
         }
         Some(_) => (Box::pin(upstream.send_upgrade(request)).await?, None),

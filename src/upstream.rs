@@ -41,6 +41,7 @@ mod stream;
 mod trust;
 mod via;
 
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -162,7 +163,8 @@ impl Upstream {
         let uri = request.uri().clone();
         let progress = request.body().progress();
         let on = Mutex::default();
-        let sent = self.pooled(&uri, request, &on);
+        // Pinned where it is: what is waited for is large, and would be moved twice more.
+        let sent = pin!(self.pooled(&uri, request, &on));
         let (head, lease, line) =
             self.in_time(&uri, sent, progress.as_ref(), uploaded, &on).await?;
         if head.status().as_u16() == SWITCHING_PROTOCOLS {
@@ -188,7 +190,7 @@ impl Upstream {
     ) -> Result<Response<Incoming>, ForwardError> {
         let uri = request.uri().clone();
         let asked = request.headers().get(UPGRADE).cloned();
-        let sent = self.alone(&uri, request);
+        let sent = pin!(self.alone(&uri, request));
         let answer = self.in_time(&uri, sent, None, None, &Mutex::default()).await?;
         let switches = answer.status().as_u16() == SWITCHING_PROTOCOLS;
         if switches && !is_same_protocol(answer.headers().get(UPGRADE), asked.as_ref()) {
@@ -256,7 +258,7 @@ impl Upstream {
     async fn in_time<T>(
         &self,
         uri: &Uri,
-        sent: impl Future<Output = Result<T, Failure>>,
+        sent: Pin<&mut impl Future<Output = Result<T, Failure>>>,
         progress: Option<&Progress>,
         uploaded: Option<oneshot::Receiver<()>>,
         on: &On,

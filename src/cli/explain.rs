@@ -107,7 +107,7 @@ fn request(args: &ExplainArgs) -> Result<RawRequest, CliError> {
 pub(super) struct Explained {
     route: Arc<Route>,
     moment: Moment,
-    outgoing: Outgoing,
+    outgoing: Box<Outgoing>,
     preimages: Vec<Preimage>,
     edits: Edits,
 }

@@ -106,7 +106,7 @@ impl Asked {
 async fn ask(
     snapshot: &Snapshot,
     route: &Route,
-    outgoing: Outgoing,
+    outgoing: Box<Outgoing>,
     limit: Duration,
     record: &mut Record,
 ) -> Asked {

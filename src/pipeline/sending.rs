@@ -18,7 +18,7 @@ use crate::upstream::Documented;
 ///
 /// `bad_target`, when the parts do not make a request.
 pub(crate) fn upload(
-    outgoing: Outgoing,
+    outgoing: Box<Outgoing>,
     edits: Edits,
     coming: Option<Incoming>,
     idle: Duration,

@@ -21,11 +21,11 @@ use crate::scheme::{
 #[derive(Debug)]
 pub enum Plan<'a> {
     /// No route names its host: it goes on unsigned.
-    Pass(Outgoing),
+    Pass(Box<Outgoing>),
     /// It is signed, and goes on.
     Sign(Unsigned<'a>),
     /// It is opened, asked plainly, and answered sealed.
-    Open(Sealed<'a>),
+    Open(Box<Sealed<'a>>),
 }
 
 /// How far a request came, for what is written down of it.
@@ -48,8 +48,8 @@ pub struct Unsigned<'a> {
     pub route: &'a Arc<Route>,
     /// The route's scheme.
     pub scheme: &'a Arc<dyn Scheme>,
-    /// As it will leave.
-    pub outgoing: Outgoing,
+    /// As it will leave. Boxed: everything on a request's way that waits keeps room for it.
+    pub outgoing: Box<Outgoing>,
     /// Whether the scheme reads the body, which is still to come.
     pub awaits_body: bool,
 }
@@ -87,7 +87,7 @@ impl<'a> Plan<'a> {
             let Arrival { method, headers, spelled, body, socket, .. } = arrival;
             let head = Head { method, host, target, headers };
             let outgoing = Outgoing::dress(head, body, origin, None)?;
-            return Ok(Self::Pass(outgoing.arrived(spelled, socket)));
+            return Ok(Self::Pass(Box::new(outgoing.arrived(spelled, socket))));
         };
         // A browser whose proxy this is would have any page's requests signed.
         let called = match arrival.sender.entrance {
@@ -108,7 +108,8 @@ impl<'a> Plan<'a> {
                 let Arrival { method, headers, body, .. } = arrival;
                 let head = Head { method, host: String::new(), target, headers };
                 let envelope = envelope.as_ref();
-                Ok(Self::Open(Sealed { route, envelope, body, readable, destination, head }))
+                let sealed = Sealed { route, envelope, body, readable, destination, head };
+                Ok(Self::Open(Box::new(sealed)))
             }
         }
     }
@@ -139,7 +140,7 @@ impl<'a> Unsigned<'a> {
         }
         let awaits_body = reads && matches!(body, Body::Streamed(_));
         let outgoing = Outgoing::dress(head, body, origin, Some(scheme.as_ref()))?;
-        let outgoing = outgoing.arrived(spelled, socket);
+        let outgoing = Box::new(outgoing.arrived(spelled, socket));
         Ok(Self { route, scheme, outgoing, awaits_body })
     }
 
@@ -156,7 +157,7 @@ impl<'a> Unsigned<'a> {
         origin: crate::route::Origin,
     ) -> Result<Self, Refusal> {
         let outgoing = Outgoing::dress(head, Body::Held(body), origin, Some(scheme.as_ref()))?;
-        Ok(Self { route, scheme, outgoing, awaits_body: false })
+        Ok(Self { route, scheme, outgoing: Box::new(outgoing), awaits_body: false })
     }
 
     /// The request with its body in hand.
@@ -187,7 +188,7 @@ impl<'a> Unsigned<'a> {
     /// signed anew, as with its nonce another would look like a replay. None where the body is not
     /// in hand, nor for a WebSocket.
     pub fn spare(&self) -> Option<Self> {
-        let outgoing = self.outgoing.spare()?;
+        let outgoing = Box::new(self.outgoing.spare()?);
         let Self { route, scheme, awaits_body, .. } = *self;
         Some(Self { route, scheme, outgoing, awaits_body })
     }
@@ -220,7 +221,7 @@ impl Sealed<'_> {
     /// # Errors
     ///
     /// When the parts do not make a request.
-    pub fn question(self, opened: &Opened) -> Result<Outgoing, Refusal> {
+    pub fn question(self, opened: &Opened) -> Result<Box<Outgoing>, Refusal> {
         let (host, origin) = self.destination.place(self.route)?;
         let mut headers = self.head.headers;
         headers.remove(CONTENT_ENCODING);
@@ -228,7 +229,8 @@ impl Sealed<'_> {
         headers.remove(ACCEPT_ENCODING);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(opened.content_type));
         let head = Head { method: Method::POST, host, target: self.head.target, headers };
-        Outgoing::dress(head, Body::Held(opened.request.clone()), origin, None)
+        let body = Body::Held(opened.request.clone());
+        Outgoing::dress(head, body, origin, None).map(Box::new)
     }
 }
 
