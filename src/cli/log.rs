@@ -5,6 +5,8 @@
 //! and are written together, some milliseconds later. A thread that was woken for each line, as
 //! tracing-appender has it, took more time than the lines: several microseconds of a request.
 
+mod text;
+
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,6 +16,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use self::text::{Clock, Fields};
 use crate::config::{Log, LogFormat};
 
 /// Starts the log. What it returns writes the last lines when it is dropped.
@@ -23,10 +26,12 @@ pub(super) fn start(log: &Log) -> Lines {
     let targets = targets.with_target("h2::proto::ping_pong", LevelFilter::ERROR);
     let lines = Lines::to(io::stderr());
     let buffer = Arc::clone(&lines.0);
-    let layer = tracing_subscriber::fmt::layer().with_writer(move || Line(Arc::clone(&buffer)));
+    let layer = tracing_subscriber::fmt::layer()
+        .with_timer(Clock)
+        .with_writer(move || Line(Arc::clone(&buffer)));
     let registry = tracing_subscriber::registry().with(targets);
     let started = match log.format {
-        LogFormat::Text => registry.with(layer.with_ansi(false)).try_init(),
+        LogFormat::Text => registry.with(layer.with_ansi(false).fmt_fields(Fields)).try_init(),
         LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };
     if started.is_err() {
