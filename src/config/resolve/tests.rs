@@ -216,7 +216,7 @@ fn bad_files_print_every_problem_to_the_letter() {
         let found = format!("{errors}\n");
         let expected = fs::read_to_string(path.with_extension("txt")).unwrap_or_default();
         let expected: String =
-            expected.lines().map(|line| with_schemes(line, &schemes) + "\n").collect();
+            expected.lines().map(|line| with_names(line, &schemes) + "\n").collect();
         assert!(found == expected, "{}:\n{found}--- expected:\n{expected}", path.display());
     }
     assert!(files.len() >= 25, "only {} files were seen", files.len());
@@ -301,12 +301,18 @@ fn fields_say_where_they_are_written() {
     assert_eq!(route.fields.len(), 5);
 }
 
-/// A line of what is expected, with schemes in the place of words for them.
-fn with_schemes(line: &str, schemes: &Registry) -> String {
-    let names: Vec<_> = schemes.iter().map(|entry| format!("\"{}\"", entry.name)).collect();
-    let line = line.replace("{the first scheme}", &names[0]);
-    let others: Vec<_> = names.into_iter().filter(|name| !line.contains(name)).collect();
-    line.replace("{every other scheme}", &others.join(", "))
+/// A line of what is expected, with schemes and stores in the place of words for them.
+fn with_names(line: &str, schemes: &Registry) -> String {
+    let quoted = |name: &str| format!("\"{name}\"");
+    let schemes: Vec<_> = schemes.iter().map(|entry| quoted(&entry.name)).collect();
+    let stores: Vec<_> = STORES.iter().map(|kind| quoted(kind.name)).collect();
+    let mut line = line.to_owned();
+    for (what, names) in [("scheme", schemes), ("store", stores)] {
+        line = line.replace(&format!("{{the first {what}}}"), &names[0]);
+        let others: Vec<_> = names.into_iter().filter(|name| !line.contains(name)).collect();
+        line = line.replace(&format!("{{every other {what}}}"), &others.join(", "));
+    }
+    line
 }
 
 fn example() -> String {

@@ -7,10 +7,11 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::{CATALOGUE, Compiled};
+use crate::problem::Problem;
 
 fn problems(text: &str) -> Vec<String> {
     let errors = Compiled::load(text).err();
-    errors.iter().flatten().map(ToString::to_string).collect()
+    errors.iter().flatten().map(Problem::in_full).collect()
 }
 
 #[test]
