@@ -22,6 +22,6 @@ pub(crate) use nearest::{choose, nearest};
 pub(crate) use node::{Member, Node};
 pub(crate) use report::Report;
 pub(crate) use table::{Short, Table};
-pub(crate) use words::{one_of, text, unknown};
+pub(crate) use words::{one_of, text};
 
 pub use crate::problem::Location;

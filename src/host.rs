@@ -50,12 +50,20 @@ fn name(host: &str) -> Result<String, &'static str> {
     if host.is_empty() {
         return Err("has no host");
     }
-    let known = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if !host.bytes().all(known) || host.split('.').any(str::is_empty) {
+    // Read once, byte by byte: this is asked several times of every request.
+    let mut before = b'.';
+    for byte in host.bytes() {
+        let label = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if !label && (byte != b'.' || before == b'.') {
+            return Err("has a host that is no name DNS knows");
+        }
+        before = byte;
+    }
+    if before == b'.' {
         return Err("has a host that is no name DNS knows");
     }
     let host = host.to_ascii_lowercase();
-    let last = host.rsplit('.').next().unwrap_or_default();
+    let last = host.rfind('.').map_or(host.as_str(), |dot| &host[dot + 1..]);
     let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     let hexadecimal = |text: &str| text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let is_number = digits(last) || last.strip_prefix("0x").is_some_and(hexadecimal);

@@ -165,7 +165,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "scheme",
-        &[all("document"), all("keys"), all("moment"), all("secret")],
+        &[all("document"), all("keys"), all("moment"), all("problem"), all("secret")],
         "pure: no network, refusal or runtime; of a configuration only a table of its own",
     ),
     layer(

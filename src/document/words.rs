@@ -23,7 +23,7 @@ pub(crate) fn one_of<T: Copy>(words: &[(&str, T)]) -> impl Fn(&str) -> Result<T,
 }
 
 /// A word that is none of `names`: the nearest is meant, or else any of them.
-pub(crate) fn unknown(text: &str, what: &str, names: &[&str]) -> ValueFault {
+fn unknown(text: &str, what: &str, names: &[&str]) -> ValueFault {
     let what = format!("is {}, which {what}", quoted(text));
     let meant = nearest(text, names.iter().copied()).unwrap_or(names[0]);
     let others = names.iter().filter(|name| **name != meant);
