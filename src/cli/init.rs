@@ -106,7 +106,7 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
         config: &config,
         secrets: &store.dir,
         ca: Some(&ca),
-        steps: Vec::new(),
+        steps: keys.iter().filter_map(|key| key.step(&store.dir)).collect(),
         forward: local(args.port),
         gateway: local(args.port + written::GATEWAY),
     }

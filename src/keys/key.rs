@@ -43,6 +43,11 @@ pub(super) trait Kind: Send + Sync {
         "pem"
     }
 
+    /// Whether the other side has the same key: a MAC's, which whoever verifies has issued.
+    fn is_shared(&self) -> bool {
+        false
+    }
+
     /// Reads a key; `None` if what was found is none of this algorithm's. `asked` says whether
     /// somebody has named the algorithm: a bare number is a key of whatever is asked for, and of
     /// nothing otherwise.
@@ -179,6 +184,12 @@ impl Algorithm {
     /// alone.
     pub fn sizes(self) -> &'static [usize] {
         self.0.sizes()
+    }
+
+    /// Whether the other side has the same key: a MAC's, which whoever verifies has issued. There is
+    /// no public half to register.
+    pub fn is_shared(self) -> bool {
+        self.0.is_shared()
     }
 
     /// Something that every key of this algorithm can sign, and no provider asks for.

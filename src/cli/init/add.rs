@@ -50,7 +50,11 @@ pub(super) fn run(
         config,
         secrets: &store.dir,
         ca: current.intercept.as_ref().map(|intercept| intercept.ca_cert.as_path()),
-        steps: authority(&current, providers),
+        steps: keys
+            .iter()
+            .filter_map(|key| key.step(&store.dir))
+            .chain(authority(&current, providers))
+            .collect(),
         forward: current.listen.forward.map(|address| address.to_string()),
         gateway,
     }

@@ -41,8 +41,9 @@ pub(super) struct Placed {
     pub(super) own_store: Option<OwnStore>,
     /// The entry in the store.
     pub(super) file: String,
-    /// The public half.
-    pub(super) public: PublicKey,
+    pub(super) algorithm: Algorithm,
+    /// The public half; none of a key that the provider issues and that is still to be put there.
+    public: Option<PublicKey>,
 }
 
 /// The directory of a key that is no store yet.
@@ -110,8 +111,8 @@ pub(super) fn place(
         let slot = entry.keys.first().expect("only providers with keys are given any");
         let mut key = Placed::open(entry, slot, file, store, base)?;
         key.share_store(&placed);
-        let algorithm = key.public.algorithm();
-        key.say(entry, &format!("uses {} ({algorithm}), which stays there", file.display()), said)?;
+        let what = format!("uses {} ({}), which stays there", file.display(), key.algorithm);
+        key.say(entry, &what, said)?;
         placed.push(key);
     }
     // A mode cannot be set on a directory that is there already: its files' modes guard the keys.
@@ -123,8 +124,12 @@ pub(super) fn place(
             if placed.iter().any(|key| key.name == name) {
                 continue;
             }
+            if first(slot).is_shared() {
+                placed.push(Placed::awaited(entry, slot, store));
+                continue;
+            }
             let key = Placed::make(entry, slot, store)?;
-            let (path, algorithm) = (store.dir.join(&key.file), key.public.algorithm());
+            let (path, algorithm) = (store.dir.join(&key.file), key.algorithm);
             let what = format!("made {} ({algorithm}, mode 0600; back it up)", path.display());
             key.say(entry, &what, said)?;
             placed.push(key);
@@ -158,17 +163,12 @@ impl Placed {
         let (public, encrypted) = opened(dir, &leaf, &name, slot)?;
         let at = |dir: &Path| std::path::absolute(dir).map_err(|error| CliError::at(dir, &error));
         if at(dir)? == at(&store.dir)? && !encrypted {
-            return Ok(Self {
-                name,
-                store: store.name.clone(),
-                own_store: None,
-                file: leaf,
-                public,
-            });
+            return Ok(Self::of(name, store, leaf, public));
         }
         let dir = relative(base, dir).map_err(|error| CliError::at(dir, &error))?;
         let own = OwnStore { name: name.clone(), dir, encrypted };
-        Ok(Self { store: name.clone(), name, own_store: Some(own), file: leaf, public })
+        let key = Self::of(name.clone(), store, leaf, public);
+        Ok(Self { store: name, own_store: Some(own), ..key })
     }
 
     /// Takes the store of another key that is in the same directory.
@@ -189,8 +189,27 @@ impl Placed {
         let name = Self::name(entry, slot);
         let file = format!("{name}.{}", algorithm.file_extension());
         create_private(&store.dir.join(&file), key.to_text().as_bytes())?;
-        let public = key.public_key();
-        Ok(Self { name, store: store.name.clone(), own_store: None, file, public })
+        Ok(Self::of(name, store, file, key.public_key()))
+    }
+
+    /// A key that the provider issues: where it is to be put.
+    fn awaited(entry: &Entry, slot: &KeySlot, store: &Store) -> Self {
+        let name = Self::name(entry, slot);
+        let (file, store) = (format!("{name}.secret"), store.name.clone());
+        Self { name, store, own_store: None, file, algorithm: first(slot), public: None }
+    }
+
+    fn of(name: String, store: &Store, file: String, public: PublicKey) -> Self {
+        let (store, algorithm) = (store.name.clone(), public.algorithm());
+        Self { name, store, own_store: None, file, algorithm, public: Some(public) }
+    }
+
+    /// What is to be done before the key is there.
+    pub(super) fn step(&self, dir: &Path) -> Option<String> {
+        let path = dir.join(&self.file);
+        let put =
+            || format!("put the secret key of {} into {}, mode 0600", self.name, path.display());
+        self.public.is_none().then(put)
     }
 
     /// What there is to register.
@@ -200,11 +219,12 @@ impl Placed {
         what: &str,
         out: &mut dyn Write,
     ) -> std::io::Result<()> {
+        let Some(public) = &self.public else { return Ok(()) };
         writeln!(out, "{what}")?;
-        writeln!(out, "  fingerprint  {}", self.public.fingerprint())?;
-        if let Some(form) = entry.public_form {
+        writeln!(out, "  fingerprint  {}", public.fingerprint())?;
+        if let Some(form) = entry.public_form.filter(|_| !self.algorithm.is_shared()) {
             writeln!(out, "  register this public key with {} ({}):", entry.name, form.name)?;
-            let written = (form.write)(&self.public);
+            let written = (form.write)(public);
             writeln!(out, "  {}", written.trim_end().replace('\n', "\n  "))?;
         }
         writeln!(out)

@@ -57,8 +57,7 @@ fn stores_and_keys(keys: &[Placed], text: &mut String) {
         }
         text.push('\n');
     }
-    for Placed { name, store, file, public, .. } in keys {
-        let algorithm = public.algorithm();
+    for Placed { name, store, file, algorithm, .. } in keys {
         let _infallible = writeln!(
             text,
             "[keys.{name}]\nstore = \"{store}\"\nentry = {file:?}\nalgorithm = \"{algorithm}\"\n"

@@ -92,6 +92,10 @@ impl Kind for Hmac {
         "json"
     }
 
+    fn is_shared(&self) -> bool {
+        true
+    }
+
     fn read(&self, found: &Found, asked: bool) -> Option<Result<PrivateKey, FormatError>> {
         if let Ok(formats::Form::Json(members)) = found.form()
             && members.get("kty") == Some("oct")
