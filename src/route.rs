@@ -200,7 +200,7 @@ impl Routes {
 
     /// Whether a route names this host on this port.
     pub fn lead_to(&self, host: &str, port: u16) -> bool {
-        self.of_host(host).flatten().any(|route| on_port(route, host, Some(port)))
+        self.of_host(host).flatten().any(|route| on_port(route, Some(port)))
     }
 
     /// The most specific route for a request.
@@ -209,7 +209,7 @@ impl Routes {
     /// leaves out was left out on purpose.
     pub fn find(&self, host: &str, port: Option<u16>, path: &str, method: &Method) -> Found<'_> {
         for ranked in self.of_host(host) {
-            let mut of_port = ranked.iter().filter(|route| on_port(route, host, port)).peekable();
+            let mut of_port = ranked.iter().filter(|route| on_port(route, port)).peekable();
             if of_port.peek().is_none() {
                 continue;
             }
@@ -230,8 +230,8 @@ impl Routes {
     }
 }
 
-fn on_port(route: &Route, host: &str, port: Option<u16>) -> bool {
-    route.host.as_ref().is_some_and(|pattern| pattern.matches(host, port))
+fn on_port(route: &Route, port: Option<u16>) -> bool {
+    route.host.as_ref().is_some_and(|pattern| pattern.takes(port))
 }
 
 /// Whether `prefix` covers `path` on segment borders: `/v1` covers `/v1` and `/v1/x`, not `/v10`.

@@ -45,12 +45,16 @@ impl HostPattern {
     /// Whether a request for `host`, at `port` where it names one, is meant. Capitals and one
     /// dot at the end make no difference, nor do the brackets of an IPv6 address.
     pub fn matches(&self, host: &str, port: Option<u16>) -> bool {
-        let port_fits = match (self.port, port) {
+        self.takes(port) && self.names(host)
+    }
+
+    /// Whether a request for this port, or for none that it names, is meant.
+    pub(crate) fn takes(&self, port: Option<u16>) -> bool {
+        match (self.port, port) {
             (None, port) => is_default(port),
             (own, None) => is_default(own),
             (own, port) => own == port,
-        };
-        port_fits && self.names(host)
+        }
     }
 
     /// Whether `host` is a name it stands for, whatever the port.
@@ -67,7 +71,10 @@ impl HostPattern {
     pub(crate) fn canonical(host: &str) -> Cow<'_, str> {
         let host = host.strip_suffix('.').unwrap_or(host);
         let bare = host.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(address) = bare.parse::<IpAddr>() {
+        // An IPv4 address has one form; only IPv6 addresses, and IPv4 in their form, have several.
+        if bare.contains(':')
+            && let Ok(address) = bare.parse::<IpAddr>()
+        {
             return address.to_canonical().to_string().into();
         }
         if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
