@@ -173,6 +173,35 @@ fn curl_needs_no_change_for_headers_query_form_and_json() {
 }
 
 #[test]
+fn secrets_that_stand_in_query_or_body_are_shown_to_nobody() {
+    let post = "POST /exchange/v1/x HTTP/1.1\r\nHost: crypto_com.test\r\n\
+                Content-Type: application/json\r\nContent-Length: 41\r\n\r\n\
+                {\"id\":1,\"method\":\"private/x\",\"params\":{}}";
+    let get = "GET /v1/order?symbol=x HTTP/1.1\r\nHost: htx.test\r\n\r\n";
+    for (name, request) in [("htx", get), ("crypto_com", post)] {
+        let route = route(name, "hmac_sha256", &["api_key"], "http://127.0.0.2:9");
+        let route = route.replace(&format!("[schemes.{name}]\nfile = \"{name}.toml\"\n"), "");
+        let secret = "[secrets.api_key]\nstore = \"files\"\nentry = \"api_key\"\n".to_owned();
+        let home = Home::new(&config::proxy(&[secret, route]));
+        home.write("keys/api_key", "placed-in-the-open");
+        home.write(&format!("keys/{name}.secret"), "never-placed");
+        home.write("request.http", request);
+        let path = |name: &str| home.path(name).to_string_lossy().into_owned();
+        let (config, file) = (path("proxy.toml"), path("request.http"));
+        for form in [&[][..], &["--json"]] {
+            let said = countersign(&[&["explain", &config, "--file", &file], form].concat());
+            assert_eq!(said.status.code(), Some(0), "{said:?}");
+            let text = String::from_utf8(said.stdout).expect("text");
+            assert!(text.contains("(secret)"), "{text}");
+            for hidden in ["placed-in-the-open", "never-placed"] {
+                assert!(!text.contains(hidden), "{text}");
+                assert!(!text.contains(&hex(hidden.as_bytes())), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
 fn what_is_written_twice_is_refused() {
     let origin = Origin::start(echo());
     let proxy = Proxy::start_in(home(&origin.url()), &[]);

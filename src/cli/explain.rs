@@ -171,7 +171,7 @@ fn opens(route: &Route) -> CliError {
 
 impl Explained {
     fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.outgoing.prepared().iter().chain(self.edits.iter()).map(|edit| {
+        self.edits.iter().map(|edit| {
             let value = edit.value.to_str().unwrap_or("(not text)");
             (edit.name.as_str(), if edit.secret { "(secret)" } else { value })
         })
@@ -186,8 +186,9 @@ impl Explained {
     }
 
     /// The body that is sent, where it is not the client's.
-    fn body(&self) -> Option<&Bytes> {
-        self.edits.new_body().or_else(|| self.outgoing.prepared().new_body())
+    fn body(&self) -> Option<&[u8]> {
+        let body = self.edits.new_body()?;
+        Some(if self.edits.hides() { b"(secret)" } else { body })
     }
 
     fn text(&self, out: &mut dyn Write) -> Result<(), CliError> {
@@ -256,9 +257,13 @@ impl Explained {
     }
 }
 
-/// What is signed of a text, in hex; none where the key hashes.
+/// What is signed of a text, in hex; none where the key hashes, or a secret is in the text.
 fn digest(preimage: &Preimage) -> Option<String> {
-    preimage.hashing.digest().map(|digest| base16ct::lower::encode_string(&digest.0))
+    preimage
+        .hashing
+        .digest()
+        .filter(|_| !preimage.secret)
+        .map(|digest| base16ct::lower::encode_string(&digest.0))
 }
 
 fn sha256(text: &[u8]) -> [u8; 32] {

@@ -3,6 +3,8 @@
 //! Values depend on the values in their holes; a value that reads query, body or a header depends
 //! on what the file puts in there. So both are nodes of one graph, which must have no circle.
 
+use http::HeaderName;
+
 use super::place::{Place, To};
 use super::text::{Source, Text};
 use super::value::{Kind, Value};
@@ -59,16 +61,7 @@ impl Order {
                 add(value.at, what, "sign texts alone; two signatures stand side by side".into());
             }
         }
-        let secrets = reached(values, |kind| kind.texts().iter().any(|text| text.has_secret()));
-        // A signature over a secret gives nothing of it away; a token carries what it signs.
-        let signed = values.iter().map(|value| value.kind.sign().is_some());
-        let open: Vec<bool> =
-            secrets.iter().zip(signed).map(|(own, signed)| *own && !signed).collect();
-        let secret = places.iter().map(|place| {
-            let texts = place.item.texts();
-            texts.iter().any(|text| text.has_secret() || reads(text, &open))
-        });
-        let secret = secret.collect();
+        let (secrets, secret) = secrecy(values, places);
         let marks = vec![0; values.len() + places.len() + 1];
         let (trail, steps) = (Vec::new(), Vec::new());
         let mut graph = Graph { values, places, late, marks, trail, steps };
@@ -83,6 +76,67 @@ impl Order {
         }
         Self { steps: graph.steps, waits, late: graph.late, secret, secrets }
     }
+}
+
+/// Of each value and of each placement, whether a secret is in it. What is read of a request has the
+/// secrets that the file places there, so both are looked at until nothing more is found.
+fn secrecy(values: &[Value], places: &[Place]) -> (Vec<bool>, Vec<bool>) {
+    let mut secret = vec![false; places.len()];
+    loop {
+        let tells = |text: &Text| text.has_secret() || sees(places, &secret, &parts(text), text);
+        let values_of = |kind: &Kind| {
+            let listed = |name: &HeaderName| matches!(kind, Kind::Headers(list) if list.has(name));
+            kind.texts().iter().any(|text| tells(text))
+                || placed_in(places, &secret, &kind.reads(), &listed)
+        };
+        let secrets = reached(values, values_of);
+        // A signature over a secret gives nothing of it away; a token carries what it signs.
+        let signed = values.iter().map(|value| value.kind.sign().is_some());
+        let open: Vec<bool> =
+            secrets.iter().zip(signed).map(|(own, signed)| *own && !signed).collect();
+        let texts = places.iter().map(|place| place.item.texts());
+        let found: Vec<bool> =
+            texts.map(|texts| texts.iter().any(|text| tells(text) || reads(text, &open))).collect();
+        if found == secret {
+            return (secrets, secret);
+        }
+        secret = found;
+    }
+}
+
+/// Whether a text reads a part of the request, or a header, in which a secret is placed.
+fn sees(places: &[Place], secret: &[bool], parts: &(bool, bool), text: &Text) -> bool {
+    let named = |name: &HeaderName| {
+        text.holes().any(|hole| matches!(&hole.source, Source::Header(own) if own == name))
+    };
+    placed_in(places, secret, parts, &named)
+}
+
+/// Whether a secret is placed in the query or body that is read, or in a header that is.
+fn placed_in(
+    places: &[Place],
+    secret: &[bool],
+    (query, body): &(bool, bool),
+    header: &dyn Fn(&HeaderName) -> bool,
+) -> bool {
+    let read = |place: &Place| match &place.to {
+        To::Header(name) => header(name),
+        // A field of the query may stand in a form.
+        To::Query | To::Form => *query || *body,
+        To::Json | To::Body => *body,
+    };
+    places.iter().zip(secret).any(|(place, secret)| *secret && read(place))
+}
+
+/// Whether a text reads the query, and the body.
+fn parts(text: &Text) -> (bool, bool) {
+    text.holes().fold((false, false), |(query, body), hole| {
+        let source = &hole.source;
+        (
+            query || matches!(source, Source::Query | Source::Target | Source::Url),
+            body || matches!(source, Source::Body | Source::Member(_)),
+        )
+    })
 }
 
 /// Which values fit, or are made from one that does.

@@ -146,6 +146,10 @@ impl Scheme for Declared {
         let signatures = self.in_order(&prepared, signatures)?;
         let placed = prepared.place(&signatures)?;
         let mut edits = Edits::default();
+        let mut fields = self.compiled.places.iter().zip(&self.compiled.order.secret);
+        if fields.any(|(place, secret)| *secret && place.is_field()) {
+            edits = edits.hide();
+        }
         for (index, value) in placed.headers {
             let place = &self.compiled.places[index];
             let To::Header(name) = &place.to else { continue };
