@@ -289,7 +289,7 @@ async fn collect_reply(snapshot: &Snapshot, head: Response<Incoming>) -> Result<
 }
 
 async fn canonicalise(
-    mut unsigned: Unsigned<'_>,
+    unsigned: Unsigned<'_>,
     moment: Moment,
 ) -> Result<(Unsigned<'_>, Vec<Preimage>), Refusal> {
     let long = unsigned.outgoing.signable().body.is_some_and(|body| body.len() > INLINE_BODY);
@@ -297,7 +297,7 @@ async fn canonicalise(
         let preimages = unsigned.preimages(&moment)?;
         return Ok((unsigned, preimages));
     }
-    let Unsigned { route, scheme, mut outgoing, awaits_body } = unsigned;
+    let Unsigned { route, scheme, outgoing, awaits_body } = unsigned;
     let reads = Arc::clone(scheme);
     let hashed = tokio::task::spawn_blocking(move || {
         let preimages = outgoing.preimages(reads.as_ref(), &moment);

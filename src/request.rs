@@ -20,8 +20,6 @@ mod connect;
 mod inside;
 mod outgoing;
 mod plan;
-#[cfg(test)]
-mod prepared;
 mod routing;
 
 pub use admission::admit;

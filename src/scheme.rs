@@ -2,9 +2,7 @@
 //!
 //! A [`Scheme`] is two pure halves around one effect. [`Scheme::canonicalise`] turns the request,
 //! exactly as it will leave, into the texts to sign; the pipeline has keys sign them;
-//! [`Scheme::assemble`] turns the signatures into [`Edits`]. What else the provider wants in the
-//! request, and signed, [`Scheme::prepare`] puts there first. A scheme never holds a private key:
-//! it is built from public keys, secrets it must insert, and parameters. So it is tested without
+//! [`Scheme::assemble`] turns the signatures into [`Edits`]. A scheme never holds a private key: it is built from public keys, secrets it must insert, and parameters. So it is tested without
 //! a runtime, network or keys, and `explain` can print what a live configuration would sign.
 //!
 //! Adding a provider is a file here, a line in [`Registry`]'s table, vectors, and an independent
@@ -126,18 +124,7 @@ pub trait Scheme: fmt::Debug + Send + Sync {
         moment
     }
 
-    /// What is put in before anything is signed, because it is signed too: a time stamp in the
-    /// query, a key's name in the form. Pure, and what is there already it puts in the place of:
-    /// the same moment twice is the same request.
-    ///
-    /// # Errors
-    ///
-    /// As [`Self::canonicalise`].
-    fn prepare(&self, _request: Signable<'_>, _moment: &Moment) -> Result<Edits, SchemeError> {
-        Ok(Edits::default())
-    }
-
-    /// The texts to be signed, of a request with what [`Self::prepare`] put in. Pure: same request,
+    /// The texts to be signed, of the request with what [`Self::assemble`] puts in. Pure: same request,
     /// same moment, same answer. Headers this scheme owns, and fields in which it places
     /// signatures, are not looked at, so that it works on a request already signed too.
     ///

@@ -198,7 +198,7 @@ async fn ask(
         }
     };
     let head = Head { method: Method::POST, host, target, headers: HeaderMap::new() };
-    let mut unsigned = Unsigned::own(route, scheme, head, body, origin)?;
+    let unsigned = Unsigned::own(route, scheme, head, body, origin)?;
     let moment = moments.next();
     let preimages = unsigned.preimages(&moment)?;
     let signatures = route.sign(&preimages).await.map_err(Refusal::from)?;

@@ -24,8 +24,6 @@ pub struct Outgoing {
     head: Head,
     origin: Origin,
     body: Body,
-    /// What the scheme has put in before it was signed.
-    prepared: Edits,
     upgrade: bool,
     /// How the client wrote the names of its headers, in the HTTP library's own form.
     spelled: Extensions,
@@ -60,8 +58,8 @@ impl Outgoing {
             head.target = target.map_err(|_| no_target())?;
         }
         let documented = scheme.map_or(&[][..], |scheme| scheme.documented_names());
-        let (prepared, upgrade, spelled) = (Edits::default(), false, Extensions::new());
-        Ok(Self { head, origin, body, prepared, upgrade, spelled, documented })
+        let (upgrade, spelled) = (false, Extensions::new());
+        Ok(Self { head, origin, body, upgrade, spelled, documented })
     }
 
     /// Keeps of the request how the client wrote the names of its headers, where they go on in
@@ -90,8 +88,7 @@ impl Outgoing {
         }
         let (head, origin, body) = (self.head.clone(), self.origin.clone(), self.body.clone());
         let (spelled, documented) = (self.spelled.clone(), self.documented);
-        let prepared = self.prepared.clone();
-        Some(Self { head, origin, body, prepared, upgrade: false, spelled, documented })
+        Some(Self { head, origin, body, upgrade: false, spelled, documented })
     }
 
     /// Where it goes.
@@ -119,19 +116,16 @@ impl Outgoing {
         Signable { head: &self.head, body }
     }
 
-    /// Puts in what is signed besides, and gives the texts to sign. Once more, with another moment,
-    /// it is as if it had not been prepared before.
+    /// The texts to sign.
     ///
     /// # Errors
     ///
     /// What the scheme has against the request.
     pub fn preimages(
-        &mut self,
+        &self,
         scheme: &dyn Scheme,
         moment: &Moment,
     ) -> Result<Vec<Preimage>, SchemeError> {
-        self.prepared = scheme.prepare(self.signable(), moment)?;
-        self.edit(self.prepared.clone());
         scheme.canonicalise(self.signable(), moment)
     }
 
@@ -147,11 +141,6 @@ impl Outgoing {
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
         scheme.assemble(self.signable(), moment, signatures)
-    }
-
-    /// What [`Self::preimages`] has put in.
-    pub fn prepared(&self) -> &Edits {
-        &self.prepared
     }
 
     fn edit(&mut self, edits: Edits) {

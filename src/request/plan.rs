@@ -166,12 +166,12 @@ impl<'a> Unsigned<'a> {
         Self { awaits_body: false, ..self }
     }
 
-    /// The texts to sign, after what is signed besides has been put in.
+    /// The texts to sign.
     ///
     /// # Errors
     ///
     /// What the scheme has against the request.
-    pub fn preimages(&mut self, moment: &Moment) -> Result<Vec<Preimage>, Refusal> {
+    pub fn preimages(&self, moment: &Moment) -> Result<Vec<Preimage>, Refusal> {
         Ok(self.outgoing.preimages(self.scheme.as_ref(), moment)?)
     }
 

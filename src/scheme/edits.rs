@@ -4,13 +4,10 @@ use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::json::{self, Object, Splice};
-use super::{Head, SchemeError, Signable, percent};
+use super::{Head, SchemeError};
 use crate::secret::Secret;
 
 /// What a scheme changes in a request: headers set, one of each, the target and the body replaced.
-///
-/// Fields of the query and of the body are set one after the other: each sees those before it.
 #[derive(Clone, Debug, Default)]
 pub struct Edits {
     headers: Vec<Edit>,
@@ -77,63 +74,6 @@ impl Edits {
     /// Whether a secret is in the target or the body.
     pub fn hides(&self) -> bool {
         self.hidden
-    }
-
-    /// Sets a parameter of the query: at its end, in place of any of that name. The others stay as
-    /// they are written. What is set is shown to whoever asks: no place for a secret.
-    ///
-    /// # Errors
-    ///
-    /// [`SchemeError::Query`] when the query that is there cannot be read.
-    pub fn query(self, head: &Head, name: &str, value: &str) -> Result<Self, SchemeError> {
-        let target = self.target.as_ref().unwrap_or(&head.target);
-        let query = percent::set(target.query().unwrap_or_default(), name, value)?;
-        let target = format!("{}?{query}", target.path()).parse();
-        let target = target.map_err(|_| SchemeError::Broken("a query does not fit a target"))?;
-        Ok(Self { target: Some(target), ..self })
-    }
-
-    /// Sets a field of a form, as [`Self::query`] does. Only for a scheme that was given the body.
-    ///
-    /// # Errors
-    ///
-    /// [`SchemeError::Body`] when the body is no form.
-    pub fn form(self, request: Signable<'_>, name: &str, value: &str) -> Result<Self, SchemeError> {
-        let form = std::str::from_utf8(self.current(request)?).ok();
-        let form = form.and_then(|form| percent::set(form, name, value).ok());
-        let form = form.ok_or_else(|| SchemeError::Body {
-            what: "is no form".into(),
-            remedy: "send name=value pairs, percent-encoded, with & between them",
-        })?;
-        Ok(self.body(form))
-    }
-
-    /// Sets a member of the body's JSON object, where it stands or at the end; no body is an empty
-    /// object. `value` is JSON. Only for a scheme that was given the body.
-    ///
-    /// # Errors
-    ///
-    /// [`SchemeError::Body`] when the body is no JSON object.
-    pub fn json(self, request: Signable<'_>, name: &str, value: &str) -> Result<Self, SchemeError> {
-        let body = self.current(request)?;
-        let text = json::document(if body.is_empty() { b"{}" } else { body })?;
-        let object = Object::whole(text)?;
-        if let Some(twice) = object.repeated() {
-            return Err(SchemeError::Body {
-                what: format!("has \"{twice}\" twice"),
-                remedy: "give each member one value",
-            });
-        }
-        let mut splice = Splice::default();
-        splice.set(&object, name, value);
-        let body = splice.apply(text);
-        Ok(self.body(body))
-    }
-
-    /// The body with the edits that there are.
-    fn current<'a>(&'a self, request: Signable<'a>) -> Result<&'a Bytes, SchemeError> {
-        let missing = SchemeError::Broken("the body was not collected");
-        self.body.as_ref().or(request.body).ok_or(missing)
     }
 
     /// The headers to set, in order.

@@ -18,26 +18,6 @@ pub(super) fn pairs(query: &str) -> Result<Vec<(String, String)>, SchemeError> {
     pieces.map(pair).collect()
 }
 
-/// A raw query or form with this pair at its end, in place of every other of the name. The other
-/// pieces stay as they are written.
-///
-/// # Errors
-///
-/// As [`pairs`].
-pub(super) fn set(query: &str, name: &str, value: &str) -> Result<String, SchemeError> {
-    let mut out = String::with_capacity(query.len() + name.len() + value.len() + 2);
-    for piece in query.split('&').filter(|_| !query.is_empty()) {
-        if decode(piece.split_once('=').unwrap_or((piece, "")).0)? != name {
-            out.push_str(piece);
-            out.push('&');
-        }
-    }
-    encode(name, &mut out);
-    out.push('=');
-    encode(value, &mut out);
-    Ok(out)
-}
-
 fn decode(text: &str) -> Result<String, SchemeError> {
     // The text itself is not shown: who knows what a query carries.
     let bad = |what: &str| SchemeError::Query {
@@ -101,19 +81,6 @@ mod tests {
             let found: Vec<_> = found.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
             assert_eq!(found, expected, "{query}");
         }
-    }
-
-    #[test]
-    fn a_pair_is_set_at_the_end_and_the_others_are_kept_to_the_byte() {
-        for (query, expected) in [
-            ("", "t=a%26b"),
-            ("x=%7e&&y", "x=%7e&&y&t=a%26b"),
-            ("t=1&x=t&%74=2", "x=t&t=a%26b"),
-            ("t", "t=a%26b"),
-        ] {
-            assert_eq!(set(query, "t", "a&b").expect("it can be read"), expected, "{query}");
-        }
-        assert!(matches!(set("%zz=1", "t", ""), Err(SchemeError::Query { .. })));
     }
 
     #[test]

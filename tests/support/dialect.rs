@@ -121,7 +121,7 @@ impl Prepared {
         };
         let origin = Origin::of(&head.host, true).expect("the host is an authority");
         let dressed = request::Outgoing::dress(head, held, origin, Some(scheme.as_ref()));
-        let mut dressed = dressed.expect("the parts make a request");
+        let dressed = dressed.expect("the parts make a request");
         let preimages = dressed.preimages(scheme.as_ref(), moment)?;
         Ok(Self { preimages, dressed, scheme: Arc::clone(scheme), streamed: body })
     }
