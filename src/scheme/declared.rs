@@ -30,6 +30,7 @@ mod pairs;
 mod pattern;
 mod place;
 mod readable;
+mod reads;
 mod scheme;
 mod signing;
 mod slot;

@@ -68,7 +68,7 @@ pub(super) fn untried(compiled: &Compiled) -> Vec<(Location, String, String)> {
         let fix = "write [[vectors]] with source, now, keys, request and expect".into();
         return vec![(Location { line: 1, column: 1 }, what, fix)];
     };
-    let reads = compiled.reads();
+    let reads = compiled.reads;
     let body = vectors.iter().any(|vector| !vector.request.body.is_empty());
     let query = vectors.iter().any(|vector| vector.request.target.contains('?'));
     let untried = [("body", reads.body && !body), ("query", reads.query && !query)];
@@ -88,38 +88,7 @@ struct Used {
     params: Vec<bool>,
 }
 
-/// Which parts of a request are read.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Reads {
-    pub(super) query: bool,
-    pub(super) path: bool,
-    pub(super) body: bool,
-}
-
 impl Compiled {
-    /// Every text of the file: values' and placements'.
-    pub(super) fn texts(&self) -> impl Iterator<Item = &Text> {
-        let values = self.values.iter().flat_map(|value| value.kind.texts());
-        values.chain(self.places.iter().flat_map(|place| place.item.texts()))
-    }
-
-    /// What is read of requests by texts and pairs.
-    pub(super) fn reads(&self) -> Reads {
-        let mut reads = Reads::default();
-        for hole in self.texts().flat_map(Text::holes) {
-            let source = &hole.source;
-            reads.query |= matches!(source, Source::Query | Source::Target | Source::Url);
-            reads.path |= matches!(source, Source::Path | Source::Target | Source::Url);
-            reads.body |= matches!(source, Source::Body | Source::Member(_));
-        }
-        for value in &self.values {
-            let (query, body) = value.kind.reads();
-            reads.query |= query;
-            reads.body |= body;
-        }
-        reads
-    }
-
     /// Whatever can be reached from the placements.
     fn used(&self) -> Used {
         let mut used = Used {

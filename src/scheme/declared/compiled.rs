@@ -4,7 +4,9 @@ use http::HeaderName;
 
 use super::order::Order;
 use super::place::Place;
+use super::reads::{Reads, texts};
 use super::slot::Slot;
+use super::text::Text;
 use super::value::Value;
 use super::vector::Vector;
 use crate::document::Location;
@@ -21,7 +23,16 @@ pub(crate) struct Compiled {
     pub(super) places: Vec<Place>,
     pub(super) strip: Vec<HeaderName>,
     pub(super) order: Order,
+    /// Found once: whether a body is waited for is asked with each request.
+    pub(super) reads: Reads,
     pub(super) vectors: Vec<Vector>,
+}
+
+impl Compiled {
+    /// Every text of the file: values' and placements'.
+    pub(super) fn texts(&self) -> impl Iterator<Item = &Text> {
+        texts(&self.values, &self.places)
+    }
 }
 
 /// `[secrets]`: a name and a sentence.

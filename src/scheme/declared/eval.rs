@@ -131,7 +131,7 @@ pub(super) fn is_form(compiled: &Compiled, headers: &HeaderMap) -> bool {
 pub(super) fn needs_body(compiled: &Compiled, headers: &HeaderMap) -> bool {
     let placed = compiled.places_in(&[To::Form, To::Json, To::Body]);
     let maybe = || compiled.places_in(&[To::Query]) && is_form(compiled, headers);
-    placed || compiled.reads().body || maybe()
+    placed || compiled.reads.body || maybe()
 }
 
 impl<'r> Prepared<'r> {

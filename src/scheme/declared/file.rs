@@ -10,6 +10,7 @@ use super::fields::Fields;
 use super::order::Order;
 use super::place;
 use super::readable;
+use super::reads::Reads;
 use super::slot::Slot;
 use super::text::{SOURCES, Scope};
 use super::value::Value;
@@ -90,10 +91,22 @@ impl Compiled {
         let places = place::read(root, &scope);
         let strip = place::strip(root);
         let order = Order::of(&values, &places, &|at, what, fix| root.report_at(at, what, fix));
+        let reads = Reads::of(&values, &places);
         let vectors = Vector::read_all(root);
         let (summary, host) = (summary.unwrap_or_default(), host.unwrap_or_default());
-        let compiled =
-            Self { summary, host, slots, secrets, params, values, places, strip, order, vectors };
+        let compiled = Self {
+            summary,
+            host,
+            slots,
+            secrets,
+            params,
+            values,
+            places,
+            strip,
+            order,
+            reads,
+            vectors,
+        };
         compiled.names(root);
         compiled
     }
@@ -123,9 +136,7 @@ impl Compiled {
                 format!("there are {} values, and {MAX_VALUES} are the most", self.values.len());
             root.report_at(self.values[MAX_VALUES].at, what, "remove some");
         }
-        let values = self.values.iter().flat_map(|value| value.kind.texts());
-        let places = self.places.iter().flat_map(|place| place.item.texts());
-        let literals: usize = values.chain(places).map(super::text::Text::literals).sum();
+        let literals: usize = self.texts().map(super::text::Text::literals).sum();
         if literals > MAX_LITERALS {
             let what = format!("its texts have {literals} bytes, and {MAX_LITERALS} are the most");
             root.report(what, "say less");
