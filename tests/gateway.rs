@@ -57,10 +57,18 @@ fn a_body_is_signed_through_the_gateway_too() {
 #[test]
 fn a_name_that_is_no_route_is_answered_with_those_that_are() {
     let stage = Stage::new("");
-    for path in ["/", "/metasvv/x", "/METASV/x", "//metasv/x", "/metasv%2Fx", "/?metasv"] {
+    for (path, detail) in [
+        ("/", "the path names no route"),
+        ("/?metasv", "the path names no route"),
+        ("//metasv/x", "the path names no route"),
+        ("/metasvv/x", "the path begins with /metasvv/"),
+        ("/METASV/x", "the path begins with /METASV/"),
+        ("/metasv%2Fx", "the path begins with /metasv%2Fx/"),
+    ] {
         let reply = ask(&stage.proxy, path, "");
         let problem = reply.json();
         assert_eq!((reply.status, &problem["code"]), (404, &"route_unknown".into()), "{path}");
+        assert_eq!(problem["detail"], detail, "{path}");
         let remedy = problem["remedy"].as_str().unwrap_or_default();
         assert!(remedy.contains("/metasv/") && remedy.contains("/sinohope/"), "{remedy}");
     }

@@ -121,7 +121,10 @@ fn named<'a>(
 ) -> Result<&'a Arc<Route>, Refusal> {
     let Some(route) = routes.named(name) else {
         let known: Vec<_> = routes.all().map(|route| route.name.as_ref()).collect();
-        let detail = format!("the path begins with /{}/", name.escape_debug());
+        let detail = match name {
+            "" => "the path names no route".to_owned(),
+            name => format!("the path begins with /{}/", name.escape_debug()),
+        };
         let remedy = format!("Begin the path with one of: /{}/.", known.join("/, /"));
         return Err(Refusal::new(Code::RouteUnknown, detail).remedy(remedy));
     };
