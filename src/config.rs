@@ -286,11 +286,42 @@ pub struct Route {
     pub upstream: Option<String>,
     /// Rules that say whether a request is approved, where the scheme answers requests.
     pub decide: Option<Decide>,
+    /// What takes over from its keys.
+    pub next: Option<Box<Next>>,
     /// Where the table is written, and each of its fields, for errors found while binding:
     /// `host`, `scheme`, `keys.signer`, `params`, `params.remove`.
     pub at: Location,
     /// Where each field is written.
     pub fields: BTreeMap<String, Location>,
+}
+
+impl Route {
+    /// The route, and what takes over from it.
+    pub fn halves(&self) -> impl Iterator<Item = &Self> {
+        [self].into_iter().chain(self.next.as_ref().map(|next| &next.route))
+    }
+}
+
+/// `[routes.NAME.next]`: key rotation.
+#[derive(Clone, Debug, Hash)]
+pub struct Next {
+    /// The route with its next keys, and the secrets and parameters that belong to them; without
+    /// rules, which do not change with them.
+    pub route: Route,
+    /// When they sign.
+    pub turns: Turns,
+}
+
+/// When the next keys of a route sign: none of its requests before `from`, then a share of them,
+/// all after `until`. Times are in milliseconds since 1970.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct Turns {
+    /// The first moment at which they sign.
+    pub from: u64,
+    /// From here on they alone sign.
+    pub until: u64,
+    /// How many of 10,000 requests they sign in between.
+    pub share: u32,
 }
 
 /// `[routes.NAME.decide]`: a policy that answers in place of a service, or beside it. Routes may

@@ -43,6 +43,13 @@ struct ByKey {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByFingerprint {
+    route: String,
+    fingerprint: String,
+    answer: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByRoute {
     route: String,
 }
@@ -61,6 +68,8 @@ pub struct Metrics {
     refusals: Family<ByCode, Counter>,
     rejections: Family<Rejection, Counter>,
     sign: Family<ByKey, Histogram>,
+    rotations: Family<ByFingerprint, Counter>,
+    fallen_back: Family<ByRoute, Gauge>,
     upstream: Family<ByRoute, Histogram>,
     reloads: Family<ByResult, Counter>,
     connections: Gauge,
@@ -95,6 +104,17 @@ impl Default for Metrics {
                 &["key"],
                 "Time a key took to sign",
                 Family::new_with_constructor(|| Histogram::new(SIGN_SECONDS)),
+            ),
+            rotations: rows.counters(
+                "rotation_answers",
+                &["route", "fingerprint", "answer"],
+                "Answers to requests of routes with two keys, by the key that signed",
+            ),
+            fallen_back: rows.add(
+                "rotation_fallen_back",
+                &["route"],
+                "Whether the provider rejected a route's next key, so that the old one signs alone",
+                Family::default(),
             ),
             upstream: rows.add(
                 "upstream_seconds",
@@ -148,6 +168,20 @@ impl Metrics {
     /// Where the signatures of a key are timed.
     pub fn sign_seconds(&self, key: &str) -> Histogram {
         self.sign.get_or_create_owned(&ByKey { key: key.to_owned() })
+    }
+
+    /// Where the answers to a key of a rotating route are counted: those that accept its signature,
+    /// and those that reject it.
+    pub fn rotation_answers(&self, route: &str, fingerprint: &str) -> [Counter; 2] {
+        ["accepted", "rejected"].map(|answer| {
+            let (route, fingerprint) = (route.to_owned(), fingerprint.to_owned());
+            self.rotations.get_or_create_owned(&ByFingerprint { route, fingerprint, answer })
+        })
+    }
+
+    /// Whether a rotating route's old key signs alone again: 1 then.
+    pub fn fallen_back(&self, route: &str) -> Gauge {
+        self.fallen_back.get_or_create_owned(&ByRoute { route: route.to_owned() })
     }
 
     /// Counts a reload.

@@ -194,10 +194,13 @@ impl Pipeline {
         let Unsigned { route, scheme, outgoing, .. } = unsigned;
         let upstream = snapshot.upstream(route);
         if scheme.reply_need() == BodyNeed::Nothing {
-            return forward(snapshot, upstream, (outgoing, edits, body), socket, record).await;
+            let sent = (outgoing, edits, body);
+            let answer = forward(snapshot, upstream, sent, socket, record).await?;
+            return Ok(compared(answer, route, record));
         }
         let asked = outgoing.shown();
         let answer = forward(snapshot, upstream, (outgoing, edits, body), None, record).await?;
+        let answer = compared(answer, route, record);
         let Answer::Streamed { head, kept: _kept, .. } = answer else { return Ok(answer) };
         let reply = collect_reply(snapshot, head).await?;
         let signable = Signable { head: &asked.0, body: Some(&asked.1) };
@@ -356,6 +359,15 @@ async fn forward(
     let has_body = framing::has_body(method.as_str(), &head);
     framing::state_length(head.headers_mut(), has_body)?;
     Ok(Answer::Streamed { head, kept: (keep, lease), socket })
+}
+
+/// Notes whether a key was accepted, where keys take over from others.
+fn compared(answer: Answer, route: &Route, record: &mut Record) -> Answer {
+    if let (Some(turn), Answer::Streamed { head, .. }) = (&route.turn, &answer) {
+        record.signed_by(turn.key());
+        turn.answered(route.entry.rejects(head.status().as_u16()));
+    }
+    answer
 }
 
 /// An answer whose body broke before anything of it was passed on.

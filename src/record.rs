@@ -22,6 +22,8 @@ pub struct Record {
     /// None where it showed no token.
     client: Option<String>,
     route: Option<Arc<str>>,
+    /// The fingerprint of the key that signed, where keys take over from others.
+    key: Option<Arc<str>>,
     method: String,
     host: String,
     /// Without the query.
@@ -50,6 +52,7 @@ impl Record {
             peer: None,
             client: None,
             route: None,
+            key: None,
             method: String::new(),
             host: String::new(),
             path: String::new(),
@@ -96,6 +99,11 @@ impl Record {
     pub fn signed(&mut self, took: Option<Duration>) {
         self.signed = true;
         self.sign = took.or(self.sign);
+    }
+
+    /// This key signed, of several that could have.
+    pub fn signed_by(&mut self, key: &Arc<str>) {
+        self.key = Some(Arc::clone(key));
     }
 
     /// The upstream has answered, so long after the request was sent.
@@ -177,6 +185,7 @@ impl Drop for Record {
             peer = self.peer.map(tracing::field::display),
             client = self.client.as_deref(),
             route,
+            key = self.key.as_deref(),
             method = %self.method,
             host = %self.host,
             path = %self.path,

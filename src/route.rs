@@ -1,5 +1,7 @@
 //! Routes: which requests are signed, how, with what, and which of them a request takes.
 
+mod rotation;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -8,6 +10,7 @@ use std::time::Instant;
 use http::Method;
 use http::uri::{Authority, InvalidUri};
 use prometheus_client::metrics::histogram::Histogram;
+pub use rotation::{Rotation, Side, Turn};
 
 use crate::audit::{Audit, Mode};
 use crate::config::HostPattern;
@@ -38,6 +41,10 @@ pub struct Route {
     pub origin: Option<Origin>,
     /// What answers in place of a service, or beside it.
     pub policy: Option<BoundPolicy>,
+    /// The same with the keys that take over from these.
+    pub next: Option<Arc<Self>>,
+    /// Where keys take over from others: which of the two it has.
+    pub turn: Option<Turn>,
 }
 
 /// Scheme, host and port of an upstream, with the path its targets begin with.
@@ -102,13 +109,27 @@ impl Route {
         format!("{methods} under {}", self.path)
     }
 
+    /// The one of the two that the next request takes, where its keys rotate.
+    pub fn at_turn(self: &Arc<Self>) -> &Arc<Self> {
+        let next = self.next.as_ref().filter(|_| self.turn.as_ref().is_some_and(Turn::is_over));
+        next.unwrap_or(self)
+    }
+
+    /// Both of the two, where its keys rotate.
+    pub fn both(self: &Arc<Self>) -> impl Iterator<Item = &Arc<Self>> {
+        [self].into_iter().chain(&self.next)
+    }
+
     /// Whether the secrets its scheme inserts could be sent at a time, in milliseconds since 1970.
     ///
     /// # Errors
     ///
     /// What is wrong with one: until it is mended, the route's requests are refused.
     pub fn credential(&self, unix_ms: u64) -> Result<(), SchemeError> {
-        self.scheme.signing().map_or(Ok(()), |scheme| scheme.credential(unix_ms))
+        let halves = [Some(self), self.next.as_deref()].into_iter().flatten();
+        let sign = |half: &&Self| half.turn.as_ref().is_none_or(|turn| turn.signs(unix_ms));
+        let mut schemes = halves.filter(sign).filter_map(|half| half.scheme.signing());
+        schemes.try_for_each(|scheme| scheme.credential(unix_ms))
     }
 
     /// The public key in a slot.

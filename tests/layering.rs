@@ -237,8 +237,9 @@ const LAYERS: &[Layer] = &[
         "route",
         &[
             only("audit", &["Audit", "Mode"]),
-            only("config", &["HostPattern"]),
+            only("config", &["HostPattern", "Turns"]),
             all("keys"),
+            only("moment", &["unix_ms"]),
             all("scheme"),
         ],
         "which requests are signed, with what, and where they go",

@@ -40,6 +40,7 @@ mod properties;
 mod refusals;
 mod registry;
 mod reload;
+mod rotation;
 mod rsa;
 mod running;
 mod secrets;

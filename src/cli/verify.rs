@@ -50,7 +50,7 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let head = Head { method, host, target, headers };
     // Where several could have sent it, the one that did says so.
     let mut judged = Vec::new();
-    for route in routes {
+    for route in routes.into_iter().flat_map(Route::both) {
         let (verdict, moment) = judge(route, &head, &body)?;
         judged.push((route, verdict.err(), moment));
     }

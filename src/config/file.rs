@@ -6,6 +6,7 @@
 //! `resolve`.
 
 mod decide;
+mod next;
 mod schemes;
 mod values;
 
@@ -17,6 +18,7 @@ use std::time::Duration;
 pub(super) use decide::Decide;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
+pub(super) use next::Next;
 pub(super) use schemes::Declared;
 use toml::de::DeTable;
 pub(super) use values::milliseconds;
@@ -318,12 +320,14 @@ pub(super) struct Route {
     pub(super) params: Field<Vec<Pair>>,
     pub(super) upstream: Field<String>,
     pub(super) decide: Option<Decide>,
+    pub(super) next: Option<Next>,
 }
 
 fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Declared) -> Route {
     let scheme = schemes.known(table.text("scheme", |name| schemes.find(name)));
     let entry = scheme.value().map(Arc::as_ref);
     let decide = table.table.inner("decide", |table, at| decide::decide(table, at, entry));
+    let next = table.table.inner("next", next::next);
     Route {
         at,
         host: table.text("host", HostPattern::parse),
@@ -335,6 +339,7 @@ fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Declared) -> Rout
         params: table.pairs("params", true),
         upstream: table.text("upstream", values::text),
         decide,
+        next,
     }
 }
 

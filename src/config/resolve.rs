@@ -6,6 +6,7 @@
 mod decide;
 mod intercept;
 mod listen;
+mod next;
 mod routes;
 mod stores;
 #[cfg(test)]

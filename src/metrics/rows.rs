@@ -22,7 +22,9 @@ pub struct Row {
 
 /// What each label's values are.
 pub const LABELS: &[(&str, &str)] = &[
+    ("answer", "`accepted` or `rejected`: a 400, 401, 403, or what the scheme's provider answers"),
     ("code", "the name of a [refusal](refusals.md)"),
+    ("fingerprint", "that of a public key"),
     ("key", "the name of a key in the configuration"),
     ("result", "`ok`: it was taken up; `failed`: it was not, and what ran before goes on"),
     ("route", "the name of a route; `-` for requests that came to none"),

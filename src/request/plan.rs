@@ -89,6 +89,7 @@ impl<'a> Plan<'a> {
             let outgoing = Outgoing::dress(head, body, origin, None)?;
             return Ok(Self::Pass(Box::new(outgoing.arrived(spelled, socket))));
         };
+        let route = route.at_turn();
         // A browser whose proxy this is would have any page's requests signed.
         let called = match arrival.sender.entrance {
             Entrance::Gateway(_) => Called::by(&arrival.headers),

@@ -42,6 +42,7 @@ mod vector;
 mod word;
 
 pub(crate) use catalogue::{CATALOGUE, find};
+pub(crate) use clock::instant;
 pub(crate) use compiled::Compiled;
 
 pub(crate) use word::Word;

@@ -155,6 +155,14 @@ pub(super) fn texts(of: &[&'static str]) -> Vec<Text> {
     of.iter().map(|text| Text::Borrowed(text)).collect()
 }
 
+impl Entry {
+    /// Whether an answer's status can mean that the provider did not accept the signature.
+    pub fn rejects(&self, status: u16) -> bool {
+        let own = self.refusal.as_ref().map(|refusal| refusal.status);
+        matches!(status, 400 | 401 | 403) || own.is_some_and(|own| own == status && own >= 400)
+    }
+}
+
 /// What `init` writes of a provider that slots and defaults do not say.
 #[derive(Clone, Debug, Default)]
 pub struct Example {

@@ -5,13 +5,14 @@
 //! is shown to whoever may ask whether the proxy is ready, and a hash of something short can be
 //! guessed. Where it listens is not in it, as port 0 becomes another one; nor what it logs.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{Hash as _, Hasher};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Config, Listen, LogFormat};
+use crate::config::{Config, Listen, LogFormat, Route};
 
 /// SHA-256 in lower-case hex, for this version of the program on this kind of machine.
 pub(super) fn digest(config: &Config) -> String {
@@ -31,7 +32,8 @@ fn read(config: &Config) -> impl Iterator<Item = &PathBuf> {
         let client = upstream.client.as_ref().map(|client| &client.cert);
         upstream.ca.iter().chain(&upstream.via_ca).chain(client)
     });
-    let params = config.routes.values().flat_map(|route| route.files.values().flatten());
+    let halves = config.routes.values().flat_map(Route::halves);
+    let params = halves.flat_map(|route| route.files.values().flatten());
     authority.chain(upstreams).chain(params)
 }
 
@@ -55,8 +57,13 @@ fn placed(config: &Config) -> Config {
     let routes = placed.routes.values_mut().flat_map(|route| {
         // Whether a default is written down makes no difference.
         route.fields.clear();
+        let next = route.next.as_mut().map(|next| {
+            next.route.fields.clear();
+            &mut next.route.files
+        });
         let audit = route.decide.as_mut().map(|decide| &mut decide.audit);
-        route.files.values_mut().flatten().chain(audit)
+        let files = [&mut route.files].into_iter().chain(next);
+        files.flat_map(BTreeMap::values_mut).flatten().chain(audit)
     });
     for path in authority.chain(upstreams).chain(routes) {
         *path = absolute(path);

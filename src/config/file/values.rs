@@ -13,7 +13,7 @@ use crate::document::{Field, Key, Table, ValueFault, nearest, quoted};
 pub(super) use crate::document::{one_of, text};
 use crate::keys::{Algorithm, command};
 use crate::moment::Replica;
-use crate::scheme::{Entry, Registry};
+use crate::scheme::{self, Entry, Registry};
 
 /// A number of things in memory.
 pub(super) fn whole(number: u64) -> usize {
@@ -115,6 +115,29 @@ pub(super) fn variable(text: &str) -> Result<String, ValueFault> {
         return Err(ValueFault::new(what, "made of letters, digits and _"));
     }
     Ok(text.to_owned())
+}
+
+/// A time in UTC, in milliseconds since 1970.
+pub(super) fn instant(text: &str) -> Result<u64, ValueFault> {
+    let what = || format!("is {}, which is no time in UTC", quoted(text));
+    let read = scheme::instant(text).filter(|_| text.ends_with('Z'));
+    read.ok_or_else(|| ValueFault::new(what(), ""))
+}
+
+/// A share of requests, in parts of 10,000: more than none and less than all.
+pub(super) fn share(text: &str) -> Result<u32, ValueFault> {
+    let what = || format!("is {}, which is no share", quoted(text));
+    let fault = || ValueFault::new(what(), "of 0.01% to 99.99%");
+    let (whole, part) = text
+        .strip_suffix('%')
+        .map_or((text, ""), |number| number.split_once('.').unwrap_or((number, "")));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let fits = text.ends_with('%') && (1..=2).contains(&whole.len()) && part.len() <= 2;
+    if !fits || !digits(whole) || !digits(part) {
+        return Err(fault());
+    }
+    let share = format!("{whole}{part:0<2}").parse().map_err(|_| fault())?;
+    if share == 0 { Err(fault()) } else { Ok(share) }
 }
 
 /// A duration, in milliseconds.

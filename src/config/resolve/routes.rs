@@ -30,7 +30,7 @@ impl Resolver<'_> {
 
     fn route(&self, name: &str, written: &file::Route) -> Option<Route> {
         let scheme = written.scheme.value()?;
-        let scope = Scope { name, at: written.at, scheme };
+        let scope = Scope { name, at: written.at, scheme, partial: false };
         let mut fields = BTreeMap::new();
         if let Some(host) = written.host.get() {
             fields.insert("host".to_owned(), host.at);
@@ -42,7 +42,7 @@ impl Resolver<'_> {
             fields.extend(at.map(|at| (name.to_owned(), at)));
         }
         let params = self.bind_params(&scope, &written.params, &mut fields);
-        Some(Route {
+        let route = Route {
             host: written.host.value().cloned(),
             path: written.path.holds().cloned().unwrap_or_default(),
             methods: methods(written).unwrap_or_default(),
@@ -53,9 +53,12 @@ impl Resolver<'_> {
             params,
             upstream: written.upstream.value().cloned(),
             decide: self.decide(name, written),
+            next: None,
             at: written.at,
             fields,
-        })
+        };
+        let next = written.next.as_ref().and_then(|next| self.next(&scope, &route, next));
+        Some(Route { next, ..route })
     }
 
     /// Checks that the route says where its requests go, and that they can come.
@@ -131,7 +134,12 @@ impl Resolver<'_> {
         }
     }
 
-    fn bind_keys(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
+    pub(super) fn bind_keys(
+        &self,
+        scope: &Scope<'_>,
+        written: &Pairs,
+        fields: &mut Fields,
+    ) -> Texts {
         let slots = scope.scheme.keys.iter();
         let slots: Vec<Slot<'_>> = slots.map(|slot| (slot.name.as_ref(), slot.required)).collect();
         for (slot, key) in readable(written) {
@@ -141,7 +149,12 @@ impl Resolver<'_> {
         self.bind("keys", &slots, written, &self.file.keys, fields)
     }
 
-    fn bind_secrets(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
+    pub(super) fn bind_secrets(
+        &self,
+        scope: &Scope<'_>,
+        written: &Pairs,
+        fields: &mut Fields,
+    ) -> Texts {
         let slots = scope.scheme.secrets.iter();
         let slots: Vec<Slot<'_>> = slots.map(|slot| (slot.name.as_ref(), slot.required)).collect();
         self.check_slots(scope, "secrets", written, &slots);
@@ -167,7 +180,7 @@ impl Resolver<'_> {
         written: &Pairs,
         slots: impl Iterator<Item = Slot<'s>>,
     ) {
-        if matches!(written, Field::Unreadable) {
+        if scope.partial || matches!(written, Field::Unreadable) {
             return;
         }
         let scheme = &scope.scheme.name;
@@ -223,7 +236,12 @@ impl Resolver<'_> {
         self.report.add(key.at, what, format!("name a key for {accepted}"));
     }
 
-    fn bind_params(&self, scope: &Scope<'_>, written: &Pairs, fields: &mut Fields) -> Texts {
+    pub(super) fn bind_params(
+        &self,
+        scope: &Scope<'_>,
+        written: &Pairs,
+        fields: &mut Fields,
+    ) -> Texts {
         let docs = &scope.scheme.params;
         let mut params: Texts = scope.scheme.defaults();
         let names: Vec<&str> = docs.iter().map(|doc| doc.name.as_ref()).collect();
@@ -255,7 +273,7 @@ impl Resolver<'_> {
     }
 
     /// The files that parameters name; relative paths start at the configuration file.
-    fn files(&self, scheme: &Entry, params: &Texts) -> BTreeMap<String, Vec<PathBuf>> {
+    pub(super) fn files(&self, scheme: &Entry, params: &Texts) -> BTreeMap<String, Vec<PathBuf>> {
         let files = |doc: &ParamDoc| {
             let written = params.get(doc.name.as_ref()).filter(|written| !written.is_empty())?;
             let paths: Vec<&str> = match doc.kind {
@@ -293,17 +311,20 @@ impl Resolver<'_> {
 }
 
 /// The route that is being bound.
-struct Scope<'a> {
-    name: &'a str,
-    at: Location,
-    scheme: &'a Entry,
+#[derive(Clone, Copy)]
+pub(super) struct Scope<'a> {
+    pub(super) name: &'a str,
+    pub(super) at: Location,
+    pub(super) scheme: &'a Entry,
+    /// Whether slots may be left out, which are filled already.
+    pub(super) partial: bool,
 }
 
 /// A slot's name, and whether the scheme needs it.
 type Slot<'s> = (&'s str, bool);
 type Pairs = Field<Vec<Pair>>;
-type Texts = BTreeMap<String, String>;
-type Fields = BTreeMap<String, Location>;
+pub(super) type Texts = BTreeMap<String, String>;
+pub(super) type Fields = BTreeMap<String, Location>;
 
 fn pairs(written: &Pairs) -> &[Pair] {
     written.value().map_or(&[], Vec::as_slice)

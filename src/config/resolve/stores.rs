@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use super::Resolver;
 use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
-use crate::document::{Field, Written};
+use crate::document::{Field, Pair, Written};
 use crate::keys::{
     Algorithm, Encoding, Located, PublicKey, SettingKind, StoreKind, StoreSetting, StoreSettings,
 };
@@ -129,7 +129,7 @@ impl Resolver<'_> {
         let mut common: Option<Vec<Algorithm>> = None;
         for route in self.file.routes.values() {
             let slots = route.scheme.value().map_or(&[][..], |scheme| &scheme.keys);
-            for pair in route.keys.value().map_or(&[][..], Vec::as_slice) {
+            for pair in named_keys(route) {
                 let names = pair.value.as_ref().is_some_and(|value| value.value == key);
                 let Some(slot) = slots.iter().find(|slot| names && slot.name == pair.name) else {
                     continue;
@@ -147,9 +147,8 @@ impl Resolver<'_> {
             return written.holds().copied().unwrap_or_default();
         }
         let slots = self.file.routes.values().flat_map(|route| {
-            let bound = route.keys.value().into_iter().flatten();
             let entry = route.scheme.value();
-            bound.filter_map(move |pair| Some((pair, entry?)))
+            named_keys(route).filter_map(move |pair| Some((pair, entry?)))
         });
         let own = slots
             .filter(|(pair, _)| pair.value.as_ref().is_some_and(|written| written.value == name));
@@ -262,4 +261,10 @@ fn by_default(setting: &StoreSetting) -> Option<OsString> {
         | SettingKind::File
         | SettingKind::Command => default.into(),
     })
+}
+
+/// What a route writes of keys, those included that take over later.
+fn named_keys(route: &file::Route) -> impl Iterator<Item = &Pair> {
+    let next = route.next.as_ref().and_then(|next| next.keys.value());
+    route.keys.value().into_iter().chain(next).flatten()
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::config::settings::{Need, SECTIONS};
 use crate::config::{
-    Config, Endpoint, Limits, Location, LogFormat, ParentProxy, Timeouts, Unrouted,
+    Config, Endpoint, Limits, Location, LogFormat, ParentProxy, Timeouts, Turns, Unrouted,
 };
 use crate::keys::STORES;
 use crate::scheme::{BindError, Binding, Entry, Registry};
@@ -75,6 +75,10 @@ fn the_examples_in_the_example_resolve() {
     let intercept = config.intercept.expect("[intercept]");
     assert_eq!(intercept.ca_cert, Path::new("/etc/countersign/ca.pem"));
     assert_eq!(intercept.ca_key, "intercept_ca");
+    let next = config.routes["metasv"].next.as_deref().expect("a rotation");
+    assert_eq!(next.route.keys["signer"], "metasv_2027");
+    let turns = Turns { from: 1_796_083_200_000, until: 1_796_169_600_000, share: 500 };
+    assert_eq!(next.turns, turns);
     let ca = config.upstreams["staging"].ca.as_deref();
     assert_eq!(ca, Some(Path::new("/etc/countersign/staging-ca.pem")));
     assert!(config.upstreams["office"].url.is_none() && config.upstreams["office"].via.is_some());

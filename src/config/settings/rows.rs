@@ -280,6 +280,39 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        table: "routes.NAME.next",
+        doc: "Key rotation: what takes over from the route's own keys. Slots and parameters that it \
+              leaves out stay as they are.",
+        settings: &[
+            required(
+                Key::table("keys", "{ slot = \"name\" }"),
+                "The new `[keys]` entry, by its slot.",
+            ),
+            optional(
+                Key::table("secrets", "{ slot = \"name\" }"),
+                "The `[secrets]` entries that belong to it.",
+            ),
+            optional(
+                Key::table("params", "{ name = \"value\" }"),
+                "The parameters that belong to it.",
+            ),
+            optional(
+                Key::string("from", "\"2026-12-01T00:00:00Z\""),
+                "The first moment at which it signs, in UTC; all requests from then on, where there \
+                 is no `canary`.",
+            ),
+            optional(
+                Key::string("canary", "\"5%\""),
+                "The share of the requests that it signs; none any more once the provider rejects \
+                 its signatures and not the old key's.",
+            ),
+            optional(
+                Key::string("until", "\"2026-12-02T00:00:00Z\""),
+                "When the canary ends: from then on it signs all requests, unless it was rejected.",
+            ),
+        ],
+    },
+    Section {
         table: "upstreams.NAME",
         doc: "How requests leave: where to, through what, whom to trust there and who to be.",
         settings: &[

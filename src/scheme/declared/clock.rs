@@ -198,8 +198,8 @@ fn days_since(year: u64, month: u64, day: u64) -> u64 {
     era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
-/// An instant in any of the forms, for vectors.
-pub(super) fn instant(text: &str) -> Option<u64> {
+/// An instant in any of the forms, as vectors and configurations write them.
+pub(crate) fn instant(text: &str) -> Option<u64> {
     CLOCKS.iter().filter(|clock| clock.grain < DAY).find_map(|clock| clock.read(text))
 }
 

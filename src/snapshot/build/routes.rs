@@ -10,7 +10,7 @@ use super::audits::policy;
 use super::builder::{Audits, Builder, Keys, Secrets, Upstreams};
 use crate::config::{self, Problem};
 use crate::moment::unix_ms;
-use crate::route::{BoundKey, Route};
+use crate::route::{BoundKey, Rotation, Route, Side, Turn};
 use crate::scheme::{BindError, Binding, Bound, SchemeError};
 use crate::snapshot::PASSING;
 
@@ -22,43 +22,96 @@ impl Builder<'_> {
         upstreams: &Upstreams,
         audits: &Audits,
     ) -> Vec<Arc<Route>> {
+        let from = (keys, secrets, upstreams);
         let mut routes = Vec::new();
         for (name, route) in &self.config.routes {
-            let target = match &route.upstream {
-                Some(upstream) => upstreams.get(upstream).cloned(),
-                None => Some((PASSING, None)),
-            };
-            let files = self.files(name, route);
-            // A key, secret, file or upstream that is not there has had its own error.
-            let (Some((pool, origin)), Some(bound), Some(binding), Some(files)) =
-                (target, self.bound(route, keys), binding(route, keys, secrets), files)
-            else {
-                continue;
-            };
-            let binding = Binding { files, ..binding };
-            self.warn_of_binding(name, route, &binding);
-            match route.scheme.bind(&binding) {
-                Ok(scheme) if self.wants_what_keys_give(name, route, &scheme, &bound) => {
-                    let live = Route {
-                        name: name.as_str().into(),
-                        host: route.host.clone(),
-                        path: route.path.clone(),
-                        methods: route.methods.clone(),
-                        entry: Arc::clone(&route.scheme),
-                        scheme,
-                        keys: bound,
-                        pool,
-                        origin,
-                        policy: policy(route, audits),
-                    };
-                    self.warn_of_credential(route, &live);
-                    routes.push(Arc::new(live));
+            let own = self.half(name, route, from, audits);
+            let next = route.next.as_ref().map(|next| {
+                let policy = policy(route, audits);
+                (
+                    next,
+                    self.half(name, &next.route, from, audits).map(|half| Route { policy, ..half }),
+                )
+            });
+            match (own, next) {
+                (Some(own), None) => routes.push(Arc::new(own)),
+                (Some(own), Some((next, Some(half)))) => {
+                    routes.extend(self.rotating(own, half, next));
                 }
-                Ok(_) => {}
-                Err(error) => self.unbound(name, route, &error),
+                // What is not there has had its error.
+                (None, _) | (_, Some((_, None))) => {}
             }
         }
         routes
+    }
+
+    /// A route with its own keys, or with those that take over from them.
+    fn half(
+        &mut self,
+        name: &str,
+        route: &config::Route,
+        (keys, secrets, upstreams): (&Keys, &Secrets, &Upstreams),
+        audits: &Audits,
+    ) -> Option<Route> {
+        let target = match &route.upstream {
+            Some(upstream) => upstreams.get(upstream).cloned(),
+            None => Some((PASSING, None)),
+        };
+        let files = self.files(name, route);
+        // A key, secret, file or upstream that is not there has had its own error.
+        let ((pool, origin), keys, binding, files) =
+            (target?, self.bound(route, keys)?, binding(route, keys, secrets)?, files?);
+        let binding = Binding { files, ..binding };
+        self.warn_of_binding(name, route, &binding);
+        let scheme = match route.scheme.bind(&binding) {
+            Ok(scheme) => scheme,
+            Err(error) => {
+                self.unbound(name, route, &error);
+                return None;
+            }
+        };
+        if !self.wants_what_keys_give(name, route, &scheme, &keys) {
+            return None;
+        }
+        let live = Route {
+            name: name.into(),
+            host: route.host.clone(),
+            path: route.path.clone(),
+            methods: route.methods.clone(),
+            entry: Arc::clone(&route.scheme),
+            scheme,
+            keys,
+            pool,
+            origin,
+            policy: policy(route, audits),
+            next: None,
+            turn: None,
+        };
+        self.warn_of_credential(route, &live);
+        Some(live)
+    }
+
+    /// A route whose keys are taken over by others.
+    fn rotating(&mut self, own: Route, half: Route, next: &config::Next) -> Option<Arc<Route>> {
+        let (name, metrics) = (Arc::clone(&own.name), &self.surroundings.metrics);
+        let mut pairs = own
+            .keys
+            .iter()
+            .zip(&half.keys)
+            .map(|(own, next)| [own, next].map(|key| key.signer.public_key().fingerprint()));
+        let Some([old, new]) = pairs.find(|[old, new]| old != new) else {
+            let what = format!("routes.{name}: next has the key that signs already");
+            self.error(next.route.at, what, "name an entry with another key");
+            return None;
+        };
+        let fallen_back = metrics.fallen_back(&name);
+        let rotation = Arc::new(Rotation::new(Arc::clone(&name), next.turns, fallen_back));
+        let turn = |side, key: String| {
+            let answers = metrics.rotation_answers(&name, &key);
+            Some(Turn::new(&rotation, side, key.into(), answers))
+        };
+        let half = Route { turn: turn(Side::Next, new), ..half };
+        Some(Arc::new(Route { turn: turn(Side::Own, old), next: Some(Arc::new(half)), ..own }))
     }
 
     /// Refuses a key that hashes what it signs itself, where the scheme hashes by its own rule.

@@ -21,7 +21,9 @@ impl Snapshot {
         builder.upstreams(&none);
         builder.leaves(&none);
         let mut made = BTreeMap::new();
-        for (name, route) in &config.routes {
+        let routes = config.routes.iter();
+        let halves = routes.flat_map(|(name, own)| own.halves().map(move |half| (name, half)));
+        for (name, route) in halves {
             let files = builder.files(name, route);
             let (Some(files), true) = (files, right) else { continue };
             let keys = stand_ins(config, route, &mut made);
