@@ -9,6 +9,7 @@ mod digest;
 mod watching;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -56,6 +57,12 @@ pub struct LiveKey {
     pub name: String,
     /// The public half.
     pub public_key: PublicKey,
+    /// Where it is: a file, a variable, an agent.
+    pub place: String,
+    /// Whether it signs there, so that it is never in this process's memory.
+    pub stays: bool,
+    /// How long the test took to sign.
+    pub took: Duration,
 }
 
 impl LiveKey {

@@ -105,7 +105,13 @@ impl Found {
         writeln!(out, "{path}: {routes} and {keys}, {verdict}{unopened}")?;
         for key in opened.iter().flatten() {
             let print = key.public_key.fingerprint();
-            writeln!(out, "  {}: {} {print}, signs and verifies", key.name, key.algorithm())?;
+            let ms = key.took.as_secs_f64() * 1000.0;
+            let kept = if key.stays { "does not leave its store," } else { "in memory, from" };
+            let (name, algorithm, place) = (&key.name, key.algorithm(), &key.place);
+            writeln!(
+                out,
+                "  {name}: {algorithm} {print}, signs and verifies in {ms:.1} ms; {kept} {place}"
+            )?;
         }
         Ok(())
     }
@@ -119,6 +125,9 @@ impl Found {
                 "name": key.name,
                 "algorithm": key.algorithm().name(),
                 "fingerprint": key.public_key.fingerprint(),
+                "place": key.place,
+                "stays_in_store": key.stays,
+                "sign_us": u64::try_from(key.took.as_micros()).unwrap_or(u64::MAX),
             })
         };
         json!({

@@ -10,14 +10,11 @@ mod proxies;
 mod routes;
 mod unopened;
 
-use std::sync::Arc;
-
 use builder::Builder;
 
 use super::watching::{EVERY, Watching};
-use super::{LiveKey, Snapshot, Surroundings};
+use super::{Snapshot, Surroundings};
 use crate::config::{Config, ConfigErrors, Problem};
-use crate::keys::Signer;
 use crate::route::Routes;
 
 impl Snapshot {
@@ -35,7 +32,7 @@ impl Snapshot {
         let digest = Self::digest(config);
         let mut builder = Builder::new(config, surroundings, previous);
         let stores = builder.stores();
-        let keys = builder.keys(&stores).await;
+        let (keys, live) = builder.keys(&stores).await;
         let (secrets, watched) = builder.secrets(&stores).await;
         builder.passing();
         let upstreams = builder.upstreams(&secrets);
@@ -47,10 +44,6 @@ impl Snapshot {
             return Err(ConfigErrors::new(config.path.clone(), builder.errors));
         }
         builder.warnings.sort_by_key(|warning| warning.at);
-        let live = |(name, key): (&String, &Arc<dyn Signer>)| LiveKey {
-            name: name.clone(),
-            public_key: key.public_key().clone(),
-        };
         Ok(Self {
             routes: Routes::new(routes),
             access,
@@ -59,7 +52,7 @@ impl Snapshot {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
             unrouted: config.access.unrouted,
-            keys: keys.iter().map(live).collect(),
+            keys: live,
             digest,
             pools: builder.pools,
             _watching: Watching::start(watched, EVERY),
@@ -77,7 +70,9 @@ impl Snapshot {
         builder.upstreams(&secrets);
         builder.leaves(&secrets);
         for (name, route) in &config.routes {
-            builder.files(name, route);
+            for half in route.halves() {
+                builder.files(name, half);
+            }
         }
         builder.errors
     }

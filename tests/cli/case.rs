@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::support::home::Home;
 use crate::support::under_test;
@@ -116,10 +117,9 @@ impl Step {
         problems.extend(lacks("stdout", &self.stdout_has, &stdout, home));
         problems.extend(lacks("stderr", &self.stderr_has, &stderr, home));
         if let Some(expected) = &self.stdout_json {
-            let expected: serde_json::Value =
-                serde_json::from_str(expected).expect("the case has JSON");
-            match serde_json::from_str::<serde_json::Value>(&stdout) {
-                Ok(found) if found == expected => {}
+            let expected: Value = serde_json::from_str(expected).expect("the case has JSON");
+            match serde_json::from_str::<Value>(&stdout) {
+                Ok(found) if is_like(&expected, &found) => {}
                 found => problems.push(format!("the JSON is {found:?}, not {expected:?}")),
             }
         }
@@ -189,6 +189,22 @@ fn differs(what: &str, expected: Option<String>, free: bool, found: &str) -> Opt
         && expected.ends_with('\n') == found.ends_with('\n')
         && expected.lines().zip(found.lines()).all(|(expected, found)| fits(expected, found));
     (!same).then(|| format!("{what} is\n{found}---- and not\n{expected}----"))
+}
+
+/// Whether JSON is the expected one, in which the text `{any}` stands for any value.
+fn is_like(expected: &Value, found: &Value) -> bool {
+    match (expected, found) {
+        (Value::String(any), _) if any == "{any}" => true,
+        (Value::Array(expected), Value::Array(found)) => {
+            let mut both = expected.iter().zip(found);
+            expected.len() == found.len() && both.all(|(expected, found)| is_like(expected, found))
+        }
+        (Value::Object(expected), Value::Object(found)) => {
+            let has = |name, value| found.get(name).is_some_and(|found| is_like(value, found));
+            expected.len() == found.len() && expected.iter().all(|(name, value)| has(name, value))
+        }
+        _ => expected == found,
+    }
 }
 
 /// Whether a line is the expected one, in which `{any}` may stand for anything once.

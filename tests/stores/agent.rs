@@ -191,6 +191,7 @@ fn every_kind_of_an_agents_keys_signs_by_fingerprint_and_by_comment() {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert_eq!(said.matches("signs and verifies").count(), 5, "{said}");
+    assert_eq!(said.matches("does not leave its store, the agent's key").count(), 5, "{said}");
 
     // P-384 is of no use here, PSS no agent's, and a comment may be that of several.
     agent.add(&["-q", "-d", "ec"]);

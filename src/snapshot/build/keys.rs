@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::builder::{Builder, Keys, Secrets, Stores};
 use crate::config::{self, Problem};
 use crate::keys::{KeySpec, KeyStore, PublicKey, Signer, unquoted};
 use crate::secret::SecretCell;
+use crate::snapshot::LiveKey;
 use crate::snapshot::watching::{Stamp, Watched};
 
 impl Builder<'_> {
@@ -16,17 +17,26 @@ impl Builder<'_> {
         self.config.stores.iter().map(|(name, store)| (name.clone(), open(store))).collect()
     }
 
-    pub(super) async fn keys(&mut self, stores: &Stores) -> Keys {
-        let mut keys = Keys::new();
+    /// Every key, and what is told of them.
+    pub(super) async fn keys(&mut self, stores: &Stores) -> (Keys, Vec<LiveKey>) {
+        let (mut keys, mut live) = (Keys::new(), Vec::new());
         for (name, key) in &self.config.keys {
-            let Some(store) = stores.get(&key.store) else { continue };
+            let written = self.config.stores.get(&key.store);
+            let (Some(store), Some(written)) = (stores.get(&key.store), written) else { continue };
             let entry = key.entry.clone();
             let (algorithm, encoding) = (key.algorithm, key.encoding);
             let candidates = key.candidates.clone();
             let spec = KeySpec { name: name.clone(), entry, algorithm, candidates, encoding };
             let limit = self.config.timeouts.sign;
             match tested(store, &spec, key.public.as_deref(), limit).await {
-                Ok(signer) => {
+                Ok((signer, took)) => {
+                    live.push(LiveKey {
+                        name: name.clone(),
+                        public_key: signer.public_key().clone(),
+                        place: written.place(&key.entry),
+                        stays: matches!(store, KeyStore::Signers(_)),
+                        took,
+                    });
                     keys.insert(name.clone(), signer);
                 }
                 Err(error) => {
@@ -34,7 +44,7 @@ impl Builder<'_> {
                 }
             }
         }
-        keys
+        (keys, live)
     }
 
     /// Every secret, and those that are to be watched.
@@ -76,13 +86,13 @@ impl Builder<'_> {
 }
 
 /// Opens a key, compares its public half, and has it sign: a key that cannot is found now, not
-/// by the first request.
+/// by the first request. Says how long that took.
 async fn tested(
     store: &KeyStore,
     spec: &KeySpec,
     public: Option<&[u8]>,
     limit: Duration,
-) -> Result<Arc<dyn Signer>, Problem> {
+) -> Result<(Arc<dyn Signer>, Duration), Problem> {
     let signer = store.open(spec).await?;
     let key = signer.public_key();
     let failed = |what: String, fix: &str| Err(Problem::new(what, fix).of(&spec.entry));
@@ -91,8 +101,9 @@ async fn tested(
         return failed(what, "correct `public`, or name the entry that belongs to it");
     }
     let content = key.algorithm().probe();
+    let started = Instant::now();
     match tokio::time::timeout(limit, signer.sign(content)).await {
-        Ok(Ok(signature)) if key.verifies(content, &signature) => Ok(signer),
+        Ok(Ok(signature)) if key.verifies(content, &signature) => Ok((signer, started.elapsed())),
         Ok(Ok(_)) => failed("signs, but its signature does not verify".into(), "replace the key"),
         Ok(Err(error)) => failed(error.to_string(), "replace the key"),
         Err(_) => {
