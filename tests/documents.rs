@@ -86,7 +86,7 @@ fn documents() -> Vec<PathBuf> {
 }
 
 /// The fenced blocks of a language.
-fn blocks(text: &str, language: &str) -> Vec<String> {
+pub(crate) fn blocks(text: &str, language: &str) -> Vec<String> {
     let mut found = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
@@ -127,7 +127,7 @@ fn headings(file: &Path) -> HashSet<String> {
     titles.map(slug).collect()
 }
 
-fn read(file: &Path) -> String {
+pub(crate) fn read(file: &Path) -> String {
     fs::read_to_string(file).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
 }
 
@@ -135,6 +135,6 @@ fn name(file: &Path) -> String {
     file.strip_prefix(root()).expect("it was found below the root").display().to_string()
 }
 
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

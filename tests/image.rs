@@ -87,7 +87,7 @@ fn requests_are_signed_in_the_image() {
     let said = String::from_utf8_lossy(&check.stdout);
     assert!(check.status.success() && said.contains("3 routes and 2 keys, all good"), "{check:?}");
 
-    let running = Running::start(&root, &image);
+    let running = Running::start(&root, root.command(&image.line()));
     for url in ["http://api.sinohope.com/v1/test?b=2&a=1", "http://apiv2.metasv.com/xpubs"] {
         let output = curl(["--fail-with-body", "--proxy", &running.forward, url]);
         assert!(output.status.success(), "{url}: {output:?}");
@@ -148,7 +148,7 @@ allow_plaintext = true
 }
 
 /// What the Dockerfile says.
-struct Image {
+pub(crate) struct Image {
     /// Every stage but the last.
     build: String,
     base: String,
@@ -159,7 +159,12 @@ struct Image {
 }
 
 impl Image {
-    fn read() -> Self {
+    /// The command line.
+    pub(crate) fn line(&self) -> Vec<&str> {
+        self.entrypoint.iter().chain(&self.command).map(String::as_str).collect()
+    }
+
+    pub(crate) fn read() -> Self {
         let text = fs::read_to_string(source("Dockerfile")).expect("the Dockerfile is there");
         let start = text.rfind("\nFROM ").expect("there is a build stage and a last one") + 1;
         let (build, last) = text.split_at(start);
@@ -187,13 +192,13 @@ impl Image {
 }
 
 /// The image's root; removed when dropped.
-struct Root {
+pub(crate) struct Root {
     directory: TempDir,
     user: String,
 }
 
 impl Root {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = TempDir::new_in(env!("CARGO_TARGET_TMPDIR")).expect("it can be made");
         let mut make = Command::new(source("scripts/image-root"));
         make.arg(under_test()).arg(directory.path());
@@ -213,7 +218,7 @@ impl Root {
         root
     }
 
-    fn path(&self, inside: &str) -> PathBuf {
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
         self.directory.path().join(inside)
     }
 
@@ -233,6 +238,17 @@ impl Root {
         }
         command.args(arguments).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         command.stdin(Stdio::null());
+        command
+    }
+
+    /// The same on a root that nobody can write, and without a way to more rights. By root alone.
+    pub(crate) fn unwritable(&self, arguments: &[&str]) -> Command {
+        let script = "mount --bind \"$1\" \"$1\" && mount -o remount,bind,ro \"$1\" && \
+                      exec setpriv --no-new-privs chroot --userspec=\"$2\" --groups= \"$1\" \"${@:3}\"";
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "bash", "-c", script, "bash"]);
+        command.arg(self.directory.path()).arg(&self.user).args(arguments);
+        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").stdin(Stdio::null());
         command
     }
 
@@ -264,19 +280,16 @@ impl Root {
     }
 }
 
-/// The image's own command line, ready; killed when dropped.
-struct Running {
+/// A command that runs the proxy, ready; killed when dropped.
+pub(crate) struct Running {
     child: Child,
     forward: String,
 }
 
 impl Running {
-    fn start(root: &Root, image: &Image) -> Self {
-        let line: Vec<&str> =
-            image.entrypoint.iter().chain(&image.command).map(String::as_str).collect();
+    pub(crate) fn start(root: &Root, mut command: Command) -> Self {
         let log = root.path("stderr.log");
-        let child = root
-            .command(&line)
+        let child = command
             .stdout(Stdio::piped())
             .stderr(File::create(&log).expect("it can be made"))
             .spawn();
@@ -319,7 +332,7 @@ fn files(directory: PathBuf) -> Vec<PathBuf> {
     found
 }
 
-fn mode(path: &Path, mode: u32) {
+pub(crate) fn mode(path: &Path, mode: u32) {
     let set = fs::set_permissions(path, Permissions::from_mode(mode));
     set.unwrap_or_else(|why| panic!("{}: {why}", path.display()));
 }

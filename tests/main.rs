@@ -13,6 +13,7 @@ mod cli;
 mod clients;
 mod connections;
 mod declared;
+mod deployed;
 mod dialects;
 mod distrust;
 mod doctor;
