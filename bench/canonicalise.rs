@@ -10,7 +10,7 @@ use countersign::keys::{Algorithm, PrivateKey, Signature};
 use countersign::moment::{Moment, Nonce};
 use countersign::request::{Body, Outgoing};
 use countersign::route::Origin;
-use countersign::scheme::{Binding, Head, Registry, Scheme, Signatures};
+use countersign::scheme::{Binding, Head, Registry, Rest, Scheme, Signatures};
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
 use http::{HeaderMap, Method};
@@ -83,8 +83,8 @@ fn metasv_assemble(bencher: Bencher<'_, '_>) {
 fn canonicalise(bencher: Bencher<'_, '_>, scheme: &Arc<dyn Scheme>, head: &Head, body: &Bytes) {
     let (scheme, mut outgoing) = (scheme.as_ref(), dressed(scheme.as_ref(), head, body));
     bencher.bench_local(|| {
-        let preimages = black_box(&mut outgoing).preimages(scheme, black_box(&MOMENT));
-        preimages.expect("the request can be signed")
+        let to_sign = black_box(&mut outgoing).canonicalise(scheme, black_box(&MOMENT));
+        to_sign.expect("the request can be signed")
     });
 }
 
@@ -94,7 +94,8 @@ fn assemble(bencher: Bencher<'_, '_>, scheme: &Arc<dyn Scheme>, head: &Head) {
     // A first bit that is set makes DER put a zero in front, as half of all signatures do.
     signatures.insert("signer", Signature::Ecdsa { r: [0xa5; 32], s: [0x5a; 32] });
     bencher.bench_local(|| {
-        let edits = black_box(&outgoing).edits(scheme, black_box(&MOMENT), &signatures);
+        let edits =
+            black_box(&outgoing).edits(scheme, black_box(&MOMENT), Rest::default(), &signatures);
         edits.expect("the signature fits into headers")
     });
 }

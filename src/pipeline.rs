@@ -28,7 +28,7 @@ use crate::record::Record;
 use crate::refusal::{Code, Refusal};
 use crate::request::{Arrival, Body, Outgoing, Plan, Trail, Unsigned, View, strip_hop_by_hop};
 use crate::route::Route;
-use crate::scheme::{BodyNeed, Edits, Preimage, SchemeError, Signable, Signatures};
+use crate::scheme::{BodyNeed, Edits, Preimage, SchemeError, Signable, Signatures, ToSign};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tunnel::Tunnels;
 use crate::upstream::Upstream;
@@ -187,9 +187,9 @@ impl Pipeline {
         // Only now: a slow upload must not age the time stamp.
         let moment = unsigned.scheme.number(self.moments.next());
         // Two pure halves around one effect.
-        let (unsigned, preimages) = canonicalise(unsigned, moment).await?;
-        let signatures = signed(snapshot, unsigned.route, &preimages).await?;
-        let edits = unsigned.edits(&moment, &signatures)?;
+        let (unsigned, to_sign) = canonicalise(unsigned, moment).await?;
+        let signatures = signed(snapshot, unsigned.route, &to_sign.preimages).await?;
+        let edits = unsigned.edits(&moment, to_sign.rest, &signatures)?;
         record.signed(Some(started.elapsed()));
         let Unsigned { route, scheme, outgoing, .. } = unsigned;
         let upstream = snapshot.upstream(route);
@@ -294,21 +294,21 @@ async fn collect_reply(snapshot: &Snapshot, head: Response<Incoming>) -> Result<
 async fn canonicalise(
     unsigned: Unsigned<'_>,
     moment: Moment,
-) -> Result<(Unsigned<'_>, Vec<Preimage>), Refusal> {
+) -> Result<(Unsigned<'_>, ToSign), Refusal> {
     let long = unsigned.outgoing.signable().body.is_some_and(|body| body.len() > INLINE_BODY);
     if !long {
-        let preimages = unsigned.preimages(&moment)?;
-        return Ok((unsigned, preimages));
+        let to_sign = unsigned.canonicalise(&moment)?;
+        return Ok((unsigned, to_sign));
     }
     let Unsigned { route, scheme, outgoing, awaits_body } = unsigned;
     let reads = Arc::clone(scheme);
     let hashed = tokio::task::spawn_blocking(move || {
-        let preimages = outgoing.preimages(reads.as_ref(), &moment);
-        (outgoing, preimages)
+        let to_sign = outgoing.canonicalise(reads.as_ref(), &moment);
+        (outgoing, to_sign)
     });
     let lost = |_| Refusal::new(Code::Internal, "the canonical text was not finished");
-    let (outgoing, preimages) = hashed.await.map_err(lost)?;
-    Ok((Unsigned { route, scheme, outgoing, awaits_body }, preimages?))
+    let (outgoing, to_sign) = hashed.await.map_err(lost)?;
+    Ok((Unsigned { route, scheme, outgoing, awaits_body }, to_sign?))
 }
 
 /// Whether the upstream says that it did not process the request.

@@ -24,6 +24,7 @@ mod metasv;
 mod percent;
 mod registry;
 mod sinohope;
+mod to_sign;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -42,6 +43,7 @@ pub use error::{BindError, SchemeError};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
 pub use registry::Registry;
+pub use to_sign::{Rest, ToSign};
 
 use crate::keys::{Content, Hashing, PublicKey, Signature};
 use crate::moment::Moment;
@@ -125,7 +127,7 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     }
 
     /// The texts to be signed, of the request with what [`Self::assemble`] puts in. Pure: same request,
-    /// same moment, same answer. Headers this scheme owns, and fields in which it places
+    /// same moment, same texts. Headers this scheme owns, and fields in which it places
     /// signatures, are not looked at, so that it works on a request already signed too.
     ///
     /// # Errors
@@ -133,13 +135,10 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// [`SchemeError::Method`], [`SchemeError::Body`], [`SchemeError::Query`]: the provider defines
     /// no canonical string for the request as it is. [`SchemeError::Broken`]: its body should be in
     /// hand and is not.
-    fn canonicalise(
-        &self,
-        request: Signable<'_>,
-        moment: &Moment,
-    ) -> Result<Vec<Preimage>, SchemeError>;
+    fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError>;
 
-    /// Turns signatures into edits. Pure.
+    /// Turns signatures into edits. Pure. `rest` is that of [`Self::canonicalise`], of the same
+    /// request and moment.
     ///
     /// # Errors
     ///
@@ -150,6 +149,7 @@ pub trait Scheme: fmt::Debug + Send + Sync {
         &self,
         request: Signable<'_>,
         moment: &Moment,
+        rest: Rest,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError>;
 

@@ -65,7 +65,7 @@ pub fn verify<'k>(
     let moment = claim.moment.unwrap_or(Moment { unix_ms: 0, nonce: Nonce::Given(0) });
     let preimages = match claim.signed {
         Some(signed) => signed,
-        None => scheme.canonicalise(request, &moment).map_err(Flaw::Unreadable)?,
+        None => scheme.canonicalise(request, &moment).map_err(Flaw::Unreadable)?.preimages,
     };
     for (index, preimage) in preimages.iter().enumerate() {
         let unproven = Flaw::Unreadable(SchemeError::Broken("a signature is missing"));

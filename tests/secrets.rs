@@ -111,7 +111,7 @@ fn no_secret_is_in_what_debugging_prints() {
         let moment = countersign::moment::Moments::new(config.replica).next();
         let prepared = Prepared::of(scheme, &request, &moment).expect("nothing is against it");
         let signatures = countersign::scheme::Signatures::default();
-        let edits = prepared.dressed.edits(scheme.as_ref(), &moment, &signatures);
+        let edits = prepared.dressed.edits(scheme.as_ref(), &moment, prepared.rest, &signatures);
         assert_eq!(edits.is_err(), expired, "{name}");
         shown.push(debug("Edits", &edits));
     }

@@ -200,9 +200,9 @@ async fn ask(
     let head = Head { method: Method::POST, host, target, headers: HeaderMap::new() };
     let unsigned = Unsigned::own(route, scheme, head, body, origin)?;
     let moment = moments.next();
-    let preimages = unsigned.preimages(&moment)?;
-    let signatures = route.sign(&preimages).await.map_err(Refusal::from)?;
-    let edits = unsigned.edits(&moment, &signatures)?;
+    let to_sign = unsigned.canonicalise(&moment)?;
+    let signatures = route.sign(&to_sign.preimages).await.map_err(Refusal::from)?;
+    let edits = unsigned.edits(&moment, to_sign.rest, &signatures)?;
     let shown = unsigned.outgoing.shown();
     let (request, _) = upload(unsigned.outgoing, edits, None, snapshot.timeouts.body_idle)?;
     let url = request.uri().to_string();

@@ -15,7 +15,7 @@ use crate::moment::{Moment, Moments, NONCES, Nonce};
 use crate::refusal::Refusal;
 use crate::request::{Connect, Outgoing, Plan, Trail};
 use crate::route::Route;
-use crate::scheme::{Edits, Preimage, Scheme};
+use crate::scheme::{Edits, Preimage, Scheme, ToSign};
 use crate::snapshot::{Snapshot, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -150,9 +150,9 @@ async fn explain(
     if unsigned.awaits_body {
         unsigned = unsigned.hold(request.body.clone());
     }
-    let preimages = unsigned.preimages(&moment)?;
+    let ToSign { preimages, rest } = unsigned.canonicalise(&moment)?;
     let signatures = unsigned.route.sign(&preimages).await?;
-    let edits = unsigned.edits(&moment, &signatures)?;
+    let edits = unsigned.edits(&moment, rest, &signatures)?;
     let route = Arc::clone(unsigned.route);
     Ok(Explained { route, moment, outgoing: unsigned.outgoing, preimages, edits })
 }

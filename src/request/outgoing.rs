@@ -16,7 +16,7 @@ use super::routing::no_host;
 use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
 use crate::route::Origin;
-use crate::scheme::{Edits, Head, Preimage, Scheme, SchemeError, Signable, Signatures};
+use crate::scheme::{Edits, Head, Rest, Scheme, SchemeError, Signable, Signatures, ToSign};
 
 /// A request exactly as it will leave; unsigned, until [`Self::into_request`] puts the edits in.
 #[derive(Debug)]
@@ -116,20 +116,20 @@ impl Outgoing {
         Signable { head: &self.head, body }
     }
 
-    /// The texts to sign.
+    /// The texts to sign, and the rest that [`Self::edits`] takes.
     ///
     /// # Errors
     ///
     /// What the scheme has against the request.
-    pub fn preimages(
+    pub fn canonicalise(
         &self,
         scheme: &dyn Scheme,
         moment: &Moment,
-    ) -> Result<Vec<Preimage>, SchemeError> {
+    ) -> Result<ToSign, SchemeError> {
         scheme.canonicalise(self.signable(), moment)
     }
 
-    /// What the scheme puts in, with the signatures of [`Self::preimages`].
+    /// What the scheme puts in, with the rest and the signatures of [`Self::canonicalise`].
     ///
     /// # Errors
     ///
@@ -138,9 +138,10 @@ impl Outgoing {
         &self,
         scheme: &dyn Scheme,
         moment: &Moment,
+        rest: Rest,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
-        scheme.assemble(self.signable(), moment, signatures)
+        scheme.assemble(self.signable(), moment, rest, signatures)
     }
 
     fn edit(&mut self, edits: Edits) {

@@ -13,8 +13,8 @@ use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
 use crate::route::Route;
 use crate::scheme::{
-    BodyNeed, Bound, Edits, Envelope, Head, Opened, Preimage, Scheme, SchemeError, Signable,
-    Signatures,
+    BodyNeed, Bound, Edits, Envelope, Head, Opened, Rest, Scheme, SchemeError, Signable,
+    Signatures, ToSign,
 };
 
 /// What is to happen to a request.
@@ -167,22 +167,27 @@ impl<'a> Unsigned<'a> {
         Self { awaits_body: false, ..self }
     }
 
-    /// The texts to sign.
+    /// The texts to sign, and the rest that [`Self::edits`] takes.
     ///
     /// # Errors
     ///
     /// What the scheme has against the request.
-    pub fn preimages(&self, moment: &Moment) -> Result<Vec<Preimage>, Refusal> {
-        Ok(self.outgoing.preimages(self.scheme.as_ref(), moment)?)
+    pub fn canonicalise(&self, moment: &Moment) -> Result<ToSign, Refusal> {
+        Ok(self.outgoing.canonicalise(self.scheme.as_ref(), moment)?)
     }
 
-    /// What the scheme puts in, with these signatures.
+    /// What the scheme puts in, with the rest and the signatures of [`Self::canonicalise`].
     ///
     /// # Errors
     ///
     /// What the scheme has against the request, or a secret of its own.
-    pub fn edits(&self, moment: &Moment, signatures: &Signatures) -> Result<Edits, Refusal> {
-        Ok(self.outgoing.edits(self.scheme.as_ref(), moment, signatures)?)
+    pub fn edits(
+        &self,
+        moment: &Moment,
+        rest: Rest,
+        signatures: &Signatures,
+    ) -> Result<Edits, Refusal> {
+        Ok(self.outgoing.edits(self.scheme.as_ref(), moment, rest, signatures)?)
     }
 
     /// The same request once more, in case the upstream leaves the first one unprocessed: it is

@@ -34,6 +34,7 @@ mod reads;
 mod scheme;
 mod signing;
 mod slot;
+mod source;
 mod spliced;
 mod text;
 mod trial;

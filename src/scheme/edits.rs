@@ -48,12 +48,17 @@ impl Edits {
         self.push(name, value.expose(), true)
     }
 
-    fn push(mut self, name: HeaderName, value: &[u8], secret: bool) -> Result<Self, SchemeError> {
+    fn push(self, name: HeaderName, value: &[u8], secret: bool) -> Result<Self, SchemeError> {
         let value = HeaderValue::from_bytes(value);
-        let mut value = value.map_err(|_| SchemeError::Broken("a header value is not visible"))?;
+        let value = value.map_err(|_| SchemeError::Broken("a header value is not visible"))?;
+        Ok(self.put(name, value, secret))
+    }
+
+    /// Sets a header to a value that is one already, and says whether a secret is in it.
+    pub(super) fn put(mut self, name: HeaderName, mut value: HeaderValue, secret: bool) -> Self {
         value.set_sensitive(true);
         self.headers.push(Edit { name, value, secret });
-        Ok(self)
+        self
     }
 
     /// Sends this body in place of the client's. Only for a scheme that was given the whole one.

@@ -16,7 +16,7 @@ use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{IssuerKey, Jwt, Null, object};
 use super::{
     Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, ParamDoc,
-    ParamKind, Preimage, Scheme, SchemeError, SecretSlot, Signable, Signatures, Way,
+    ParamKind, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
 };
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
@@ -378,14 +378,15 @@ impl Scheme for Infras {
         true
     }
 
-    fn canonicalise(&self, _: Signable<'_>, _: &Moment) -> Result<Vec<Preimage>, SchemeError> {
-        Ok(Vec::new())
+    fn canonicalise(&self, _: Signable<'_>, _: &Moment) -> Result<ToSign, SchemeError> {
+        Ok(ToSign::default())
     }
 
     fn assemble(
         &self,
         _: Signable<'_>,
         moment: &Moment,
+        _: Rest,
         _: &Signatures,
     ) -> Result<Edits, SchemeError> {
         // The very token that is sent is the one that is checked.

@@ -25,8 +25,8 @@ use super::credential::CredentialFault;
 use super::entry::texts;
 use super::{
     BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
-    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
-    Signatures,
+    Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, SecretSlot, Signable,
+    Signatures, ToSign,
 };
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, Encoding, Hashing, PublicKey};
@@ -361,11 +361,7 @@ impl Scheme for Loopring {
         self.api_key.as_ref().map_or(Ok(()), |key| usable(key).map(drop))
     }
 
-    fn canonicalise(
-        &self,
-        request: Signable<'_>,
-        _: &Moment,
-    ) -> Result<Vec<Preimage>, SchemeError> {
+    fn canonicalise(&self, request: Signable<'_>, _: &Moment) -> Result<ToSign, SchemeError> {
         match &self.signing {
             Signing::Header { text, .. } => {
                 let text = text.text(request)?.into_bytes();
@@ -377,10 +373,11 @@ impl Scheme for Loopring {
                     text,
                     hashing: Hashing::Own(digest),
                     secret: false,
-                }])
+                }]
+                .into())
             }
-            Signing::Body(message) => message.preimages(body(request)?),
-            Signing::Nothing => Ok(Vec::new()),
+            Signing::Body(message) => Ok(message.preimages(body(request)?)?.into()),
+            Signing::Nothing => Ok(ToSign::default()),
         }
     }
 
@@ -388,6 +385,7 @@ impl Scheme for Loopring {
         &self,
         request: Signable<'_>,
         _: &Moment,
+        _: Rest,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
         let mut edits = Edits::default();

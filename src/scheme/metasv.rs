@@ -14,8 +14,8 @@ use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{Jwt, Null};
 use super::{
     Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, SecretSlot, Signable,
-    Signatures, Way,
+    Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, SecretSlot, Signable,
+    Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -180,21 +180,18 @@ impl Scheme for ClientSignature {
         BodyNeed::Nothing
     }
 
-    fn canonicalise(
-        &self,
-        request: Signable<'_>,
-        moment: &Moment,
-    ) -> Result<Vec<Preimage>, SchemeError> {
+    fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {
         let (path, nonce) = (request.head.path(), self.nonce(moment));
         let text = format!("{path}_{}_{nonce}", moment.unix_ms).into_bytes();
         let hashing = Hashing::sha256(&text);
-        Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }])
+        Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }].into())
     }
 
     fn assemble(
         &self,
         _: Signable<'_>,
         moment: &Moment,
+        _: Rest,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
         let signature = STANDARD.encode(signatures.ecdsa_der(SLOT)?);
@@ -278,8 +275,8 @@ impl Scheme for Bearer {
         BodyNeed::Nothing
     }
 
-    fn canonicalise(&self, _: Signable<'_>, _: &Moment) -> Result<Vec<Preimage>, SchemeError> {
-        Ok(Vec::new())
+    fn canonicalise(&self, _: Signable<'_>, _: &Moment) -> Result<ToSign, SchemeError> {
+        Ok(ToSign::default())
     }
 
     fn credential(&self, unix_ms: u64) -> Result<(), SchemeError> {
@@ -290,6 +287,7 @@ impl Scheme for Bearer {
         &self,
         _: Signable<'_>,
         moment: &Moment,
+        _: Rest,
         _: &Signatures,
     ) -> Result<Edits, SchemeError> {
         // The very token that is sent is the one that is checked.

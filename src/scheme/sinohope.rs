@@ -10,8 +10,8 @@ use http::{HeaderName, Method};
 
 use super::{
     Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Scheme, SchemeError, Signable,
-    Signatures, Way,
+    ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, Signable,
+    Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -148,11 +148,7 @@ impl Scheme for Sinohope {
         if head.method == Method::POST { BodyNeed::Whole } else { BodyNeed::Nothing }
     }
 
-    fn canonicalise(
-        &self,
-        request: Signable<'_>,
-        moment: &Moment,
-    ) -> Result<Vec<Preimage>, SchemeError> {
+    fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {
         let head = request.head;
         let mut text = b"data".to_vec();
         if head.method == Method::GET {
@@ -171,13 +167,14 @@ impl Scheme for Sinohope {
         text.extend_from_slice(b"version1.0.0");
         text.extend_from_slice(self.public_hex.as_bytes());
         let hashing = Hashing::sha256(&text);
-        Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }])
+        Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }].into())
     }
 
     fn assemble(
         &self,
         _: Signable<'_>,
         moment: &Moment,
+        _: Rest,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
         let signature = base16ct::lower::encode_string(&signatures.ecdsa_der(SLOT)?);

@@ -9,7 +9,8 @@ use countersign::moment::Moment;
 use countersign::request::{self, Body};
 use countersign::route::Origin;
 use countersign::scheme::{
-    Binding, BodyNeed, Entry, Head, Preimage, Registry, Scheme, SchemeError, Signable, Signatures,
+    Binding, BodyNeed, Entry, Head, Preimage, Registry, Rest, Scheme, SchemeError, Signable,
+    Signatures, ToSign,
 };
 use countersign::verification::{Flaw, Verified, verify};
 use http::{HeaderName, HeaderValue};
@@ -99,6 +100,8 @@ impl Dialect {
 pub(crate) struct Prepared {
     /// The texts to sign.
     pub(crate) preimages: Vec<Preimage>,
+    /// What else was made of the request.
+    pub(crate) rest: Rest,
     /// As it will leave, but for the signature.
     pub(crate) dressed: request::Outgoing,
     scheme: Arc<dyn Scheme>,
@@ -122,8 +125,8 @@ impl Prepared {
         let origin = Origin::of(&head.host, true).expect("the host is an authority");
         let dressed = request::Outgoing::dress(head, held, origin, Some(scheme.as_ref()));
         let dressed = dressed.expect("the parts make a request");
-        let preimages = dressed.preimages(scheme.as_ref(), moment)?;
-        Ok(Self { preimages, dressed, scheme: Arc::clone(scheme), streamed: body })
+        let ToSign { preimages, rest } = dressed.canonicalise(scheme.as_ref(), moment)?;
+        Ok(Self { preimages, rest, dressed, scheme: Arc::clone(scheme), streamed: body })
     }
 
     /// The request as it leaves, with these signatures.
@@ -132,8 +135,8 @@ impl Prepared {
         moment: &Moment,
         signatures: &Signatures,
     ) -> Result<Outgoing, SchemeError> {
-        let Self { dressed, scheme, streamed, .. } = self;
-        let edits = dressed.edits(scheme.as_ref(), moment, signatures)?;
+        let Self { rest, dressed, scheme, streamed, .. } = self;
+        let edits = dressed.edits(scheme.as_ref(), moment, rest, signatures)?;
         let host = dressed.host().to_owned();
         let (request, _) = dressed.into_request(edits).expect("the parts make a request");
         let (parts, body) = request.into_parts();

@@ -11,7 +11,7 @@ use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
     BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    ParamDoc, Preimage, Proof, ProviderRefusal, Scheme, SchemeError, Signable, Signatures,
+    ParamDoc, Proof, ProviderRefusal, Rest, Scheme, SchemeError, Signable, Signatures, ToSign,
 };
 use super::form::FORM;
 use super::request::Request;
@@ -82,23 +82,20 @@ impl Scheme for Client {
         BodyNeed::Whole
     }
 
-    fn canonicalise(
-        &self,
-        request: Signable<'_>,
-        moment: &Moment,
-    ) -> Result<Vec<Preimage>, SchemeError> {
+    fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {
         if request.head.method != Method::POST {
             let method = request.head.method.to_string();
             return Err(SchemeError::Method { method, accepted: &["POST"] });
         }
         let (package, _) = plain(request)?;
-        Ok(vec![self.tokens.preimage(package, moment)?])
+        Ok(vec![self.tokens.preimage(package, moment)?].into())
     }
 
     fn assemble(
         &self,
         request: Signable<'_>,
         moment: &Moment,
+        _: Rest,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
         let (package, _) = plain(request)?;

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
+use http::header::CONTENT_TYPE;
 use sha2::{Digest as _, Sha256};
 
 use super::eval::{Placed, Prepared, prepare};
@@ -32,9 +33,9 @@ impl Declared {
         }
         let ticks = self.ticks(&shown)?;
         let moment = self.moment(&shown, &ticks);
-        let mut prepared = prepare(self.inputs(), request, ticks)?;
+        let mut prepared = prepare(self.inputs(), self.secrets(), request, ticks)?;
         let mut signatures = Vec::new();
-        for (value, text) in &mut prepared.texts {
+        for (value, text) in &mut prepared.filled.texts {
             let found = shown.get(value);
             let read = found.and_then(|found| self.signature(*value, found, text));
             signatures.push(read.ok_or_else(|| {
@@ -83,14 +84,14 @@ impl Declared {
     }
 
     fn has_form(&self, request: Signable<'_>) -> bool {
-        super::eval::is_form(&self.compiled, &request.head.headers)
+        super::eval::is_form(&self.compiled, request.head.headers.get(CONTENT_TYPE))
     }
 
     fn show(&self, place: &Place, sent: &[u8], shown: &mut Shown) -> Option<()> {
-        let inputs = self.inputs();
+        let (inputs, secrets) = (self.inputs(), self.secrets());
         let bound = |hole: &Hole| {
             let text = Text { parts: vec![Part::Hole(hole.clone())] };
-            inputs.bound(&text).map(Secret::new)
+            inputs.bound(&text, &secrets).map(Secret::new)
         };
         if place.to == To::Json {
             let read = serde_json::from_slice(sent).ok()?;
@@ -184,7 +185,7 @@ impl Declared {
         let other = |place: &Place| unlike(place, "is not what the scheme makes of this request");
         for (index, value) in headers {
             let sent = self.sent(&places[index], request)?;
-            verify_slices_are_equal(&sent, &value).map_err(|_| other(&places[index]))?;
+            verify_slices_are_equal(&sent, value.as_bytes()).map_err(|_| other(&places[index]))?;
         }
         let field = places.iter().find(|place| place.is_field());
         match field {

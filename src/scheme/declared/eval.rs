@@ -2,6 +2,7 @@
 //! not wait for a signature and makes the texts to sign; [`Prepared::place`] puts the signatures in.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
@@ -10,25 +11,35 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use super::compiled::Compiled;
 use super::inputs::{Inputs, Ticks};
 use super::jsons::Item;
-use super::made::{Asked, Fault, Made, alg, base64url, fault, twice, visible, with_query};
+use super::made::{Asked, Fault, Made, alg, base64url, fault, twice, visible};
 use super::order::Step;
 use super::pairs::{From, Nested, Pair, Pairs, plain};
 use super::place::{Place, To};
 use super::spliced::Spliced;
-use super::text::{Hole, Part, Source, Text};
+use super::text::{Hole, Part, Text};
 use super::value::Kind;
-use crate::scheme::json::{Object, compact, document, string};
+use crate::scheme::json::{Object, compact, document};
 use crate::scheme::{Head, Signable};
+use crate::secret::Secret;
 
 /// A request with everything in it that does not wait for a signature.
 #[derive(Debug)]
 pub(super) struct Prepared<'r> {
-    inputs: Inputs<'r>,
-    ticks: Ticks,
+    pub(super) inputs: Inputs<'r>,
     pub(super) head: &'r Head,
     pub(super) body: Option<&'r Bytes>,
-    /// As they are signed: placed ones put in.
-    pub(super) headers: HeaderMap,
+    pub(super) filled: Filled,
+}
+
+/// What was made of a request: all of it that lasts while keys sign.
+#[derive(Debug, Default)]
+pub(super) struct Filled {
+    pub(super) secrets: Vec<Arc<Secret>>,
+    ticks: Ticks,
+    /// Placed headers, by placement.
+    pub(super) headers: Vec<Option<HeaderValue>>,
+    /// What a body is that was none before.
+    pub(super) content_type: Option<HeaderValue>,
     /// Query and body with fields, where the file has any.
     pub(super) query: Option<Spliced>,
     pub(super) fields: Option<Spliced>,
@@ -36,7 +47,8 @@ pub(super) struct Prepared<'r> {
     pub(super) signed_query: Option<Vec<u8>>,
     pub(super) signed_body: Option<Bytes>,
     values: Vec<Option<Vec<u8>>>,
-    names: Vec<Vec<u8>>,
+    /// Of values that have lines and names, the names.
+    pub(super) names: Vec<(usize, Vec<u8>)>,
     /// The texts to sign, by value, in the order they are made.
     pub(super) texts: Vec<(usize, Vec<u8>)>,
 }
@@ -45,9 +57,9 @@ pub(super) struct Prepared<'r> {
 #[derive(Debug, Default)]
 pub(super) struct Placed {
     /// Placement and value, in the order of the file.
-    pub(super) headers: Vec<(usize, Vec<u8>)>,
+    pub(super) headers: Vec<(usize, HeaderValue)>,
     /// Further headers: what a body is that was none before.
-    pub(super) content_type: Option<&'static str>,
+    pub(super) content_type: Option<HeaderValue>,
     pub(super) query: Option<Vec<u8>>,
     pub(super) body: Option<Bytes>,
 }
@@ -57,49 +69,29 @@ const FORM: &str = "application/x-www-form-urlencoded";
 /// Puts in what does not wait, and makes the texts to sign.
 pub(super) fn prepare<'r>(
     inputs: Inputs<'r>,
+    secrets: Vec<Arc<Secret>>,
     request: Signable<'r>,
     ticks: Ticks,
 ) -> Made<Prepared<'r>> {
     let compiled = inputs.compiled;
-    let mut headers = request.head.headers.clone();
-    for name in compiled.owned() {
-        headers.remove(name);
-    }
-    let mut prepared = Prepared {
-        values: vec![None; compiled.values.len()],
-        names: vec![Vec::new(); compiled.values.len()],
-        texts: Vec::new(),
-        inputs,
+    let filled = Filled {
+        secrets,
         ticks,
-        head: request.head,
-        body: request.body,
-        headers,
-        query: None,
-        fields: None,
-        signed_query: None,
-        signed_body: None,
+        headers: vec![None; compiled.places.len()],
+        values: vec![None; compiled.values.len()],
+        ..Filled::default()
     };
+    let mut prepared = Prepared::resume(inputs, request, filled);
     for step in &compiled.order.steps {
         match *step {
             Step::Value(index) if compiled.order.waits[index] => prepared.sign(index)?,
             Step::Value(index) => prepared.make(index)?,
             Step::Header(index) if compiled.order.late[index] => {}
-            Step::Header(index) => prepared.header(index)?,
+            Step::Header(index) => prepared.place_header(index)?,
             Step::Sent => prepared.put_in()?,
         }
     }
     Ok(prepared)
-}
-
-impl Source {
-    /// The part of a request that is to blame where something is wrong with it.
-    fn part(&self) -> Asked {
-        if matches!(self, Self::Body | Self::Member(_)) {
-            return Asked::Body;
-        }
-        let target = matches!(self, Self::Path | Self::Query | Self::Target | Self::Url);
-        if target { Asked::Query } else { Asked::Rest }
-    }
 }
 
 impl Compiled {
@@ -115,12 +107,16 @@ impl Compiled {
     fn places_in(&self, to: &[To]) -> bool {
         self.places.iter().any(|place| to.contains(&place.to))
     }
+
+    pub(super) fn is_owned(&self, name: &HeaderName) -> bool {
+        self.owned().any(|own| own == name)
+    }
 }
 
 /// Whether a body is a form: by its type, or because the file puts a form in and nobody says
 /// otherwise.
-pub(super) fn is_form(compiled: &Compiled, headers: &HeaderMap) -> bool {
-    let Some(kind) = headers.get(CONTENT_TYPE) else {
+pub(super) fn is_form(compiled: &Compiled, kind: Option<&HeaderValue>) -> bool {
+    let Some(kind) = kind else {
         return compiled.places_in(&[To::Form]);
     };
     let kind = kind.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
@@ -130,11 +126,16 @@ pub(super) fn is_form(compiled: &Compiled, headers: &HeaderMap) -> bool {
 /// Whether the body must be in hand: it is read, or something is put in, or may have to be.
 pub(super) fn needs_body(compiled: &Compiled, headers: &HeaderMap) -> bool {
     let placed = compiled.places_in(&[To::Form, To::Json, To::Body]);
-    let maybe = || compiled.places_in(&[To::Query]) && is_form(compiled, headers);
+    let maybe = || compiled.places_in(&[To::Query]) && is_form(compiled, headers.get(CONTENT_TYPE));
     placed || compiled.reads.body || maybe()
 }
 
 impl<'r> Prepared<'r> {
+    /// The same request again, with what was made of it.
+    pub(super) fn resume(inputs: Inputs<'r>, request: Signable<'r>, filled: Filled) -> Self {
+        Self { inputs, head: request.head, body: request.body, filled }
+    }
+
     pub(super) fn compiled(&self) -> &'r Compiled {
         self.inputs.compiled
     }
@@ -149,16 +150,15 @@ impl<'r> Prepared<'r> {
     /// Puts the fields in that do not wait, keeps the places of those that do.
     fn put_in(&mut self) -> Made<()> {
         let compiled = self.compiled();
-        let fields = compiled.places_in(&[To::Query, To::Form]);
-        if fields {
-            self.query = Some(Spliced::form(self.head.query().as_bytes()));
-            if is_form(compiled, &self.headers) {
-                self.fields = Some(Spliced::form(self.whole_body()?));
+        if compiled.places_in(&[To::Query, To::Form]) {
+            self.filled.query = Some(Spliced::form(self.head.query().as_bytes()));
+            if self.has_form() {
+                self.filled.fields = Some(Spliced::form(self.whole_body()?));
             }
         }
         if compiled.places_in(&[To::Json]) {
             let spliced = Spliced::json(self.whole_body()?);
-            self.fields = Some(spliced.map_err(|what| Fault { part: Asked::Body, what })?);
+            self.filled.fields = Some(spliced.map_err(|what| Fault { part: Asked::Body, what })?);
         }
         for late in [false, true] {
             for (index, place) in compiled.places.iter().enumerate() {
@@ -169,13 +169,14 @@ impl<'r> Prepared<'r> {
                 self.put(index, place, value)?;
             }
         }
-        self.signed_query = self.query.as_ref().map(Spliced::signed);
-        if let Some(fields) = &self.fields {
-            self.signed_body = Some(fields.signed().into());
+        let filled = &mut self.filled;
+        filled.signed_query = filled.query.as_ref().map(Spliced::signed);
+        if let Some(fields) = &filled.fields {
+            filled.signed_body = Some(fields.signed().into());
         }
-        let added = self.signed_body.as_ref().is_some_and(|body| !body.is_empty());
-        if added && !self.headers.contains_key(CONTENT_TYPE) && self.whole_body()?.is_empty() {
-            self.headers.insert(CONTENT_TYPE, HeaderValue::from_static(self.body_type()));
+        let added = filled.signed_body.as_ref().is_some_and(|body| !body.is_empty());
+        if added && self.header(&CONTENT_TYPE).next().is_none() && self.whole_body()?.is_empty() {
+            self.filled.content_type = Some(HeaderValue::from_static(self.body_type()));
         }
         Ok(())
     }
@@ -186,23 +187,24 @@ impl<'r> Prepared<'r> {
 
     fn put(&mut self, index: usize, place: &Place, value: Option<Vec<u8>>) -> Made<()> {
         let name = place.name.as_str();
-        let in_query = self.query.as_ref().map_or(0, |query| query.count(name));
-        let in_body = self.fields.as_ref().map_or(0, |fields| fields.count(name));
+        let Filled { query, fields, signed_body, .. } = &mut self.filled;
+        let in_query = query.as_ref().map_or(0, |query| query.count(name));
+        let in_body = fields.as_ref().map_or(0, |fields| fields.count(name));
         let wanted = match place.to {
             To::Body => {
-                self.signed_body = value.map(Bytes::from);
+                *signed_body = value.map(Bytes::from);
                 return Ok(());
             }
             // A JSON member is no field of a query.
             To::Json if in_body > 1 => return fault(Asked::Body, twice(name)),
-            To::Json => &mut self.fields,
+            To::Json => fields,
             To::Query | To::Form if in_query + in_body > 1 => {
                 return fault(Asked::Query, twice(name));
             }
-            To::Query | To::Form if in_query == 1 => &mut self.query,
-            To::Query | To::Form if in_body == 1 => &mut self.fields,
-            To::Query => &mut self.query,
-            To::Form | To::Header(_) => &mut self.fields,
+            To::Query | To::Form if in_query == 1 => query,
+            To::Query | To::Form if in_body == 1 => fields,
+            To::Query => query,
+            To::Form | To::Header(_) => fields,
         };
         let Some(spliced) = wanted else {
             return fault(Asked::Body, format!("is no form, and {name} goes into one"));
@@ -214,11 +216,10 @@ impl<'r> Prepared<'r> {
         Ok(())
     }
 
-    pub(super) fn header(&mut self, index: usize) -> Made<()> {
+    pub(super) fn place_header(&mut self, index: usize) -> Made<()> {
         let place = &self.compiled().places[index];
-        let To::Header(name) = &place.to else { return Ok(()) };
-        let value = self.item(place)?;
-        self.headers.insert(name.clone(), visible(&place.name, &value)?);
+        let value = visible(&place.name, self.item(place)?)?;
+        self.filled.headers[index] = Some(value);
         Ok(())
     }
 
@@ -237,7 +238,7 @@ impl<'r> Prepared<'r> {
             | Kind::OneOf(_)
             | Kind::Unreadable => return Ok(()),
         };
-        self.texts.push((index, text));
+        self.filled.texts.push((index, text));
         Ok(())
     }
 
@@ -246,25 +247,26 @@ impl<'r> Prepared<'r> {
         let value = &self.compiled().values[index];
         let made = match &value.kind {
             Kind::Text(text) => self.fill(text)?,
-            Kind::Clock(own) => match self.ticks.given.get(&index) {
+            Kind::Clock(own) => match self.filled.ticks.given.get(&index) {
                 Some(given) => given.clone().into_bytes(),
                 None => {
-                    let unix_ms = self.ticks.unix_ms.saturating_add_signed(own.add_ms);
+                    let unix_ms = self.filled.ticks.unix_ms.saturating_add_signed(own.add_ms);
                     own.clock.write(unix_ms).into_bytes()
                 }
             },
-            Kind::Nonce(nonce) => match self.ticks.given.get(&index) {
+            Kind::Nonce(nonce) => match self.filled.ticks.given.get(&index) {
                 Some(given) => given.clone().into_bytes(),
                 None => {
-                    let seed = [&index.to_be_bytes()[..], &self.ticks.seed].concat();
-                    nonce.write(&seed, nonce.number_at(self.ticks.unix_ms)).into_bytes()
+                    let Ticks { seed, unix_ms, .. } = &self.filled.ticks;
+                    let seed = [&index.to_be_bytes()[..], seed].concat();
+                    nonce.write(&seed, nonce.number_at(*unix_ms)).into_bytes()
                 }
             },
             Kind::Pairs(pairs) => self.pairs(pairs)?,
             Kind::Headers(list) => {
-                let written = list.write(&self.headers);
+                let written = list.write(&self.headers());
                 let (lines, names) = written.or_else(|what| fault(Asked::Rest, what))?;
-                self.names[index] = names;
+                self.filled.names.push((index, names));
                 lines
             }
             Kind::Json(json) => self.json(json)?.into_bytes(),
@@ -280,7 +282,7 @@ impl<'r> Prepared<'r> {
             }
             Kind::Jwt(_) | Kind::Sign(_) | Kind::Unreadable => return Ok(()),
         };
-        self.values[index] = Some(made);
+        self.set(index, made);
         Ok(())
     }
 
@@ -314,75 +316,12 @@ impl<'r> Prepared<'r> {
         Ok(bytes)
     }
 
-    fn source(&self, hole: &Hole) -> Made<Cow<'_, [u8]>> {
-        let head = self.head;
-        Ok(match &hole.source {
-            Source::Method => head.method.as_str().as_bytes().into(),
-            Source::Scheme => b"https"[..].into(),
-            Source::Host => head.host.as_bytes().into(),
-            Source::Path => head.path().as_bytes().into(),
-            Source::Query => self.query().into(),
-            Source::Target => self.target(),
-            Source::Url => [b"https://", head.host.as_bytes(), &self.target()].concat().into(),
-            Source::Body => self.body()?.into(),
-            Source::Header(name) => {
-                let mut values = self.headers.get_all(name).iter();
-                match (values.next(), values.next()) {
-                    (Some(value), None) => value.as_bytes().into(),
-                    _ => return fault(Asked::Rest, format!("lacks {name}, once")),
-                }
-            }
-            Source::Member(name) => self.member(name)?.into(),
-            Source::Value(index) => self.values[*index].as_deref().unwrap_or_default().into(),
-            Source::Names(index) => self.names[*index].as_slice().into(),
-            Source::Secret(index) => self.inputs.secrets[*index].expose().into(),
-            Source::Param(index) => self.inputs.params[*index].as_bytes().into(),
-            Source::Public(index) => {
-                let write = self.compiled().slots[*index].public.write;
-                write(&self.inputs.keys[*index]).into_bytes().into()
-            }
-            Source::Unknown => Cow::Borrowed(b""),
-        })
-    }
-
-    fn query(&self) -> &[u8] {
-        self.signed_query.as_deref().unwrap_or_else(|| self.head.query().as_bytes())
-    }
-
-    fn target(&self) -> Cow<'_, [u8]> {
-        match &self.signed_query {
-            None => self.head.target.as_str().as_bytes().into(),
-            Some(query) => with_query(self.head.path(), query).into(),
-        }
-    }
-
-    fn body(&self) -> Made<&[u8]> {
-        match &self.signed_body {
-            Some(body) => Ok(body),
-            None => self.whole_body(),
-        }
-    }
-
-    fn member(&self, name: &str) -> Made<Vec<u8>> {
-        let wrong = |what: String| Fault { part: Asked::Body, what };
-        let text = document(self.body()?).map_err(|error| wrong(error.to_string()))?;
-        let object = Object::whole(text).map_err(|error| wrong(error.to_string()))?;
-        let mut found = object.members.iter().filter(|member| member.name == name);
-        match (found.next(), found.next()) {
-            (Some(member), None) => {
-                let text = string(member.value);
-                Ok(text.map_or_else(|| member.value.as_bytes().to_vec(), String::into_bytes))
-            }
-            _ => fault(Asked::Body, format!("lacks the member {name}, once")),
-        }
-    }
-
     fn pairs(&self, pairs: &Pairs) -> Made<Vec<u8>> {
         let mut all: Vec<Pair<'_>> = Vec::new();
         for from in &pairs.from {
             match from {
                 From::Query => all.extend(pairs.split(self.query())),
-                From::Form if is_form(self.compiled(), &self.headers) => {
+                From::Form if self.has_form() => {
                     all.extend(pairs.split(self.body()?));
                 }
                 From::Form => {}
@@ -466,10 +405,10 @@ impl<'r> Prepared<'r> {
 
     /// A value that was made.
     pub(super) fn made(&self, index: usize) -> Option<&[u8]> {
-        self.values[index].as_deref()
+        self.filled.values[index].as_deref()
     }
 
     pub(super) fn set(&mut self, index: usize, value: Vec<u8>) {
-        self.values[index] = Some(value);
+        self.filled.values[index] = Some(value);
     }
 }

@@ -1,6 +1,7 @@
 //! The second half: signatures become texts, and texts find their places.
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use super::eval::{Placed, Prepared};
 use super::made::{Asked, Made, base64url, fault};
@@ -20,7 +21,7 @@ impl Prepared<'_> {
             let hashing = sign.map(|sign| self.hashing(sign, text));
             Ok((*index, hashing.transpose()?.unwrap_or(Hashing::Message)))
         };
-        let made = self.texts.iter().map(|pair| Ok((preimage(pair)?, pair.1.as_slice())));
+        let made = self.filled.texts.iter().map(|pair| Ok((preimage(pair)?, pair.1.as_slice())));
         made.map(|made: Made<_>| made.map(|((index, hashing), text)| (index, hashing, text)))
             .collect()
     }
@@ -50,7 +51,7 @@ impl Prepared<'_> {
 
     /// Puts the signatures in, which are in the order of the texts.
     pub(super) fn place(mut self, signatures: &[Signature]) -> Made<Placed> {
-        let mut made = self.texts.clone().into_iter().zip(signatures);
+        let mut made = std::mem::take(&mut self.filled.texts).into_iter().zip(signatures);
         let compiled = self.compiled();
         for step in &compiled.order.steps {
             match *step {
@@ -66,29 +67,28 @@ impl Prepared<'_> {
                     let value = written(&compiled.values[index].kind, &text, signature);
                     self.set(index, value);
                 }
-                Step::Header(index) if compiled.order.late[index] => self.header(index)?,
+                Step::Header(index) if compiled.order.late[index] => self.place_header(index)?,
                 Step::Value(_) | Step::Header(_) | Step::Sent => {}
             }
         }
         self.placed()
     }
 
-    fn placed(&self) -> Made<Placed> {
+    fn placed(mut self) -> Made<Placed> {
         let compiled = self.compiled();
-        let mut placed = Placed::default();
+        let headers = std::mem::take(&mut self.filled.headers).into_iter().enumerate();
+        let headers = headers.filter_map(|(index, value)| Some((index, value?))).collect();
+        let mut placed = Placed { headers, ..Placed::default() };
         let value = |index: usize| self.item(&compiled.places[index]);
-        for (index, place) in compiled.places.iter().enumerate() {
-            match &place.to {
-                To::Header(_) => placed.headers.push((index, value(index)?)),
-                To::Body => placed.body = Some(value(index)?.into()),
-                To::Query | To::Form | To::Json => {}
-            }
+        if let Some(index) = compiled.places.iter().position(|place| place.to == To::Body) {
+            let made = self.filled.signed_body.clone();
+            placed.body = Some(made.map_or_else(|| value(index).map(Bytes::from), Ok)?);
         }
-        if let Some(query) = &self.query {
+        if let Some(query) = &self.filled.query {
             placed.query =
                 Some(query.sent(value)?).filter(|query| query != self.head.query().as_bytes());
         }
-        if let Some(fields) = &self.fields {
+        if let Some(fields) = &self.filled.fields {
             let body = fields.sent(value)?;
             if body != self.whole_body()? {
                 placed.body = Some(Bytes::from(body));
@@ -96,8 +96,8 @@ impl Prepared<'_> {
         }
         let empty = self.body.is_none_or(|body| body.is_empty());
         let typed = self.head.headers.contains_key(http::header::CONTENT_TYPE);
-        if placed.body.is_some() && empty && !typed && self.fields.is_some() {
-            placed.content_type = Some(self.body_type());
+        if placed.body.is_some() && empty && !typed && self.filled.fields.is_some() {
+            placed.content_type = Some(HeaderValue::from_static(self.body_type()));
         }
         Ok(placed)
     }

@@ -1,4 +1,4 @@
-//! What a request is signed with: a file, what a route binds to it, and a time.
+//! What a request is signed with: a file, keys and params that a route binds to it, and a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,22 +8,21 @@ use super::text::{Source, Text};
 use crate::keys::PublicKey;
 use crate::secret::Secret;
 
-/// A file and what a route binds to it, in the order of the file.
-#[derive(Clone, Debug)]
+/// A file, and keys and params that a route binds to it, in the order of the file.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Inputs<'b> {
     pub(super) compiled: &'b Compiled,
     pub(super) keys: &'b [PublicKey],
-    pub(super) secrets: Vec<Arc<Secret>>,
     pub(super) params: &'b [String],
 }
 
 impl Inputs<'_> {
     /// The bytes of a text of secrets, params and public keys alone.
-    pub(super) fn bound(&self, text: &Text) -> Option<Vec<u8>> {
+    pub(super) fn bound(&self, text: &Text, secrets: &[Arc<Secret>]) -> Option<Vec<u8>> {
         let mut out = Vec::new();
         for hole in text.holes() {
             let mut bytes = match hole.source {
-                Source::Secret(index) => self.secrets[index].expose().to_vec(),
+                Source::Secret(index) => secrets[index].expose().to_vec(),
                 Source::Param(index) => self.params[index].clone().into_bytes(),
                 Source::Public(index) => {
                     (self.compiled.slots[index].public.write)(&self.keys[index]).into_bytes()

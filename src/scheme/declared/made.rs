@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use http::HeaderValue;
 
 use crate::keys::PublicKey;
@@ -52,10 +53,10 @@ pub(super) fn base64url(bytes: &[u8]) -> String {
 }
 
 /// A value as a header: never escaped, so that what is no visible ASCII is refused.
-pub(super) fn visible(name: &str, value: &[u8]) -> Made<HeaderValue> {
+pub(super) fn visible(name: &str, value: Vec<u8>) -> Made<HeaderValue> {
     let plain = value.iter().all(|byte| (0x20..0x7f).contains(byte));
     let edge = value.first() == Some(&b' ') || value.last() == Some(&b' ');
-    match HeaderValue::from_bytes(value) {
+    match HeaderValue::from_maybe_shared(Bytes::from(value)) {
         Ok(value) if plain && !edge => Ok(value),
         _ => fault(Asked::Rest, format!("has a value for {name} that is not visible ASCII")),
     }

@@ -18,8 +18,8 @@ use super::place::To;
 use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::scheme::{
-    BindError, Binding, BodyNeed, Claim, Edits, Head, Preimage, Scheme, SchemeError, Signable,
-    Signatures,
+    BindError, Binding, BodyNeed, Claim, Edits, Head, Preimage, Rest, Scheme, SchemeError,
+    Signable, Signatures, ToSign,
 };
 use crate::secret::{Secret, SecretCell};
 
@@ -59,8 +59,12 @@ impl Declared {
     }
 
     pub(super) fn inputs(&self) -> Inputs<'_> {
-        let secrets = self.secrets.iter().map(SecretCell::current).collect();
-        Inputs { compiled: &self.compiled, keys: &self.keys, secrets, params: &self.params }
+        Inputs { compiled: &self.compiled, keys: &self.keys, params: &self.params }
+    }
+
+    /// The secrets as they are now.
+    pub(super) fn secrets(&self) -> Vec<Arc<Secret>> {
+        self.secrets.iter().map(SecretCell::current).collect()
     }
 
     fn prepared<'r>(&'r self, request: Signable<'r>, moment: &Moment) -> Made<Prepared<'r>> {
@@ -81,7 +85,8 @@ impl Declared {
             .chain_update(number.to_be_bytes())
             .finalize()
             .to_vec();
-        prepare(self.inputs(), request, Ticks { unix_ms: moment.unix_ms, seed, given })
+        let ticks = Ticks { unix_ms: moment.unix_ms, seed, given };
+        prepare(self.inputs(), self.secrets(), request, ticks)
     }
 
     /// The texts as keys are given them.
@@ -109,7 +114,7 @@ impl Declared {
             taken[slot] += 1;
             found.cloned().ok_or(SchemeError::Broken("a signature is missing"))
         };
-        prepared.texts.iter().map(one).collect()
+        prepared.filled.texts.iter().map(one).collect()
     }
 }
 
@@ -128,21 +133,19 @@ impl Scheme for Declared {
         Moment { nonce: Placed::Given(number), ..moment }
     }
 
-    fn canonicalise(
-        &self,
-        request: Signable<'_>,
-        moment: &Moment,
-    ) -> Result<Vec<Preimage>, SchemeError> {
-        Ok(self.preimages(&self.prepared(request, moment)?)?)
+    fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {
+        let prepared = self.prepared(request, moment)?;
+        Ok(ToSign::with(self.preimages(&prepared)?, prepared.filled))
     }
 
     fn assemble(
         &self,
         request: Signable<'_>,
-        moment: &Moment,
+        _: &Moment,
+        rest: Rest,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
-        let prepared = self.prepared(request, moment)?;
+        let prepared = Prepared::resume(self.inputs(), request, rest.take()?);
         let signatures = self.in_order(&prepared, signatures)?;
         let placed = prepared.place(&signatures)?;
         let mut edits = Edits::default();
@@ -153,14 +156,10 @@ impl Scheme for Declared {
         for (index, value) in placed.headers {
             let place = &self.compiled.places[index];
             let To::Header(name) = &place.to else { continue };
-            edits = if self.compiled.order.secret[index] {
-                edits.set_secret(name.clone(), &Secret::new(value))?
-            } else {
-                edits.set(name.clone(), &value)?
-            };
+            edits = edits.put(name.clone(), value, self.compiled.order.secret[index]);
         }
         if let Some(kind) = placed.content_type {
-            edits = edits.set(CONTENT_TYPE, kind.as_bytes())?;
+            edits = edits.put(CONTENT_TYPE, kind, false);
         }
         if let Some(query) = placed.query {
             let target = PathAndQuery::try_from(with_query(request.head.path(), &query));

@@ -4,10 +4,17 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use bytes::Bytes;
+use http::uri::PathAndQuery;
+use http::{HeaderMap, Method};
 use proptest::prelude::*;
 
 use super::{CATALOGUE, Compiled};
+use crate::keys::{Algorithm, PrivateKey, Signature};
+use crate::moment::{Moment, Nonce};
 use crate::problem::Problem;
+use crate::scheme::{Binding, Head, Signable, Signatures, ToSign};
+use crate::secret::{Secret, SecretCell};
 
 fn problems(text: &str) -> Vec<String> {
     let errors = Compiled::load(text).err();
@@ -93,6 +100,35 @@ fn what_is_wrong_has_a_place_and_a_fix() {
     }
     let circle = changed("time = { clock = \"iso_ms\" }", "time = \"{other}\"\nother = \"{time}\"");
     assert!(circle.contains("time goes in a circle: time needs other needs time"), "{circle}");
+}
+
+/// A second evaluation would place the secret that nobody signed.
+#[test]
+fn what_is_placed_was_signed_although_a_secret_is_renewed_in_between() {
+    let okx = CATALOGUE.iter().find(|(name, _)| *name == "okx").expect("it is there").1;
+    let text = okx.replace("{time}{method}{target}{body}", "{api_key}{method}{target}{body}{time}");
+    let entry = Compiled::read(&text).expect("every word is known").entry("okx");
+    let key = PrivateKey::generate(Algorithm::HMAC_SHA256);
+    let (writer, cell) = SecretCell::renewable(Secret::new(b"first".to_vec()));
+    let passphrase = SecretCell::fixed(Secret::new(b"p".to_vec()));
+    let mut binding = Binding { params: entry.defaults(), ..Binding::default() };
+    binding.keys.insert("signer".into(), key.public_key());
+    binding.secrets = [("api_key".into(), cell), ("passphrase".into(), passphrase)].into();
+    let bound = entry.bind(&binding).expect("the binding is complete");
+    let scheme = bound.signing().expect("it signs");
+    let (method, target) = (Method::GET, PathAndQuery::from_static("/"));
+    let head = Head { method, host: "www.okx.com".into(), target, headers: HeaderMap::new() };
+    let body = Bytes::new();
+    let request = Signable { head: &head, body: Some(&body) };
+    let moment = Moment { unix_ms: 0, nonce: Nonce::Given(1) };
+    let ToSign { preimages, rest } = scheme.canonicalise(request, &moment).expect("it has a text");
+    assert!(preimages[0].text.starts_with(b"firstGET/"));
+    assert!(writer.replace(Secret::new(b"second".to_vec())));
+    let mut signatures = Signatures::default();
+    signatures.insert("signer", Signature::Octets(vec![0; 32]));
+    let edits = scheme.assemble(request, &moment, rest, &signatures).expect("it has places");
+    let sent = edits.iter().find(|edit| edit.name == "ok-access-key").expect("it is placed");
+    assert_eq!(sent.value, "first");
 }
 
 proptest! {

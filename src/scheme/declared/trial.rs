@@ -6,6 +6,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{Thread, current, park};
 
 use bytes::Bytes;
+use http::HeaderValue;
 
 use super::check::untried;
 use super::compiled::Compiled;
@@ -64,10 +65,10 @@ impl Trial<'_> {
             return self.wrong("the request cannot be sent to host", "mend host, or name another");
         };
         let body = Bytes::from(vector.request.body.clone().into_bytes());
-        let inputs = Inputs { compiled, keys: &keys, secrets, params: &params };
+        let inputs = Inputs { compiled, keys: &keys, params: &params };
         let request = Signable { head: &head, body: Some(&body) };
         let ticks = Ticks { unix_ms: vector.now, seed: b"vector".into(), given: self.nonces()? };
-        let prepared = match prepare(inputs, request, ticks) {
+        let prepared = match prepare(inputs, secrets, request, ticks) {
             Ok(prepared) => prepared,
             Err(fault) => return Ok(self.refused(&fault.what)),
         };
@@ -77,7 +78,7 @@ impl Trial<'_> {
         }
         let signatures = self.sign(&prepared, &signers)?;
         let said = self.said(&prepared);
-        let texts = prepared.texts.clone();
+        let texts = prepared.filled.texts.clone();
         let preimages = match prepared.preimages() {
             Ok(preimages) => preimages,
             Err(fault) => return Ok(self.refused(&fault.what)),
@@ -233,7 +234,7 @@ impl Trial<'_> {
 
     /// The texts that were signed, for messages.
     fn said(&self, prepared: &Prepared<'_>) -> String {
-        let said = prepared.texts.iter().map(|(value, text)| {
+        let said = prepared.filled.texts.iter().map(|(value, text)| {
             let name = &self.compiled.values[*value].name;
             format!("{name} signs {:?}", String::from_utf8_lossy(text))
         });
@@ -289,13 +290,13 @@ impl Trial<'_> {
             }
         };
         for expected in &expect.headers {
-            let own = |(index, _): &&(usize, Vec<u8>)| {
+            let own = |(index, _): &&(usize, HeaderValue)| {
                 places[*index].name.eq_ignore_ascii_case(&expected.name)
             };
             let found = placed.headers.iter().find(own);
             hold(
                 expected,
-                found.map(|(_, value)| value.as_slice()),
+                found.map(|(_, value)| value.as_bytes()),
                 found.map(|(place, _)| *place),
             );
         }
@@ -366,7 +367,7 @@ impl Trial<'_> {
 impl Prepared<'_> {
     /// What vectors call a value's text: of a signature what is signed, of all else the value.
     fn text_of(&self, index: usize) -> Vec<u8> {
-        let signed = self.texts.iter().find(|(value, _)| *value == index);
+        let signed = self.filled.texts.iter().find(|(value, _)| *value == index);
         let made = || self.made(index).unwrap_or_default().to_vec();
         signed.map_or_else(made, |(_, text)| text.clone())
     }
