@@ -102,19 +102,24 @@ impl Clock {
         let (days, within) = (unix_ms / DAY, unix_ms % DAY);
         let (year, month, day) = civil(days);
         let seconds = within / 1000;
+        let digits = |out: &mut String, number: u64, count: u32| {
+            let digit =
+                |place| char::from(b"0123456789"[(number / 10_u64.pow(place) % 10) as usize]);
+            out.extend((0..count).rev().map(digit));
+        };
         let mut out = String::with_capacity(32);
         let mut literal = false;
         for letter in pattern.chars() {
             match letter {
                 '\'' => literal = !literal,
                 letter if literal => out.push(letter),
-                'Y' => out.push_str(&format!("{year:04}")),
-                'm' => out.push_str(&format!("{month:02}")),
-                'd' => out.push_str(&format!("{day:02}")),
-                'H' => out.push_str(&format!("{:02}", seconds / 3600)),
-                'M' => out.push_str(&format!("{:02}", seconds / 60 % 60)),
-                'S' => out.push_str(&format!("{:02}", seconds % 60)),
-                'f' => out.push_str(&format!("{:03}", within % 1000)),
+                'Y' => digits(&mut out, year, 4),
+                'm' => digits(&mut out, month, 2),
+                'd' => digits(&mut out, day, 2),
+                'H' => digits(&mut out, seconds / 3600, 2),
+                'M' => digits(&mut out, seconds / 60 % 60, 2),
+                'S' => digits(&mut out, seconds % 60, 2),
+                'f' => digits(&mut out, within % 1000, 3),
                 'a' => out.push_str(DAYS[usize::try_from(days % 7).unwrap_or_default()]),
                 'b' => out.push_str(MONTHS[usize::try_from(month - 1).unwrap_or_default()]),
                 other => out.push(other),

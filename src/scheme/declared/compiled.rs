@@ -10,6 +10,7 @@ use super::text::Text;
 use super::value::Value;
 use super::vector::Vector;
 use crate::document::Location;
+use crate::keys::PublicKey;
 
 /// A scheme file whose every word is known. Whether its vectors hold is another question.
 #[derive(Debug)]
@@ -29,6 +30,12 @@ pub(crate) struct Compiled {
 }
 
 impl Compiled {
+    /// Public keys, by slot, as texts have them.
+    pub(super) fn publics(&self, keys: &[PublicKey]) -> Vec<String> {
+        let slots = self.slots.iter().zip(keys);
+        slots.map(|(slot, key)| (slot.public.write)(key)).collect()
+    }
+
     /// Every text of the file: values' and placements'.
     pub(super) fn texts(&self) -> impl Iterator<Item = &Text> {
         texts(&self.values, &self.places)

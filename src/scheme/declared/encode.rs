@@ -84,9 +84,10 @@ pub(super) fn unpercent(bytes: &[u8], plus: bool) -> Vec<u8> {
     while let [first, behind @ ..] = rest {
         rest = behind;
         let hex = behind.get(..2).filter(|_| *first == b'%');
-        match hex.and_then(|hex| base16ct::mixed::decode_vec(hex).ok()) {
+        let mut byte = [0];
+        match hex.and_then(|hex| base16ct::mixed::decode(hex, &mut byte).ok()) {
             Some(byte) => {
-                out.extend_from_slice(&byte);
+                out.extend_from_slice(byte);
                 rest = &behind[2..];
             }
             None if plus && *first == b'+' => out.push(b' '),

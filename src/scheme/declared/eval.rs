@@ -64,6 +64,9 @@ pub(super) struct Placed {
     pub(super) body: Option<Bytes>,
 }
 
+/// What most texts of more than a hole have room in.
+const ROOM: usize = 128;
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Puts in what does not wait, and makes the texts to sign.
@@ -288,7 +291,10 @@ impl<'r> Prepared<'r> {
 
     /// The bytes of a text.
     pub(super) fn fill(&self, text: &Text) -> Made<Vec<u8>> {
-        let mut out = Vec::new();
+        if let [Part::Hole(hole)] = &text.parts[..] {
+            return Ok(self.hole(hole)?.into_owned());
+        }
+        let mut out = Vec::with_capacity(ROOM);
         for part in &text.parts {
             match part {
                 Part::Literal(bytes) => out.extend_from_slice(bytes),

@@ -13,6 +13,8 @@ use crate::secret::Secret;
 pub(super) struct Inputs<'b> {
     pub(super) compiled: &'b Compiled,
     pub(super) keys: &'b [PublicKey],
+    /// The same as texts have them.
+    pub(super) publics: &'b [String],
     pub(super) params: &'b [String],
 }
 
@@ -24,9 +26,7 @@ impl Inputs<'_> {
             let mut bytes = match hole.source {
                 Source::Secret(index) => secrets[index].expose().to_vec(),
                 Source::Param(index) => self.params[index].clone().into_bytes(),
-                Source::Public(index) => {
-                    (self.compiled.slots[index].public.write)(&self.keys[index]).into_bytes()
-                }
+                Source::Public(index) => self.publics[index].clone().into_bytes(),
                 Source::Method
                 | Source::Scheme
                 | Source::Host

@@ -15,6 +15,7 @@ use super::inputs::{Inputs, Ticks};
 use super::made::{Asked, Fault, Made, with_query};
 use super::nonce::{self, Nonce};
 use super::place::To;
+use super::value::Kind;
 use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::scheme::{
@@ -28,12 +29,15 @@ use crate::secret::{Secret, SecretCell};
 pub(super) struct Declared {
     pub(super) compiled: Arc<Compiled>,
     pub(super) keys: Vec<PublicKey>,
+    publics: Vec<String>,
     secrets: Vec<SecretCell>,
     params: Vec<String>,
     owned: Vec<HeaderName>,
     /// The first key's name, from which numbers and nonces are made.
     fingerprint: String,
     counter: Option<Nonce>,
+    /// Whether nonces are made, and from a seed.
+    seeded: bool,
 }
 
 impl Declared {
@@ -53,13 +57,15 @@ impl Declared {
         let params = params.collect();
         let fingerprint = keys.first().map(PublicKey::fingerprint).unwrap_or_default();
         let counter = compiled.values.iter().find_map(|value| value.kind.counter());
+        let seeded = compiled.values.iter().any(|value| matches!(value.kind, Kind::Nonce(_)));
         let owned = compiled.owned().cloned().collect();
-        let compiled = Arc::clone(compiled);
-        Ok(Self { compiled, keys, secrets, params, owned, fingerprint, counter })
+        let (compiled, publics) = (Arc::clone(compiled), compiled.publics(&keys));
+        Ok(Self { compiled, keys, publics, secrets, params, owned, fingerprint, counter, seeded })
     }
 
     pub(super) fn inputs(&self) -> Inputs<'_> {
-        Inputs { compiled: &self.compiled, keys: &self.keys, params: &self.params }
+        let Self { compiled, keys, publics, params, .. } = self;
+        Inputs { compiled, keys, publics, params }
     }
 
     /// The secrets as they are now.
@@ -69,24 +75,29 @@ impl Declared {
 
     fn prepared<'r>(&'r self, request: Signable<'r>, moment: &Moment) -> Made<Prepared<'r>> {
         let mut given = BTreeMap::new();
-        let (kind, number) = match moment.nonce {
-            Placed::Given(number) => (0_u8, number),
-            Placed::Placed(place) => (1, place),
-        };
         if let (Some(_), Placed::Given(number)) = (self.counter, moment.nonce) {
             let values = self.compiled.values.iter().enumerate();
             let counted = values.filter(|(_, value)| value.kind.counter().is_some());
             given.extend(counted.map(|(index, _)| (index, number.to_string())));
         }
-        let seed = Sha256::new()
+        let seed = if self.seeded { self.seed(moment) } else { Vec::new() };
+        let ticks = Ticks { unix_ms: moment.unix_ms, seed, given };
+        prepare(self.inputs(), self.secrets(), request, ticks)
+    }
+
+    /// What no other moment of the key has.
+    fn seed(&self, moment: &Moment) -> Vec<u8> {
+        let (kind, number) = match moment.nonce {
+            Placed::Given(number) => (0_u8, number),
+            Placed::Placed(place) => (1, place),
+        };
+        Sha256::new()
             .chain_update(self.fingerprint.as_bytes())
             .chain_update(moment.unix_ms.to_be_bytes())
             .chain_update([kind])
             .chain_update(number.to_be_bytes())
             .finalize()
-            .to_vec();
-        let ticks = Ticks { unix_ms: moment.unix_ms, seed, given };
-        prepare(self.inputs(), self.secrets(), request, ticks)
+            .to_vec()
     }
 
     /// The texts as keys are given them.

@@ -49,10 +49,7 @@ impl Prepared<'_> {
             }
             Source::Secret(index) => self.filled.secrets[*index].expose().into(),
             Source::Param(index) => self.inputs.params[*index].as_bytes().into(),
-            Source::Public(index) => {
-                let write = self.compiled().slots[*index].public.write;
-                write(&self.inputs.keys[*index]).into_bytes().into()
-            }
+            Source::Public(index) => self.inputs.publics[*index].as_bytes().into(),
             Source::Unknown => Cow::Borrowed(b""),
         })
     }

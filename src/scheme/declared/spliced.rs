@@ -3,6 +3,8 @@
 //! A field that waits for a signature is none of what is signed, and stands in what is sent: in the
 //! place of the program's own, where it had written one, and at the end otherwise.
 
+use std::ops::Range;
+
 use super::encode::{percent, unpercent};
 use crate::scheme::json::{Object, document, quote};
 
@@ -10,42 +12,70 @@ use crate::scheme::json::{Object, document, quote};
 #[derive(Clone, Debug)]
 pub(super) struct Spliced {
     json: bool,
-    head: Vec<u8>,
+    /// As it came: fields are pieces of it, so that few of them are copied.
+    text: Vec<u8>,
+    head: Range<usize>,
     fields: Vec<Field>,
-    tail: Vec<u8>,
+    tail: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
 struct Field {
     /// Its name, decoded.
-    name: Vec<u8>,
+    name: Piece,
     /// Everything between the field before it and its value.
-    before: Vec<u8>,
+    before: Piece,
     value: Content,
+}
+
+#[derive(Clone, Debug)]
+enum Piece {
+    /// A part of the text.
+    There(Range<usize>),
+    Own(Vec<u8>),
 }
 
 #[derive(Clone, Debug)]
 enum Content {
     /// As it is written.
-    Here(Vec<u8>),
+    Here(Piece),
     /// That of this place, which is not known yet.
     Late(usize),
+}
+
+/// What most fields that are put in have room in.
+const ROOM: usize = 160;
+
+impl Piece {
+    fn of<'p>(&'p self, text: &'p [u8]) -> &'p [u8] {
+        match self {
+            Self::There(range) => &text[range.clone()],
+            Self::Own(bytes) => bytes,
+        }
+    }
 }
 
 impl Spliced {
     /// The fields of a query, or of a form.
     pub(super) fn form(text: &[u8]) -> Self {
-        let pieces = text.split(|byte| *byte == b'&').filter(|_| !text.is_empty());
-        let field = |(index, piece): (usize, &[u8])| {
+        let mut at = 0;
+        let field = |piece: &[u8]| {
+            let (start, end) = (at, at + piece.len());
+            at = end + 1;
             let middle = piece.iter().position(|byte| *byte == b'=');
-            let name = middle.map_or(piece, |middle| &piece[..middle]);
-            let written = middle.map_or(piece, |middle| &piece[..=middle]);
-            let comma: &[u8] = if index == 0 { b"" } else { b"&" };
-            let value = Content::Here(piece[written.len()..].to_vec());
-            Field { name: unpercent(name, true), before: [comma, written].concat(), value }
+            let name = &piece[..middle.unwrap_or(piece.len())];
+            let plain = !name.iter().any(|byte| matches!(byte, b'%' | b'+'));
+            let own = || Piece::Own(unpercent(name, true));
+            let name = if plain { Piece::There(start..start + name.len()) } else { own() };
+            let value = start + middle.map_or(piece.len(), |middle| middle + 1);
+            // With the & in front of all but the first.
+            let before = Piece::There(start.saturating_sub(1)..value);
+            Field { name, before, value: Content::Here(Piece::There(value..end)) }
         };
-        let fields = pieces.enumerate().map(field).collect();
-        Self { json: false, head: Vec::new(), fields, tail: Vec::new() }
+        let pieces = text.split(|byte| *byte == b'&').filter(|_| !text.is_empty());
+        let fields = pieces.map(field).collect();
+        let tail = text.len()..text.len();
+        Self { json: false, text: text.to_vec(), head: 0..0, fields, tail }
     }
 
     /// The members of a JSON object; an empty text is an empty object.
@@ -59,33 +89,38 @@ impl Spliced {
         let object = Object::whole(document).map_err(|error| error.to_string())?;
         let start = document.find('{').map_or(0, |brace| brace + 1);
         let mut at = start;
-        let fields = object.members.iter().map(|member| {
-            let before = document.as_bytes()[at..member.at.start].to_vec();
+        let fields = object.members.into_iter().map(|member| {
+            let before = Piece::There(at..member.at.start);
             at = member.at.end;
-            let value = Content::Here(member.value.as_bytes().to_vec());
-            Field { name: member.name.as_bytes().to_vec(), before, value }
+            let (name, value) = (member.name.into_bytes(), Piece::There(member.at));
+            Field { name: Piece::Own(name), before, value: Content::Here(value) }
         });
         let fields = fields.collect();
-        let (head, tail) = (document[..start].into(), document[at..].into());
-        Ok(Self { json: true, head, fields, tail })
+        let (head, tail) = (0..start, at..document.len());
+        Ok(Self { json: true, text: document.into(), head, fields, tail })
     }
 
     /// How often a field of this name stands there.
     pub(super) fn count(&self, name: &str) -> usize {
-        self.fields.iter().filter(|field| field.name == name.as_bytes()).count()
+        self.fields.iter().filter(|field| self.is(field, name)).count()
+    }
+
+    fn is(&self, field: &Field, name: &str) -> bool {
+        field.name.of(&self.text) == name.as_bytes()
     }
 
     /// The value of a field as it is written; decoded, where it is no JSON.
     pub(super) fn value(&self, name: &str) -> Option<Vec<u8>> {
-        let field = self.fields.iter().find(|field| field.name == name.as_bytes())?;
+        let field = self.fields.iter().find(|field| self.is(field, name))?;
         let Content::Here(value) = &field.value else { return None };
-        Some(if self.json { value.clone() } else { unpercent(value, true) })
+        let value = value.of(&self.text);
+        Some(if self.json { value.to_vec() } else { unpercent(value, true) })
     }
 
     /// Puts a field in: in place of that of the same name, or at the end.
     pub(super) fn set(&mut self, name: &str, value: &[u8]) {
         let value = self.coded(value);
-        self.put(name, Content::Here(value));
+        self.put(name, Content::Here(Piece::Own(value)));
     }
 
     /// Keeps a field's place until its value is known.
@@ -94,10 +129,12 @@ impl Spliced {
     }
 
     fn put(&mut self, name: &str, value: Content) {
-        if let Some(field) = self.fields.iter_mut().find(|field| field.name == name.as_bytes()) {
+        if let Some(index) = self.fields.iter().position(|field| self.is(field, name)) {
+            let field = &mut self.fields[index];
             field.value = value;
-            if !self.json && !field.before.ends_with(b"=") {
-                field.before.push(b'=');
+            let before = field.before.of(&self.text);
+            if !self.json && !before.ends_with(b"=") {
+                field.before = Piece::Own([before, b"="].concat());
             }
             return;
         }
@@ -114,7 +151,8 @@ impl Spliced {
             percent(name.as_bytes(), b"", &mut before);
             before.push(b'=');
         }
-        self.fields.push(Field { name: name.into(), before, value });
+        let (name, before) = (Piece::Own(name.into()), Piece::Own(before));
+        self.fields.push(Field { name, before, value });
     }
 
     /// A value as it is written here: JSON is JSON already.
@@ -129,32 +167,40 @@ impl Spliced {
 
     /// Without the fields that wait.
     pub(super) fn signed(&self) -> Vec<u8> {
-        let mut out = self.head.clone();
+        let mut out = self.begun();
         let mut first = true;
         let separator = if self.json { b',' } else { b'&' };
         for field in &self.fields {
             let Content::Here(value) = &field.value else { continue };
-            let skip = field.before.iter().position(|byte| *byte == separator);
+            let before = field.before.of(&self.text);
+            let skip = before.iter().position(|byte| *byte == separator);
             let skip = skip.filter(|_| std::mem::take(&mut first)).map_or(0, |comma| comma + 1);
             first = false;
-            out.extend_from_slice(&field.before[skip..]);
-            out.extend_from_slice(value);
+            out.extend_from_slice(&before[skip..]);
+            out.extend_from_slice(value.of(&self.text));
         }
-        out.extend_from_slice(&self.tail);
+        out.extend_from_slice(&self.text[self.tail.clone()]);
+        out
+    }
+
+    /// What stands in front of the fields, with room for them.
+    fn begun(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.text.len() + ROOM);
+        out.extend_from_slice(&self.text[self.head.clone()]);
         out
     }
 
     /// With all fields; `late` gives the value of a place.
     pub(super) fn sent<E>(&self, late: impl Fn(usize) -> Result<Vec<u8>, E>) -> Result<Vec<u8>, E> {
-        let mut out = self.head.clone();
+        let mut out = self.begun();
         for field in &self.fields {
-            out.extend_from_slice(&field.before);
+            out.extend_from_slice(field.before.of(&self.text));
             match &field.value {
-                Content::Here(value) => out.extend_from_slice(value),
+                Content::Here(value) => out.extend_from_slice(value.of(&self.text)),
                 Content::Late(place) => out.extend_from_slice(&self.coded(&late(*place)?)),
             }
         }
-        out.extend_from_slice(&self.tail);
+        out.extend_from_slice(&self.text[self.tail.clone()]);
         Ok(out)
     }
 }

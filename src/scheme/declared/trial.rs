@@ -65,7 +65,8 @@ impl Trial<'_> {
             return self.wrong("the request cannot be sent to host", "mend host, or name another");
         };
         let body = Bytes::from(vector.request.body.clone().into_bytes());
-        let inputs = Inputs { compiled, keys: &keys, params: &params };
+        let publics = compiled.publics(&keys);
+        let inputs = Inputs { compiled, keys: &keys, publics: &publics, params: &params };
         let request = Signable { head: &head, body: Some(&body) };
         let ticks = Ticks { unix_ms: vector.now, seed: b"vector".into(), given: self.nonces()? };
         let prepared = match prepare(inputs, secrets, request, ticks) {
