@@ -55,8 +55,9 @@ const QUICK: bool = cfg!(debug_assertions);
 fn main() -> io::Result<()> {
     let arguments = Arguments::parse();
     let origin = Origin::start()?;
-    let proxy = Proxy::start(origin.address(), &arguments.log)?;
-    let bench = Bench { origin, proxy, arguments };
+    let proxy = Proxy::start(origin.address(), &arguments.log, 0)?;
+    let crowded = Proxy::start(origin.address(), &arguments.log, ROUTES)?;
+    let bench = Bench { origin, proxy, crowded, arguments };
     let cases = bench.cases();
     for case in &cases {
         bench.alone(case, bench.arguments.requests.div_ceil(4))?;
@@ -121,6 +122,8 @@ struct Pace {
 struct Bench {
     origin: Origin,
     proxy: Proxy,
+    /// The same with many more routes.
+    crowded: Proxy,
     arguments: Arguments,
 }
 
@@ -130,6 +133,7 @@ impl Bench {
         let gateway = self.proxy.gateway;
         let here = origin.to_string();
         let (metasv, sinohope) = ("apiv2.metasv.com", "api.sinohope.com");
+        let (okx, declared) = ("www.okx.com", "declared.metasv.com");
         let case = |name, direct, to, request, signed| {
             let (inside, fresh) = (None, false);
             Case { name, direct, to, request, signed, inside, fresh }
@@ -140,9 +144,10 @@ impl Bench {
             let request = get("", metasv, BLOCK);
             Case { inside: Some(metasv), ..case(name, direct, forward, request, true) }
         };
+        let balance = || get(&format!("http://{okx}"), okx, BALANCE);
         vec![
             case("direct GET", 0, origin, get("", &here, BLOCK), false),
-            case("direct POST 10 KiB", 1, origin, post("", &here), false),
+            case("direct POST 10 KiB", 1, origin, post("", &here, TRANSFER, 10), false),
             case("unsigned GET", 0, forward, get(&format!("http://{here}"), &here, BLOCK), false),
             case("metasv GET", 0, forward, signed(), true),
             case(
@@ -163,13 +168,37 @@ impl Bench {
                 "sinohope POST 10 KiB",
                 1,
                 forward,
-                post(&format!("http://{sinohope}"), sinohope),
+                post(&format!("http://{sinohope}"), sinohope, TRANSFER, 10),
                 true,
             ),
             inside("metasv GET, intercepted", 0),
             fresh(case("direct GET, new", 8, origin, get("", &here, BLOCK), false)),
             fresh(case("metasv GET, new", 8, forward, signed(), true)),
             fresh(inside("metasv GET, intercepted, new", 8)),
+            case("direct POST 1 KiB", 11, origin, post("", &here, ORDER, 1), false),
+            case(
+                "unsigned POST 1 KiB",
+                11,
+                forward,
+                post(&format!("http://{here}"), &here, ORDER, 1),
+                false,
+            ),
+            case(
+                "okx POST 1 KiB",
+                11,
+                forward,
+                post(&format!("http://{okx}"), okx, ORDER, 1),
+                true,
+            ),
+            case("okx GET", 0, forward, balance(), true),
+            case("okx GET, 10 000 routes", 0, self.crowded.forward, balance(), true),
+            case(
+                "metasv GET, declared",
+                0,
+                forward,
+                get(&format!("http://{declared}"), declared, BLOCK),
+                true,
+            ),
         ]
     }
 
@@ -248,9 +277,11 @@ impl Bench {
         requests: u32,
         work: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<Pace> {
-        let (seen, cpu, started) = (self.origin.seen(), self.proxy.cpu(), Instant::now());
+        let crowded = case.to == self.crowded.forward;
+        let proxy = if crowded { &self.crowded } else { &self.proxy };
+        let (seen, cpu, started) = (self.origin.seen(), proxy.cpu(), Instant::now());
         work()?;
-        let (took, after) = (started.elapsed(), self.proxy.cpu());
+        let (took, after) = (started.elapsed(), proxy.cpu());
         let expected = Seen {
             requests: seen.requests + u64::from(requests),
             signed: seen.signed + if case.signed { u64::from(requests) } else { 0 },
@@ -281,10 +312,10 @@ fn get(before: &str, host: &str, path: &str) -> Vec<u8> {
     format!("GET {before}{path} HTTP/1.1\r\nhost: {host}\r\n{CLIENT}\r\n").into_bytes()
 }
 
-fn post(before: &str, host: &str) -> Vec<u8> {
+fn post(before: &str, host: &str, path: &str, kib: usize) -> Vec<u8> {
     const ENTRY: &str = "{\"to\":\"0x52908400098527886E0F7030069857D2E4169EE7\",\"amount\":1}, ";
-    let body: String = ENTRY.chars().cycle().take(10 << 10).collect();
-    let head = format!("POST {before}{TRANSFER} HTTP/1.1\r\nhost: {host}\r\n{CLIENT}");
+    let body: String = ENTRY.chars().cycle().take(kib << 10).collect();
+    let head = format!("POST {before}{path} HTTP/1.1\r\nhost: {host}\r\n{CLIENT}");
     let framed = "content-type: application/json\r\ncontent-length";
     format!("{head}{framed}: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
@@ -294,6 +325,11 @@ const CLIENT: &str = "user-agent: bench/1.0\r\naccept: application/json\r\n";
 const BLOCK: &str = "/block/000000000000000007dded8e2a733c654a006520409cdb0d6cdf642a1328c330";
 const WALLETS: &str = "/v1/waas/mpc/wallet/list?pageIndex=1&pageSize=50&vaultId=395531&asset=ETH";
 const TRANSFER: &str = "/v1/waas/mpc/transfer";
+const BALANCE: &str = "/api/v5/account/balance?ccy=BTC%2CETH";
+const ORDER: &str = "/api/v5/trade/batch-orders";
+
+/// Routes of the crowded proxy, beside those that are measured.
+const ROUTES: usize = if QUICK { 100 } else { 10_000 };
 
 /// Of so many requests, one is made where each has a connection of its own.
 const FRESH: u32 = 8;

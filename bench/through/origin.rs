@@ -62,8 +62,8 @@ fn serve(stream: TcpStream, counts: &Counts) -> io::Result<()> {
     let mut wire = Wire::over(stream)?;
     while let Some(request) = wire.read()? {
         counts.requests.fetch_add(1, Ordering::SeqCst);
-        // "MetaSV-Signature" and "BIZ-API-SIGNATURE" alike.
-        if request.head.contains("-signature: ") {
+        // "MetaSV-Signature" and "BIZ-API-SIGNATURE" alike, and "OK-ACCESS-SIGN".
+        if ["-signature: ", "-sign: "].iter().any(|name| request.head.contains(name)) {
             counts.signed.fetch_add(1, Ordering::SeqCst);
         }
         wire.write(answer.as_bytes())?;

@@ -31,16 +31,23 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts with new keys and routes that lead to `origin`, and waits until it is ready.
-    pub(crate) fn start(origin: SocketAddr, log: &str) -> io::Result<Self> {
+    /// Starts with new keys and routes that lead to `origin`, and so many more that nobody asks
+    /// for; waits until it is ready.
+    pub(crate) fn start(origin: SocketAddr, log: &str, more: usize) -> io::Result<Self> {
         let home = tempfile::tempdir()?;
         let keys = [("p256.pem", Algorithm::ECDSA_P256), ("k256.pem", Algorithm::ECDSA_SECP256K1)];
         for (name, algorithm) in keys {
             let pem = PrivateKey::generate(algorithm).to_text();
             private(&home.path().join(name), pem.as_bytes())?;
         }
+        private(&home.path().join("hmac"), b"SecretSecretSecretSecret")?;
+        fs::write(home.path().join("metasv.toml"), include_str!("../declared/metasv.toml"))?;
         let authority = authority(home.path())?;
-        fs::write(home.path().join("proxy.toml"), configuration(origin, log))?;
+        let mut configuration = configuration(origin, log);
+        for index in 0..more {
+            configuration += &okx(&format!("r{index}"), &format!("h{index}.example.com"));
+        }
+        fs::write(home.path().join("proxy.toml"), configuration)?;
         let child = Command::new(env!("CARGO_BIN_EXE_countersign"))
             .args(["run", "proxy.toml"])
             .current_dir(home.path())
@@ -149,9 +156,21 @@ entry = "p256.pem"
 store = "files"
 entry = "k256.pem"
 
+[keys.hmac]
+store = "files"
+entry = "hmac"
+algorithm = "hmac_sha256"
+
 [secrets.ca]
 store = "files"
 entry = "ca-key.pem"
+
+[secrets.plain]
+store = "files"
+entry = "hmac"
+
+[schemes.metasv_declared]
+file = "metasv.toml"
 
 [routes.sinohope]
 host = "api.sinohope.com"
@@ -165,11 +184,33 @@ scheme = "metasv"
 keys = {{ signer = "k256" }}
 upstream = "origin"
 
+[routes.declared]
+host = "declared.metasv.com"
+scheme = "metasv_declared"
+keys = {{ signer = "k256" }}
+upstream = "origin"
+
+{okx}
 [upstreams.origin]
 url = "http://{origin}"
 
 [log]
 level = "{log}"
+"#,
+        okx = okx("okx", "www.okx.com")
+    )
+}
+
+/// A route that the catalogue's OKX signs.
+fn okx(name: &str, host: &str) -> String {
+    format!(
+        r#"
+[routes.{name}]
+host = "{host}"
+scheme = "okx"
+keys = {{ signer = "hmac" }}
+secrets = {{ api_key = "plain", passphrase = "plain" }}
+upstream = "origin"
 "#
     )
 }

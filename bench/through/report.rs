@@ -27,6 +27,8 @@ struct Figures {
     alone_cpu: Option<f64>,
     many: f64,
     many_cpu: Option<f64>,
+    /// Of each round, so that cases can be compared pair by pair.
+    rounds_cpu: Vec<Option<f64>>,
 }
 
 impl<'a> Report<'a> {
@@ -58,6 +60,7 @@ impl<'a> Report<'a> {
             alone_cpu: cpu(&|round| round.alone),
             many: over(&|round| round.many.per_second),
             many_cpu: cpu(&|round| round.many),
+            rounds_cpu: own.iter().map(|round| round.many.cpu.map(micros)).collect(),
         }
     }
 
@@ -115,7 +118,11 @@ impl<'a> Report<'a> {
                 "added_p50_us": added_p50,
                 "added_p99_us": added_p99,
                 "alone": { "requests_per_s": of.alone, "cpu_us": of.alone_cpu },
-                "many": { "requests_per_s": of.many, "cpu_us": of.many_cpu },
+                "many": {
+                    "requests_per_s": of.many,
+                    "cpu_us": of.many_cpu,
+                    "cpu_us_by_round": of.rounds_cpu,
+                },
             })
         };
         let cases: Vec<Value> = self.cases.iter().enumerate().map(case).collect();
