@@ -62,8 +62,9 @@ fn serve(stream: TcpStream, counts: &Counts) -> io::Result<()> {
     let mut wire = Wire::over(stream)?;
     while let Some(request) = wire.read()? {
         counts.requests.fetch_add(1, Ordering::SeqCst);
-        // "MetaSV-Signature" and "BIZ-API-SIGNATURE" alike, and "OK-ACCESS-SIGN".
-        if ["-signature: ", "-sign: "].iter().any(|name| request.head.contains(name)) {
+        // "MetaSV-Signature", "BIZ-API-SIGNATURE" and "OK-ACCESS-SIGN", as providers write them.
+        let head = request.head.to_ascii_lowercase();
+        if head.contains("-signature: ") || head.contains("-sign: ") {
             counts.signed.fetch_add(1, Ordering::SeqCst);
         }
         wire.write(answer.as_bytes())?;

@@ -112,7 +112,8 @@ fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 fn authority(home: &Path) -> io::Result<String> {
     let key = PrivateKey::generate(Algorithm::ECDSA_P256).to_text();
     private(&home.join("ca-key.pem"), key.as_bytes())?;
-    let hosts = ["api.sinohope.com".to_owned(), "apiv2.metasv.com".to_owned()];
+    let hosts = ["api.sinohope.com", "metasv.com", "www.okx.com", "example.com"];
+    let hosts = hosts.map(str::to_owned);
     let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };
     let pem = new.certificate(&Secret::new(key.as_bytes().to_vec())).map_err(io::Error::other)?;
     fs::write(home.join("ca.pem"), &pem)?;
