@@ -24,7 +24,7 @@ mod systemd;
 mod uri;
 
 pub use algorithm::{PublicPemFault, UnknownAlgorithm};
-pub use content::{Content, Derivation, Digest, Hashing, Written};
+pub use content::{Content, Derivation, Digest, Hash, Hashing, Written};
 pub(crate) use env::{Lookup, variable};
 pub use error::SignError;
 pub(crate) use exec::words as command;

@@ -6,10 +6,12 @@
 mod babyjub;
 mod ec;
 mod ed25519;
+mod hash;
 mod hmac;
 mod p256;
 mod rsa;
 mod secp256k1;
+mod shared;
 
 use std::str::FromStr;
 
@@ -36,6 +38,7 @@ impl Algorithm {
         Self::HMAC_SHA256,
         Self::HMAC_SHA384,
         Self::HMAC_SHA512,
+        Self::HASH,
     ];
 }
 
@@ -166,6 +169,13 @@ impl Signature {
     /// integers, both between 1 and the group order of `algorithm`'s curve. ECDSA only.
     pub fn from_der(algorithm: Algorithm, der: &[u8]) -> Option<Self> {
         algorithm.0.read_der(der)
+    }
+
+    /// The same of ECDSA with the smaller of the two values of s that verify, as Bitcoin's BIP 62
+    /// has it; all else as it is.
+    #[must_use]
+    pub fn low_s(&self, algorithm: Algorithm) -> Self {
+        algorithm.0.low(self)
     }
 }
 

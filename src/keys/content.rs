@@ -1,4 +1,5 @@
-//! The input of a signature: a digest, a message, or a message under a derived MAC key.
+//! The input of a signature: a digest, a message, a message under a derived MAC key, or the two
+//! texts around a secret in a hash.
 //!
 //! Keys differ in who hashes. ECDSA takes a digest; Ed25519, MACs and most agents take the message
 //! and hash themselves; a KMS takes either, up to a length. So a scheme says with [`Hashing`] how
@@ -28,6 +29,20 @@ pub enum Hashing {
     Message,
     /// Not before the key has it: the text is authenticated under a key that is derived first.
     Mac(Box<Derivation>),
+    /// Not before the key has it: the secret stands in the text before this byte, and all of it is
+    /// hashed.
+    Hash(Hash, usize),
+}
+
+/// What a secret and the texts around it are hashed with.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Hash {
+    /// MD5 (RFC 1321), which is broken.
+    Md5,
+    /// SHA-1 (FIPS 180-4), which is broken.
+    Sha1,
+    /// SHA-256 (FIPS 180-4).
+    Sha256,
 }
 
 /// What a signer is given: a [`Hashing`] and its text.
@@ -49,6 +64,15 @@ pub enum Content<'a> {
         derivation: &'a Derivation,
         /// What is authenticated.
         message: &'a [u8],
+    },
+    /// Texts that are hashed with the key's secret between them.
+    Hash {
+        /// With what.
+        hash: Hash,
+        /// What stands before the secret.
+        before: &'a [u8],
+        /// What stands behind it.
+        behind: &'a [u8],
     },
 }
 
@@ -78,6 +102,17 @@ pub enum Written {
     Hex,
 }
 
+impl Hash {
+    /// Its usual name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Md5 => "MD5",
+            Self::Sha1 => "SHA-1",
+            Self::Sha256 => "SHA-256",
+        }
+    }
+}
+
 impl Hashing {
     /// The SHA-256 of `text`.
     pub fn sha256(text: &[u8]) -> Self {
@@ -91,6 +126,10 @@ impl Hashing {
             Self::Own(digest) => Content::Digest { digest, sha256_of: None },
             Self::Message => Content::Message(text),
             Self::Mac(derivation) => Content::Mac { derivation, message: text },
+            Self::Hash(hash, at) => {
+                let (before, behind) = text.split_at((*at).min(text.len()));
+                Content::Hash { hash: *hash, before, behind }
+            }
         }
     }
 
@@ -98,7 +137,7 @@ impl Hashing {
     pub fn digest(&self) -> Option<&Digest> {
         match self {
             Self::Sha256(digest) | Self::Own(digest) => Some(digest),
-            Self::Message | Self::Mac(_) => None,
+            Self::Message | Self::Mac(_) | Self::Hash(..) => None,
         }
     }
 
@@ -109,6 +148,7 @@ impl Hashing {
             Self::Own(_) => "digest",
             Self::Message => "message",
             Self::Mac(_) => "mac",
+            Self::Hash(..) => "hash",
         }
     }
 }

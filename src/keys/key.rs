@@ -65,6 +65,11 @@ pub(super) trait Kind: Send + Sync {
         None
     }
 
+    /// As [`Signature::low_s`].
+    fn low(&self, signature: &Signature) -> Signature {
+        signature.clone()
+    }
+
     /// The sizes in bits that new keys are made in, the default one first; empty where there is
     /// one alone.
     fn sizes(&self) -> &'static [usize] {

@@ -182,7 +182,9 @@ impl Signer for AgentKey {
                 let error = SignError::Failed("an agent signs messages, and no digests");
                 return Box::pin(std::future::ready(Err(error)));
             }
-            Content::Mac { .. } => return Box::pin(std::future::ready(Err(SignError::NO_MAC))),
+            Content::Mac { .. } | Content::Hash { .. } => {
+                return Box::pin(std::future::ready(Err(SignError::NO_MAC)));
+            }
         };
         Box::pin(self.ask(message))
     }

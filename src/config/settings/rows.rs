@@ -197,7 +197,8 @@ pub(crate) const SECTIONS: &[Section] = &[
             setting(
                 Key::string("encoding", "\"base64\""),
                 "How the bytes of the entry are written: `text`, `base64`, `base64url` or \
-                 `hex`.",
+                 `hex`; or how the provider makes the key of the text: `upper`, `md5_hex`, \
+                 `percent` or `base64_of`.",
             )
             .or("\"text\""),
             optional(

@@ -172,7 +172,7 @@ fn element(content: Content<'_>) -> Result<Element, SignError> {
     match content {
         Content::Digest { digest, .. } => Element::from_be_bytes(&digest.0)
             .ok_or(SignError::Failed("the digest is no element of the curve's field")),
-        Content::Message(_) | Content::Mac { .. } => {
+        Content::Message(_) | Content::Mac { .. } | Content::Hash { .. } => {
             Err(SignError::Failed("a Baby Jubjub key signs elements of its field alone"))
         }
     }

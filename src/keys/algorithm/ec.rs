@@ -86,7 +86,7 @@ pub(super) fn digest(content: Content<'_>) -> Result<Digest, SignError> {
     match content {
         Content::Digest { digest, .. } => Ok(*digest),
         Content::Message(message) => Ok(Digest(Sha256::digest(message).into())),
-        Content::Mac { .. } => Err(SignError::NO_MAC),
+        Content::Mac { .. } | Content::Hash { .. } => Err(SignError::NO_MAC),
     }
 }
 

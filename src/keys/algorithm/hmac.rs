@@ -10,13 +10,14 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::{hmac, rand};
 use base16ct::lower::encode_string as hex;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use pkcs8::SecretDocument;
 use zeroize::Zeroizing;
 
+use super::shared;
 use crate::keys::content::{Content, Derivation, Written};
 use crate::keys::error::SignError;
-use crate::keys::formats::{self, FormatError, Found, Members, unquoted};
+use crate::keys::formats::{FormatError, Found};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
 use crate::keys::key::{LocalKey, LocalSigner, Signer};
 use crate::keys::signature::Signature;
@@ -84,8 +85,7 @@ impl Kind for Hmac {
     }
 
     fn forms(&self) -> &'static str {
-        "the secret as text; with `encoding`, in base64, base64url or hex; a JSON Web Key (RFC 7517) \
-         of type `oct`"
+        shared::FORMS
     }
 
     fn file_extension(&self) -> &'static str {
@@ -97,21 +97,8 @@ impl Kind for Hmac {
     }
 
     fn read(&self, found: &Found, asked: bool) -> Option<Result<PrivateKey, FormatError>> {
-        if let Ok(formats::Form::Json(members)) = found.form()
-            && members.get("kty") == Some("oct")
-        {
-            return self.read_jwk(members, asked);
-        }
-        if !asked {
-            return None;
-        }
-        if !found.exact && unquoted(&found.whole).is_some() {
-            return Some(Err(FormatError::new(
-                "is in quotation marks, which may be the secret's own",
-                "remove them; if they belong to it, keep it in base64 and say encoding = \"base64\"",
-            )));
-        }
-        Some(Ok(self.private(&found.whole)))
+        let secret = shared::read(found, asked, self.jwk)?;
+        Some(secret.map(|secret| self.private(&secret)))
     }
 
     fn read_public(&self, _encoded: Encoded<'_>) -> Option<PublicKey> {
@@ -136,18 +123,6 @@ impl Hmac {
         let key = hmac::Key::new(self.hash, &secret);
         PrivateKey::new(self.algorithm(), Arc::new(Key { kind: self, secret, key }))
     }
-
-    /// `None` if it says that it is for another algorithm, or does not say where nobody asks.
-    fn read_jwk(self, jwk: &Members, asked: bool) -> Option<Result<PrivateKey, FormatError>> {
-        if jwk.get("alg").map_or(!asked, |alg| alg != self.jwk) {
-            return None;
-        }
-        let damaged = || FormatError::damaged("a JSON Web Key");
-        let text = jwk.get("k").filter(|text| !text.is_empty());
-        let mut secret = Zeroizing::new(vec![0; text.map_or(0, str::len)]);
-        let length = text.and_then(|text| URL_SAFE_NO_PAD.decode_slice(text, &mut secret).ok());
-        Some(length.map(|length| self.private(&secret[..length])).ok_or_else(damaged))
-    }
 }
 
 impl Private for Arc<Key> {
@@ -156,25 +131,11 @@ impl Private for Arc<Key> {
     }
 
     fn to_pkcs8(&self) -> Result<SecretDocument, FormatError> {
-        Err(FormatError::new(
-            format!(
-                "is an {} key, which PKCS#8 has no name for and cannot encrypt",
-                self.kind.name
-            ),
-            "leave it plain, readable by you alone; or keep it in a variable or a secret store",
-        ))
+        Err(shared::no_pkcs8(self.kind.name))
     }
 
-    /// A JSON Web Key, which says what it is, and holds a secret that is no text too.
     fn to_text(&self) -> Zeroizing<String> {
-        // Room for all of it from the start: a string that grows leaves copies behind.
-        let mut text = Zeroizing::new(String::with_capacity(128 + self.secret.len() * 2));
-        text.push_str("{\n  \"kty\": \"oct\",\n  \"alg\": \"");
-        text.push_str(self.kind.jwk);
-        text.push_str("\",\n  \"k\": \"");
-        URL_SAFE_NO_PAD.encode_string(&self.secret[..], &mut text);
-        text.push_str("\"\n}\n");
-        text
+        shared::to_text(&self.secret, self.kind.jwk)
     }
 
     fn signer(&self) -> Result<Arc<dyn Signer>, SignError> {
@@ -189,7 +150,7 @@ impl Key {
             Content::Mac { derivation, message } => {
                 Ok(hmac::sign(&self.derived(derivation), message))
             }
-            Content::Digest { .. } => {
+            Content::Digest { .. } | Content::Hash { .. } => {
                 Err(SignError::Failed("a MAC's key takes messages, and no digests"))
             }
         }

@@ -71,13 +71,24 @@ impl Kind for P256 {
     }
 
     fn read_der(&self, der: &[u8]) -> Option<Signature> {
-        let (r, s) = Numbers::from_der(der).ok()?.split_bytes();
-        Some(Signature::Ecdsa { r: r.into(), s: s.into() })
+        Numbers::from_der(der).ok().map(|numbers| signature(&numbers))
+    }
+
+    fn low(&self, signature: &Signature) -> Signature {
+        let Signature::Ecdsa { r, s } = signature else { return signature.clone() };
+        let low =
+            Numbers::from_scalars(*r, *s).map(|numbers| self::signature(&numbers.normalize_s()));
+        low.unwrap_or_else(|_| signature.clone())
     }
 
     fn generate(&self, _bits: usize) -> PrivateKey {
         ec::generate(key)
     }
+}
+
+fn signature(numbers: &Numbers) -> Signature {
+    let (r, s) = numbers.split_bytes();
+    Signature::Ecdsa { r: r.into(), s: s.into() }
 }
 
 impl Private for p256::SecretKey {

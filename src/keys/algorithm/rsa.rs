@@ -217,7 +217,7 @@ impl Rsa {
             // "Less safe" because it takes a hash's word for it; hashing is the scheme's part.
             Content::Digest { digest, .. } => LibraryDigest::import_less_safe(&digest.0, self.hash)
                 .map_err(|_| SignError::Failed("the digest is not of this key's hash")),
-            Content::Mac { .. } => Err(SignError::NO_MAC),
+            Content::Mac { .. } | Content::Hash { .. } => Err(SignError::NO_MAC),
         }
     }
 }

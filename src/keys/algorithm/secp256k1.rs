@@ -74,6 +74,13 @@ impl Kind for Secp256k1 {
         Numbers::from_der(der).ok().map(|numbers| signature(&numbers))
     }
 
+    fn low(&self, signature: &Signature) -> Signature {
+        let Signature::Ecdsa { r, s } = signature else { return signature.clone() };
+        let low =
+            Numbers::from_scalars(*r, *s).map(|numbers| self::signature(&numbers.normalize_s()));
+        low.unwrap_or_else(|_| signature.clone())
+    }
+
     fn generate(&self, _bits: usize) -> PrivateKey {
         ec::generate(key)
     }

@@ -459,6 +459,9 @@ async fn signatures_verify_and_are_low_where_promised() {
             let content = match probe {
                 Content::Digest { .. } => Content::digest(&digest),
                 Content::Message(_) | Content::Mac { .. } => Content::Message(&digest.0),
+                Content::Hash { hash, .. } => {
+                    Content::Hash { hash, before: &digest.0, behind: b"" }
+                }
             };
             let signature = signer.sign(content).await.unwrap();
             assert!(signer.public_key().verifies(content, &signature), "{algorithm}");
