@@ -32,7 +32,7 @@ use std::fmt;
 
 pub use act::{Act, Demo, Way};
 use bytes::Bytes;
-pub(crate) use declared::{CATALOGUE, Compiled, Word, instant, vocabulary};
+pub(crate) use declared::{CATALOGUE, Compiled, Key, Word, instant, keys, vocabulary};
 pub use edits::{Edit, Edits};
 pub use entry::{
     Advise, Bound, Build, Entry, Example, KeySlot, Make, ParamDoc, ParamKind, ProviderRefusal,

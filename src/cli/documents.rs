@@ -13,7 +13,7 @@ use super::{CliError, catalogue, schemes, settings};
 use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
 use crate::refusal::Code;
-use crate::scheme::{Word, vocabulary};
+use crate::scheme::{Key, Word, keys, vocabulary};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DocumentsArgs {
@@ -56,10 +56,24 @@ fn declared() -> String {
     let row = |word: &&'static Word| {
         [format!("`{}`", word.name), word.doc.to_owned(), format!("`{}`", word.example)]
     };
-    vocabulary().iter().fold(include_str!("../../docs/declared.md").to_owned(), |text, table| {
+    let text = include_str!("../../docs/declared.md").to_owned();
+    let text = vocabulary().iter().fold(text, |text, table| {
         let rows: Vec<_> = table.1.iter().map(row).collect();
         filled(&text, table.0, &rows)
+    });
+    keys().iter().fold(text, |text, (name, keys)| {
+        let rows: Vec<_> = keys.iter().flat_map(key).collect();
+        filled(&text, &format!("keys of {name}"), &rows)
     })
+}
+
+/// A key, and below it the words that it can be.
+fn key(key: &'static Key) -> Vec<[String; 3]> {
+    let name = key.word.name;
+    let word =
+        |word: &Word| [format!("`{name} = \"{}\"`", word.name), word.doc.to_owned(), String::new()];
+    let own = [format!("`{name}`"), key.word.doc.to_owned(), format!("`{}`", key.word.example)];
+    [own].into_iter().chain((key.words)().into_iter().map(word)).collect()
 }
 
 fn names() -> PossibleValuesParser {

@@ -24,6 +24,7 @@ mod headers;
 mod inputs;
 mod jsons;
 mod made;
+mod members;
 mod nonce;
 mod order;
 mod pairs;
@@ -46,7 +47,7 @@ pub(crate) use catalogue::{CATALOGUE, find};
 pub(crate) use clock::instant;
 pub(crate) use compiled::Compiled;
 
-pub(crate) use word::Word;
+pub(crate) use word::{Key, Word};
 
 use crate::problem::Problem;
 
@@ -63,6 +64,13 @@ pub(crate) fn vocabulary() -> Vec<(&'static str, Vec<&'static Word>)> {
         ("secrets", slot::SECRETS.iter().map(|row| &row.0).collect()),
         ("publics", slot::PUBLICS.iter().map(|row| &row.0).collect()),
     ]
+}
+
+/// The keys of tables, by the names of theirs in the reference.
+pub(crate) fn keys() -> Vec<(&'static str, &'static [Key])> {
+    let kinds = value::KINDS.iter().map(|row| (row.word.name, row.keys));
+    let derive = ("derive", signing::DERIVE);
+    kinds.chain([derive]).filter(|(_, keys)| !keys.is_empty()).collect()
 }
 
 impl Compiled {

@@ -30,6 +30,13 @@ pub(super) fn advise(compiled: &Compiled) -> Vec<BindError> {
             "keep the key's rights small, and renew it",
         );
     }
+    let hashed = compiled.values.iter().filter_map(|value| value.kind.sign()?.hash.as_ref());
+    for (hash, _) in hashed {
+        say(
+            &format!("hashes the secret with the text, in a MAC's place ({})", hash.name()),
+            "use the provider's newer way where it has one; keep the key's rights small",
+        );
+    }
     let weak = compiled.texts().flat_map(Text::holes).flat_map(|hole| &hole.calls);
     let weak = weak.map(super::function::Call::name).find(|name| ["md5", "sha1"].contains(name));
     if let Some(name) = weak {

@@ -3,6 +3,7 @@
 
 use super::compiled::Compiled;
 use super::fields::Fields;
+use super::made::ALGS;
 use super::order::Step;
 use super::place::To;
 use super::text::{Source, Text};
@@ -38,8 +39,39 @@ pub(super) fn check(compiled: &Compiled, root: &Fields<'_>) {
         }
     }
     late_headers(compiled, root);
+    late_body(compiled, root);
+    fitting(compiled, root);
     if compiled.places.is_empty() {
         root.report("nothing is placed, so nothing would be signed", "write [place.headers]");
+    }
+}
+
+/// A key of each algorithm of a slot must be able to make what the slot is named for.
+fn fitting(compiled: &Compiled, root: &Fields<'_>) {
+    for value in &compiled.values {
+        let Some(slot) = value.kind.slot().map(|slot| &compiled.slots[slot]) else { continue };
+        for algorithm in &slot.algorithms {
+            let fits = match value.kind.sign() {
+                Some(sign) => sign.is_of(*algorithm),
+                None => ALGS.iter().any(|(name, _)| *name == algorithm.name()),
+            };
+            if !fits {
+                let what = format!("{} is nothing that a key of {algorithm} makes", value.name);
+                let fix =
+                    "hash is for a value with hash and for no other; a token has no hmac_sha1";
+                root.report_at(value.at, what, fix);
+            }
+        }
+    }
+}
+
+/// A body that waits for a signature has nothing of a body that could be signed.
+fn late_body(compiled: &Compiled, root: &Fields<'_>) {
+    let mut places = compiled.places.iter().zip(&compiled.order.late);
+    let late = places.find(|(place, late)| **late && place.to == To::Body);
+    if let (Some((place, _)), true) = (late, compiled.reads.body) {
+        let what = "the body waits for the signature, and a text reads it";
+        root.report_at(place.at, what, "take what is signed from somewhere else");
     }
 }
 

@@ -15,12 +15,11 @@ use super::pattern::Shown;
 use super::place::{Place, To};
 use super::scheme::Declared;
 use super::spliced::Spliced;
-use super::text::{Hole, Part, Text};
+use super::text::Hole;
 use super::value::Kind;
 use crate::keys::Signature;
 use crate::moment::{Moment, Nonce};
 use crate::scheme::{Claim, Proof, SchemeError, Signable};
-use crate::secret::Secret;
 
 impl Declared {
     /// Reads a signed request back, and holds it to be what the file makes of it.
@@ -89,10 +88,7 @@ impl Declared {
 
     fn show(&self, place: &Place, sent: &[u8], shown: &mut Shown) -> Option<()> {
         let (inputs, secrets) = (self.inputs(), self.secrets());
-        let bound = |hole: &Hole| {
-            let text = Text { parts: vec![Part::Hole(hole.clone())] };
-            inputs.bound(&text, &secrets).map(Secret::new)
-        };
+        let bound = |hole: &Hole| inputs.filled(hole, &secrets);
         if place.to == To::Json {
             let read = serde_json::from_slice(sent).ok()?;
             return self.compiled.item(&place.item, &read, &bound, shown);

@@ -18,7 +18,8 @@ use super::place::{Place, To};
 use super::spliced::Spliced;
 use super::text::{Hole, Part, Text};
 use super::value::Kind;
-use crate::scheme::json::{Object, compact, document};
+use crate::keys::PublicKey;
+use crate::scheme::json::{Object, document};
 use crate::scheme::{Head, Signable};
 use crate::secret::Secret;
 
@@ -107,7 +108,7 @@ impl Compiled {
         placed.chain(&self.strip)
     }
 
-    fn places_in(&self, to: &[To]) -> bool {
+    pub(super) fn places_in(&self, to: &[To]) -> bool {
         self.places.iter().any(|place| to.contains(&place.to))
     }
 
@@ -141,6 +142,15 @@ impl<'r> Prepared<'r> {
 
     pub(super) fn compiled(&self) -> &'r Compiled {
         self.inputs.compiled
+    }
+
+    /// The bytes of a hole that a route fills.
+    pub(super) fn bound(&self, hole: &Hole) -> Option<Secret> {
+        self.inputs.filled(hole, &self.filled.secrets)
+    }
+
+    pub(super) fn key(&self, slot: usize) -> &'r PublicKey {
+        &self.inputs.keys[slot]
     }
 
     pub(super) fn whole_body(&self) -> Made<&'r [u8]> {
@@ -229,7 +239,13 @@ impl<'r> Prepared<'r> {
     /// The text of a value that a key makes.
     fn sign(&mut self, index: usize) -> Made<()> {
         let text = match &self.compiled().values[index].kind {
-            Kind::Sign(sign) => self.fill(&sign.text)?,
+            Kind::Sign(sign) => {
+                let mut text = self.fill(&sign.text)?;
+                if let Some((_, behind)) = &sign.hash {
+                    text.extend(self.fill(behind)?);
+                }
+                text
+            }
             Kind::Jwt(jwt) => self.jwt(jwt)?,
             // Made from one: later.
             Kind::Text(_)
@@ -356,26 +372,7 @@ impl<'r> Prepared<'r> {
         object.members.iter().map(pair).collect()
     }
 
-    fn json(&self, json: &super::jsons::Json) -> Made<String> {
-        let mut out = String::new();
-        self.write_json(json, &mut out)?;
-        if json.with_body && !self.body()?.is_empty() {
-            let wrong = |what: String| Fault { part: Asked::Body, what };
-            let text = document(self.body()?).map_err(|error| wrong(error.to_string()))?;
-            let object = Object::whole(text).map_err(|error| wrong(error.to_string()))?;
-            out.truncate(out.len() - 1);
-            for member in &object.members {
-                out.push_str(if out.len() > 1 { "," } else { "" });
-                crate::scheme::json::quote(&member.name, &mut out);
-                out.push(':');
-                compact(member.value, &mut out);
-            }
-            out.push('}');
-        }
-        Ok(out)
-    }
-
-    fn write_json(&self, json: &super::jsons::Json, out: &mut String) -> Made<()> {
+    pub(super) fn write_json(&self, json: &super::jsons::Json, out: &mut String) -> Made<()> {
         let wrong = |what: &'static str| Fault { part: Asked::Rest, what: what.into() };
         json.write(&|text| self.fill(text), &wrong, out)
     }

@@ -1,8 +1,8 @@
 //! A table of a scheme file while it is read: what was asked for, and what nobody knows.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
-use super::word::{Row, find};
+use super::word::{Key, Row, find};
 use crate::document::{Location, Member, Node, choose, quoted};
 
 /// The members of one table.
@@ -12,6 +12,8 @@ pub(super) struct Fields<'d> {
     title: String,
     members: Vec<Member<'d>>,
     asked: RefCell<Vec<&'static str>>,
+    /// The keys of its table in the reference, where there is one.
+    keys: Cell<&'static [Key]>,
     /// The table itself.
     node: Option<Node<'d>>,
 }
@@ -19,7 +21,13 @@ pub(super) struct Fields<'d> {
 impl<'d> Fields<'d> {
     /// The whole document.
     pub(super) fn root(members: Vec<Member<'d>>) -> Self {
-        Self { title: "the file".into(), members, asked: RefCell::default(), node: None }
+        Self {
+            title: "the file".into(),
+            members,
+            asked: RefCell::default(),
+            keys: Cell::default(),
+            node: None,
+        }
     }
 
     /// The table that a node is. What is none is reported, and has no members.
@@ -30,7 +38,19 @@ impl<'d> Fields<'d> {
         }
         let title = title.to_owned();
         let members = members.unwrap_or_default();
-        Self { title, members, asked: RefCell::default(), node: Some(node) }
+        let (asked, keys) = (RefCell::default(), Cell::default());
+        Self { title, members, asked, keys, node: Some(node) }
+    }
+
+    /// The same table, whose keys are these.
+    pub(super) fn with(self, keys: &'static [Key]) -> Self {
+        self.keys.set(keys);
+        self
+    }
+
+    /// Says late which keys it has.
+    pub(super) fn has(&self, keys: &'static [Key]) {
+        self.keys.set(keys);
     }
 
     /// The value of a name.
@@ -133,9 +153,12 @@ impl<'d> Fields<'d> {
     /// Reports the members that nobody asked for.
     pub(super) fn finish(&self) {
         let asked = self.asked.borrow();
+        let keys: Vec<&str> = self.keys.get().iter().map(|key| key.word.name).collect();
+        debug_assert!(keys.iter().all(|key| asked.contains(key)), "{} reads {keys:?}", self.title);
+        let known = if keys.is_empty() { &*asked } else { &keys };
         for member in self.members.iter().filter(|member| !asked.contains(&&*member.name)) {
             let what = format!("{} has no {}", self.title, quoted(&member.name));
-            member.node.report_at(member.name_at, what, choose(&member.name, &asked));
+            member.node.report_at(member.name_at, what, choose(&member.name, known));
         }
     }
 }

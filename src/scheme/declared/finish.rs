@@ -27,6 +27,9 @@ impl Prepared<'_> {
     }
 
     fn hashing(&self, sign: &Sign, text: &[u8]) -> Made<Hashing> {
+        if let Some((hash, _)) = sign.hash {
+            return Ok(Hashing::Hash(hash, self.fill(&sign.text)?.len()));
+        }
         if sign.digest {
             let Ok(digest) = text.try_into() else {
                 return fault(Asked::Rest, "has a digest that is not 32 bytes long");
@@ -64,7 +67,7 @@ impl Prepared<'_> {
                     let Some(((_, text), signature)) = signed else {
                         return fault(Asked::Rest, "lacks a signature");
                     };
-                    let value = written(&compiled.values[index].kind, &text, signature);
+                    let value = self.written(&compiled.values[index].kind, &text, signature);
                     self.set(index, value);
                 }
                 Step::Header(index) if compiled.order.late[index] => self.place_header(index)?,
@@ -72,6 +75,19 @@ impl Prepared<'_> {
             }
         }
         self.placed()
+    }
+
+    /// A signature as its value is written.
+    fn written(&self, kind: &Kind, text: &[u8], signature: &Signature) -> Vec<u8> {
+        let Some(sign) = kind.sign() else {
+            return [text, b".", base64url(&octets(signature, true)).as_bytes()].concat();
+        };
+        let low = sign.low_s.then(|| signature.low_s(self.key(sign.slot).algorithm()));
+        let octets = octets(low.as_ref().unwrap_or(signature), sign.raw);
+        match sign.encoding {
+            Some(row) => (row.write)(&octets).into_bytes(),
+            None => octets,
+        }
     }
 
     fn placed(mut self) -> Made<Placed> {
@@ -82,7 +98,8 @@ impl Prepared<'_> {
         let value = |index: usize| self.item(&compiled.places[index]);
         if let Some(index) = compiled.places.iter().position(|place| place.to == To::Body) {
             let made = self.filled.signed_body.clone();
-            placed.body = Some(made.map_or_else(|| value(index).map(Bytes::from), Ok)?);
+            let made = made.map_or_else(|| value(index).map(Bytes::from), Ok)?;
+            placed.body = Some(made).filter(|body| self.body != Some(body));
         }
         if let Some(query) = &self.filled.query {
             placed.query =
@@ -102,10 +119,10 @@ impl Prepared<'_> {
         Ok(placed)
     }
 
-    /// Which hole or literal of a text the byte at `at` came from.
-    pub(super) fn origin(&self, text: &Text, at: usize) -> String {
+    /// Which hole or literal of texts, one behind the other, the byte at `at` came from.
+    pub(super) fn origin(&self, texts: &[&Text], at: usize) -> String {
         let mut end = 0;
-        for part in &text.parts {
+        for part in texts.iter().flat_map(|text| &text.parts) {
             match part {
                 Part::Literal(bytes) => {
                     end += bytes.len();
@@ -122,18 +139,6 @@ impl Prepared<'_> {
             }
         }
         "its end".into()
-    }
-}
-
-/// A signature as its value is written.
-pub(super) fn written(kind: &Kind, text: &[u8], signature: &Signature) -> Vec<u8> {
-    let Some(sign) = kind.sign() else {
-        return [text, b".", base64url(&octets(signature, true)).as_bytes()].concat();
-    };
-    let octets = octets(signature, sign.raw);
-    match sign.encoding {
-        Some(row) => (row.write)(&octets).into_bytes(),
-        None => octets,
     }
 }
 

@@ -3,7 +3,7 @@
 use http::{HeaderMap, HeaderName};
 
 use super::fields::Fields;
-use super::word::Word;
+use super::word::{Key, Word, words};
 use crate::document::{Node, quoted};
 
 /// Which headers, and how they are written.
@@ -40,6 +40,18 @@ static MISSING: &[(Word, Missing)] = &[
 static SORTS: &[(Word, bool)] = &[
     (Word::new("name", "By name.", "name"), true),
     (Word::new("list", "As they are listed.", "list"), false),
+];
+
+/// The keys of its table.
+pub(crate) static KEYS: &[Key] = &[
+    Key::new("headers", "Names, and beginnings of names with `*`.", "[\"host\", \"x-amz-*\"]"),
+    Key::new("line", "A line, of `{name}` and `{value}`.", "\"{name}:{value}\\n\""),
+    Key::new("join", "What stands between lines.", "\"\\n\""),
+    Key::new("names_join", "What stands between names.", "\";\""),
+    Key::new("missing", "What becomes of a header that is not there.", "\"refuse\"")
+        .of(|| words(MISSING)),
+    Key::new("sort", "The order of the lines.", "\"list\"").of(|| words(SORTS)),
+    Key::new("collapse", "Whether several spaces in a value become one.", "true"),
 ];
 
 impl HeaderList {

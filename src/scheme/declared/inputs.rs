@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::compiled::Compiled;
-use super::text::{Source, Text};
+use super::text::{Hole, Part, Source, Text};
 use crate::keys::PublicKey;
 use crate::secret::Secret;
 
@@ -19,6 +19,12 @@ pub(super) struct Inputs<'b> {
 }
 
 impl Inputs<'_> {
+    /// The bytes of a hole that a route fills.
+    pub(super) fn filled(&self, hole: &Hole, secrets: &[Arc<Secret>]) -> Option<Secret> {
+        let text = Text { parts: vec![Part::Hole(hole.clone())] };
+        self.bound(&text, secrets).map(Secret::new)
+    }
+
     /// The bytes of a text of secrets, params and public keys alone.
     pub(super) fn bound(&self, text: &Text, secrets: &[Arc<Secret>]) -> Option<Vec<u8>> {
         let mut out = Vec::new();

@@ -3,17 +3,42 @@
 
 use super::fields::Fields;
 use super::text::{Scope, Text};
+use super::word::Key;
 use crate::document::{Member, Node};
 use crate::scheme::json::quote;
+
+/// The keys of its table.
+pub(crate) static KEYS: &[Key] = &[
+    Key::new(
+        "json",
+        "The members: texts, `{ number = \"…\" }`, flags, whole numbers, lists and objects.",
+        "{ id = 1, time = { number = \"{time}\" } }",
+    ),
+    Key::new(
+        "with_body",
+        "Whether the members of the request's JSON body follow, but for those of the same names; \
+         `\"base64\"` where the program may send the base64 of it.",
+        "true",
+    ),
+    Key::new("omit_empty", "Whether members that are empty texts are left out.", "true"),
+];
 
 /// An object.
 #[derive(Clone, Debug)]
 pub(super) struct Json {
     pub(super) members: Vec<(String, Item)>,
-    /// Whether the members of the request's JSON body follow.
-    pub(super) with_body: bool,
+    /// Whether the members of the request's JSON body follow, and how that may be written.
+    pub(super) with_body: Option<Body>,
     /// Whether members whose text is empty are left out.
     pub(super) omit_empty: bool,
+}
+
+/// How a body is written whose members follow.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Body {
+    Json,
+    /// JSON, or the base64 of it.
+    Base64,
 }
 
 /// A value in it.
@@ -33,7 +58,15 @@ pub(super) type Fill<'f, E> = &'f dyn Fn(&Text) -> Result<Vec<u8>, E>;
 
 impl Json {
     pub(super) fn read(fields: &Fields<'_>, node: Node<'_>, scope: &Scope) -> Self {
-        let (with_body, omit) = (fields.flag("with_body"), fields.flag("omit_empty"));
+        let with_body = fields.get("with_body").and_then(|node| match (node.flag(), node.text()) {
+            (Some(flag), _) => flag.then_some(Body::Json),
+            (_, Some("base64")) => Some(Body::Base64),
+            _ => {
+                node.report("with_body is neither true nor base64", "write with_body = true");
+                None
+            }
+        });
+        let omit = fields.flag("omit_empty");
         Self { with_body, ..Self::members(node, omit, scope) }
     }
 
@@ -42,7 +75,7 @@ impl Json {
         let member =
             |member: &Member<'_>| (member.name.clone(), Item::read(member.node, omit_empty, scope));
         let members = fields.members().iter().map(member).collect();
-        Self { members, with_body: false, omit_empty }
+        Self { members, with_body: None, omit_empty }
     }
 
     pub(super) fn texts(&self) -> Vec<&Text> {

@@ -195,7 +195,10 @@ impl Graph<'_> {
                 let kind = &self.values[index].kind;
                 kind.texts().iter().for_each(|text| self.text(text, &mut needs));
                 let (query, body) = kind.reads();
-                self.sent(query, body, &mut needs);
+                // What becomes the body is made from the one that the program sent.
+                let made = matches!(kind, Kind::Json(_))
+                    && self.places.iter().any(|place| place.to == To::Body);
+                self.sent(query, body && !made, &mut needs);
                 if let Kind::Headers(list) = kind {
                     let placed = self.places.iter().enumerate().filter(|(at, _)| !self.late[*at]);
                     let signed = placed.filter(|(_, place)| match &place.to {

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::encode::{form, percent, unpercent};
 use super::fields::Fields;
 use super::text::{Scope, Text};
-use super::word::Word;
+use super::word::{Key, Word, words};
 use crate::document::{Member, Node, choose, quoted};
 use crate::scheme::json::{Object, elements, string};
 
@@ -99,6 +99,26 @@ static NESTS: &[(Word, Nested)] = &[
     word("refuse", "A JSON member that is a list or an object is refused.", Nested::Refuse),
     word("json", "It is its JSON, as it is written.", Nested::Json),
     word("flat", "Its names and values run together, sorted by name.", Nested::Flat),
+];
+
+/// The keys of its table.
+pub(crate) static KEYS: &[Key] = &[
+    Key::new("pairs", "Where they are from, in this order.", "[\"query\", \"form\"]")
+        .of(|| words(SOURCES)),
+    Key::new("add", "Further names, with texts.", "{ nonce = \"{nonce}\" }"),
+    Key::new("only", "None but these names.", "[\"amount\", \"market\"]"),
+    Key::new("except", "All but these names.", "[\"signature\"]"),
+    Key::new("sort", "Their order; as they stand where it is left out.", "\"name\"")
+        .of(|| words(SORTS)),
+    Key::new("encode", "How names and values are written.", "\"percent\"").of(|| words(ENCODES)),
+    Key::new("join", "What stands between pairs.", "\"&\""),
+    Key::new("between", "What stands between name and value.", "\"=\""),
+    Key::new("empty", "What becomes of a pair without a value.", "\"skip\"").of(|| words(EMPTIES)),
+    Key::new("repeat", "What becomes of a name that stands twice.", "\"refuse\"")
+        .of(|| words(REPEATS)),
+    Key::new("names", "How names are taken.", "\"lower\"").of(|| words(NAMES)),
+    Key::new("nested", "What a JSON member is that is no text or number.", "\"json\"")
+        .of(|| words(NESTS)),
 ];
 
 /// Name and value, decoded where they are not to be written raw.

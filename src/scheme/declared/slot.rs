@@ -31,6 +31,10 @@ pub(crate) static SECRETS: &[(Word, Encoding)] = &[
     (Word::new("base64", "Base64.", "base64"), Encoding::Base64),
     (Word::new("base64url", "Base64url.", "base64url"), Encoding::Base64Url),
     (Word::new("hex", "Hex.", "hex"), Encoding::Hex),
+    (Word::new("upper", "Its letters as capitals (Coinone).", "upper"), Encoding::Upper),
+    (Word::new("md5_hex", "Its MD5 in hex (BTCBOX).", "md5_hex"), Encoding::Md5Hex),
+    (Word::new("percent", "Percent-encoded (OAuth 1.0a).", "percent"), Encoding::Percent),
+    (Word::new("base64_of", "Its base64 (ApeX).", "base64_of"), Encoding::Base64Of),
 ];
 
 /// Writes a public key.

@@ -213,7 +213,9 @@ fn source(name: &str, scope: &Scope) -> Result<Source, (String, String)> {
             }
             (None, Some(_), _) => Err((
                 format!("a key has no {field}"),
-                format!("write {{{owner}.public}}; a key itself can be in sign and derive alone"),
+                format!(
+                    "write {{{owner}.public}}; a key itself can be in sign, hash and jwt alone"
+                ),
             )),
             (None, None, _) => Err(unknown(name, scope)),
         };
@@ -230,7 +232,7 @@ fn source(name: &str, scope: &Scope) -> Result<Source, (String, String)> {
     if index(&scope.slots, name).is_some() {
         return Err((
             format!("{name} is a key, which no text can contain"),
-            format!("write {{{name}.public}}, or key = \"{name}\" in sign or jwt"),
+            format!("write {{{name}.public}}, or key = \"{name}\" in sign, hash or jwt"),
         ));
     }
     let secret = index(&scope.secrets, name).map(Source::Secret);

@@ -1,5 +1,6 @@
 //! Runs a file's vectors: with the keys that stand in them, which are made for the purpose.
 
+use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -14,12 +15,13 @@ use super::eval::{Placed, Prepared, prepare};
 use super::finish::signature;
 use super::inputs::{Inputs, Ticks};
 use super::jsons::Item;
+use super::pattern::Shown;
 use super::place::To;
 use super::spliced::Spliced;
-use super::text::{Part, Text};
+use super::text::Hole;
 use super::value::Kind;
 use super::vector::{Expected, Vector};
-use crate::keys::{Content, PrivateKey, PublicKey, Signature, Signer};
+use crate::keys::{Content, Hashing, PrivateKey, PublicKey, Signature, Signer};
 use crate::problem::{Location, Problem};
 use crate::scheme::{Head, Signable};
 use crate::secret::Secret;
@@ -77,28 +79,26 @@ impl Trial<'_> {
         if !wrong.is_empty() {
             return Ok(wrong);
         }
-        let signatures = self.sign(&prepared, &signers)?;
-        let said = self.said(&prepared);
-        let texts = prepared.filled.texts.clone();
-        let preimages = match prepared.preimages() {
+        let preimages = prepared.preimages();
+        let preimages = match preimages {
             Ok(preimages) => preimages,
             Err(fault) => return Ok(self.refused(&fault.what)),
         };
-        let verify = |place: usize, expected: &str| {
-            let (slot, content_of, signature) = self.shown(place, expected)?;
-            let found = preimages.iter().find(|(value, ..)| *value == content_of)?;
-            let content: Content<'_> = found.1.content(found.2);
-            Some(keys[slot].verifies(content, &signature))
+        let shown = self.shown(&prepared, &keys);
+        let sign = |(value, hashing, text): &(usize, Hashing, &[u8])| {
+            let content = hashing.content(text);
+            let shown = shown.get(value).filter(|shown| {
+                compiled.values[*value]
+                    .kind
+                    .slot()
+                    .is_some_and(|at| keys[at].verifies(content, shown))
+            });
+            shown.map_or_else(|| self.sign(*value, content, &signers), |shown| Ok(shown.clone()))
         };
-        let tokens = self.tokens(&texts, &signatures, &keys);
-        // Verified before the texts go.
-        let mut equal: Vec<(usize, String)> = Vec::new();
-        for (place, expected) in self.expected_places() {
-            if verify(place, &expected.value) == Some(true) {
-                equal.push((place, expected.value.clone()));
-            }
-        }
+        let signatures = preimages.iter().map(sign).collect::<Result<Vec<_>, _>>()?;
         drop(preimages);
+        let said = self.said(&prepared);
+        let tokens = self.tokens(&prepared.filled.texts, &signatures, &keys);
         let placed = match prepared.place(&signatures) {
             Ok(placed) => placed,
             Err(fault) => return Ok(self.refused(&fault.what)),
@@ -107,7 +107,7 @@ impl Trial<'_> {
             let what = "the request is signed, and the vector expects that it is refused".into();
             return Ok(vec![(expected.at, what, "mend the scheme, or remove refused".into())]);
         }
-        let mut wrong = self.compare(&placed, &head, &equal, &said);
+        let mut wrong = self.compare(&placed, &head, &said);
         wrong.extend(tokens);
         Ok(wrong)
     }
@@ -175,7 +175,7 @@ impl Trial<'_> {
         self.compiled.params.iter().map(param).collect()
     }
 
-    fn nonces(&self) -> Result<std::collections::BTreeMap<usize, String>, Wrong> {
+    fn nonces(&self) -> Result<BTreeMap<usize, String>, Wrong> {
         let values = self.compiled.values.iter().enumerate();
         let nonces = values.filter(|(_, value)| matches!(value.kind, Kind::Nonce(_)));
         let given = nonces.filter_map(|(index, value)| {
@@ -187,20 +187,15 @@ impl Trial<'_> {
 
     fn sign(
         &self,
-        prepared: &Prepared<'_>,
+        value: usize,
+        content: Content<'_>,
         signers: &[Arc<dyn Signer>],
-    ) -> Result<Vec<Signature>, Wrong> {
-        let preimages = prepared.preimages();
-        let preimages = preimages.or_else(|fault| self.wrong(fault.what, "mend the value"))?;
-        let one = |(value, hashing, text): &(usize, crate::keys::Hashing, &[u8])| {
-            let slot = self.compiled.values[*value].kind.slot().unwrap_or_default();
-            let signed = wait(signers[slot].sign(hashing.content(text)));
-            signed.or_else(|error| {
-                let name = &self.compiled.values[*value].name;
-                self.wrong(format!("{name} cannot be signed: {error}"), "use another algorithm")
-            })
-        };
-        preimages.iter().map(one).collect()
+    ) -> Result<Signature, Wrong> {
+        let slot = self.compiled.values[value].kind.slot().unwrap_or_default();
+        wait(signers[slot].sign(content)).or_else(|error| {
+            let name = &self.compiled.values[value].name;
+            self.wrong(format!("{name} cannot be signed: {error}"), "use another algorithm")
+        })
     }
 
     /// The texts that the vector says.
@@ -219,9 +214,21 @@ impl Trial<'_> {
                 continue;
             }
             let at = first_difference(&found, expected.value.as_bytes());
-            let own = if let Kind::Text(text) = &values[index].kind { Some(text) } else { None };
-            let text = own.or_else(|| values[index].kind.sign().map(|sign| &sign.text));
-            let from = text.map_or_else(|| "the value".into(), |text| prepared.origin(text, at));
+            let from = match &values[index].kind {
+                Kind::Text(text) => prepared.origin(&[text], at),
+                Kind::Sign(sign) => {
+                    let behind = sign.hash.iter().map(|(_, behind)| behind);
+                    prepared.origin(&[&sign.text].into_iter().chain(behind).collect::<Vec<_>>(), at)
+                }
+                Kind::Clock(_)
+                | Kind::Nonce(_)
+                | Kind::Pairs(_)
+                | Kind::Headers(_)
+                | Kind::Json(_)
+                | Kind::Jwt(_)
+                | Kind::OneOf(_)
+                | Kind::Unreadable => "the value".into(),
+            };
             let what = format!(
                 "the text of {} differs at byte {at}, which came from {from}: {} and not {}",
                 expected.name,
@@ -257,31 +264,32 @@ impl Trial<'_> {
         })
     }
 
-    /// The signature that stands alone in a placement: its slot, its value, itself.
-    fn shown(&self, place: usize, expected: &str) -> Option<(usize, usize, Signature)> {
-        let Item::Text(text) = &self.compiled.places[place].item else { return None };
-        let value = alone(text)?;
-        let Kind::Sign(sign) = &self.compiled.values[value].kind else { return None };
-        let octets = (sign.encoding?.read)(expected)?;
-        let algorithms = &self.compiled.slots[sign.slot].algorithms;
-        let read = algorithms.iter().find_map(|own| signature(*own, &octets, sign.raw));
-        Some((sign.slot, value, read?))
+    /// The signatures that the vector expects, by value, wherever they stand in a placement. One that
+    /// verifies is as good as our own: ECDSA and RSA-PSS are not the same twice.
+    fn shown(&self, prepared: &Prepared<'_>, keys: &[PublicKey]) -> BTreeMap<usize, Signature> {
+        let mut shown = Shown::new();
+        let bound = |hole: &Hole| prepared.bound(hole);
+        for (place, expected) in self.expected_places() {
+            if let Item::Text(text) = &self.compiled.places[place].item {
+                self.compiled.shown(text, expected.value.as_bytes(), &bound, &mut shown);
+            }
+        }
+        let read = |(value, found): (usize, Vec<u8>)| {
+            let sign = self.compiled.values[value].kind.sign()?;
+            let octets = match sign.encoding {
+                Some(row) => (row.read)(str::from_utf8(&found).ok()?)?,
+                None => found,
+            };
+            Some((value, signature(keys[sign.slot].algorithm(), &octets, sign.raw)?))
+        };
+        shown.into_iter().filter_map(read).collect()
     }
 
-    fn compare(
-        &self,
-        placed: &Placed,
-        head: &Head,
-        equal: &[(usize, String)],
-        said: &str,
-    ) -> Vec<Wrong> {
+    fn compare(&self, placed: &Placed, head: &Head, said: &str) -> Vec<Wrong> {
         let (expect, places) = (&self.vector.expect, &self.compiled.places);
         let mut wrong = Vec::new();
-        let mut hold = |expected: &Expected, found: Option<&[u8]>, place: Option<usize>| {
-            let same = found == Some(expected.value.as_bytes());
-            let proven =
-                equal.iter().any(|(own, text)| Some(*own) == place && *text == expected.value);
-            if !same && !proven {
+        let mut hold = |expected: &Expected, found: Option<&[u8]>| {
+            if found != Some(expected.value.as_bytes()) {
                 let found = found.map_or_else(
                     || "nothing".into(),
                     |found| format!("{:?}", String::from_utf8_lossy(found)),
@@ -295,21 +303,16 @@ impl Trial<'_> {
                 places[*index].name.eq_ignore_ascii_case(&expected.name)
             };
             let found = placed.headers.iter().find(own);
-            hold(
-                expected,
-                found.map(|(_, value)| value.as_bytes()),
-                found.map(|(place, _)| *place),
-            );
+            hold(expected, found.map(|(_, value)| value.as_bytes()));
         }
         let query = placed.query.clone().unwrap_or_else(|| head.query().as_bytes().to_vec());
         let sent = self.vector.request.body.as_bytes();
         let body = placed.body.as_deref().unwrap_or(sent);
-        let place_of = |name: &str| places.iter().position(|place| place.name == name);
         for (list, text) in [(&expect.query, query.as_slice()), (&expect.form, body)] {
             let fields = Spliced::form(text);
             for expected in list {
                 let found = fields.value(&expected.name);
-                hold(expected, found.as_deref(), place_of(&expected.name));
+                hold(expected, found.as_deref());
             }
         }
         if !expect.json.is_empty() {
@@ -317,15 +320,15 @@ impl Trial<'_> {
             for expected in &expect.json {
                 let found = fields.as_ref().and_then(|fields| fields.value(&expected.name));
                 let text = found.map(|json| plain_text(&json));
-                hold(expected, text.as_deref(), place_of(&expected.name));
+                hold(expected, text.as_deref());
             }
         }
         if let Some(expected) = &expect.target {
             let target = super::made::with_query(head.path(), &query);
-            hold(expected, Some(&target), None);
+            hold(expected, Some(&target));
         }
         if let Some(expected) = &expect.body {
-            hold(expected, Some(body), None);
+            hold(expected, Some(body));
         }
         wrong
     }
@@ -374,14 +377,6 @@ impl Prepared<'_> {
     }
 }
 
-/// The value that is all of a text.
-pub(super) fn alone(text: &Text) -> Option<usize> {
-    match &text.parts[..] {
-        [Part::Hole(hole)] if hole.calls.is_empty() => hole.source.value(),
-        _ => None,
-    }
-}
-
 fn plain_text(json: &[u8]) -> Vec<u8> {
     let text = str::from_utf8(json).unwrap_or_default();
     crate::scheme::json::string(text).map_or_else(|| json.to_vec(), String::into_bytes)
@@ -400,7 +395,7 @@ fn around(text: &[u8], at: usize) -> String {
 }
 
 /// Waits on this thread: keys in memory sign at once, but for some that have threads of their own.
-fn wait<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn wait<T>(future: impl Future<Output = T>) -> T {
     struct Parked(Thread);
     impl Wake for Parked {
         fn wake(self: Arc<Self>) {

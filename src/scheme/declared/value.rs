@@ -1,14 +1,14 @@
-//! What stands below `[values]`: nine kinds, each a row that reads its own table.
+//! What stands below `[values]`: ten kinds, each a row that reads its own table.
 
 use super::clock::{CLOCKS, Clock};
 use super::fields::Fields;
-use super::headers::HeaderList;
-use super::jsons::Json;
+use super::headers::{self, HeaderList};
+use super::jsons::{self, Json};
 use super::nonce::Nonce;
-use super::pairs::{From, Pairs};
-use super::signing::{Jwt, Sign};
+use super::pairs::{self, From, Pairs};
+use super::signing::{self, Jwt, Sign};
 use super::text::{Scope, Text};
-use super::word::{Row, Word};
+use super::word::{Key, Row, Word};
 use crate::document::{Location, Node};
 
 /// A named value.
@@ -46,6 +46,8 @@ pub(super) struct ClockValue {
 #[derive(Debug)]
 pub(crate) struct KindRow {
     pub(crate) word: Word,
+    /// What may stand in its table; of a token, in the table below it.
+    pub(crate) keys: &'static [Key],
     read: fn(&Fields<'_>, Node<'_>, &Scope) -> Kind,
 }
 
@@ -55,62 +57,83 @@ impl Row for KindRow {
     }
 }
 
+static CLOCK_KEYS: &[Key] = &[
+    Key::new("clock", "How it is written.", "\"unix_ms\""),
+    Key::new("add", "Shifts it, by up to a day: ms, s, m or h.", "\"60s\""),
+];
+
 /// Every kind but text, which is a string.
 pub(crate) static KINDS: &[KindRow] = &[
     KindRow {
         word: Word::new(
             "clock",
-            "The request's one instant; `add` shifts it.",
+            "The request's one instant.",
             "{ clock = \"unix_ms\", add = \"60s\" }",
         ),
+        keys: CLOCK_KEYS,
         read: clock,
     },
     KindRow {
         word: Word::new("nonce", "A text that no other request has.", "{ nonce = \"uuid\" }"),
+        keys: &[],
         read: |fields, node, _| Nonce::read(fields, node).map_or(Kind::Unreadable, Kind::Nonce),
     },
     KindRow {
         word: Word::new(
             "pairs",
-            "Names and values of query, form or JSON; `add`, `only`, `except`, `sort`, `encode`, \
-             `join`, `between`, `empty`, `repeat`, `names`, `nested`.",
+            "Names and values of query, form or JSON.",
             "{ pairs = [\"query\"], sort = \"name\" }",
         ),
+        keys: pairs::KEYS,
         read: |fields, node, scope| Kind::Pairs(Pairs::read(fields, node, scope)),
     },
     KindRow {
         word: Word::new(
             "headers",
-            "Lines of headers, as `.lines`, and their names, as `.names`; `line`, `join`, \
-             `names_join`, `missing`, `sort`, `collapse`.",
+            "Lines of headers, as `.lines`, and their names, as `.names`.",
             "{ headers = [\"host\", \"x-amz-*\"] }",
         ),
+        keys: headers::KEYS,
         read: |fields, node, _| Kind::Headers(HeaderList::read(fields, node)),
     },
     KindRow {
         word: Word::new(
             "json",
-            "A JSON object of these members, in their order; `with_body`, `omit_empty`.",
+            "A JSON object of these members, in their order.",
             "{ json = { request = \"{path}\", nonce = { number = \"{nonce}\" } } }",
         ),
+        keys: jsons::KEYS,
         read: |fields, node, scope| Kind::Json(Json::read(fields, node, scope)),
     },
     KindRow {
         word: Word::new(
             "jwt",
-            "A JSON Web Token; `key`, `header`, `claims`, `omit_empty`. Its alg is the key's.",
+            "A JSON Web Token. Its alg is the key's.",
             "{ jwt = { key = \"signer\", claims = { sub = \"{key_name}\" } } }",
         ),
+        keys: signing::JWT,
         read: |_, node, scope| Jwt::read(node, scope).map_or(Kind::Unreadable, Kind::Jwt),
     },
     KindRow {
         word: Word::new(
             "sign",
-            "A signature or MAC of a text; `key`, `as`, `form`, `digest`, `derive`, `suffix`.",
+            "A signature or MAC of a text.",
             "{ sign = \"{time}{body}\", key = \"signer\", as = \"hex\" }",
         ),
+        keys: signing::SIGN,
         read: |fields, node, scope| {
             Sign::read(fields, node, scope).map_or(Kind::Unreadable, Kind::Sign)
+        },
+    },
+    KindRow {
+        word: Word::new(
+            "hash",
+            "A hash of a secret and the texts around it, for providers that know no MAC.",
+            "{ hash = \"sha256\", before = \"{time}{body}\", key = \"signer\", as = \"hex\" }",
+        ),
+        keys: signing::HASH,
+        read: |fields, _, scope| {
+            Sign::read_hash(fields, scope).map_or(Kind::Unreadable, Kind::Sign)
         },
     },
     KindRow {
@@ -119,6 +142,7 @@ pub(crate) static KINDS: &[KindRow] = &[
             "The first of these texts that is not empty.",
             "{ one_of = [\"{query}\", \"{body}\"] }",
         ),
+        keys: &[],
         read: one_of,
     },
 ];
@@ -157,6 +181,7 @@ impl Value {
             fields.report(what, fix);
             return Kind::Unreadable;
         };
+        fields.has(if row.word.name == "jwt" { &[] } else { row.keys });
         let kind = (row.read)(&fields, node, scope);
         fields.finish();
         kind
@@ -227,7 +252,7 @@ impl Kind {
                 let body = pairs.from.iter().any(|from| *from != From::Query);
                 (pairs.from.contains(&From::Query), body)
             }
-            Self::Json(json) => (false, json.with_body),
+            Self::Json(json) => (false, json.with_body.is_some()),
             Self::Text(_)
             | Self::Clock(_)
             | Self::Nonce(_)

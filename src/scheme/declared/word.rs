@@ -20,6 +20,30 @@ impl Word {
     }
 }
 
+/// A key of a table, and the words that its value can be, where it is one of a few.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(crate) word: Word,
+    pub(crate) words: fn() -> Vec<&'static Word>,
+}
+
+impl Key {
+    /// A key whose value is no word.
+    pub(super) const fn new(name: &'static str, doc: &'static str, example: &'static str) -> Self {
+        Self { word: Word::new(name, doc, example), words: Vec::new }
+    }
+
+    /// With these words.
+    pub(super) const fn of(self, words: fn() -> Vec<&'static Word>) -> Self {
+        Self { words, ..self }
+    }
+}
+
+/// The words of rows.
+pub(super) fn words<R: Row>(rows: &'static [R]) -> Vec<&'static Word> {
+    rows.iter().map(Row::word).collect()
+}
+
 /// Whatever has a word at its beginning.
 pub(super) trait Row: 'static {
     fn word(&self) -> &Word;
