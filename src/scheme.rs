@@ -29,6 +29,7 @@ mod to_sign;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 pub use act::{Act, Demo, Way};
 use bytes::Bytes;
@@ -84,6 +85,9 @@ impl Binding {
     }
 }
 
+/// Names of headers, in the letters that a provider writes them in.
+pub type Names = Arc<[Text]>;
+
 /// Signs requests on their way out.
 pub trait Scheme: fmt::Debug + Send + Sync {
     /// The headers this scheme sets. A client's own copies are removed first.
@@ -91,8 +95,8 @@ pub trait Scheme: fmt::Debug + Send + Sync {
 
     /// Names of headers this scheme sets, as the provider documents them, where that is not with
     /// a capital at the beginning of each word. Some providers look at it.
-    fn documented_names(&self) -> &'static [&'static str] {
-        &[]
+    fn documented_names(&self) -> Option<&Names> {
+        None
     }
 
     /// Whether this request's body must be in hand before it can be signed.

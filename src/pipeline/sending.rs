@@ -25,7 +25,7 @@ pub(crate) fn upload(
 ) -> Result<(Request<Upload>, Option<Watch>), Refusal> {
     let (request, documented) = outgoing.into_request(edits)?;
     let (mut parts, body) = request.into_parts();
-    if !documented.is_empty() {
+    if let Some(documented) = documented {
         parts.extensions.insert(Documented(documented));
     }
     let (body, watch) = match (body, coming) {

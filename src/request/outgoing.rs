@@ -16,7 +16,7 @@ use super::routing::no_host;
 use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
 use crate::route::Origin;
-use crate::scheme::{Edits, Head, Rest, Scheme, SchemeError, Signable, Signatures, ToSign};
+use crate::scheme::{Edits, Head, Names, Rest, Scheme, SchemeError, Signable, Signatures, ToSign};
 
 /// A request exactly as it will leave; unsigned, until [`Self::into_request`] puts the edits in.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub struct Outgoing {
     /// How the client wrote the names of its headers, in the HTTP library's own form.
     spelled: Extensions,
     /// How the provider writes the names of those that the scheme puts in.
-    documented: &'static [&'static str],
+    documented: Option<Names>,
 }
 
 static NO_BODY: Bytes = Bytes::new();
@@ -57,7 +57,7 @@ impl Outgoing {
             let target = format!("{}{}", origin.base_path, head.target).parse();
             head.target = target.map_err(|_| no_target())?;
         }
-        let documented = scheme.map_or(&[][..], |scheme| scheme.documented_names());
+        let documented = scheme.and_then(|scheme| scheme.documented_names().cloned());
         let (upgrade, spelled) = (false, Extensions::new());
         Ok(Self { head, origin, body, upgrade, spelled, documented })
     }
@@ -87,7 +87,7 @@ impl Outgoing {
             return None;
         }
         let (head, origin, body) = (self.head.clone(), self.origin.clone(), self.body.clone());
-        let (spelled, documented) = (self.spelled.clone(), self.documented);
+        let (spelled, documented) = (self.spelled.clone(), self.documented.clone());
         Some(Self { head, origin, body, upgrade: false, spelled, documented })
     }
 
@@ -162,10 +162,7 @@ impl Outgoing {
     /// # Errors
     ///
     /// `bad_target`, when the parts do not make a URI.
-    pub fn into_request(
-        mut self,
-        edits: Edits,
-    ) -> Result<(Request<Body>, &'static [&'static str]), Refusal> {
+    pub fn into_request(mut self, edits: Edits) -> Result<(Request<Body>, Option<Names>), Refusal> {
         self.edit(edits);
         let Self { mut head, origin, body, upgrade, spelled, documented, .. } = self;
         if upgrade {

@@ -13,7 +13,7 @@ mod message;
 mod played;
 mod written;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::{HeaderName, Uri};
@@ -24,9 +24,9 @@ use self::message::{MESSAGES, Message, SLOT};
 use super::credential::CredentialFault;
 use super::entry::texts;
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, ParamDoc,
-    Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, SecretSlot, Signable,
-    Signatures, ToSign,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Names,
+    ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, SecretSlot,
+    Signable, Signatures, ToSign,
 };
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, Encoding, Hashing, PublicKey};
@@ -172,7 +172,8 @@ const NOTES: &[&str] = &[
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const API_SIG: HeaderName = HeaderName::from_static("x-api-sig");
 /// As in the provider's documents.
-const DOCUMENTED: &[&str] = &["X-API-KEY", "X-API-SIG"];
+static DOCUMENTED: LazyLock<Names> =
+    LazyLock::new(|| super::entry::texts(&["X-API-KEY", "X-API-SIG"]).into());
 static BOTH: [HeaderName; 2] = [API_KEY, API_SIG];
 
 /// What the header's signature is hashed with; see [`Signing::widths`].
@@ -344,8 +345,8 @@ impl Scheme for Loopring {
         true
     }
 
-    fn documented_names(&self) -> &'static [&'static str] {
-        DOCUMENTED
+    fn documented_names(&self) -> Option<&Names> {
+        Some(&DOCUMENTED)
     }
 
     fn body_need(&self, head: &Head) -> BodyNeed {

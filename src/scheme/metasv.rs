@@ -3,7 +3,7 @@
 //! A route uses one of the two: bind `keys.signer` for client signatures, `secrets.token` for
 //! the token. The provider takes a nonce once in ten minutes; [`crate::moment`] sees to that.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
@@ -14,8 +14,8 @@ use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{Jwt, Null};
 use super::{
     Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, SecretSlot, Signable,
-    Signatures, ToSign, Way,
+    Names, Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, SecretSlot,
+    Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -121,8 +121,15 @@ const PUBKEY: HeaderName = HeaderName::from_static("metasv-client-pubkey");
 const NONCE: HeaderName = HeaderName::from_static("metasv-nonce");
 const SIGNATURE: HeaderName = HeaderName::from_static("metasv-signature");
 /// As in the provider's documents.
-const DOCUMENTED: &[&str] =
-    &["MetaSV-Timestamp", "MetaSV-Client-Pubkey", "MetaSV-Nonce", "MetaSV-Signature"];
+static DOCUMENTED: LazyLock<Names> = LazyLock::new(|| {
+    super::entry::texts(&[
+        "MetaSV-Timestamp",
+        "MetaSV-Client-Pubkey",
+        "MetaSV-Nonce",
+        "MetaSV-Signature",
+    ])
+    .into()
+});
 static OWNED: [HeaderName; 5] = [TIMESTAMP, PUBKEY, NONCE, SIGNATURE, header::AUTHORIZATION];
 
 const SLOT: &str = "signer";
@@ -172,8 +179,8 @@ impl Scheme for ClientSignature {
         &OWNED
     }
 
-    fn documented_names(&self) -> &'static [&'static str] {
-        DOCUMENTED
+    fn documented_names(&self) -> Option<&Names> {
+        Some(&DOCUMENTED)
     }
 
     fn body_need(&self, _: &Head) -> BodyNeed {

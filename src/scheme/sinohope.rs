@@ -4,14 +4,14 @@
 //! two differ: the query is sorted and form-encoded anew, a body loses its spaces and line feeds
 //! in the signed text only, and the curve is the one the key's object identifier names.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderName, Method};
 
 use super::{
     Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, Signable,
-    Signatures, ToSign, Way,
+    Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError,
+    Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -85,7 +85,9 @@ const API_KEY: HeaderName = HeaderName::from_static("biz-api-key");
 const API_NONCE: HeaderName = HeaderName::from_static("biz-api-nonce");
 const API_SIGNATURE: HeaderName = HeaderName::from_static("biz-api-signature");
 /// As in the provider's documents.
-const DOCUMENTED: &[&str] = &["BIZ-API-KEY", "BIZ-API-NONCE", "BIZ-API-SIGNATURE"];
+static DOCUMENTED: LazyLock<Names> = LazyLock::new(|| {
+    super::entry::texts(&["BIZ-API-KEY", "BIZ-API-NONCE", "BIZ-API-SIGNATURE"]).into()
+});
 static OWNED: [HeaderName; 3] = [API_KEY, API_NONCE, API_SIGNATURE];
 
 const SLOT: &str = "signer";
@@ -139,8 +141,8 @@ impl Scheme for Sinohope {
         &OWNED
     }
 
-    fn documented_names(&self) -> &'static [&'static str] {
-        DOCUMENTED
+    fn documented_names(&self) -> Option<&Names> {
+        Some(&DOCUMENTED)
     }
 
     fn body_need(&self, head: &Head) -> BodyNeed {

@@ -5,9 +5,12 @@
 //! head is written once more on its way out, with those names in their own letters. No byte comes
 //! or goes: what is counted as written is what hyper counts.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 /// The names that the provider documents, for a request's extensions.
-#[derive(Clone, Copy, Debug)]
-pub struct Documented(pub &'static [&'static str]);
+#[derive(Clone, Debug)]
+pub struct Documented(pub Arc<[Cow<'static, str>]>);
 
 /// A head on its way out.
 #[derive(Debug)]
@@ -18,7 +21,7 @@ pub(super) struct Respelled {
 
 impl Respelled {
     /// The head at the beginning of `bytes`, respelled; none where no whole head is there.
-    pub(super) fn new(bytes: &[u8], names: &[&str]) -> Option<Self> {
+    pub(super) fn new(bytes: &[u8], names: &[Cow<'static, str>]) -> Option<Self> {
         let end = bytes.windows(END.len()).position(|four| four == END)?;
         let mut head = bytes.get(..end + END.len())?.to_vec();
         for line in head.split_mut(|byte| *byte == b'\n').skip(1) {
@@ -52,7 +55,7 @@ mod tests {
 
     #[test]
     fn names_are_respelled_and_nothing_else_is() {
-        let names = &["X-API-KEY", "X-API-SIG"];
+        let names = &["X-API-KEY".into(), "X-API-SIG".into()];
         let head = "GET /x-api-key: HTTP/1.1\r\nx-api-key: x-api-key: 1\r\nX-Api-Sig:2\r\n\
                     x-api-sign: 3\r\nsig-x-api-sig: 4\r\n\r\n";
         let spelled = "GET /x-api-key: HTTP/1.1\r\nX-API-KEY: x-api-key: 1\r\nX-API-SIG:2\r\n\

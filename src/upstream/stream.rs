@@ -90,7 +90,7 @@ struct LineState {
     /// What `heard` was when the silence had become long, and one; 0 before that.
     suspected: AtomicU64,
     /// Names that the next head is to have as they are here; none where there are none.
-    names: Mutex<&'static [&'static str]>,
+    names: Mutex<Option<Documented>>,
     respells: AtomicBool,
     /// Whether a PING is to be written.
     ping: AtomicBool,
@@ -155,18 +155,18 @@ impl Line {
     /// Has the names in the head of a request, which is the next to be written, as its provider
     /// documents them.
     pub(super) fn respell<B>(&self, request: &Request<B>) {
-        let Some(Documented(names)) = request.extensions().get() else { return };
-        *self.0.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        let Some(names) = request.extensions().get::<Documented>() else { return };
+        *self.0.names.lock().unwrap_or_else(PoisonError::into_inner) = Some(names.clone());
         self.0.respells.store(true, Ordering::Release);
     }
 
     /// The names of the head that is written now.
-    fn take_names(&self) -> Option<&'static [&'static str]> {
+    fn take_names(&self) -> Option<Documented> {
         if !self.0.respells.load(Ordering::Acquire) {
             return None;
         }
         self.0.respells.store(false, Ordering::Relaxed);
-        Some(*self.0.names.lock().unwrap_or_else(PoisonError::into_inner))
+        self.0.names.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// How often something was read.
@@ -263,8 +263,8 @@ impl Stream {
     /// everything else was is a head; where a body is before it, it goes as it is.
     fn begins_head(&mut self, bytes: &[u8]) -> bool {
         let flushed = mem::replace(&mut self.flushed, false);
-        if let Some(names) = self.line.take_names().filter(|_| flushed) {
-            self.head = Respelled::new(bytes, names);
+        if let Some(Documented(names)) = self.line.take_names().filter(|_| flushed) {
+            self.head = Respelled::new(bytes, &names);
         }
         self.head.is_some()
     }

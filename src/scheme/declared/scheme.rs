@@ -19,7 +19,7 @@ use super::value::Kind;
 use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::scheme::{
-    BindError, Binding, BodyNeed, Claim, Edits, Head, Preimage, Rest, Scheme, SchemeError,
+    BindError, Binding, BodyNeed, Claim, Edits, Head, Names, Preimage, Rest, Scheme, SchemeError,
     Signable, Signatures, ToSign,
 };
 use crate::secret::{Secret, SecretCell};
@@ -33,6 +33,8 @@ pub(super) struct Declared {
     secrets: Vec<SecretCell>,
     params: Vec<String>,
     owned: Vec<HeaderName>,
+    /// Of the headers that are placed, the names as the file writes them.
+    documented: Names,
     /// The first key's name, from which numbers and nonces are made.
     fingerprint: String,
     counter: Option<Nonce>,
@@ -59,8 +61,21 @@ impl Declared {
         let counter = compiled.values.iter().find_map(|value| value.kind.counter());
         let seeded = compiled.values.iter().any(|value| matches!(value.kind, Kind::Nonce(_)));
         let owned = compiled.owned().cloned().collect();
+        let placed = compiled.places.iter().filter(|place| !place.is_field());
+        let documented = placed.map(|place| place.name.clone().into()).collect();
         let (compiled, publics) = (Arc::clone(compiled), compiled.publics(&keys));
-        Ok(Self { compiled, keys, publics, secrets, params, owned, fingerprint, counter, seeded })
+        Ok(Self {
+            compiled,
+            keys,
+            publics,
+            secrets,
+            params,
+            owned,
+            documented,
+            fingerprint,
+            counter,
+            seeded,
+        })
     }
 
     pub(super) fn inputs(&self) -> Inputs<'_> {
@@ -132,6 +147,10 @@ impl Declared {
 impl Scheme for Declared {
     fn owned_headers(&self) -> &[HeaderName] {
         &self.owned
+    }
+
+    fn documented_names(&self) -> Option<&Names> {
+        Some(&self.documented)
     }
 
     fn body_need(&self, head: &Head) -> BodyNeed {
