@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest as _, Sha256};
 
-use crate::support::client::curl;
+use crate::support::client::{Client, curl};
 use crate::support::config;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, echo};
@@ -170,6 +170,60 @@ fn curl_needs_no_change_for_headers_query_form_and_json() {
     assert!(before.starts_with(r#"{"a": 1.0,"time":17"#), "{body}");
     assert_eq!(signature, hex(&mac("json-secret", &format!("{before} }}n"))));
     assert!(!proxy.output().contains("-secret"), "{}", proxy.output());
+}
+
+#[test]
+fn headers_are_written_in_the_letters_of_the_file() {
+    let origin = Origin::start(echo());
+    let proxy = Proxy::start_in(home(&origin.url()), &[]);
+    let get = "GET http://okx.test/x HTTP/1.1\r\nHost: okx.test\r\nok-access-KEY: mine\r\n\r\n";
+    let post =
+        "POST http://kraken.test/x HTTP/1.1\r\nHost: kraken.test\r\nContent-Length: 0\r\n\r\n";
+    let mut client = Client::connect(proxy.forward_url());
+    // The second of each on a connection that has served before.
+    for request in [get, post, get, post] {
+        assert_eq!(client.exchange(request).status, 200, "{}", proxy.output());
+    }
+    let okx = ["OK-ACCESS-KEY", "OK-ACCESS-PASSPHRASE", "OK-ACCESS-SIGN", "OK-ACCESS-TIMESTAMP"];
+    let arrived = origin.arrived();
+    for (request, expected) in
+        arrived.iter().zip([&okx[..], &["API-Key", "API-Sign"]].iter().cycle())
+    {
+        let names = request.headers.iter().map(|(name, _)| name.as_str());
+        let mut names: Vec<&str> = names.filter(|name| name.contains('-')).collect();
+        names.retain(|name| !name.starts_with("Content-"));
+        names.sort_unstable();
+        assert_eq!(names, **expected);
+    }
+    assert_eq!(arrived.len(), 4);
+}
+
+/// Coinone's body is the base64 of the program's JSON, with the key's name and a nonce in it.
+#[test]
+fn a_body_that_the_file_makes_is_what_arrives() {
+    let origin = Origin::start(echo());
+    let route = route("coinone", "hmac_sha512", &["api_key"], &origin.url());
+    let route = route.replace("[schemes.coinone]\nfile = \"coinone.toml\"\n", "");
+    let secret = "[secrets.api_key]\nstore = \"files\"\nentry = \"api_key\"\n".to_owned();
+    let home = Home::new(&config::proxy(&[secret, route]));
+    home.write("keys/api_key", "the-api-key");
+    home.write("keys/coinone.secret", "mixed-Case");
+    let proxy = Proxy::start_in(home, &[]);
+    let json = ["-H", "Content-Type: application/json", "--data"];
+    let own = STANDARD.encode(r#"{"access_token":"dummy","nonce":"1","a":1.0}"#);
+    for body in [r#"{"a": 1.0}"#, &own] {
+        let arguments = [&["http://coinone.test/v2.1/x"], &json[..], &[body]].concat();
+        let got = arrived(&proxy, &origin, &arguments);
+        let payload = got.once("x-coinone-payload").expect("once");
+        assert_eq!(got.body, payload.as_bytes());
+        let said = STANDARD.decode(payload).expect("base64");
+        let said = String::from_utf8(said).expect("text");
+        let nonce = said.strip_prefix(r#"{"access_token":"the-api-key","nonce":""#);
+        let nonce = nonce.and_then(|rest| rest.strip_suffix(r#"","a":1.0}"#));
+        assert!(nonce.is_some_and(|nonce| nonce.len() == 36), "{said}");
+        let tag = sign(&Key::new(HMAC_SHA512, b"MIXED-CASE"), payload.as_bytes());
+        assert_eq!(got.once("x-coinone-signature"), Ok(&*hex(tag.as_ref())));
+    }
 }
 
 #[test]

@@ -75,8 +75,8 @@ def compare(request, expected):
         return f"body {request.body.decode()}, and ccxt has {body}"
     for name, value in (expected["headers"] or {}).items():
         found = request.headers.get_all(name, [])
-        # Which is requests' own on the wire.
-        if name == "Accept":
+        # Which are requests' own on the wire.
+        if name in ("Accept", "User-Agent"):
             continue
         if name in STRIPPED:
             if found:

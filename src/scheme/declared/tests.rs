@@ -1,5 +1,9 @@
 //! The files of the catalogue, and what is refused of others.
 
+mod built_in;
+mod read_back;
+mod signatures;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -69,13 +73,33 @@ fn what_is_wrong_has_a_place_and_a_fix() {
             "OK-ACCESS-SIGN = \"{signature}\"",
             "OK-ACCESS-SIGN = \"{signer}\"",
             "20:19: signer is a key, which no text can contain\n  fix: write {signer.public}, or \
-             key = \"signer\" in sign or jwt",
+             key = \"signer\" in sign, hash or jwt",
         ),
         (
             "OK-ACCESS-SIGN",
             "Content-Length",
             "20:1: Content-Length frames or routes the request, and is no scheme's to change\n  \
              fix: remove it",
+        ),
+        (
+            "as = \"base64\" }",
+            "az = \"base64\" }",
+            "[values] signature has no \"az\"\n  fix: write as",
+        ),
+        (
+            "algorithms = [\"hmac_sha256\"]",
+            "algorithms = [\"hmac_sha256\", \"hash\"]",
+            "signature is nothing that a key of hash makes",
+        ),
+        (
+            "signature = { sign = \"{time}{method}{target}{body}\"",
+            "signature = { hash = \"sha1\", before = \"{time}{method}{target}{body}\"",
+            "signature is nothing that a key of hmac_sha256 makes",
+        ),
+        (
+            "signature = { sign = \"{time}{method}{target}{body}\", key = \"signer\", as = \"base64\" }",
+            "signature = { hash = \"sha1\", key = \"signer\" }",
+            "nothing but the secret is hashed\n  fix: write before or behind",
         ),
         (
             "time = { clock",
