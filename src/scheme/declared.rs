@@ -8,6 +8,7 @@
 //! one. Vectors ([`vector`]) stand in the file and are run whenever it is read ([`trial`]).
 
 mod advice;
+mod bounds;
 mod catalogue;
 mod check;
 mod claim;

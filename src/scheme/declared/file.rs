@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use toml::de::DeTable;
 
+use super::bounds;
 use super::check::check;
 use super::compiled::{Compiled, Param, SecretName};
 use super::fields::Fields;
@@ -22,8 +23,6 @@ use crate::problem::Problem;
 const FORMAT: i64 = 1;
 /// A file that is longer is none of this kind.
 const MAX_FILE: usize = 256 * 1024;
-const MAX_VALUES: usize = 64;
-const MAX_LITERALS: usize = 16 * 1024;
 
 impl Compiled {
     /// Reads a scheme file.
@@ -47,10 +46,16 @@ impl Compiled {
             }
         };
         let root = Fields::root(Node::root(&report, document.get_ref()));
+        if !bounds::few_enough(&root) {
+            return Err(report.into_errors());
+        }
         let compiled = Self::of(&root);
         root.finish();
-        compiled.bounds(&root);
+        bounds::literals(&compiled, &root);
         check(&compiled, &root);
+        if report.is_clean() {
+            bounds::growth(&compiled, &root);
+        }
         if report.is_clean() {
             readable::check(&compiled, &root);
         }
@@ -127,19 +132,6 @@ impl Compiled {
             if !seen.insert(name) {
                 root.report_at(at, format!("{name} has two meanings"), "choose another name");
             }
-        }
-    }
-
-    fn bounds(&self, root: &Fields<'_>) {
-        if self.values.len() > MAX_VALUES {
-            let what =
-                format!("there are {} values, and {MAX_VALUES} are the most", self.values.len());
-            root.report_at(self.values[MAX_VALUES].at, what, "remove some");
-        }
-        let literals: usize = self.texts().map(super::text::Text::literals).sum();
-        if literals > MAX_LITERALS {
-            let what = format!("its texts have {literals} bytes, and {MAX_LITERALS} are the most");
-            root.report(what, "say less");
         }
     }
 }

@@ -290,6 +290,19 @@ impl Call {
         self.function.word().name
     }
 
+    /// How often something can be in its value that is `growth` times in its bytes.
+    pub(super) fn growth(&self, growth: u64) -> u64 {
+        let (from, with) = (self.argument.text.len() as u64, self.argument.with.len() as u64);
+        match (self.function, self.name()) {
+            (_, "md5" | "sha1" | "sha256" | "sha384" | "sha512") => 1,
+            (_, "percent" | "percent_form" | "path_encode") => growth.saturating_mul(3),
+            (_, "swap") => growth.saturating_mul(with.div_ceil(from.max(1)).max(1)),
+            (Called::Function(_), _) if from > 0 => growth.saturating_add(1),
+            (Called::Function(_), _) => growth,
+            (Called::Encoding(_), _) => growth.saturating_mul(2),
+        }
+    }
+
     /// How many bytes of the file it holds.
     pub(super) fn literal(&self) -> usize {
         self.argument.text.len() + self.argument.with.len()

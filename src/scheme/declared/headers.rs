@@ -87,6 +87,13 @@ impl HeaderList {
         }
     }
 
+    /// How many bytes it can have for one of its headers.
+    pub(super) fn growth(&self) -> u64 {
+        let copies = self.line.matches("{name}").count() + self.line.matches("{value}").count();
+        // A header has four bytes at least, with those around it.
+        (copies + (self.line.len() + self.join.len() + self.names_join.len()) / 4 + 1) as u64
+    }
+
     /// Whether a header of this name is one of them.
     pub(super) fn has(&self, name: &HeaderName) -> bool {
         self.names.iter().any(|pattern| pattern.is(name))

@@ -163,6 +163,11 @@ impl Pairs {
         }
     }
 
+    /// How many bytes it can have for one of its names and values: each pair has two at least.
+    pub(super) fn growth(&self) -> u64 {
+        3 + (self.join.len() + self.between.len()) as u64
+    }
+
     /// Whether names and values are wanted as they stand.
     fn is_raw(&self) -> bool {
         self.encode == Encode::Raw

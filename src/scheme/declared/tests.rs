@@ -155,6 +155,55 @@ fn what_is_placed_was_signed_although_a_secret_is_renewed_in_between() {
     assert_eq!(sent.value, "first");
 }
 
+/// A file with these values, and a placement of `{v0}`.
+fn with_values(values: &str) -> String {
+    format!(
+        "format = 1\nsummary = \"\"\nhost = \"a.test\"\n[keys.k]\nalgorithms = [\"hmac_sha256\"]\n\
+         [place.headers]\na = \"{{v0}}\"\nb = \"{{s}}\"\n\
+         [values]\ns = {{ sign = \"\", key = \"k\", as = \"hex\" }}\n{values}"
+    )
+}
+
+/// Time and memory that a file takes are bounded before any value is made: each of these would
+/// fill the memory, overflow the stack, or take minutes.
+#[test]
+fn what_would_grow_without_bound_is_refused_at_load() {
+    let chain = |count: usize, hole: &str| -> String {
+        let value = |at: usize| {
+            let next = if at + 1 < count { format!("v{}", at + 1) } else { "body".into() };
+            format!("v{at} = '{}'\n", hole.replace("NEXT", &next))
+        };
+        (0..count).map(value).collect()
+    };
+    let placed: String = (0..9_000).map(|at| format!("h{at} = ''\n")).collect();
+    for (text, expected) in [
+        (with_values(&chain(9_000, "{NEXT}")), "there are 9001 values, and 64 are the most"),
+        (with_values(&chain(40, "{NEXT}{NEXT}")), "times, and 4096 are the most"),
+        (with_values(&chain(40, "{NEXT | hex}")), "times, and 4096 are the most"),
+        (
+            with_values(&chain(
+                1,
+                "{NEXT | percent | percent | percent | percent | percent | percent | percent | percent}",
+            )),
+            "v0 could contain the request 6562 times",
+        ),
+        (
+            with_values(&chain(1, &format!("{{NEXT | swap:a~{}}}", "a".repeat(5_000)))),
+            "v0 could contain the request 5001 times",
+        ),
+        (
+            with_values(&format!("v0 = ''\n[place.query]\n{placed}")),
+            "there are 9000 placements, and 64 are the most",
+        ),
+    ] {
+        let found = problems(&text).join("\n");
+        assert!(found.contains(expected), "{expected}\n{found:.2000}");
+    }
+    // A hash is short, whatever it is of.
+    let hashed = problems(&with_values(&chain(40, "{NEXT}.{NEXT | sha256 | hex}"))).join("\n");
+    assert!(!hashed.contains("times"), "{hashed}");
+}
+
 proptest! {
     #[test]
     fn no_text_makes_reading_panic(
