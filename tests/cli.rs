@@ -60,7 +60,7 @@ fn shell() {
 
 #[test]
 fn demo() {
-    assert_cases("demo", 1);
+    assert_cases("demo", 2);
 }
 
 #[test]

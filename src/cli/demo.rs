@@ -6,20 +6,26 @@ mod client;
 mod stage;
 
 use std::io::Write;
+use std::sync::Arc;
 
+use http::Method;
 use tokio::signal::unix::{SignalKind, signal};
 
 use self::client::{Answer, connect, echo, secure, send};
 use self::stage::Stage;
 use super::explain::shown;
+use super::init::provider;
 use super::{CliError, Exit, runtime};
-use crate::scheme::{Act, Registry, Way};
+use crate::scheme::{Act, Entry, Registry, Way};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DemoArgs {
     /// Send the requests and exit: 0 only if every verdict was the right one
     #[arg(long)]
     once: bool,
+    /// Schemes to play, those of the catalogue too; those of the program, if left out
+    #[arg(value_name = "SCHEME", value_parser = provider())]
+    schemes: Vec<Arc<Entry>>,
 }
 
 pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {
@@ -29,7 +35,13 @@ pub(super) fn run(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> 
 }
 
 async fn play(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let stage = Stage::set().await?;
+    let mut schemes = args.schemes.clone();
+    if schemes.is_empty() {
+        schemes = Registry::built_in().iter().map(Arc::clone).collect();
+    }
+    schemes.sort_by(|one, other| one.name.cmp(&other.name));
+    schemes.dedup_by(|one, other| one.name == other.name);
+    let stage = Stage::set(&schemes).await?;
     writeln!(out, "Stand-in providers that verify, and countersign in front of them:")?;
     for (name, address) in &stage.providers {
         writeln!(out, "  {name:<14} http://{address}")?;
@@ -39,12 +51,12 @@ async fn play(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "  config         {}\n", stage.config.display())?;
     let mut failed = 0;
     let mut acts = 0;
-    for act in Registry::built_in().iter().flat_map(|entry| &entry.demo.acts) {
+    for act in schemes.iter().flat_map(|entry| &entry.demo.acts) {
         acts += 1;
         failed += u32::from(!perform(act, &stage, out).await?);
     }
     writeln!(out, "The same by hand:\n")?;
-    for line in by_hand(&stage) {
+    for line in by_hand(&stage, &args.schemes) {
         writeln!(out, "  {line}")?;
     }
     writeln!(out)?;
@@ -81,22 +93,22 @@ async fn perform(act: &Act, stage: &Stage, out: &mut dyn Write) -> Result<bool, 
         Way::Forward => {
             let target = format!("http://{}{path}", stage.host(route));
             sent(out, &target)?;
-            send(connect(forward).await?, stage.host(route), &method, &target, body).await?
+            send(connect(forward).await?, stage.host(route), &target, act).await?
         }
         Way::Tls => {
             let host = stage.host(route);
             sent(out, &format!("https://{host}{path}"))?;
-            send(secure(forward, host, &stage.ca).await?, host, &method, path, body).await?
+            send(secure(forward, host, &stage.ca).await?, host, path, act).await?
         }
         Way::Gateway => {
             let target = format!("/{route}{path}");
             sent(out, &target)?;
-            send(connect(gateway).await?, authority(gateway), &method, &target, body).await?
+            send(connect(gateway).await?, authority(gateway), &target, act).await?
         }
         Way::Node => {
             let (node, target) = (&stage.node, format!("/{route}{path}"));
             sent(out, &target)?;
-            send(connect(node).await?, authority(node), &method, &target, body).await?
+            send(connect(node).await?, authority(node), &target, act).await?
         }
         Way::Socket => {
             let target = format!("/{route}{path}");
@@ -106,7 +118,7 @@ async fn perform(act: &Act, stage: &Stage, out: &mut dyn Write) -> Result<bool, 
         Way::Around => {
             let provider = stage.provider(route);
             sent(out, path)?;
-            send(connect(provider).await?, authority(provider), &method, path, body).await?
+            send(connect(provider).await?, authority(provider), path, act).await?
         }
     };
     let echoed = act.way == Way::Socket && act.accepted;
@@ -141,8 +153,21 @@ fn print(answer: &Answer, right: bool, out: &mut dyn Write) -> Result<(), CliErr
 }
 
 /// Lines to copy and paste.
-fn by_hand(stage: &Stage) -> Vec<String> {
+fn by_hand(stage: &Stage, chosen: &[Arc<Entry>]) -> Vec<String> {
     let (forward, gateway, config) = (&stage.forward, &stage.gateway, stage.config.display());
+    if !chosen.is_empty() {
+        let acts = chosen.iter().flat_map(|entry| &entry.demo.acts);
+        let plain = acts.filter(|act| act.way == Way::Forward && act.body.is_empty());
+        let plain = plain.filter(|act| act.method == Method::GET);
+        let url = |act: &Act| format!("http://{}{}", stage.host(&act.route), act.path);
+        let lines = |url: String| {
+            [
+                format!("curl -x {forward} '{url}'"),
+                format!("countersign explain {config} --url '{url}'"),
+            ]
+        };
+        return plain.map(url).flat_map(lines).collect();
+    }
     let (sinohope, metasv) = (stage.host("sinohope"), stage.host("metasv"));
     let loopring = stage.host("loopring");
     let ca = stage.ca.display();

@@ -53,7 +53,7 @@ pub(super) struct InitArgs {
 }
 
 /// The names that the registry has, for help and completions too.
-fn provider() -> impl TypedValueParser<Value = Arc<Entry>> {
+pub(super) fn provider() -> impl TypedValueParser<Value = Arc<Entry>> {
     let schemes = Registry::built_in();
     let names: Vec<String> = schemes.names().map(str::to_owned).collect();
     let found = move |name: String| schemes.find(&name).map(Arc::clone);

@@ -29,6 +29,8 @@ pub struct Act {
     pub method: Method,
     /// The provider's path and query.
     pub path: Cow<'static, str>,
+    /// Further headers.
+    pub headers: Vec<(Cow<'static, str>, Cow<'static, str>)>,
     /// The body, or a WebSocket's message.
     pub body: Cow<'static, str>,
     /// Whether the provider should take it.
@@ -53,7 +55,7 @@ pub enum Way {
 }
 
 impl Act {
-    /// An act that is taken: title, way and route, method and path, body.
+    /// An act that is taken: title, way and route, method and path, body, which is JSON.
     pub(super) fn taken(
         title: &'static str,
         (way, route): (Way, &'static str),
@@ -61,7 +63,10 @@ impl Act {
         body: &'static str,
     ) -> Self {
         let (title, route) = (title.into(), route.into());
-        Self { title, way, route, method, path: path.into(), body: body.into(), accepted: true }
+        let json = ("content-type".into(), "application/json".into());
+        let headers = if body.is_empty() { Vec::new() } else { vec![json] };
+        let (path, body) = (path.into(), body.into());
+        Self { title, way, route, method, path, headers, body, accepted: true }
     }
 
     /// One that is refused.

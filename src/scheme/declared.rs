@@ -31,6 +31,7 @@ mod order;
 mod pairs;
 mod pattern;
 mod place;
+mod played;
 mod readable;
 mod reads;
 mod scheme;

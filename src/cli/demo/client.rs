@@ -9,11 +9,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_TYPE, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION,
-    UPGRADE,
+    CONNECTION, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::request::Builder;
-use http::{Method, Request, Response, StatusCode, Uri};
+use http::{Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::upgrade::Upgraded;
@@ -27,6 +26,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::cli::{CliError, Exit};
+use crate::scheme::{Act, Text};
 use crate::standin::{Frame, accept};
 use crate::tls::provider;
 
@@ -78,20 +78,21 @@ pub(super) async fn secure(
     TlsConnector::from(Arc::new(settings)).connect(name, tunnel).await.map_err(failed)
 }
 
-/// Sends a request for this host and target, absolute or not.
+/// Sends an act's request to this host for this target, absolute or not.
 pub(super) async fn send(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     host: &str,
-    method: &Method,
     target: &str,
-    body: &str,
+    act: &Act,
 ) -> Result<Answer, CliError> {
     let uri: Uri = target.parse().map_err(failed)?;
-    let mut request = Request::builder().method(method).uri(uri).header(HOST, host);
-    if !body.is_empty() {
-        request = request.header(CONTENT_TYPE, "application/json");
-    }
-    answer_of(exchange(stream, request, body).await?).await
+    let request = Request::builder().method(&act.method).uri(uri).header(HOST, host);
+    let add = |request: Builder, (name, value): &(_, _)| -> Builder {
+        let (name, value): (&Text, &Text) = (name, value);
+        request.header(name.as_ref(), value.as_ref())
+    };
+    let request = act.headers.iter().fold(request, add);
+    answer_of(exchange(stream, request, &act.body).await?).await
 }
 
 /// Opens a WebSocket, says something and hears what comes back.

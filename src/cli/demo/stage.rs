@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
 use crate::moment::unix_ms;
 use crate::route::Route;
-use crate::scheme::Registry;
+use crate::scheme::Entry;
 use crate::secret::Secret;
 use crate::server::Role;
 use crate::snapshot::{Snapshot, Surroundings};
@@ -40,19 +40,22 @@ pub(super) struct Stage {
     pub(super) ca: PathBuf,
     hosts: BTreeMap<String, String>,
     urls: BTreeMap<String, String>,
-    _proxies: [InProcess; 2],
+    _proxies: (InProcess, Option<InProcess>),
     _directory: Directory,
 }
 
 impl Stage {
     /// Makes the keys, starts the stand-ins, then the proxy with a configuration that leads to
     /// them.
-    pub(super) async fn set() -> Result<Self, CliError> {
+    pub(super) async fn set(schemes: &[Arc<Entry>]) -> Result<Self, CliError> {
         let directory = Directory::make("demo")?;
-        callbacks::make_keys(&directory)?;
+        let called_back = schemes.iter().any(|entry| entry.is_envelope());
+        if called_back {
+            callbacks::make_keys(&directory)?;
+        }
         let config = directory.join("proxy.toml");
         // Bound to nothing yet: only to have the schemes with their keys.
-        let draft = Config::parse(&configuration(&BTreeMap::new()), &config)?;
+        let draft = Config::parse(&configuration(schemes, &BTreeMap::new()), &config)?;
         make_keys(&directory, &draft)?;
         let ca = make_authority(&directory, &draft)?;
         let draft = Snapshot::build(&draft, &Surroundings::default(), None).await?;
@@ -68,13 +71,17 @@ impl Stage {
             let host = route.host.as_ref().map(ToString::to_string).unwrap_or_default();
             hosts.insert(route.name.to_string(), host);
         }
-        let text = configuration(&providers);
+        let text = configuration(schemes, &providers);
         std::fs::write(&config, &text).map_err(|error| CliError::at(&config, &error))?;
         let proxy = InProcess::start(&Config::parse(&text, &config)?).await?;
         let url = |role| proxy.address(role).map(|at| format!("http://{at}")).unwrap_or_default();
         let (forward, gateway) = (url(Role::Forward), url(Role::Gateway));
-        let asking = callbacks::node(&directory, &gateway).await?;
-        let node = asking.address(Role::Gateway).map(|at| format!("http://{at}"));
+        let asking = match called_back {
+            true => Some(callbacks::node(&directory, &gateway).await?),
+            false => None,
+        };
+        let node = asking.as_ref().and_then(|asking| asking.address(Role::Gateway));
+        let node = node.map(|at| format!("http://{at}"));
         let urls =
             providers.iter().map(|(name, at)| (name.clone(), format!("http://{at}"))).collect();
         Ok(Self {
@@ -86,7 +93,7 @@ impl Stage {
             ca,
             hosts,
             urls,
-            _proxies: [proxy, asking],
+            _proxies: (proxy, asking),
             _directory: directory,
         })
     }
@@ -153,12 +160,12 @@ fn stand_in(route: &Route) -> StandIn {
     StandIn::new(Arc::clone(&route.entry), Arc::clone(scheme), keys)
 }
 
-/// The demo's configuration: what every scheme says of its part. Without `providers` the routes lead
-/// nowhere yet.
-fn configuration(providers: &BTreeMap<String, SocketAddr>) -> String {
+/// The demo's configuration: what each of the schemes says of its part. Without `providers` the
+/// routes lead nowhere yet.
+fn configuration(schemes: &[Arc<Entry>], providers: &BTreeMap<String, SocketAddr>) -> String {
     let mut text = CONFIGURATION.to_owned();
     let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
-    for entry in Registry::built_in().iter() {
+    for entry in schemes {
         let tables = &entry.demo.tables;
         text.push_str(tables);
         let names =

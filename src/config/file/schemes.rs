@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::values;
 use crate::document::{Field, Named, Report, ValueFault, Written};
-use crate::scheme::{Compiled, Entry, Registry};
+use crate::scheme::{Entry, Registry};
 
 /// What routes can name.
 #[derive(Debug)]
@@ -63,9 +63,9 @@ impl Declared {
                 return None;
             }
         };
-        let compiled = Compiled::load(&text);
+        let entry = Entry::declared(name, &text);
         self.texts.insert(name.to_owned(), text);
-        compiled.map_err(|errors| report.include(&path, errors)).ok().map(|own| own.entry(name))
+        entry.map_err(|errors| report.include(&path, errors)).ok()
     }
 
     /// The scheme of a route; none where its file is broken.

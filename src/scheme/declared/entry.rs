@@ -6,9 +6,22 @@ use super::advice::advise;
 use super::compiled::Compiled;
 use super::scheme::Declared;
 use super::slot::Slot;
+use crate::problem::Problem;
 use crate::scheme::{
-    Build, Demo, Entry, Example, KeySlot, ParamDoc, ParamKind, PublicForm, Scheme, SecretSlot, Text,
+    Build, Entry, Example, KeySlot, ParamDoc, ParamKind, PublicForm, Scheme, SecretSlot, Text,
 };
+
+impl Entry {
+    /// A scheme that is declared in a file of this text, whose vectors hold.
+    ///
+    /// # Errors
+    ///
+    /// Every problem, each with its place and how to mend it; those of vectors only where there are
+    /// no others.
+    pub fn declared(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        Ok(Compiled::load(text)?.entry(name))
+    }
+}
 
 impl Compiled {
     /// The entry that routes name it by.
@@ -36,6 +49,7 @@ impl Compiled {
             doc: param.doc.clone().into(),
         });
         let form = compiled.slots.iter().map(|slot| slot.public).next();
+        let demo = compiled.played(name);
         let (build, advice) = (Arc::clone(&compiled), Arc::clone(&compiled));
         Entry {
             name: name.to_owned().into(),
@@ -50,7 +64,7 @@ impl Compiled {
             notes: Vec::new(),
             advise: Arc::new(move |_, _| advise(&advice)),
             example: Example::default(),
-            demo: Demo::default(),
+            demo,
             policy: None,
             build: Build::Scheme(Arc::new(move |binding| {
                 let bound = Declared::bind(&build, binding)?;
