@@ -135,7 +135,7 @@ impl Trial<'_> {
                 return self.wrong(format!("the vector has no key for {}", slot.name), fix);
             };
             let read = slot.algorithms.iter().map(|algorithm| {
-                PrivateKey::parse_encoded(text.as_bytes(), slot.secret, Some(*algorithm), None)
+                PrivateKey::parse_encoded(text.expose(), slot.secret, Some(*algorithm), None)
             });
             let mut last = None;
             let key = read.into_iter().find_map(|read| read.map_err(|e| last = Some(e)).ok());

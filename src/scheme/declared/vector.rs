@@ -9,6 +9,7 @@ use super::clock;
 use super::fields::Fields;
 use crate::document::{Location, Member, Node};
 use crate::scheme::Head;
+use crate::secret::Secret;
 
 /// One vector.
 #[derive(Debug)]
@@ -19,7 +20,8 @@ pub(super) struct Vector {
     pub(super) now: u64,
     /// What each nonce is; under the empty name what all are.
     pub(super) nonces: BTreeMap<String, String>,
-    pub(super) keys: BTreeMap<String, String>,
+    /// Made for the purpose; hidden all the same, as somebody's may not be.
+    pub(super) keys: BTreeMap<String, Secret>,
     pub(super) secrets: BTreeMap<String, String>,
     pub(super) params: BTreeMap<String, String>,
     pub(super) request: Request,
@@ -94,6 +96,8 @@ impl Vector {
             fields.table(name, name).map(|table| texts(&table)).unwrap_or_default()
         };
         let (keys, secrets, params) = (map("keys"), map("secrets"), map("params"));
+        let hidden = |(name, key): (String, String)| (name, Secret::new(key.into_bytes()));
+        let keys = keys.into_iter().map(hidden).collect();
         let request = fields.require("request", "{ method = \"GET\", target = \"/\" }");
         let request = request.map(|node| Request::read(&Fields::of(node, "request")));
         let texts = fields.table("texts", "texts").map(|table| expected(&table));

@@ -53,7 +53,7 @@ fn what_is_signed_is_read_back_and_what_was_changed_is_not() {
 fn signed(compiled: &Arc<Compiled>, vector: &Vector, more: &[u8]) -> Result<Claim, SchemeError> {
     let mut signers = BTreeMap::new();
     for slot in &compiled.slots {
-        let text = vector.keys[&slot.name].as_bytes();
+        let text = vector.keys[&slot.name].expose();
         let read = slot.algorithms.iter().find_map(|algorithm| {
             PrivateKey::parse_encoded(text, slot.secret, Some(*algorithm), None).ok()
         });
