@@ -1,6 +1,11 @@
 //! The files of the catalogue, and what is refused of others.
 
+mod bound;
 mod built_in;
+mod forms;
+mod generator;
+mod leaks;
+mod owned;
 mod read_back;
 mod signatures;
 
