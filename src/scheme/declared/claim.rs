@@ -66,11 +66,11 @@ impl Declared {
             }
             To::Query | To::Form => {
                 let query = Spliced::form(request.head.query().as_bytes());
-                let form = Spliced::form(body);
+                // Of another body nothing is a field, whatever it looks like.
+                let form = Spliced::form(if self.has_form(request) { body } else { b"" });
                 match (query.count(name), form.count(name)) {
                     (1, 0) => once(query.value(name)),
                     (0, 1) => once(form.value(name)),
-                    (1, 1) if !self.has_form(request) => once(query.value(name)),
                     _ => once(None),
                 }
             }
