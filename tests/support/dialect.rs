@@ -44,12 +44,16 @@ impl Dialect {
 
     /// The same with these parameters as they are given.
     pub(crate) fn with(name: &str, key: &PrivateKey, params: &[(&str, &str)]) -> Self {
-        let entry = entry(name);
+        Self::of(&entry(name), key, params)
+    }
+
+    /// The same of a scheme that the registry need not have.
+    pub(crate) fn of(entry: &Entry, key: &PrivateKey, params: &[(&str, &str)]) -> Self {
         let signer = key.signer().expect("every key on a curve signs");
         let public = signer.public_key().clone();
         let runtime = tokio::runtime::Builder::new_current_thread().build();
         let runtime = runtime.expect("a runtime without drivers needs nothing");
-        let binding = binding(&entry, &public, params);
+        let binding = binding(entry, &public, params);
         let bound = entry.bind(&binding).expect("the parameters make a scheme");
         let scheme = Arc::clone(bound.signing().expect("the scheme signs requests"));
         Self { scheme, public, signer, runtime }
