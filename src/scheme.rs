@@ -21,6 +21,7 @@ mod json;
 mod jwt;
 mod loopring;
 mod metasv;
+mod origin;
 mod percent;
 mod registry;
 mod sinohope;
@@ -33,7 +34,9 @@ use std::sync::Arc;
 
 pub use act::{Act, Demo, Way};
 use bytes::Bytes;
-pub(crate) use declared::{CATALOGUE, Compiled, Key, Word, instant, keys, vocabulary};
+pub(crate) use declared::{
+    Binds, CATALOGUE, Captured, Compiled, Key, Known, Word, guess, instant, keys, vocabulary,
+};
 pub use edits::{Edit, Edits};
 pub use entry::{
     Advise, Bound, Build, Entry, Example, KeySlot, Make, ParamDoc, ParamKind, ProviderRefusal,
@@ -43,6 +46,7 @@ pub use envelope::{Answered, Conclusion, Decision, Envelope, Opened, Policy, Ver
 pub use error::{BindError, SchemeError};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
+pub use origin::Origin;
 pub use registry::Registry;
 pub use to_sign::{Rest, ToSign};
 
@@ -140,6 +144,15 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// no canonical string for the request as it is. [`SchemeError::Broken`]: its body should be in
     /// hand and is not.
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError>;
+
+    /// The pieces of those texts, by where each came from; none where the scheme does not say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::canonicalise`].
+    fn origins(&self, _: Signable<'_>, _: &Moment) -> Result<Vec<Vec<Origin>>, SchemeError> {
+        Ok(Vec::new())
+    }
 
     /// Turns signatures into edits. Pure. `rest` is that of [`Self::canonicalise`], of the same
     /// request and moment.

@@ -54,6 +54,11 @@ fn keys() {
 }
 
 #[test]
+fn schemes() {
+    assert_cases("schemes", 4);
+}
+
+#[test]
 fn shell() {
     assert_cases("shell", 3);
 }
@@ -70,8 +75,10 @@ fn every_file_of_cases_is_run() {
     let names: BTreeSet<String> = names
         .filter_map(|name| name.to_string_lossy().strip_suffix(".toml").map(str::to_owned))
         .collect();
-    let expected =
-        ["audit", "ca", "check", "demo", "explain", "init", "keys", "shell", "usage", "verify"];
+    let expected = [
+        "audit", "ca", "check", "demo", "explain", "init", "keys", "schemes", "shell", "usage",
+        "verify",
+    ];
     assert_eq!(names, expected.map(str::to_owned).into());
 }
 

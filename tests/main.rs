@@ -23,6 +23,7 @@ mod explained;
 mod foreign;
 mod framing;
 mod gateway;
+mod guessed;
 mod health;
 mod image;
 mod infras;

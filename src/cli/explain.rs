@@ -15,7 +15,7 @@ use crate::moment::{Moment, Moments, NONCES, Nonce};
 use crate::refusal::Refusal;
 use crate::request::{Connect, Outgoing, Plan, Trail};
 use crate::route::Route;
-use crate::scheme::{Edits, Preimage, Scheme, ToSign};
+use crate::scheme::{Edits, Origin, Preimage, Scheme, ToSign};
 use crate::snapshot::{Snapshot, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -109,6 +109,8 @@ pub(super) struct Explained {
     moment: Moment,
     outgoing: Box<Outgoing>,
     preimages: Vec<Preimage>,
+    /// The pieces of each, where the scheme says where they came from.
+    origins: Vec<Vec<Origin>>,
     edits: Edits,
 }
 
@@ -154,7 +156,9 @@ async fn explain(
     let signatures = unsigned.route.sign(&preimages).await?;
     let edits = unsigned.edits(&moment, rest, &signatures)?;
     let route = Arc::clone(unsigned.route);
-    Ok(Explained { route, moment, outgoing: unsigned.outgoing, preimages, edits })
+    let scheme = signing(&route).map_err(Stop::Unsigned)?;
+    let origins = scheme.origins(unsigned.outgoing.signable(), &moment)?;
+    Ok(Explained { route, moment, outgoing: unsigned.outgoing, preimages, origins, edits })
 }
 
 /// The scheme of a route that signs requests.
@@ -199,8 +203,15 @@ impl Explained {
         writeln!(out, "host       {}", head.host)?;
         writeln!(out, "upstream   {}://{}", origin.scheme, origin.authority)?;
         writeln!(out, "moment     {} ms", self.moment.unix_ms)?;
-        for preimage in &self.preimages {
+        for (index, preimage) in self.preimages.iter().enumerate() {
             writeln!(out, "canonical  {}", shown(preimage.shown().as_bytes()))?;
+            let pieces = self.origins.get(index).into_iter().flatten();
+            let wide = pieces.clone().map(|piece| piece.from.len()).max().unwrap_or_default();
+            for piece in pieces {
+                let text = Some(said(piece)).filter(|text| !text.is_empty());
+                let text = text.as_deref().unwrap_or("(empty)");
+                writeln!(out, "  {:<wide$}  {text}", piece.from)?;
+            }
             if let Some(digest) = digest(preimage) {
                 writeln!(out, "{:<10} {digest}", preimage.hashing.name())?;
             }
@@ -226,17 +237,23 @@ impl Explained {
         let preimages: Vec<_> = self
             .preimages
             .iter()
-            .map(|preimage| {
+            .enumerate()
+            .map(|(index, preimage)| {
                 // Of a text with a secret in it not even the hash is shown: it could be searched for.
                 let open = Some(&preimage.text).filter(|_| !preimage.secret);
-                json!({
+                let mut member = json!({
                     "slot": preimage.slot,
                     "canonical": preimage.shown(),
                     "canonical_hex": open.map(|text| base16ct::lower::encode_string(text)),
                     "sha256": open.map(|text| base16ct::lower::encode_string(&sha256(text))),
                     "digest": digest(preimage),
                     "key": self.route.public_key(&preimage.slot).map(|key| key.fingerprint()),
-                })
+                });
+                if let Some(pieces) = self.origins.get(index) {
+                    let piece = |own: &Origin| json!({ "from": own.from, "text": said(own) });
+                    member["parts"] = pieces.iter().map(piece).collect();
+                }
+                member
             })
             .collect();
         let headers: serde_json::Map<_, _> =
@@ -264,6 +281,11 @@ fn digest(preimage: &Preimage) -> Option<String> {
         .digest()
         .filter(|_| !preimage.secret)
         .map(|digest| base16ct::lower::encode_string(&digest.0))
+}
+
+/// A piece of a canonical string for people.
+fn said(piece: &Origin) -> String {
+    if piece.secret { "(secret)".into() } else { shown(&piece.text) }
 }
 
 fn sha256(text: &[u8]) -> [u8; 32] {

@@ -8,12 +8,14 @@ use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,
     UPGRADE,
 };
+use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, Version};
 
 use super::{CliError, Exit};
 use crate::access::Credentials;
 use crate::host::host_and_port;
 use crate::request::{Arrival, Body, Entrance, FIELDS_READ, Inside, Sender, asks_for_socket};
+use crate::scheme::Head;
 
 /// A request before anything has been decided about it.
 #[derive(Debug)]
@@ -23,6 +25,8 @@ pub(super) struct RawRequest {
     version: Version,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Names of headers as a file has them.
+    pub(super) spelled: Vec<String>,
     /// The CONNECT that it would be inside of; none for an absolute target, which is the forward
     /// listener's, and for a path alone, which is the gateway's.
     inside: Option<Inside>,
@@ -80,7 +84,7 @@ impl RawRequest {
                 None => drop(headers.insert(HOST, HeaderValue::from_static("localhost"))),
             }
         }
-        Ok(Self { method, uri, version, headers, body, inside })
+        Ok(Self { method, uri, version, headers, body, spelled: Vec::new(), inside })
     }
 
     /// The request as the proxy would see it arrive: from this machine, and from the client that is
@@ -106,6 +110,16 @@ impl RawRequest {
                 && asks_for_socket(&self.method, self.version, &self.headers),
             body,
         }
+    }
+
+    /// The request as it reached a provider: head and body.
+    pub(super) fn into_sent(self) -> (Head, Bytes) {
+        let Self { method, uri, headers, body, .. } = self;
+        let target = uri.path_and_query().cloned();
+        let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+        let host = host.unwrap_or_default().to_owned();
+        (Head { method, host, target, headers }, body)
     }
 
     /// From a file with a request as it is on the wire; `-` is standard input. Lines may end in
@@ -148,7 +162,8 @@ impl RawRequest {
         let uri = target.parse().map_err(|_| bad(format!("{target} is no target")))?;
         let old = request.version == Some(0);
         let version = if old { Version::HTTP_10 } else { Version::HTTP_11 };
-        Self::new(method, uri, version, headers, body)
+        let spelled = request.headers.iter().map(|line| line.name.to_owned()).collect();
+        Ok(Self { spelled, ..Self::new(method, uri, version, headers, body)? })
     }
 }
 

@@ -1,13 +1,16 @@
 //! `schemes`: the registry, for people and for the documentation.
 
+mod lines;
+mod new;
+mod shown;
+
 use std::fmt::Write as _;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{CliError, Exit, catalogue};
-use crate::document::ConfigErrors;
-use crate::problem::Problem;
-use crate::scheme::{Compiled, Entry, Registry};
+use self::lines::lines;
+use super::{CliError, catalogue};
+use crate::scheme::Registry;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SchemesArgs {
@@ -20,69 +23,27 @@ pub(super) struct SchemesArgs {
 
 #[derive(Debug, clap::Subcommand)]
 enum SchemesCommand {
-    /// Read scheme files and run their vectors
+    /// Read scheme files, run their vectors, and say what their signatures bind
     Test {
         /// The files
         #[arg(value_name = "FILE", required = true)]
         files: Vec<PathBuf>,
     },
+    /// Show a scheme: its file, where each part of its canonical string is from, what is bound
+    Show(shown::ShowArgs),
+    /// Write a scheme file: a commented skeleton, or what makes a captured request whose key is known
+    New(new::NewArgs),
 }
 
 pub(super) fn run(args: &SchemesArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    if let Some(SchemesCommand::Test { files }) = &args.command {
-        return test(files, out);
+    match &args.command {
+        Some(SchemesCommand::Test { files }) => return shown::test(files, out),
+        Some(SchemesCommand::Show(args)) => return shown::show(args, out),
+        Some(SchemesCommand::New(args)) => return new::run(args, out),
+        None => {}
     }
     let text = if args.markdown { markdown() } else { plain() + "\n" + &catalogue::plain() };
     Ok(out.write_all(text.as_bytes())?)
-}
-
-/// Says of each file whether its vectors hold; what is wrong with any is told together.
-fn test(files: &[PathBuf], out: &mut dyn Write) -> Result<(), CliError> {
-    let mut wrong = Vec::new();
-    for path in files {
-        let text = std::fs::read_to_string(path).map_err(|error| CliError::at(path, &error))?;
-        match Compiled::load(&text) {
-            Ok(scheme) => writeln!(out, "{}: {} vectors hold", path.display(), scheme.tried())?,
-            Err(errors) => wrong.push(problems(path, errors)),
-        }
-    }
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    Err(CliError::new(Exit::Config, format!("not every file can be used\n{}", wrong.join("\n"))))
-}
-
-fn problems(path: &Path, errors: Vec<Problem>) -> String {
-    ConfigErrors::new(path.to_owned(), errors).to_string()
-}
-
-/// One line of an entry: what it is, its name, whether it must be there, and its sentence.
-fn lines(entry: &Entry) -> Vec<(String, String)> {
-    let mut lines = Vec::new();
-    for slot in &entry.keys {
-        let algorithms: Vec<_> = slot.algorithms.iter().map(|a| a.name()).collect();
-        let need = if slot.required { "" } else { ", optional" };
-        let name = format!("keys.{}", slot.name);
-        lines.push((name, format!("{} ({}{need})", slot.doc, algorithms.join(" or "))));
-    }
-    for slot in &entry.secrets {
-        let need = if slot.required { "" } else { " (optional)" };
-        lines.push((format!("secrets.{}", slot.name), format!("{}{need}", slot.doc)));
-    }
-    for param in &entry.params {
-        let values = match &param.values[..] {
-            [] => String::new(),
-            values => format!(" One of {}.", values.join(", ")),
-        };
-        let default = match (param.required, param.default.as_ref()) {
-            (true, _) => " It must be written.".to_owned(),
-            (false, "") => String::new(),
-            (false, default) => format!(" Default {default}."),
-        };
-        let text = format!("{}{default}{values}", param.doc);
-        lines.push((format!("params.{}", param.name), text));
-    }
-    lines
 }
 
 fn plain() -> String {

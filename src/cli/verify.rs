@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::HOST;
-use http::uri::PathAndQuery;
 use serde_json::json;
 
 use super::explain::{shown, signing};
@@ -42,12 +41,7 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let surroundings = Surroundings::default();
     let snapshot = runtime()?.block_on(Snapshot::build(&config, &surroundings, None))?;
     let routes = find(args, &snapshot, &request)?;
-    let RawRequest { method, uri, headers, body, .. } = request;
-    let target = uri.path_and_query().cloned();
-    let target = target.unwrap_or_else(|| PathAndQuery::from_static("/"));
-    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-    let host = host.unwrap_or_default().to_owned();
-    let head = Head { method, host, target, headers };
+    let (head, body) = request.into_sent();
     // Where several could have sent it, the one that did says so.
     let mut judged = Vec::new();
     for route in routes.into_iter().flat_map(Route::both) {

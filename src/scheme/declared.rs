@@ -14,6 +14,7 @@ mod check;
 mod claim;
 mod clock;
 mod compiled;
+mod described;
 mod encode;
 mod entry;
 mod eval;
@@ -21,6 +22,7 @@ mod fields;
 mod file;
 mod finish;
 mod function;
+mod guess;
 mod headers;
 mod inputs;
 mod jsons;
@@ -28,6 +30,7 @@ mod made;
 mod members;
 mod nonce;
 mod order;
+mod origins;
 mod pairs;
 mod pattern;
 mod place;
@@ -48,6 +51,8 @@ mod word;
 pub(crate) use catalogue::{CATALOGUE, find};
 pub(crate) use clock::instant;
 pub(crate) use compiled::Compiled;
+pub(crate) use described::Binds;
+pub(crate) use guess::{Captured, Known, guess};
 
 pub(crate) use word::{Key, Word};
 
@@ -97,6 +102,11 @@ impl Compiled {
             }
         }
         sources
+    }
+
+    /// What is doubtful about it although it works: what, and what to do.
+    pub(crate) fn advice(&self) -> Vec<(String, String)> {
+        advice::advise(self).into_iter().map(|said| (said.what, said.fix)).collect()
     }
 
     /// How many vectors it has.

@@ -15,7 +15,7 @@ impl Compiled {
     /// signed, and one that nobody signs.
     pub(super) fn played(&self, name: &str) -> Demo {
         let mut settings = Vec::new();
-        let (mut tables, mut acts) = (self.bound(name), Vec::new());
+        let (mut tables, mut acts) = (self.stored(name), Vec::new());
         for vector in self.vectors.iter().filter(|vector| vector.expect.refused.is_none()) {
             let same = settings.iter().position(|params| *params == &vector.params);
             let at = same.unwrap_or(settings.len());
@@ -34,7 +34,7 @@ impl Compiled {
     }
 
     /// Keys and secrets, each named by slot.
-    fn bound(&self, name: &str) -> String {
+    fn stored(&self, name: &str) -> String {
         let mut text = String::new();
         for slot in &self.slots {
             let Some(algorithm) = slot.algorithms.first() else { continue };

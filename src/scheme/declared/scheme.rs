@@ -19,8 +19,8 @@ use super::value::Kind;
 use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::scheme::{
-    BindError, Binding, BodyNeed, Claim, Edits, Head, Names, Preimage, Rest, Scheme, SchemeError,
-    Signable, Signatures, ToSign,
+    BindError, Binding, BodyNeed, Claim, Edits, Head, Names, Origin, Preimage, Rest, Scheme,
+    SchemeError, Signable, Signatures, ToSign,
 };
 use crate::secret::{Secret, SecretCell};
 
@@ -166,6 +166,14 @@ impl Scheme for Declared {
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {
         let prepared = self.prepared(request, moment)?;
         Ok(ToSign::with(self.preimages(&prepared)?, prepared.filled))
+    }
+
+    fn origins(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Vec<Origin>>, SchemeError> {
+        Ok(self.prepared(request, moment)?.origins()?)
     }
 
     fn assemble(

@@ -1,5 +1,7 @@
 //! Runs a file's vectors: with the keys that stand in them, which are made for the purpose.
 
+mod made;
+
 use std::collections::BTreeMap;
 use std::pin::pin;
 use std::sync::Arc;
