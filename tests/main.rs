@@ -50,6 +50,7 @@ mod spelling;
 mod stores;
 mod streaming;
 mod support;
+mod tutorial;
 mod upstreams;
 mod vectors;
 mod websocket;
