@@ -29,6 +29,7 @@ mod run;
 mod runtime;
 mod schemes;
 mod settings;
+mod state;
 mod verify;
 
 use std::io::{self, Write};

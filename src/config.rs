@@ -45,6 +45,10 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// `[nonces] replica`.
     pub replica: Replica,
+    /// `[nonces] state`, a directory that is absolute or relative to the working directory.
+    pub state: Option<PathBuf>,
+    /// Where it is written.
+    pub state_at: Option<Location>,
     /// `[stores.NAME]`.
     pub stores: BTreeMap<String, Store>,
     /// `[keys.NAME]`.
@@ -284,6 +288,8 @@ pub struct Route {
     pub files: BTreeMap<String, Vec<PathBuf>>,
     /// A name in [`Config::upstreams`]; without one, requests go to `https://` and the host.
     pub upstream: Option<String>,
+    /// Whether a request goes after the answer to the one before it, of the same key.
+    pub ordered: bool,
     /// Rules that say whether a request is approved, where the scheme answers requests.
     pub decide: Option<Decide>,
     /// What takes over from its keys.

@@ -31,6 +31,7 @@ pub mod host;
 pub mod keys;
 pub mod metrics;
 pub mod moment;
+pub mod nonces;
 pub mod pipeline;
 pub mod problem;
 pub mod record;

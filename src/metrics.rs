@@ -75,6 +75,7 @@ pub struct Metrics {
     connections: Gauge,
     tunnels: Gauge,
     leaves_minted: Counter,
+    nonces_unkept: Gauge,
 }
 
 impl Default for Metrics {
@@ -126,12 +127,21 @@ impl Default for Metrics {
             connections: rows.gauge("connections", "Client connections open"),
             tunnels: rows.gauge("tunnels", "WebSockets and blind CONNECT tunnels open"),
             leaves_minted: rows.counter("leaves_minted", "Certificates made for intercepted hosts"),
+            nonces_unkept: rows.gauge(
+                "nonces_unkept",
+                "Keys whose nonces are not kept: no state could be written, or no lane was free",
+            ),
             rows,
         }
     }
 }
 
 impl Metrics {
+    /// Notes of how many keys no state is kept that should be.
+    pub fn nonces_unkept(&self, keys: usize) {
+        self.nonces_unkept.set(i64::try_from(keys).unwrap_or(i64::MAX));
+    }
+
     /// Every metric, in the order of the exposition.
     pub fn rows(&self) -> &[Row] {
         self.rows.all()

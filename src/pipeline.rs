@@ -6,6 +6,7 @@
 mod exchange;
 mod framing;
 mod judged;
+mod ordered;
 mod sending;
 mod socket;
 
@@ -19,6 +20,7 @@ use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 
+use self::ordered::{awaited, turn};
 pub(crate) use self::sending::upload;
 use self::socket::Socket;
 use crate::body::{self, CollectError, Keep, Lease, Reply, StreamError};
@@ -184,8 +186,12 @@ impl Pipeline {
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
         let started = Instant::now();
+        let _turn = turn(snapshot, unsigned.route).await?;
         // Only now: a slow upload must not age the time stamp.
-        let moment = unsigned.scheme.number(self.moments.next());
+        let moment = match Moment::of(&unsigned.route.nonces) {
+            Some(moment) => moment,
+            None => Box::pin(awaited(snapshot, unsigned.route)).await?,
+        };
         // Two pure halves around one effect.
         let (unsigned, to_sign) = canonicalise(unsigned, moment).await?;
         let signatures = signed(snapshot, unsigned.route, &to_sign.preimages).await?;

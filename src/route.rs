@@ -15,6 +15,7 @@ pub use rotation::{Rotation, Side, Turn};
 use crate::audit::{Audit, Mode};
 use crate::config::HostPattern;
 use crate::keys::{PublicKey, SignError, Signer};
+use crate::nonces::{Order, Source};
 use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures, Text};
 
 /// A route with everything it needs bound.
@@ -34,6 +35,10 @@ pub struct Route {
     pub scheme: Bound,
     /// Its keys, by slot.
     pub keys: Vec<BoundKey>,
+    /// Where the nonces of its first key come from.
+    pub nonces: Source,
+    /// That key's order, where one request follows another.
+    pub order: Option<Arc<Order>>,
     /// Its requests leave by this one of the snapshot's pools: a number, so that finding the way of
     /// a request takes no network.
     pub pool: usize,

@@ -52,6 +52,7 @@ pub use to_sign::{Rest, ToSign};
 
 use crate::keys::{Content, Hashing, PublicKey, Signature};
 use crate::moment::Moment;
+use crate::nonces::Counting;
 use crate::secret::SecretCell;
 
 /// What a route binds to a scheme: public keys, secrets, parameters, each by slot name.
@@ -128,10 +129,9 @@ pub trait Scheme: fmt::Debug + Send + Sync {
         false
     }
 
-    /// The moment of a request that is about to be signed: where the provider wants numbers that
-    /// increase, with the next one, which is given once. The one method that is not pure.
-    fn number(&self, moment: Moment) -> Moment {
-        moment
+    /// What the provider wants of its nonces, which the moment of a request brings.
+    fn counting(&self) -> Counting {
+        Counting::Nothing
     }
 
     /// The texts to be signed, of the request with what [`Self::assemble`] puts in. Pure: same request,

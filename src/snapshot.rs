@@ -17,6 +17,7 @@ use crate::access::Access;
 use crate::config::{Config, Limits, Problem, Timeouts, Unrouted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
+use crate::nonces::Nonces;
 use crate::request::View;
 use crate::route::{Route, Routes};
 use crate::tls::LeafCache;
@@ -79,6 +80,8 @@ pub struct Surroundings {
     pub dialer: Dialer,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The nonces of keys.
+    pub nonces: Arc<Nonces>,
     /// Whether requests will be answered: files of decisions are opened then, each by one process
     /// alone, and left alone by those that only look.
     pub serves: bool,

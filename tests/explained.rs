@@ -182,6 +182,8 @@ const NOT_EXPLAINED: &[(&str, &str)] = &[
     ("signer_unavailable", "a key that fails"),
     ("signer_busy", "a crowd before a key"),
     ("signer_timeout", "a key that is late"),
+    ("nonces_unavailable", "a state directory that fails"),
+    ("turn_timeout", "earlier requests of a key"),
     ("too_many_tunnels", "other clients' tunnels"),
     ("draining", "a stop in progress"),
     ("upstream_unreachable", "an upstream"),

@@ -223,11 +223,11 @@ fn sockets_of_the_gateway_and_admin_are_their_owners_alone() {
 }
 
 #[test]
-fn a_proxy_writes_no_files_but_those_its_configuration_names() {
+fn a_proxy_writes_no_files_but_those_its_configuration_names_and_its_nonces() {
     let (home, origin) = unix_home();
     let files = || -> BTreeSet<_> {
-        let directories = [home.path("."), home.path("keys")];
-        let listed = directories.iter().map(|of| fs::read_dir(of).expect("it can be listed"));
+        let directories = [".", "keys", "state", "state/countersign"].map(|of| home.path(of));
+        let listed = directories.iter().filter_map(|of| fs::read_dir(of).ok());
         listed.flatten().map(|file| file.expect("it can be listed").file_name()).collect()
     };
     let before = files();
@@ -236,7 +236,12 @@ fn a_proxy_writes_no_files_but_those_its_configuration_names() {
     assert_eq!(Client::connect(proxy.gateway_url()).exchange(request).status, 200);
     assert_eq!(origin.arrived().len(), 1);
     let new: Vec<_> = files().difference(&before).cloned().collect();
-    assert_eq!(new, ["admin.sock", "gateway.sock"]);
+    let (lanes, others): (Vec<_>, Vec<_>) = new
+        .into_iter()
+        .map(|name| name.into_string().expect("text"))
+        .partition(|name| name.starts_with("SHA256-") && name.ends_with(".lane-0"));
+    assert_eq!(others, ["admin.sock", "countersign", "gateway.sock", "state"]);
+    assert_eq!(lanes.len(), 1);
 }
 
 #[test]

@@ -154,7 +154,16 @@ const fn only(of: &'static str, items: &'static [&'static str]) -> Link {
 const LAYERS: &[Layer] = &[
     layer("problem", &[], "what is wrong is the same to everybody who finds it"),
     layer("secret", &[], "whoever guards secrets must not know who wants them"),
-    layer("moment", &[], "time and nonces are given to those who ask, whoever they are"),
+    layer(
+        "nonces",
+        &[all("problem")],
+        "what is kept of a key's nonces; neither the clock, nor what they are for",
+    ),
+    layer(
+        "moment",
+        &[all("nonces"), all("problem")],
+        "time and nonces are given to those who ask, whoever they are",
+    ),
     layer("document", &[all("problem")], "reads tables; what their keys mean is for whoever asks"),
     layer("host", &[], "a name or an address is the same to everybody who reads it"),
     layer("metrics", &[], "counters are handed down; they know names, not types"),
@@ -165,7 +174,14 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "scheme",
-        &[all("document"), all("keys"), all("moment"), all("problem"), all("secret")],
+        &[
+            all("document"),
+            all("keys"),
+            all("moment"),
+            only("nonces", &["Counting", "Unit"]),
+            all("problem"),
+            all("secret"),
+        ],
         "pure: no network, refusal or runtime; of a configuration only a table of its own",
     ),
     layer(
@@ -240,6 +256,7 @@ const LAYERS: &[Layer] = &[
             only("config", &["HostPattern", "Turns"]),
             all("keys"),
             only("moment", &["unix_ms"]),
+            only("nonces", &["Order", "Source"]),
             all("scheme"),
         ],
         "which requests are signed, with what, and where they go",
@@ -280,6 +297,7 @@ const LAYERS: &[Layer] = &[
             all("keys"),
             all("metrics"),
             only("moment", &["unix_ms"]),
+            all("nonces"),
             all("problem"),
             only("request", &["View"]),
             all("route"),
@@ -297,6 +315,7 @@ const LAYERS: &[Layer] = &[
             all("body"),
             all("metrics"),
             all("moment"),
+            only("nonces", &["Taken"]),
             only("record", &["Record"]),
             all("refusal"),
             all("request"),

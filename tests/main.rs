@@ -34,6 +34,7 @@ mod lifecycle;
 mod loopring;
 mod matrix;
 mod metrics;
+mod nonces;
 mod order;
 mod origin;
 mod passing;

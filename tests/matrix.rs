@@ -165,6 +165,7 @@ impl Stage {
         exec.arg(format!("exec {client} {}", urls.join(" "))).stdin(Stdio::null());
         // Java decodes its environment as the locale says, and the body is not ASCII.
         exec.env("LC_ALL", "C.UTF-8").env("BODY", BODY).current_dir(self.home.path("."));
+        exec.env("XDG_STATE_HOME", self.home.path("state"));
         let output = run(&mut exec);
         String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
     }

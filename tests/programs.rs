@@ -107,6 +107,7 @@ impl Stage {
     fn exec(&self, program: &str) -> String {
         let mut command = Command::new(under_test());
         command.args(["exec", "--quiet", "--"]).current_dir(self.home.path("."));
+        command.env("XDG_STATE_HOME", self.home.path("state"));
         let program = python(program);
         command.arg(program.get_program()).args(program.get_args());
         let output = run(&mut command);

@@ -151,6 +151,7 @@ fn what_takes_a_restart_is_named_by_a_reload_that_changes_it() {
         ("listen.gateway", plain.replace("gateway = \"127.0.0.1:0\"\n", "")),
         ("listen.admin", plain.replace("admin = \"127.0.0.1:0\"", "admin = \"127.0.0.1:1\"")),
         ("nonces.replica", stage.configuration("[nonces]\nreplica = \"2/2\"\n")),
+        ("nonces.state", stage.configuration("[nonces]\nstate = \"elsewhere\"\n")),
         ("limits.connections", stage.configuration("[limits]\nconnections = 7\n")),
         ("limits.tunnels", stage.configuration("[limits]\ntunnels = 7\n")),
         ("log.level", stage.configuration("[log]\nlevel = \"debug\"\n")),

@@ -167,6 +167,7 @@ fn of_table(what: &str) -> &'static str {
         ("upstreams.", "upstream_unusable"),
         ("intercept.", "authority_unusable"),
         ("access.", "tokens_unusable"),
+        ("nonces.", "state_unusable"),
     ];
     codes.iter().find(|(table, _)| what.starts_with(table)).map_or("route_unusable", |(_, c)| c)
 }

@@ -11,6 +11,7 @@ use super::run::{bind, warn_of};
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::moment::Moments;
+use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
 use crate::server::{Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
@@ -27,9 +28,10 @@ pub(super) struct InProcess {
 }
 
 impl InProcess {
-    /// Starts one with this configuration.
-    pub(super) async fn start(config: &Config) -> Result<Self, CliError> {
-        let surroundings = Surroundings { serves: true, ..Surroundings::default() };
+    /// Starts one with this configuration. What it plays, and does not send to providers, needs no
+    /// kept nonces.
+    pub(super) async fn start(config: &Config, nonces: Arc<Nonces>) -> Result<Self, CliError> {
+        let surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
         let snapshot = Snapshot::build(config, &surroundings, None).await?;
         warn_of(config, &snapshot);
         let listeners = bind(config).await?;

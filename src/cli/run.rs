@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{CliError, log, runtime};
+use super::{CliError, log, runtime, state};
 use crate::config::settings::keep_the_fixed;
 use crate::config::{Config, ConfigErrors};
 use crate::moment::Moments;
@@ -22,7 +22,8 @@ pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
-    let surroundings = Surroundings { serves: true, ..Surroundings::default() };
+    let nonces = state::nonces(&config);
+    let surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
     warn_of(&config, &snapshot);
     let listeners = bind(&config).await?;

@@ -39,8 +39,7 @@ pub(super) struct File {
     pub(super) intercept: Intercept,
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
-    /// `[nonces] replica`.
-    pub(super) replica: Replica,
+    pub(super) nonces: Nonces,
     pub(super) stores: Named<Store>,
     pub(super) keys: Named<KeyEntry>,
     pub(super) secrets: Named<SecretEntry>,
@@ -84,8 +83,9 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
         intercept: section(file, "intercept", intercept),
         limits: section(file, "limits", limits),
         timeouts: section(file, "timeouts", timeouts),
-        replica: section(file, "nonces", |table| {
-            table.value("replica", |table, key| table.parsed(key, values::replica))
+        nonces: section(file, "nonces", |table| Nonces {
+            replica: table.value("replica", |table, key| table.parsed(key, values::replica)),
+            state: table.text("state", values::text),
         }),
         stores: sections(file, "stores", store),
         keys: sections_or_texts(file, "keys", key, &|report, name, text| {
@@ -99,6 +99,13 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
         log: section(file, "log", log),
         schemes,
     }
+}
+
+/// `[nonces]`.
+#[derive(Debug)]
+pub(super) struct Nonces {
+    pub(super) replica: Replica,
+    pub(super) state: Field<String>,
 }
 
 /// `[listen]`.
@@ -319,6 +326,7 @@ pub(super) struct Route {
     pub(super) secrets: Field<Vec<Pair>>,
     pub(super) params: Field<Vec<Pair>>,
     pub(super) upstream: Field<String>,
+    pub(super) ordered: Field<bool>,
     pub(super) decide: Option<Decide>,
     pub(super) next: Option<Next>,
 }
@@ -338,6 +346,7 @@ fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Declared) -> Rout
         secrets: table.pairs("secrets", false),
         params: table.pairs("params", true),
         upstream: table.text("upstream", values::text),
+        ordered: table.flag("ordered"),
         decide,
         next,
     }

@@ -46,6 +46,8 @@ pub enum Code {
     CredentialUnusable,
     SignerUnavailable,
     SignerBusy,
+    NoncesUnavailable,
+    TurnTimeout,
     TooManyTunnels,
     Draining,
     SignerTimeout,
@@ -413,6 +415,24 @@ static ROWS: &[Facts] = &[
         "proxy_internal_error",
         "The key has more to sign than it can",
         "Send it again in a second; nothing was sent. If it happens often, send fewer requests at once, or use a smaller RSA key.",
+    )
+    .with(RETRY),
+    row(
+        Code::NoncesUnavailable,
+        "nonces_unavailable",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "proxy_internal_error",
+        "There is no nonce that is surely new",
+        "See that the state directory (nonces.state) can be written; nothing was sent.",
+    )
+    .with(RETRY),
+    row(
+        Code::TurnTimeout,
+        "turn_timeout",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "proxy_internal_error",
+        "Earlier requests of the key took too long",
+        "Send it again; nothing was sent. Where the provider has a nonce window, set it and leave ordered out; timeouts.response_head limits the wait.",
     )
     .with(RETRY),
     row(

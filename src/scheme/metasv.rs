@@ -1,7 +1,7 @@
 //! MetaSV: ECDSA on secp256k1 over `path_timestamp_nonce`, or a bearer token.
 //!
 //! A route uses one of the two: bind `keys.signer` for client signatures, `secrets.token` for
-//! the token. The provider takes a nonce once in ten minutes; [`crate::moment`] sees to that.
+//! the token. The provider takes a nonce once in ten minutes; [`crate::nonces`] sees to that.
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
+use crate::nonces::Counting;
 use crate::secret::{Secret, SecretCell};
 
 pub(super) fn entry() -> Entry {
@@ -185,6 +186,10 @@ impl Scheme for ClientSignature {
 
     fn body_need(&self, _: &Head) -> BodyNeed {
         BodyNeed::Nothing
+    }
+
+    fn counting(&self) -> Counting {
+        Counting::Once
     }
 
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {

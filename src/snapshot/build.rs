@@ -5,6 +5,7 @@ mod audits;
 mod builder;
 mod intercept;
 mod keys;
+mod nonces;
 mod pools;
 mod proxies;
 mod routes;
@@ -37,6 +38,7 @@ impl Snapshot {
         builder.passing();
         let upstreams = builder.upstreams(&secrets);
         let audits = builder.audits().await;
+        builder.look_at_state();
         let routes = builder.routes(&keys, &secrets, &upstreams, &audits);
         let access = builder.access(&secrets);
         let leaves = builder.leaves(&secrets);
@@ -44,6 +46,7 @@ impl Snapshot {
             return Err(ConfigErrors::new(config.path.clone(), builder.errors));
         }
         builder.warnings.sort_by_key(|warning| warning.at);
+        surroundings.metrics.nonces_unkept(builder.unkept.len());
         Ok(Self {
             routes: Routes::new(routes),
             access,
@@ -69,6 +72,7 @@ impl Snapshot {
         let (secrets, _) = builder.secrets(&stores).await;
         builder.upstreams(&secrets);
         builder.leaves(&secrets);
+        builder.look_at_state();
         for (name, route) in &config.routes {
             for half in route.halves() {
                 builder.files(name, half);

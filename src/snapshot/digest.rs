@@ -65,7 +65,7 @@ fn placed(config: &Config) -> Config {
         let files = [&mut route.files].into_iter().chain(next);
         files.flat_map(BTreeMap::values_mut).flatten().chain(audit)
     });
-    for path in authority.chain(upstreams).chain(routes) {
+    for path in authority.chain(upstreams).chain(routes).chain(&mut placed.state) {
         *path = absolute(path);
     }
     placed

@@ -41,6 +41,7 @@ impl Desk {
         let mut command = Command::new("/usr/bin/env");
         command.arg("--default-signal").arg(under_test()).arg("exec");
         command.args(arguments).current_dir(self.home.path("."));
+        command.env("XDG_STATE_HOME", self.home.path("state"));
         command.env("TMPDIR", self.temporary.path()).stdin(Stdio::null()).process_group(0);
         command
     }

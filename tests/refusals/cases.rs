@@ -250,6 +250,8 @@ pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
         "signer_busy",
         "takes 64 waiting signatures of one RSA key: tests in src/keys/pool.rs fill a small queue",
     ),
+    ("nonces_unavailable", "takes a disk that fails: a test in src/nonces/tests.rs has one"),
+    ("turn_timeout", "takes another proxy: a test in nonces.rs has one"),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
     ("reply_untrusted", "no provider here signs its answers"),
     ("signer_timeout", "a key in memory signs before any deadline is looked at"),

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -72,7 +73,7 @@ pub(super) async fn node(directory: &Directory, gateway: &str) -> Result<InProce
         "{NODE}host = \"{server}\"\n\n[upstreams.server]\nurl = \"{gateway}/cobo\"\n\
          [upstreams.tamperer]\nurl = \"http://{tamperer}/cobo\"\n"
     );
-    InProcess::start(&Config::parse(&config, &directory.join("node.toml"))?).await
+    InProcess::start(&Config::parse(&config, &directory.join("node.toml"))?, Arc::default()).await
 }
 
 /// Starts a relay to `server` that changes one character of what each token says.

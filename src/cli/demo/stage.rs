@@ -73,7 +73,7 @@ impl Stage {
         }
         let text = configuration(schemes, &providers);
         std::fs::write(&config, &text).map_err(|error| CliError::at(&config, &error))?;
-        let proxy = InProcess::start(&Config::parse(&text, &config)?).await?;
+        let proxy = InProcess::start(&Config::parse(&text, &config)?, Arc::default()).await?;
         let url = |role| proxy.address(role).map(|at| format!("http://{at}")).unwrap_or_default();
         let (forward, gateway) = (url(Role::Forward), url(Role::Gateway));
         let asking = match called_back {

@@ -52,7 +52,7 @@ impl Scene {
         let accepted = Arc::clone(&stand_in.accepted);
         let address = stand_in.start(unix_ms).await?;
         let config = Config::parse(&configuration(&address.to_string()), &path)?;
-        let proxy = InProcess::start(&config).await?;
+        let proxy = InProcess::start(&config, Arc::default()).await?;
         let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
         let trusting = caller.clone();
         let trust =

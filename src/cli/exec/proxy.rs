@@ -14,6 +14,7 @@ use super::signals::Signals;
 use super::tally::{Tally, counted};
 use crate::cli::CliError;
 use crate::cli::in_process::InProcess;
+use crate::cli::state;
 use crate::config::{Config, Endpoint, Listen, Unrouted};
 use crate::refusal::Code;
 use crate::server::Role;
@@ -37,7 +38,7 @@ impl Proxy {
         if let Found::Own(running) = found {
             return Ok(Self::Running(running, running::tally(config, credentials).await));
         }
-        let proxy = InProcess::start(&on_free_ports(config)).await?;
+        let proxy = InProcess::start(&on_free_ports(config), state::nonces(config)).await?;
         if let Some(credentials) = credentials {
             let shown = HeaderMap::from_iter([(PROXY_AUTHORIZATION, credentials.header())]);
             let known = proxy.snapshot().access.client(&shown);

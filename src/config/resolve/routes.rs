@@ -36,6 +36,7 @@ impl Resolver<'_> {
             fields.insert("host".to_owned(), host.at);
         }
         for (name, at) in [
+            ("ordered", written.ordered.get().map(|ordered| ordered.at)),
             ("scheme", written.scheme.get().map(|scheme| scheme.at)),
             ("params", written.params.get().map(|params| params.at)),
         ] {
@@ -52,6 +53,7 @@ impl Resolver<'_> {
             files: self.files(scheme, &params),
             params,
             upstream: written.upstream.value().cloned(),
+            ordered: written.ordered.holds() == Some(&true),
             decide: self.decide(name, written),
             next: None,
             at: written.at,

@@ -160,14 +160,23 @@ pub(crate) const SECTIONS: &[Section] = &[
     },
     Section {
         table: "nonces",
-        doc: "Proxies that sign with the same key share its nonces.",
-        settings: &[setting(
-            Key::string("replica", "\"2/4\""),
-            "This process's share of the nonces: of two, the first has `1/2`, the second \
+        doc: "Proxies that sign with the same key share its nonces: on one machine by files, on several \
+              by a share each.",
+        settings: &[
+            setting(
+                Key::string("replica", "\"2/4\""),
+                "This process's share of the nonces: of two, the first has `1/2`, the second \
                  `2/2`; 100 at most.",
-        )
-        .or("\"1/1\"")
-        .restart(|new, old| keep(&mut new.replica, &old.replica))],
+            )
+            .or("\"1/1\"")
+            .restart(|new, old| keep(&mut new.replica, &old.replica)),
+            optional(
+                Key::string("state", "\"/var/lib/countersign\""),
+                "The directory that keeps nonces across restarts and between processes; without one \
+                 it is `$STATE_DIRECTORY`, or `countersign` in `$XDG_STATE_HOME`.",
+            )
+            .restart(|new, old| keep(&mut new.state, &old.state)),
+        ],
     },
     Section {
         table: "stores.NAME",
@@ -266,6 +275,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "The `[upstreams]` entry that its requests leave by; without one they go to the \
                  host, over TLS.",
             ),
+            setting(
+                Key::flag("ordered", "true"),
+                "Whether a request goes out after the head of the answer to the one before it, of the \
+                 same key, in all processes of the machine.",
+            )
+            .or("false"),
         ],
     },
     Section {

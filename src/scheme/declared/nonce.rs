@@ -2,14 +2,12 @@
 //! counter; the others are made from the request's [`Moment`](crate::moment::Moment), so that the
 //! same moment gives the same text.
 
-use std::collections::HashMap;
-use std::sync::{LazyLock, Mutex, PoisonError};
-
 use sha2::{Digest as _, Sha256};
 
 use super::fields::Fields;
 use super::word::Word;
 use crate::document::{Node, choose, nearest, quoted};
+use crate::nonces::{Counting, Unit};
 
 /// What a nonce looks like.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -117,11 +115,19 @@ impl Nonce {
         }
     }
 
+    /// What it wants of the key's numbers.
+    pub(super) fn counting(self) -> Counting {
+        match self {
+            Self::Increasing { per_ms, ms } => Counting::Increasing(Unit { per_ms, ms }),
+            Self::Uuid | Self::Drawn(..) => Counting::Once,
+        }
+    }
+
     /// What [`Self::write`] takes for an instant, where there was no number before.
     pub(super) fn number_at(self, unix_ms: u64) -> u64 {
-        match self {
-            Self::Increasing { per_ms, ms } => (unix_ms / ms).saturating_mul(per_ms),
-            Self::Uuid | Self::Drawn(..) => 0,
+        match self.counting() {
+            Counting::Increasing(unit) => unit.at(unix_ms),
+            Counting::Once | Counting::Nothing => 0,
         }
     }
 }
@@ -140,57 +146,11 @@ fn drawn(alphabet: &[u8], count: usize, seed: &[u8]) -> String {
     out
 }
 
-/// The last number of each key, by its fingerprint and the unit: one table for the process, so that
-/// neither a reload nor two routes with one key make a number go back.
-///
-/// It begins with the clock at each start. What would persist it, or lease it from others that sign
-/// with the same key, takes the place of [`next`].
-static LAST: LazyLock<Mutex<HashMap<(String, u64), u64>>> = LazyLock::new(Mutex::default);
-
-/// The next number of a key: that of the clock, or one more than the last.
-pub(super) fn next(fingerprint: &str, nonce: Nonce, unix_ms: u64) -> u64 {
-    let Nonce::Increasing { per_ms, ms } = nonce else { return 0 };
-    let now = nonce.number_at(unix_ms);
-    let mut numbers = LAST.lock().unwrap_or_else(PoisonError::into_inner);
-    let last = numbers.entry((fingerprint.to_owned(), per_ms * 1000 / ms)).or_default();
-    *last = now.max(*last + 1);
-    *last
-}
-
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
-
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn numbers_increase_whatever_the_clock_does_and_belong_to_their_key() {
-        let nonce = Nonce::parse("increasing_ms").unwrap();
-        let drawn: Vec<u64> =
-            [100, 100, 90, 105, 50].iter().map(|now| next("increase", nonce, *now)).collect();
-        assert_eq!(drawn, [100, 101, 102, 105, 106]);
-        assert_eq!(next("another key", nonce, 90), 90);
-        let micro = Nonce::parse("increasing_us").unwrap();
-        assert_eq!(next("increase", micro, 100), 100_000);
-    }
-
-    #[test]
-    fn threads_never_draw_the_same() {
-        let nonce = Nonce::parse("increasing_us").unwrap();
-        let mut all = HashSet::new();
-        std::thread::scope(|scope| {
-            let draw = || (0..2_000).map(|_| next("threads", nonce, 7)).collect::<Vec<_>>();
-            let threads: Vec<_> = (0..4).map(|_| scope.spawn(draw)).collect();
-            for thread in threads {
-                let drawn = thread.join().expect("no panic");
-                assert!(drawn.is_sorted());
-                all.extend(drawn);
-            }
-        });
-        assert_eq!(all.len(), 8_000);
-    }
 
     #[test]
     fn lengths_are_bounded() {

@@ -13,11 +13,12 @@ use super::compiled::Compiled;
 use super::eval::{Prepared, needs_body, prepare};
 use super::inputs::{Inputs, Ticks};
 use super::made::{Asked, Fault, Made, with_query};
-use super::nonce::{self, Nonce};
+use super::nonce::Nonce;
 use super::place::To;
 use super::value::Kind;
 use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
+use crate::nonces::Counting;
 use crate::scheme::{
     BindError, Binding, BodyNeed, Claim, Edits, Head, Names, Origin, Preimage, Rest, Scheme,
     SchemeError, Signable, Signatures, ToSign,
@@ -157,10 +158,10 @@ impl Scheme for Declared {
         if needs_body(&self.compiled, &head.headers) { BodyNeed::Whole } else { BodyNeed::Nothing }
     }
 
-    fn number(&self, moment: Moment) -> Moment {
-        let Some(counter) = self.counter else { return moment };
-        let number = nonce::next(&self.fingerprint, counter, moment.unix_ms);
-        Moment { nonce: Placed::Given(number), ..moment }
+    fn counting(&self) -> Counting {
+        let nonce = || self.compiled.values.iter().find_map(|value| value.kind.nonce());
+        let nonce = self.counter.or_else(nonce);
+        nonce.map_or(Counting::Nothing, Nonce::counting)
     }
 
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {

@@ -274,6 +274,11 @@ impl Kind {
         if let Self::Clock(clock) = self { Some(*clock) } else { None }
     }
 
+    /// The nonce that it is.
+    pub(super) fn nonce(&self) -> Option<Nonce> {
+        if let Self::Nonce(own) = self { Some(*own) } else { None }
+    }
+
     /// The number that increases, where it is one.
     pub(super) fn counter(&self) -> Option<Nonce> {
         if let Self::Nonce(own @ Nonce::Increasing { .. }) = self { Some(*own) } else { None }

@@ -1,6 +1,6 @@
 //! The builder of a snapshot: what every step is given, and where it says what is wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub(super) struct Builder<'a> {
     pub(super) warnings: Vec<Problem>,
     /// The public roots: read once, when something needs them.
     pub(super) public: Option<Trust>,
+    /// Keys whose nonces are not kept, and should be.
+    pub(super) unkept: BTreeSet<String>,
     /// That of hosts which no upstream speaks of comes first.
     pub(super) pools: Vec<Arc<Upstream>>,
 }
@@ -41,7 +43,8 @@ impl<'a> Builder<'a> {
         previous: Option<&'a Snapshot>,
     ) -> Self {
         let (errors, warnings, pools) = (Vec::new(), config.warnings.clone(), Vec::new());
-        Self { config, surroundings, previous, errors, warnings, public: None, pools }
+        let (public, unkept) = (None, BTreeSet::new());
+        Self { config, surroundings, previous, errors, warnings, public, unkept, pools }
     }
 
     pub(super) fn error(&mut self, at: Location, what: String, fix: impl Into<String>) {

@@ -73,6 +73,8 @@ impl Builder<'_> {
         if !self.wants_what_keys_give(name, route, &scheme, &keys) {
             return None;
         }
+        self.warn_of_order(name, route, &scheme);
+        let (nonces, order) = self.nonces(name, route, &scheme, &keys)?;
         let live = Route {
             name: name.into(),
             host: route.host.clone(),
@@ -81,6 +83,8 @@ impl Builder<'_> {
             entry: Arc::clone(&route.scheme),
             scheme,
             keys,
+            nonces,
+            order,
             pool,
             origin,
             policy: policy(route, audits),

@@ -20,6 +20,7 @@ impl Snapshot {
         let none = Secrets::new();
         builder.upstreams(&none);
         builder.leaves(&none);
+        builder.look_at_state();
         let mut made = BTreeMap::new();
         let routes = config.routes.iter();
         let halves = routes.flat_map(|(name, own)| own.halves().map(move |half| (name, half)));
@@ -31,8 +32,9 @@ impl Snapshot {
             let secrets = route.secrets.keys().map(|slot| (slot.clone(), stand_in())).collect();
             let binding = Binding { keys, secrets, params: route.params.clone(), files };
             builder.warn_of_binding(name, route, &binding);
-            if let Err(error) = route.scheme.bind(&binding) {
-                builder.unbound(name, route, &error);
+            match route.scheme.bind(&binding) {
+                Ok(scheme) => builder.warn_of_order(name, route, &scheme),
+                Err(error) => builder.unbound(name, route, &error),
             }
         }
         builder.warnings.sort_by_key(|warning| warning.at);

@@ -13,6 +13,7 @@ use super::super::vector::Vector;
 use super::super::{CATALOGUE, Compiled};
 use crate::keys::PrivateKey;
 use crate::moment::{Moment, Nonce};
+use crate::nonces::Counting;
 use crate::scheme::{Binding, Claim, Scheme, SchemeError, Signable, Signatures};
 use crate::secret::{Secret, SecretCell};
 
@@ -77,7 +78,11 @@ fn signed(compiled: &Arc<Compiled>, vector: &Vector, more: &[u8]) -> Result<Clai
         head.headers.remove(name);
     }
     let body = Bytes::from(vector.request.body.clone());
-    let moment = scheme.number(Moment { unix_ms: vector.now, nonce: Nonce::Placed(7) });
+    let nonce = match scheme.counting() {
+        Counting::Increasing(unit) => Nonce::Given(unit.at(vector.now)),
+        Counting::Nothing | Counting::Once => Nonce::Placed(7),
+    };
+    let moment = Moment { unix_ms: vector.now, nonce };
     let request = Signable { head: &head, body: Some(&body) };
     let mut signatures = Signatures::default();
     let made = scheme.canonicalise(request, &moment)?;

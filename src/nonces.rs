@@ -1,0 +1,270 @@
+//! Nonces of keys: numbers that increase, and places that nobody else has, kept in a state directory
+//! across restarts and shared by the processes of a machine.
+//!
+//! A key's [`Source`] is one for the process, so that neither a reload nor two routes with one key
+//! repeat a nonce; its files have the name of the key's fingerprint. What would lease numbers from
+//! other machines is another kind of source: whoever draws knows that it may have to wait.
+
+mod counter;
+mod directory;
+mod lane;
+mod order;
+mod placer;
+mod record;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+pub use counter::{Counter, Unit};
+use directory::{Directory, Fault};
+pub use lane::Lane;
+pub use order::{Order, Taken};
+pub use placer::{NONCES, Replica, WINDOW_MS};
+
+use crate::problem::Problem;
+
+/// What a scheme wants of its nonces.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Counting {
+    /// It has none.
+    Nothing,
+    /// None is taken twice.
+    Once,
+    /// Each is larger than the one before.
+    Increasing(Unit),
+}
+
+/// Where the state of keys is kept.
+#[derive(Clone, Debug, Default)]
+pub enum Keeping {
+    /// Nowhere, and nobody is told: for those who send nothing.
+    #[default]
+    Nowhere,
+    /// In this directory. One that the configuration names may be shared by users.
+    In {
+        /// The directory; it is made where it is not there.
+        path: PathBuf,
+        /// Whether the configuration names it.
+        named: bool,
+    },
+    /// Nothing says where.
+    Unknown,
+}
+
+/// The sources of a process.
+#[derive(Debug, Default)]
+pub struct Nonces {
+    keeping: Keeping,
+    replica: Replica,
+    directory: OnceLock<Result<Directory, Fault>>,
+    opened: Mutex<Opened>,
+}
+
+/// Each with why it is not kept, where it should be.
+#[derive(Debug, Default)]
+struct Opened {
+    sources: HashMap<(String, Counting), (Source, Option<Problem>)>,
+    orders: HashMap<String, (Arc<Order>, Option<Problem>)>,
+}
+
+/// Where a key's nonces come from.
+#[derive(Clone, Debug)]
+pub enum Source {
+    /// Each once.
+    Once(Arc<Lane>),
+    /// Each larger than the one before.
+    Increasing(Arc<Counter>),
+}
+
+/// What a source gives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Drawn {
+    /// A place below [`NONCES`].
+    Place(u64),
+    /// A number.
+    Number(u64),
+}
+
+impl Source {
+    /// Places of a replica's share that nobody keeps.
+    pub fn unkept(now_ms: u64, replica: Replica) -> Self {
+        Self::Once(Arc::new(Lane::unkept(now_ms, replica)))
+    }
+
+    /// The next one, at a time in milliseconds since 1970; none where others or the disk have to be
+    /// [waited](Self::wait) for.
+    pub fn draw(&self, now_ms: u64) -> Option<Drawn> {
+        match self {
+            Self::Once(lane) => lane.place(now_ms).map(Drawn::Place),
+            Self::Increasing(counter) => counter.next(now_ms).map(Drawn::Number),
+        }
+    }
+
+    /// The next one, at the latest after `limit` and a disk's time; it blocks its thread.
+    ///
+    /// # Errors
+    ///
+    /// What keeps the state from being written.
+    pub fn wait(&self, now_ms: u64, limit: Duration) -> Result<Drawn, Problem> {
+        match self {
+            Self::Once(lane) => loop {
+                if let Some(place) = lane.place(now_ms) {
+                    return Ok(Drawn::Place(place));
+                }
+                lane.reserve(now_ms)?;
+            },
+            Self::Increasing(counter) => counter.wait(now_ms, limit).map(Drawn::Number),
+        }
+    }
+}
+
+impl Nonces {
+    /// With a place for their state, for this replica.
+    pub fn new(keeping: Keeping, replica: Replica) -> Self {
+        Self { keeping, replica, ..Self::default() }
+    }
+
+    /// The source of a key, and why it is not kept where it should be. `now_ms` is the present, in
+    /// milliseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// When the directory that the configuration names is not safe.
+    pub fn source(
+        &self,
+        fingerprint: &str,
+        counting: Counting,
+        now_ms: u64,
+    ) -> Result<(Source, Option<Problem>), Problem> {
+        let mut opened = self.lock();
+        let slot = (fingerprint.to_owned(), counting);
+        if let Some(known) = opened.sources.get(&slot) {
+            return Ok(known.clone());
+        }
+        let found = match counting {
+            Counting::Nothing => (Source::unkept(now_ms, self.replica), None),
+            Counting::Once => self.once(fingerprint, now_ms)?,
+            Counting::Increasing(unit) => self.increasing(fingerprint, unit, now_ms)?,
+        };
+        opened.sources.insert(slot, found.clone());
+        Ok(found)
+    }
+
+    fn once(&self, key: &str, now_ms: u64) -> Result<(Source, Option<Problem>), Problem> {
+        let lane = |lane, problem| (Source::Once(Arc::new(lane)), problem);
+        if matches!(self.keeping, Keeping::Nowhere) {
+            return Ok((Source::unkept(now_ms, self.replica), None));
+        }
+        let taken = match self.directory()? {
+            Ok(directory) => Lane::take(directory, &file_name(key), now_ms, self.replica),
+            Err(problem) => Err(problem),
+        };
+        let taken = taken.and_then(|taken| {
+            let taken = taken.ok_or_else(|| no_lane(key))?;
+            // The first request shall not have to wait for the disk.
+            taken.reserve(now_ms).map(|()| taken)
+        });
+        Ok(match taken {
+            Ok(taken) => lane(taken, None),
+            Err(problem) => lane(Lane::at_random(now_ms, self.replica), Some(problem)),
+        })
+    }
+
+    fn increasing(
+        &self,
+        key: &str,
+        unit: Unit,
+        now_ms: u64,
+    ) -> Result<(Source, Option<Problem>), Problem> {
+        let source = |counter| Source::Increasing(Arc::new(counter));
+        if matches!(self.keeping, Keeping::Nowhere) {
+            return Ok((source(Counter::unkept(unit)), None));
+        }
+        let opened = self.directory()?;
+        let opened = opened.and_then(|directory| {
+            let counter = Counter::open(directory, &file_name(key), unit)?;
+            counter.prepare(now_ms).map(|()| counter)
+        });
+        Ok(match opened {
+            Ok(counter) => (source(counter), None),
+            Err(problem) => (source(Counter::unkept(unit)), Some(problem)),
+        })
+    }
+
+    /// The order of a key's requests, and why other processes do not keep to it where they should.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::source`].
+    pub fn order(&self, fingerprint: &str) -> Result<(Arc<Order>, Option<Problem>), Problem> {
+        let mut opened = self.lock();
+        if let Some(known) = opened.orders.get(fingerprint) {
+            return Ok(known.clone());
+        }
+        let file = if matches!(self.keeping, Keeping::Nowhere) {
+            Ok(None)
+        } else {
+            let name = format!("{}.order", file_name(fingerprint));
+            self.directory()?.and_then(|directory| directory.file(&name)).map(Some)
+        };
+        let (file, problem) = match file {
+            Ok(file) => (file, None),
+            Err(problem) => (None, Some(problem)),
+        };
+        let found = (Arc::new(Order::new(file)), problem);
+        opened.orders.insert(fingerprint.to_owned(), found.clone());
+        Ok(found)
+    }
+
+    /// The directory, opened once; or why there is none to be had. An error where a named one is not
+    /// safe.
+    fn directory(&self) -> Result<Result<&Directory, Problem>, Problem> {
+        let open = || match &self.keeping {
+            Keeping::In { path, named } => Directory::open(path, *named),
+            Keeping::Nowhere | Keeping::Unknown => Err(Fault::Unwritable(Problem::new(
+                "neither STATE_DIRECTORY, XDG_STATE_HOME nor HOME is set",
+                "write state = \"DIR\" below [nonces], or set one of them",
+            ))),
+        };
+        match (self.directory.get_or_init(open), &self.keeping) {
+            (Err(Fault::Unsafe(problem)), Keeping::In { named: true, .. }) => Err(problem.clone()),
+            (Err(fault), _) => Ok(Err(fault.problem().clone())),
+            (Ok(directory), _) => Ok(Ok(directory)),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Opened> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a directory that a configuration names is safe, as far as can be told without writing: one
+/// that is not there will be made.
+///
+/// # Errors
+///
+/// Why it is not.
+pub fn look(path: &Path) -> Result<(), Problem> {
+    match directory::look(path, true) {
+        Err(Fault::Unsafe(problem)) => Err(problem),
+        Ok(_) | Err(Fault::Unwritable(_)) => Ok(()),
+    }
+}
+
+/// A fingerprint as the beginning of a file's name.
+fn file_name(fingerprint: &str) -> String {
+    fingerprint.replace([':', '+'], "-").replace('/', "_")
+}
+
+fn no_lane(key: &str) -> Problem {
+    let what = format!(
+        "{} processes of this machine sign with the key {key} already, and have all the lanes \
+         there are",
+        placer::LANES
+    );
+    Problem::new(what, "let programs share a proxy: `countersign run`")
+}
