@@ -191,7 +191,9 @@ impl Store {
 
     /// The variables that a program must not see beside the proxy.
     pub fn variables(&self) -> StoreVariables {
-        (self.kind.variables)(&self.settings)
+        let mut variables = (self.kind.variables)(&self.settings);
+        variables.named.extend(self.settings.secret_variables());
+        variables
     }
 }
 

@@ -16,6 +16,7 @@ mod file;
 mod formats;
 mod key;
 mod kinds;
+mod pkcs11;
 mod pool;
 mod signature;
 mod ssh_agent;
@@ -35,7 +36,7 @@ pub use key::{Algorithm, BoxFuture, Form, PrivateKey, PublicKey, Signer};
 pub use kinds::STORES;
 pub use signature::Signature;
 pub use store::{
-    ByteStore, KeySpec, KeyStore, Parts, SettingKind, SignerStore, StoreKind, StoreSetting,
-    StoreSettings, StoreVariables,
+    ByteStore, Given, KeySpec, KeyStore, Needed, Parts, SettingKind, SignerStore, StoreKind,
+    StoreSetting, StoreSettings, StoreVariables,
 };
 pub use uri::Located;

@@ -200,6 +200,7 @@ const LAYERS: &[Layer] = &[
                     "Algorithm",
                     "Encoding",
                     "Located",
+                    "Needed",
                     "PublicKey",
                     "STORES",
                     "SettingKind",

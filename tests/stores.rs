@@ -5,6 +5,9 @@ mod agent;
 mod contract;
 mod exec;
 mod held;
+mod pkcs11;
+mod putting;
+mod token;
 mod uris;
 
 use std::process::Command;

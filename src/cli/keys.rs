@@ -1,12 +1,14 @@
 //! `countersign keys`: making, importing, encrypting and showing keys.
 //!
 //! Whatever form a key comes in, it is written as PKCS#8 in PEM, in a new file of mode 0600. Baby
-//! Jubjub alone is written as an account in JSON: it has no PKCS#8.
+//! Jubjub alone is written as an account in JSON: it has no PKCS#8. Or it goes into a store that it
+//! does not leave.
 
 pub(super) mod algorithms;
 mod forms;
 mod passphrase;
 mod private_file;
+mod stored;
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -18,6 +20,7 @@ use forms::write_public_forms;
 use passphrase::Passphrases;
 use private_file::replace_private;
 pub(crate) use private_file::{create_private, create_public};
+use stored::Stored;
 
 use super::error::{CliError, Exit};
 use crate::keys::{Algorithm, Encoding, FormatError, PassphraseFault, PrivateKey, variable};
@@ -42,6 +45,8 @@ enum KeysCommand {
         bits: Option<usize>,
         #[command(flatten)]
         output: Output,
+        #[command(flatten)]
+        stored: Stored,
     },
     /// Read a key in any form (PEM, DER, hex, WIF, Loopring's account in JSON) and write it as
     /// PKCS#8 in PEM, or for eddsa_babyjub as JSON.
@@ -57,6 +62,8 @@ enum KeysCommand {
         encoding: Encoding,
         #[command(flatten)]
         output: Output,
+        #[command(flatten)]
+        stored: Stored,
     },
     /// Encrypt a key that is not, in place or into a new file.
     Encrypt {
@@ -76,8 +83,14 @@ enum KeysCommand {
     },
     /// Show a key's public half in the forms that providers ask for.
     Show {
-        /// The file of the private key, or - for standard input.
+        /// The file of the private key, or - for standard input; the entry, where --store is given.
         file: PathBuf,
+        /// A store of the configuration.
+        #[arg(long, value_name = "NAME")]
+        store: Option<String>,
+        /// The configuration that has the store [default: proxy.toml]
+        #[arg(long, value_name = "FILE", requires = "store")]
+        config: Option<PathBuf>,
         /// The key's algorithm, where the form does not say it: a bare number.
         #[arg(long)]
         algorithm: Option<Algorithm>,
@@ -95,8 +108,8 @@ enum KeysCommand {
 #[derive(Debug, clap::Args)]
 struct Output {
     /// The file to create. An existing file is never overwritten.
-    #[arg(long, value_name = "PATH")]
-    out: PathBuf,
+    #[arg(long, value_name = "PATH", required_unless_present = "store")]
+    out: Option<PathBuf>,
     /// Encrypt the file with a passphrase.
     #[arg(long)]
     encrypt: bool,
@@ -129,19 +142,30 @@ struct Session<'a> {
 impl Session<'_> {
     fn run(&mut self, command: KeysCommand) -> Result<(), CliError> {
         match command {
-            KeysCommand::New { algorithm, bits, output } => {
-                self.write_new(&generate(algorithm, bits)?, &output)
-            }
-            KeysCommand::Import { input, algorithm, encoding, output } => {
+            KeysCommand::New { algorithm, bits, output, stored } => match output.out.as_deref() {
+                Some(file) => self.write_new(&generate(algorithm, bits)?, file, &output),
+                None => {
+                    sized(algorithm, bits)?;
+                    let key = stored.create(algorithm, bits)?;
+                    write_public_forms(&key, self.out)
+                }
+            },
+            KeysCommand::Import { input, algorithm, encoding, output, stored } => {
                 let key = self.read_key(&input, algorithm, encoding, &output.passphrase)?;
-                self.write_new(&key, &output)
+                match output.out.as_deref() {
+                    Some(file) => self.write_new(&key, file, &output),
+                    None => write_public_forms(&stored.import(key)?, self.out),
+                }
             }
             KeysCommand::Encrypt { file, out, passphrase } => {
                 self.encrypt(&file, out.as_deref(), &passphrase)
             }
             KeysCommand::Algorithms { markdown } => algorithms::write(markdown, self.out),
-            KeysCommand::Show { file, algorithm, encoding, json, passphrase } => {
-                let key = self.read_key(&file, algorithm, encoding, &passphrase)?.public_key();
+            KeysCommand::Show { file, store, config, algorithm, encoding, json, passphrase } => {
+                let key = match store {
+                    Some(store) => stored::show(&store, config.as_deref(), &file, algorithm)?,
+                    None => self.read_key(&file, algorithm, encoding, &passphrase)?.public_key(),
+                };
                 match json {
                     true => forms::write_json(&key, self.out),
                     false => write_public_forms(&key, self.out),
@@ -150,13 +174,18 @@ impl Session<'_> {
         }
     }
 
-    fn write_new(&mut self, key: &PrivateKey, output: &Output) -> Result<(), CliError> {
+    fn write_new(
+        &mut self,
+        key: &PrivateKey,
+        file: &Path,
+        output: &Output,
+    ) -> Result<(), CliError> {
         let text = match output.encrypt {
-            true => self.encrypted(key, &output.out, &output.passphrase)?,
+            true => self.encrypted(key, file, &output.passphrase)?,
             false => key.to_text(),
         };
-        create_private(&output.out, text.as_bytes())?;
-        writeln!(self.out, "private key  {}", output.out.display())?;
+        create_private(file, text.as_bytes())?;
+        writeln!(self.out, "private key  {}", file.display())?;
         write_public_forms(&key.public_key(), self.out)
     }
 
@@ -236,18 +265,23 @@ impl Session<'_> {
 }
 
 fn generate(algorithm: Algorithm, bits: Option<usize>) -> Result<PrivateKey, CliError> {
-    let Some(bits) = bits else { return Ok(PrivateKey::generate(algorithm)) };
-    PrivateKey::generate_sized(algorithm, bits).ok_or_else(|| {
-        let mut sizes = algorithm.sizes().to_vec();
-        sizes.sort_unstable();
-        if sizes.is_empty() {
-            let what = format!("--bits is for RSA keys, and {algorithm} keys have one size");
-            return CliError::new(Exit::Usage, what).fix("leave it out");
-        }
-        let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
-        let what = format!("{bits} is not a size of new {algorithm} keys");
-        CliError::new(Exit::Usage, what).fix(format!("use one of {}", sizes.join(", ")))
-    })
+    sized(algorithm, bits)?;
+    let sized = bits.and_then(|bits| PrivateKey::generate_sized(algorithm, bits));
+    Ok(sized.unwrap_or_else(|| PrivateKey::generate(algorithm)))
+}
+
+/// Whether new keys have this size.
+fn sized(algorithm: Algorithm, bits: Option<usize>) -> Result<(), CliError> {
+    let mut sizes = algorithm.sizes().to_vec();
+    let Some(bits) = bits.filter(|bits| !sizes.contains(bits)) else { return Ok(()) };
+    sizes.sort_unstable();
+    if sizes.is_empty() {
+        let what = format!("--bits is for RSA keys, and {algorithm} keys have one size");
+        return Err(CliError::new(Exit::Usage, what).fix("leave it out"));
+    }
+    let sizes: Vec<_> = sizes.iter().map(ToString::to_string).collect();
+    let what = format!("{bits} is not a size of new {algorithm} keys");
+    Err(CliError::new(Exit::Usage, what).fix(format!("use one of {}", sizes.join(", "))))
 }
 
 /// Reads a little more than a key may have, so that the rest of a long file is left alone and

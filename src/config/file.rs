@@ -223,7 +223,8 @@ fn store(table: &mut Settings<'_, '_>, at: Location) -> Store {
     let read = |(kind, setting): (&'static StoreKind, &'static StoreSetting)| {
         let key = Key::new(setting.name, setting.kind.written(), setting.example);
         let parse = match setting.kind {
-            SettingKind::Directory | SettingKind::File => values::text,
+            SettingKind::Directory | SettingKind::File | SettingKind::Text => values::text,
+            SettingKind::Secret => values::key_uri,
             SettingKind::Variable | SettingKind::Prefix => values::variable,
             SettingKind::Duration => values::milliseconds,
             SettingKind::Command => {

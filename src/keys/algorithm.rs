@@ -7,7 +7,7 @@ mod babyjub;
 mod ec;
 mod ed25519;
 mod hash;
-mod hmac;
+pub(super) mod hmac;
 mod p256;
 mod rsa;
 mod secp256k1;

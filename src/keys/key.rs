@@ -108,6 +108,12 @@ pub(super) trait Private: Send + Sync {
     /// Where PKCS#8 has no name for the algorithm.
     fn to_pkcs8(&self) -> Result<SecretDocument, FormatError>;
 
+    /// The secret of a MAC's key.
+    #[cfg(feature = "pkcs11")]
+    fn mac_secret(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// The form that files are written in.
     fn to_text(&self) -> Zeroizing<String> {
         let document = self.to_pkcs8().expect("a key without PKCS#8 has a text of its own");
@@ -264,6 +270,22 @@ impl PrivateKey {
     /// PKCS#8 has no name for the algorithm its own text.
     pub fn to_text(&self) -> Zeroizing<String> {
         self.key.to_text()
+    }
+
+    /// PKCS#8.
+    ///
+    /// # Errors
+    ///
+    /// Where PKCS#8 has no name for the algorithm.
+    #[cfg(feature = "pkcs11")]
+    pub(super) fn to_pkcs8(&self) -> Result<SecretDocument, FormatError> {
+        self.key.to_pkcs8()
+    }
+
+    /// The secret of a MAC's key.
+    #[cfg(feature = "pkcs11")]
+    pub(super) fn mac_secret(&self) -> Option<&[u8]> {
+        self.key.mac_secret()
     }
 
     /// Whether there is a form for this key under a passphrase.

@@ -38,6 +38,12 @@ impl Pool {
         Self::shared_in(&SHARED)
     }
 
+    /// Threads apart from the process's own, for work that waits more than it computes.
+    #[cfg(feature = "pkcs11")]
+    pub(super) fn of(threads: usize) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self::start(threads)?.0))
+    }
+
     fn shared_in(slot: &Mutex<Weak<Self>>) -> io::Result<Arc<Self>> {
         let mut shared = slot.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(pool) = shared.upgrade() {

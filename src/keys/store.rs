@@ -8,12 +8,13 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
+use std::future::ready;
 use std::hash::{Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::formats::{Encoding, FormatError, PassphraseFault};
-use super::key::{Algorithm, PrivateKey};
+use super::key::{Algorithm, PrivateKey, PublicKey};
 use super::key::{BoxFuture, Signer};
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -74,13 +75,18 @@ pub enum SettingKind {
     Command,
     /// A duration; kept in milliseconds.
     Duration,
+    /// Any text.
+    Text,
+    /// A key URI: where a secret is that the store itself needs.
+    Secret,
 }
 
 impl SettingKind {
     /// What it must be in the file.
     pub fn written(self) -> &'static str {
         match self {
-            Self::Directory | Self::Variable | Self::Prefix | Self::File => "a string",
+            Self::Directory | Self::Variable | Self::Prefix | Self::File | Self::Text => "a string",
+            Self::Secret => "a key URI",
             Self::Command => "a string or a list of strings",
             Self::Duration => "a duration in quotes",
         }
@@ -97,17 +103,92 @@ pub struct StoreVariables {
 }
 
 /// A store's settings, each by its name; those that are left out have their default.
-#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
-pub struct StoreSettings(BTreeMap<&'static str, OsString>);
+#[derive(Clone, Debug, Default, Hash)]
+pub struct StoreSettings {
+    values: BTreeMap<&'static str, OsString>,
+    secrets: BTreeMap<&'static str, Needed>,
+}
+
+/// A secret that a store itself needs, to open what its keys are in.
+#[derive(Clone, Debug, Hash)]
+pub enum Needed {
+    /// It is an entry of a store.
+    Kept(&'static StoreKind, StoreSettings, String),
+    /// It stands in a key URI.
+    Given(Given),
+}
+
+/// A secret out of a key URI. It is of no hash: those of configurations are shown.
+#[derive(Clone, Debug)]
+pub struct Given(Arc<Secret>);
+
+impl Hash for Given {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl Needed {
+    /// The secret of this text.
+    pub fn given(text: &str) -> Self {
+        Self::Given(Given(Arc::new(Secret::new(text.as_bytes().to_vec()))))
+    }
+
+    /// The secret, without white space at its ends.
+    ///
+    /// # Errors
+    ///
+    /// Which entry, what is wrong with it, and how to mend it.
+    #[cfg_attr(not(feature = "pkcs11"), expect(dead_code, reason = "no store asks"))]
+    pub(super) async fn read(&self) -> Result<Arc<Secret>, Problem> {
+        match self {
+            Self::Given(Given(secret)) => Ok(Arc::clone(secret)),
+            Self::Kept(kind, settings, entry) => {
+                Ok(Arc::new((kind.open)(settings).read(entry).await?.trimmed()))
+            }
+        }
+    }
+}
 
 impl StoreSettings {
     /// With these values.
     pub fn new(values: impl IntoIterator<Item = (&'static str, OsString)>) -> Self {
-        Self(values.into_iter().collect())
+        Self { values: values.into_iter().collect(), secrets: BTreeMap::new() }
+    }
+
+    /// The same, with this secret.
+    #[must_use]
+    pub fn needing(mut self, name: &'static str, secret: Needed) -> Self {
+        self.secrets.insert(name, secret);
+        self
+    }
+
+    /// The variables that its secrets are in.
+    pub fn secret_variables(&self) -> Vec<String> {
+        let kept = self.secrets.values().filter_map(|needed| match needed {
+            Needed::Kept(kind, settings, entry) => {
+                let StoreVariables { prefix, named } = (kind.variables)(settings);
+                let own = prefix.map(|prefix| format!("{prefix}{entry}"));
+                Some(named.into_iter().chain(own))
+            }
+            Needed::Given(_) => None,
+        });
+        kept.flatten().collect()
+    }
+
+    /// The directories that its secrets are in.
+    pub fn secret_directories(&mut self) -> impl Iterator<Item = &mut OsString> {
+        self.secrets.values_mut().filter_map(|needed| match needed {
+            Needed::Kept(kind, settings, _) => kind.directory(settings),
+            Needed::Given(_) => None,
+        })
+    }
+
+    #[cfg_attr(not(feature = "pkcs11"), expect(dead_code, reason = "no store asks"))]
+    pub(super) fn secret(&self, name: &str) -> Option<&Needed> {
+        self.secrets.get(name)
     }
 
     pub(super) fn text(&self, name: &str) -> Option<String> {
-        Some(self.0.get(name)?.to_string_lossy().into_owned())
+        Some(self.values.get(name)?.to_string_lossy().into_owned())
     }
 
     pub(super) fn number(&self, name: &str) -> Option<u64> {
@@ -115,7 +196,7 @@ impl StoreSettings {
     }
 
     pub(super) fn path(&self, name: &str) -> &Path {
-        Path::new(self.0.get(name).map_or_else(|| OsStr::new(""), OsString::as_os_str))
+        Path::new(self.values.get(name).map_or_else(|| OsStr::new(""), OsString::as_os_str))
     }
 }
 
@@ -123,12 +204,15 @@ impl StoreKind {
     /// The directory that a store of this kind is, where it is one.
     pub fn directory<'s>(&self, settings: &'s mut StoreSettings) -> Option<&'s mut OsString> {
         let named = self.settings.iter().find(|setting| setting.kind == SettingKind::Directory)?;
-        settings.0.get_mut(named.name)
+        settings.values.get_mut(named.name)
     }
 }
 
 /// What a kind's own part of a URI says: settings, and the entry.
 pub type Parts = (Vec<(&'static str, String)>, String);
+
+/// What stands before the value of a setting that is a secret, and not where one is.
+pub(super) const GIVEN: &str = "given:";
 
 /// A URI that is all entry.
 #[expect(clippy::unnecessary_wraps, reason = "other kinds' URIs may be wrong")]
@@ -167,6 +251,12 @@ pub struct KeySpec {
 }
 
 impl KeySpec {
+    /// A key of which nothing more is known, or its algorithm.
+    pub fn of(entry: &str, algorithm: Option<Algorithm>) -> Self {
+        let (entry, encoding) = (entry.to_owned(), Encoding::Text);
+        Self { name: entry.clone(), entry, algorithm, candidates: vec![], encoding }
+    }
+
     /// Which algorithm a key is for that could be for any of `fits`, the first of them by default.
     ///
     /// # Errors
@@ -229,6 +319,39 @@ pub trait SignerStore: fmt::Debug + Send + Sync {
     ///
     /// Which entry, what is wrong with it, and how to mend it.
     fn open<'a>(&'a self, key: &'a KeySpec) -> BoxFuture<'a, Result<Arc<dyn Signer>, Problem>>;
+
+    /// Makes a new key, where none is.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the entry, and how to mend it; of every entry where nothing is made.
+    fn create<'a>(
+        &'a self,
+        entry: &'a str,
+        _algorithm: Algorithm,
+        _bits: Option<usize>,
+    ) -> BoxFuture<'a, Result<PublicKey, Problem>> {
+        Box::pin(ready(Err(not_written(entry))))
+    }
+
+    /// Puts a key in, where none is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::create`].
+    fn import<'a>(
+        &'a self,
+        entry: &'a str,
+        _key: PrivateKey,
+    ) -> BoxFuture<'a, Result<PublicKey, Problem>> {
+        Box::pin(ready(Err(not_written(entry))))
+    }
+}
+
+fn not_written(entry: &str) -> Problem {
+    let fix = "put the key there with the store's own program, or write a file: --out NEW.pem";
+    Problem::new("is in a store that keys are not put into from here", fix)
+        .of(format_args!("the entry {entry:?}"))
 }
 
 /// A store that is open. Asked when a snapshot is built, never by a request.
@@ -253,6 +376,35 @@ impl KeyStore {
                 in_memory(store.as_ref(), key, &bytes)
             }
             Self::Signers(store) => store.open(key).await,
+        }
+    }
+
+    /// Makes a new key that stays in the store.
+    ///
+    /// # Errors
+    ///
+    /// As [`SignerStore::create`].
+    pub async fn create(
+        &self,
+        entry: &str,
+        algorithm: Algorithm,
+        bits: Option<usize>,
+    ) -> Result<PublicKey, Problem> {
+        match self {
+            Self::Bytes(_) => Err(not_written(entry)),
+            Self::Signers(store) => store.create(entry, algorithm, bits).await,
+        }
+    }
+
+    /// Puts a key in, which stays there.
+    ///
+    /// # Errors
+    ///
+    /// As [`SignerStore::import`].
+    pub async fn import(&self, entry: &str, key: PrivateKey) -> Result<PublicKey, Problem> {
+        match self {
+            Self::Bytes(_) => Err(not_written(entry)),
+            Self::Signers(store) => store.import(entry, key).await,
         }
     }
 

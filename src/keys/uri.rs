@@ -1,12 +1,13 @@
 //! Key URIs: a store and an entry in one text, `file:okx.pem`, for those who need no more of a store
 //! than that it is there.
 
+use std::fmt;
+
 use super::exec::words;
 use super::kinds::STORES;
 use super::store::StoreKind;
 
 /// What a URI says.
-#[derive(Debug)]
 pub struct Located {
     /// The row of the store's kind.
     pub kind: &'static StoreKind,
@@ -17,6 +18,9 @@ pub struct Located {
 }
 
 impl Located {
+    /// What stands before a secret that a URI itself gives, among its settings.
+    pub const GIVEN: &'static str = super::store::GIVEN;
+
     /// Reads a URI, or a command in words whose first is one. What is wrong with it is said without
     /// repeating it: it may be a secret that was pasted in its place.
     ///
@@ -39,6 +43,13 @@ impl Located {
             return Err("names nothing after the colon");
         }
         Ok(Self { kind, settings, entry })
+    }
+}
+
+/// A URI may hold a secret.
+impl fmt::Debug for Located {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Located({})", self.kind.name)
     }
 }
 

@@ -48,6 +48,9 @@ fn placed(config: &Config) -> Config {
         if let Some(directory) = store.kind.directory(&mut store.settings) {
             *directory = absolute(Path::new(directory)).into();
         }
+        for directory in store.settings.secret_directories() {
+            *directory = absolute(Path::new(directory)).into();
+        }
     }
     let authority = placed.intercept.iter_mut().map(|intercept| &mut intercept.ca_cert);
     let upstreams = placed.upstreams.values_mut().flat_map(|upstream| {
@@ -104,6 +107,12 @@ forward = "127.0.0.1:8080"
 [stores.files]
 kind = "file"
 dir = "keys"
+[stores.hsm]
+kind = "pkcs11"
+module = "/usr/lib/module.so"
+pin = "file:keys/pin"
+[keys]
+other = "pkcs11:object=a?module-path=/usr/lib/module.so&pin-value=3141"
 [keys.k]
 store = "files"
 entry = "k.pem"
@@ -134,6 +143,9 @@ ca = "ca.pem"
             ("\"keys\"", "\"./keys\"", true),
             ("\"keys\"", "\"sandbox\"", false),
             ("k.pem", "l.pem", false),
+            ("keys/pin", "keys/other", false),
+            // Who is shown a hash of it can try them all.
+            ("3141", "5926", true),
             ("https://api", "https://sandbox", false),
             ("ca.pem", "other.pem", false),
             ("[stores", "[limits]\ntunnels = 7\n[stores", false),

@@ -39,6 +39,11 @@ fn ssh_agent() {
     keeps(held::ssh_agent);
 }
 
+#[test]
+fn pkcs11() {
+    keeps(held::pkcs11);
+}
+
 /// Goes through the cases with one store.
 fn keeps(make: Make) {
     let origin = Origin::start(scripted(providers()));

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use super::agent::Agent;
+use super::token::{self, Token};
 use crate::support::home::Home;
 
 /// A store with the key in it.
@@ -86,6 +87,24 @@ pub(super) fn ssh_agent(home: &Home) -> Held {
         uri: format!("\"ssh-agent:{KEY}\""),
         variables,
         take: Some(Box::new(take)),
+        signs: true,
+    }
+}
+
+pub(super) fn pkcs11(home: &Home) -> Held {
+    let token = Token::new(home);
+    token.import(KEY, "sinohope", "01");
+    token.serve(true);
+    let (module, variables) = (token::client(), token.variables().to_vec());
+    Held {
+        table: token::table(&module),
+        entry: "sinohope".into(),
+        uri: format!(
+            "\"pkcs11:token=trading;object=sinohope?module-path={}&pin-source=file:pin\"",
+            module.display()
+        ),
+        variables,
+        take: Some(Box::new(move |take| token.serve(!take))),
         signs: true,
     }
 }

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use crate::config::units::{HostPattern, duration, host_name};
 use crate::document::{Field, Key, Table, ValueFault, nearest, quoted};
 pub(super) use crate::document::{one_of, text};
-use crate::keys::{Algorithm, command};
+use crate::keys::{Algorithm, Located, command};
 use crate::moment::Replica;
 use crate::scheme::{self, Entry, Registry};
 
@@ -143,6 +143,12 @@ pub(super) fn share(text: &str) -> Result<u32, ValueFault> {
 /// A duration, in milliseconds.
 pub(in crate::config) fn milliseconds(text: &str) -> Result<String, ValueFault> {
     Ok(duration(text)?.as_millis().to_string())
+}
+
+/// A key URI. It is not shown: it may be the secret that was to be named.
+pub(super) fn key_uri(text: &str) -> Result<String, ValueFault> {
+    let read = Located::read(&[text.to_owned()]);
+    read.map(|_| text.to_owned()).map_err(|what| ValueFault::new(what, ""))
 }
 
 /// A program and its arguments: a list, or a text that is split at blanks.

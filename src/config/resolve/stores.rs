@@ -8,33 +8,60 @@ use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
 use crate::document::{Field, Pair, Written};
 use crate::keys::{
-    Algorithm, Encoding, Located, PublicKey, SettingKind, StoreKind, StoreSetting, StoreSettings,
+    Algorithm, Encoding, Located, Needed, PublicKey, SettingKind, StoreKind, StoreSetting,
+    StoreSettings,
 };
+use crate::problem::Location;
 
 impl Resolver<'_> {
     pub(super) fn stores(&self) -> BTreeMap<String, Store> {
         let stores = self.file.stores.iter();
         let named =
             stores.filter_map(|(name, written)| Some((name.clone(), self.store(name, written)?)));
-        let keys = self.file.keys.iter().map(|(name, key)| ("keys", name, &key.uri));
-        let secrets = self.file.secrets.iter().map(|(name, key)| ("secrets", name, &key.uri));
-        let located = keys.chain(secrets).filter_map(|(table, name, uri)| {
-            Some((unnamed(table, name), self.located(uri.as_ref()?)))
+        let keys = self.file.keys.iter().map(|(name, key)| ("keys", name, &key.uri, key.at));
+        let secrets = self.file.secrets.iter();
+        let secrets = secrets.map(|(name, key)| ("secrets", name, &key.uri, key.at));
+        let located = keys.chain(secrets).filter_map(|(table, name, uri, at)| {
+            let (kind, settings) = self.located(uri.as_ref()?, at);
+            Some((unnamed(table, name), Store { kind, settings, unnamed: true }))
         });
         named.chain(located).collect()
     }
 
     /// The store of a key URI.
-    fn located(&self, uri: &Located) -> Store {
-        let settings = uri.kind.settings.iter().filter_map(|setting| {
+    fn located(&self, uri: &Located, at: Location) -> (&'static StoreKind, StoreSettings) {
+        let (mut values, mut secrets) = (Vec::new(), Vec::new());
+        for setting in uri.kind.settings {
             let written = uri.settings.iter().find(|(name, _)| *name == setting.name);
-            let value = match written {
-                Some((_, value)) => self.meant(setting, value),
-                None => by_default(setting)?,
-            };
-            Some((setting.name, value))
-        });
-        Store { kind: uri.kind, settings: StoreSettings::new(settings), unnamed: true }
+            match written {
+                Some((_, value)) if setting.kind == SettingKind::Secret => {
+                    secrets.extend(Some(setting.name).zip(self.needed(value, at)));
+                }
+                Some((_, value)) => values.push((setting.name, self.meant(setting, value))),
+                None => values.extend(Some(setting.name).zip(by_default(setting))),
+            }
+        }
+        let settings = StoreSettings::new(values);
+        (uri.kind, secrets.into_iter().fold(settings, |all, (name, s)| all.needing(name, s)))
+    }
+
+    /// The secret that a store needs: at a key URI, or in one.
+    fn needed(&self, text: &str, at: Location) -> Option<Needed> {
+        if let Some(secret) = text.strip_prefix(Located::GIVEN) {
+            return Some(Needed::given(secret));
+        }
+        match Located::read(&[text.to_owned()]) {
+            Ok(uri) => {
+                let (kind, settings) = self.located(&uri, at);
+                Some(Needed::Kept(kind, settings, uri.entry))
+            }
+            Err(what) => {
+                let fix =
+                    "name a file (file:/etc/countersign/pin), a variable (env:PIN) or a command";
+                self.report.add(at, format!("the place of the store's secret {what}"), fix);
+                None
+            }
+        }
     }
 
     /// What a right value is once it is read.
@@ -46,22 +73,31 @@ impl Resolver<'_> {
             SettingKind::Variable
             | SettingKind::Prefix
             | SettingKind::Command
-            | SettingKind::Duration => value.into(),
+            | SettingKind::Duration
+            | SettingKind::Text
+            | SettingKind::Secret => value.into(),
         }
     }
 
     fn store(&self, name: &str, written: &file::Store) -> Option<Store> {
         let kind = *written.kind.value()?;
-        let mut settings = Vec::new();
+        let (mut values, mut secrets) = (Vec::new(), Vec::new());
         for (owner, setting, field) in &written.settings {
             if owner.name == kind.name {
+                let secret = field.value().filter(|_| setting.kind == SettingKind::Secret);
+                if let Some(uri) = secret {
+                    secrets.extend(Some(setting.name).zip(self.needed(uri, written.at)));
+                    continue;
+                }
                 let value = self.setting(name, written, setting, field);
-                settings.extend(value.map(|value| (setting.name, value)));
+                values.extend(value.map(|value| (setting.name, value)));
             } else if kind.settings.iter().all(|own| own.name != setting.name) {
                 self.refuse_foreign(setting.name, field, owner.name, kind.name);
             }
         }
-        Some(Store { kind, settings: StoreSettings::new(settings), unnamed: false })
+        let settings = StoreSettings::new(values);
+        let settings = secrets.into_iter().fold(settings, |all, (name, s)| all.needing(name, s));
+        Some(Store { kind, settings, unnamed: false })
     }
 
     /// What a setting is, where it is anything; reports what it must not be.
@@ -259,6 +295,8 @@ fn by_default(setting: &StoreSetting) -> Option<OsString> {
         | SettingKind::Variable
         | SettingKind::Prefix
         | SettingKind::File
+        | SettingKind::Text
+        | SettingKind::Secret
         | SettingKind::Command => default.into(),
     })
 }

@@ -134,6 +134,11 @@ impl Private for Arc<Key> {
         Err(shared::no_pkcs8(self.kind.name))
     }
 
+    #[cfg(feature = "pkcs11")]
+    fn mac_secret(&self) -> Option<&[u8]> {
+        Some(&self.secret)
+    }
+
     fn to_text(&self) -> Zeroizing<String> {
         shared::to_text(&self.secret, self.kind.jwk)
     }
@@ -162,15 +167,36 @@ impl Key {
         let mut key = hmac::Key::new(self.kind.hash, &secret);
         for text in &derivation.over {
             let tag = hmac::sign(&key, text);
-            let next = Zeroizing::new(match derivation.written {
-                Written::Raw => tag.as_ref().to_vec(),
-                Written::Base64 => STANDARD.encode(tag).into_bytes(),
-                Written::Hex => hex(tag.as_ref()).into_bytes(),
-            });
-            key = hmac::Key::new(self.kind.hash, &next);
+            key = hmac::Key::new(self.kind.hash, &written(tag.as_ref(), derivation));
         }
         key
     }
+}
+
+/// A MAC as the next key of a derivation.
+fn written(tag: &[u8], derivation: &Derivation) -> Zeroizing<Vec<u8>> {
+    Zeroizing::new(match derivation.written {
+        Written::Raw => tag.to_vec(),
+        Written::Base64 => STANDARD.encode(tag).into_bytes(),
+        Written::Hex => hex(tag).into_bytes(),
+    })
+}
+
+/// A derivation whose first MAC a store has made, and the MAC of `message` under its last; nothing
+/// where `algorithm` makes no MACs.
+#[cfg(feature = "pkcs11")]
+pub(in crate::keys) fn continued(
+    algorithm: Algorithm,
+    first: &[u8],
+    derivation: &Derivation,
+    message: &[u8],
+) -> Option<Vec<u8>> {
+    let kind = [SHA1, SHA256, SHA384, SHA512].into_iter().find(|k| k.name == algorithm.name())?;
+    let mut key = hmac::Key::new(kind.hash, &written(first, derivation));
+    for text in derivation.over.iter().skip(1) {
+        key = hmac::Key::new(kind.hash, &written(hmac::sign(&key, text).as_ref(), derivation));
+    }
+    Some(hmac::sign(&key, message).as_ref().to_vec())
 }
 
 impl LocalKey for Arc<Key> {
@@ -186,8 +212,7 @@ impl Public for Arc<Key> {
     }
 
     fn fingerprint(&self) -> String {
-        let tag = hmac::sign(&self.key, FINGERPRINT);
-        format!("MAC:{}", STANDARD_NO_PAD.encode(&tag.as_ref()[..16]))
+        fingerprint(hmac::sign(&self.key, FINGERPRINT).as_ref())
     }
 
     fn forms(&self) -> Vec<Form> {
@@ -202,8 +227,13 @@ impl Public for Arc<Key> {
     }
 }
 
+/// A fingerprint, of the MAC of [`FINGERPRINT`].
+pub(in crate::keys) fn fingerprint(tag: &[u8]) -> String {
+    format!("MAC:{}", STANDARD_NO_PAD.encode(&tag[..16]))
+}
+
 /// What a fingerprint is the MAC of; no provider asks for it.
-const FINGERPRINT: &[u8] = b"\0countersign: fingerprint of a MAC key\0";
+pub(in crate::keys) const FINGERPRINT: &[u8] = b"\0countersign: fingerprint of a MAC key\0";
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,5 @@
 //! A store of signers, and the names of kinds and settings.
 
-use std::future::ready;
-
 use super::*;
 use crate::keys::Content;
 
