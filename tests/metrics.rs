@@ -50,8 +50,9 @@ fn what_is_exposed_are_the_rows_of_the_document() {
     // A family without a member is not shown, so each gets one.
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 200);
     assert_eq!(stage.exchange(get("http://unrouted.test/x")).status, 403);
-    let another_key = stage.configuration("").replace("metasv.hex", "metasv.wif");
-    stage.proxy.reload(&another_key, true);
+    let another_key = "[keys.next]\nstore = \"files\"\nentry = \"metasv.wif\"\n\n\
+                       [routes.metasv.next]\nkeys = { signer = \"next\" }\nfrom = \"2020-01-01T00:00:00Z\"\n";
+    stage.proxy.reload(&stage.configuration(another_key), true);
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 401);
     stage.proxy.await_metric("countersign_refusals_total{code=\"host_not_routed\"}", 1);
     let rejected = "countersign_rejections_total{route=\"metasv\",status=\"401\"}";
