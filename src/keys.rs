@@ -22,6 +22,7 @@ mod signature;
 mod ssh_agent;
 mod store;
 mod systemd;
+mod turns;
 mod uri;
 
 pub use algorithm::{PublicPemFault, UnknownAlgorithm};
