@@ -1,4 +1,4 @@
-//! The audit log of policy decisions, tamper-evident by a hash chain.
+//! The audit log of policy decisions and of a signer's signatures, tamper-evident by a hash chain.
 //!
 //! Each decision is a line of JSON that carries the hash of the line before. A line that is
 //! altered, added or removed later breaks the chain at that place, unless everything after it
@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::thread;
 
 pub use chain::{After, Chain, ChainError, follow};
-pub use entry::{Entry, Mode};
+pub use entry::{Entry, Members, Mode, SignatureEntry};
 use file::{AuditFile, write_once};
 pub use line::LineHash;
 use tokio::sync::{mpsc, oneshot};
@@ -40,8 +40,16 @@ pub struct Audit {
 /// What the thread is asked to do, and where it says how that went.
 #[derive(Debug)]
 enum Job {
-    Append(Entry, Reply),
+    Append(Lined, Reply),
     Reopen(Reply),
+}
+
+/// An entry on its way to the file.
+#[derive(Debug)]
+struct Lined {
+    entry: Box<dyn Members>,
+    /// Whether it has to be on the disk before anybody is told.
+    durable: bool,
 }
 
 type Reply = oneshot::Sender<Result<(), Problem>>;
@@ -78,8 +86,20 @@ impl Audit {
     /// # Errors
     ///
     /// When the line is not on the disk; then nothing may be approved.
-    pub async fn append(&self, entry: Entry) -> Result<(), Problem> {
-        self.ask(|reply| Job::Append(entry, reply)).await
+    pub async fn append(&self, entry: impl Members + 'static) -> Result<(), Problem> {
+        let lined = Lined { entry: Box::new(entry), durable: true };
+        self.ask(|reply| Job::Append(lined, reply)).await
+    }
+
+    /// Appends an entry and returns when its line is in the file, where the end of this process
+    /// cannot take it away; that of the machine still can.
+    ///
+    /// # Errors
+    ///
+    /// When the line is not in the file.
+    pub async fn note(&self, entry: impl Members + 'static) -> Result<(), Problem> {
+        let lined = Lined { entry: Box::new(entry), durable: false };
+        self.ask(|reply| Job::Append(lined, reply)).await
     }
 
     /// Goes on in a new file where the old one was moved away or deleted, and tries again after
@@ -128,19 +148,20 @@ fn run(mut file: AuditFile, mut jobs: mpsc::Receiver<Job>) {
     }
 }
 
-/// Writes a batch with one fdatasync, and says to each how it went.
-fn append(file: &mut AuditFile, batch: &mut Vec<(Entry, Reply)>) {
+/// Writes a batch with one fdatasync where an entry asks for it, and says to each how it went.
+fn append(file: &mut AuditFile, batch: &mut Vec<(Lined, Reply)>) {
     if batch.is_empty() {
         return;
     }
     let before = file.end();
     let checked = file.check();
     let mut put = Vec::with_capacity(batch.len());
-    for (entry, reply) in batch.drain(..) {
-        let done = checked.clone().and_then(|()| file.put(&entry, write_once));
+    let durable = batch.iter().any(|(lined, _)| lined.durable);
+    for (lined, reply) in batch.drain(..) {
+        let done = checked.clone().and_then(|()| file.put(lined.entry.as_ref(), write_once));
         put.push((done, reply));
     }
-    let synced = if file.end() == before { Ok(()) } else { file.sync(before) };
+    let synced = if !durable || file.end() == before { Ok(()) } else { file.sync(before) };
     for (done, reply) in put {
         // Whoever asked may have left; the line stays.
         drop(reply.send(done.and_then(|()| synced.clone())));

@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, Per
 use std::path::{Path, PathBuf};
 
 use super::chain::{After, Chain, follow};
-use super::entry::Entry;
+use super::entry::Members;
 use super::line::{self, LONGEST, LineHash};
 use crate::moment::unix_ms;
 use crate::problem::Problem;
@@ -91,7 +91,7 @@ impl AuditFile {
     /// the disk after [`Self::sync`] only.
     pub(super) fn put(
         &mut self,
-        entry: &Entry,
+        entry: &dyn Members,
         write: impl FnOnce(&File, &[u8]) -> io::Result<usize>,
     ) -> Result<(), Problem> {
         if let Some(fault) = &self.fault {

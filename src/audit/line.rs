@@ -10,11 +10,11 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde_json::json;
+use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
-use super::entry::Entry;
+use super::entry::Members;
 
 /// Bytes of a line with its newline. What is longer is refused, and not cut: half an entry would
 /// say something else.
@@ -59,22 +59,16 @@ impl FromStr for LineHash {
 }
 
 /// The line of an entry, with its newline.
-pub(super) fn write(entry: &Entry, seq: u64, unix_ms: u64, previous: LineHash) -> Vec<u8> {
-    let line = json!({
-        "seq": seq,
-        "time_ms": unix_ms,
-        "time": rfc3339(unix_ms),
-        "route": entry.route,
-        "request_id": entry.request_id,
-        "request_type": entry.request_type,
-        "rule": entry.rule,
-        "verdict": entry.verdict.word(),
-        "mode": entry.mode.name(),
-        "service": entry.service,
-        "reason": entry.reason,
-        "previous": previous.to_string(),
-    });
-    let mut line = line.to_string().into_bytes();
+pub(super) fn write(entry: &dyn Members, seq: u64, unix_ms: u64, previous: LineHash) -> Vec<u8> {
+    let mut line = Map::new();
+    line.insert("seq".into(), seq.into());
+    line.insert("time_ms".into(), unix_ms.into());
+    line.insert("time".into(), rfc3339(unix_ms).into());
+    if let Value::Object(members) = entry.members() {
+        line.extend(members);
+    }
+    line.insert("previous".into(), previous.to_string().into());
+    let mut line = Value::Object(line).to_string().into_bytes();
     line.push(b'\n');
     line
 }
@@ -104,7 +98,7 @@ fn rfc3339(unix_ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Mode;
+    use crate::audit::{Entry, Mode};
     use crate::scheme::Decision;
 
     fn entry() -> Entry {
