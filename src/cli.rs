@@ -29,6 +29,7 @@ mod run;
 mod runtime;
 mod schemes;
 mod settings;
+mod signer;
 mod state;
 mod verify;
 
@@ -79,6 +80,8 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Make, show and export the certificate authority for HTTPS
     Ca(ca::CaArgs),
+    /// Hold keys for proxies and sign for them, in a process of its own
+    Signer(signer::SignerArgs),
     /// Check a file of decisions: is every line as it was written?
     Audit(audit::AuditArgs),
     /// Ask a callback server as a Cobo TSS node does
@@ -134,6 +137,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Verify(args) => verify::run(&args, out),
         Command::Keys(args) => keys::run(args, out),
         Command::Ca(args) => ca::run(&args, out),
+        Command::Signer(args) => signer::run(&args, out),
         Command::Audit(args) => audit::run(&args, out),
         Command::Callback(args) => callback::run(&args, out),
         Command::Schemes(args) => schemes::run(&args, out),

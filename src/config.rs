@@ -8,6 +8,7 @@
 mod file;
 mod resolve;
 pub(crate) mod settings;
+pub mod signer;
 mod units;
 
 use std::collections::BTreeMap;

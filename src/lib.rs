@@ -17,8 +17,8 @@
 //!
 //! Beside the road: [`problem`] says what is wrong, [`document`] reads files, [`host`] reads names and
 //! addresses as clients write them, [`config`] is what was written and what will run, [`snapshot`]
-//! what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be seen, and
-//! [`cli`] what a person meets.
+//! what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be seen,
+//! `signer` the process that holds keys for this one, and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -41,6 +41,7 @@ pub mod route;
 pub mod scheme;
 pub mod secret;
 pub mod server;
+mod signer;
 pub mod snapshot;
 pub mod standin;
 pub mod tls;

@@ -10,6 +10,7 @@ mod certificate;
 mod constraints;
 mod create;
 mod leaves;
+mod mutual;
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,6 +20,7 @@ pub use authority::{Authority, MintError};
 pub use certificate::CaCertificate;
 pub use create::NewAuthority;
 pub use leaves::{LeafCache, LeafSettings};
+pub use mutual::{certificate_names, mutual_client, mutual_server};
 
 /// The one TLS crypto provider, passed explicitly to every builder.
 pub fn provider() -> Arc<CryptoProvider> {

@@ -168,8 +168,13 @@ const LAYERS: &[Layer] = &[
     layer("host", &[], "a name or an address is the same to everybody who reads it"),
     layer("metrics", &[], "counters are handed down; they know names, not types"),
     layer(
-        "keys",
+        "tls",
         &[all("problem"), all("secret")],
+        "certificates and the crypto provider; whose hosts they are is nothing to it",
+    ),
+    layer(
+        "keys",
+        &[all("problem"), all("secret"), only("tls", &["mutual_client"])],
         "a key signs what it is given, and does not know what that is of",
     ),
     layer(
@@ -209,6 +214,7 @@ const LAYERS: &[Layer] = &[
                     "StoreSettings",
                     "StoreVariables",
                     "command",
+                    "remote",
                 ],
             ),
             only("moment", &["Replica"]),
@@ -233,11 +239,6 @@ const LAYERS: &[Layer] = &[
         "body",
         &[only("record", &["Record"])],
         "bytes on their way; the record is told when the last has gone",
-    ),
-    layer(
-        "tls",
-        &[all("problem"), all("secret")],
-        "certificates and the crypto provider; whose hosts they are is nothing to it",
     ),
     layer(
         "upstream",
@@ -362,6 +363,17 @@ const LAYERS: &[Layer] = &[
         ],
         "listens and reads; what becomes of a request is the pipeline's",
     ),
+    layer(
+        "signer",
+        &[
+            only("audit", &["Audit", "SignatureEntry"]),
+            only("config", &["ConfigErrors", "Key", "Store", "signer"]),
+            all("keys"),
+            all("problem"),
+            only("tls", &["certificate_names", "mutual_server"]),
+        ],
+        "holds keys and signs; it knows nothing of the requests that are signed",
+    ),
     layer("cli", &[], "starts everything, so it may know everything"),
 ];
 
@@ -378,5 +390,6 @@ const STATUS_CODES: &[(&str, &str)] = &[
     ("admin.rs", "200, and 503 for a probe while stopping"),
     ("standin.rs", "a provider's refusals are not ours"),
     ("standin/socket.rs", "a provider takes a handshake"),
+    ("signer/answer.rs", "the interface of signers has its own"),
     ("cli/demo/client.rs", "reads the status of an answer"),
 ];

@@ -47,6 +47,7 @@ mod rotation;
 mod rsa;
 mod running;
 mod secrets;
+mod signer;
 mod spelling;
 mod stores;
 mod streaming;

@@ -142,6 +142,7 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         }
         rows
     }),
+    ("signer", || ["listen", "uid", "routes"].map(|name| format!("| `{name}` | ")).into()),
 ];
 
 #[test]

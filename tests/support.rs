@@ -17,6 +17,7 @@ pub(crate) mod origin;
 pub(crate) mod process;
 pub(crate) mod proxy;
 pub(crate) mod road;
+pub(crate) mod signer;
 pub(crate) mod sockets;
 pub(crate) mod socks;
 pub(crate) mod stage;

@@ -37,6 +37,7 @@ const DOCUMENTS: &[Document] = &[
     Document { name: "metrics", text: metrics },
     Document { name: "refusals", text: refusals },
     Document { name: "schemes", text: schemes::markdown },
+    Document { name: "signer", text: settings::signer },
 ];
 
 pub(super) fn run(args: &DocumentsArgs, out: &mut dyn Write) -> Result<(), CliError> {

@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::CliError;
-use crate::config::settings::{Need, SECTIONS, Setting, Takes};
+use crate::config::settings::{Need, SECTIONS, SIGNER, Setting, Takes};
 use crate::keys::{STORES, StoreSetting};
 
 /// Every setting, for a terminal.
@@ -26,10 +26,26 @@ pub(super) fn markdown() -> String {
         if rows.is_empty() {
             continue;
         }
-        text += "\n| setting | kind | default | takes | what it is |\n|---|---|---|---|---|\n";
-        for Row { name, kind, default, takes, doc } in rows {
-            text += &format!("| `{name}` | {kind} | {default} | {takes} | {doc} |\n");
-        }
+        text += &table(rows.into_iter());
+    }
+    text
+}
+
+/// docs/signer.md.
+pub(super) fn signer() -> String {
+    let mut text = SIGNER_HEAD.to_owned();
+    for section in SIGNER {
+        text += &format!("\n## [{}]\n\n{}\n", section.table, section.doc);
+        text += &table(section.settings.iter().map(Row::of));
+    }
+    text
+}
+
+fn table(rows: impl Iterator<Item = Row>) -> String {
+    let mut text =
+        "\n| setting | kind | default | takes | what it is |\n|---|---|---|---|---|\n".to_owned();
+    for Row { name, kind, default, takes, doc } in rows {
+        text += &format!("| `{name}` | {kind} | {default} | {takes} | {doc} |\n");
     }
     text
 }
@@ -104,6 +120,16 @@ impl Row {
         Self { name: setting.name, kind: setting.kind.written(), default, takes: "reload", doc }
     }
 }
+
+const SIGNER_HEAD: &str = "\
+# Configuration of a signer
+
+<!-- Written by `countersign documents signer`; a test holds it against the program. -->
+
+The settings of `signer.toml` that `proxy.toml` does not have; `[stores]`, `[keys]` and `[log]` are as in
+[configuration.md](configuration.md), and [remote-signer.md](remote-signer.md) says what a signer is for.
+Relative paths start at the file. Of `[signer]` a reload (SIGHUP) takes up the contents of the files alone.
+";
 
 const HEAD: &str = "\
 # Configuration

@@ -8,6 +8,7 @@
 mod decide;
 mod next;
 mod schemes;
+pub(super) mod signer;
 mod values;
 
 use std::net::SocketAddr;
@@ -53,8 +54,18 @@ pub(super) struct File {
 /// Reads a text. `None` when it is not TOML at all, which is reported; other problems are
 /// reported and leave their fields unreadable.
 pub(super) fn read(report: &Report<'_>, schemes: &Registry, directory: &Path) -> Option<File> {
-    let document = match DeTable::parse(report.text()) {
-        Ok(document) => document,
+    let document = parsed(report)?;
+    Some(Table::root(report, document.get_ref(), |file| {
+        let declared = sections(file, "schemes", |table, _| table.text("file", values::text));
+        let schemes = Declared::read(&declared, schemes, directory, report);
+        whole(file, schemes)
+    }))
+}
+
+/// The document; `None` when it is not TOML, which is reported.
+fn parsed<'t>(report: &Report<'t>) -> Option<toml::Spanned<DeTable<'t>>> {
+    match DeTable::parse(report.text()) {
+        Ok(document) => Some(document),
         Err(error) => {
             let at = error.span().map(|span| report.at(span.start));
             let message = error.message().replace('\n', ", ");
@@ -66,14 +77,9 @@ pub(super) fn read(report: &Report<'_>, schemes: &Registry, directory: &Path) ->
                 "write name = \"value\": only numbers, true and false go without quotes"
             };
             report.add(at, format!("this is not TOML: {message}"), fix);
-            return None;
+            None
         }
-    };
-    Some(Table::root(report, document.get_ref(), |file| {
-        let declared = sections(file, "schemes", |table, _| table.text("file", values::text));
-        let schemes = Declared::read(&declared, schemes, directory, report);
-        whole(file, schemes)
-    }))
+    }
 }
 
 fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
@@ -220,6 +226,12 @@ fn store(table: &mut Settings<'_, '_>, at: Location) -> Store {
     let kinds: Vec<_> = STORES.iter().map(|kind| (kind.name, kind)).collect();
     let kind = table.text("kind", values::one_of(&kinds));
     let settings = STORES.iter().flat_map(|kind| kind.settings.iter().map(move |s| (kind, s)));
+    // A name that several kinds have is read as the store's own.
+    let own = kind.value().copied();
+    let settings = settings.filter(|(owner, setting)| {
+        let named = |kind: &StoreKind| kind.settings.iter().any(|own| own.name == setting.name);
+        own.is_none_or(|own| own.name == owner.name || !named(own))
+    });
     let read = |(kind, setting): (&'static StoreKind, &'static StoreSetting)| {
         let key = Key::new(setting.name, setting.kind.written(), setting.example);
         let parse = match setting.kind {
@@ -227,6 +239,7 @@ fn store(table: &mut Settings<'_, '_>, at: Location) -> Store {
             SettingKind::Secret => values::key_uri,
             SettingKind::Variable | SettingKind::Prefix => values::variable,
             SettingKind::Duration => values::milliseconds,
+            SettingKind::Signer => values::signer,
             SettingKind::Command => {
                 return (kind, setting, values::command(table.table, key));
             }

@@ -92,13 +92,13 @@ fn resolve(
 }
 
 /// What the checks look at and where they report.
-struct Resolver<'a> {
-    file: &'a File,
-    report: &'a Report<'a>,
+pub(super) struct Resolver<'a> {
+    pub(super) file: &'a File,
+    pub(super) report: &'a Report<'a>,
     /// Where relative paths start.
-    directory: &'a Path,
+    pub(super) directory: &'a Path,
     /// What routes can name.
-    schemes: &'a Registry,
+    pub(super) schemes: &'a Registry,
 }
 
 impl Resolver<'_> {

@@ -5,8 +5,10 @@
 //! A setting is its row, the field that it becomes, and the line that reads the one into the other.
 
 mod rows;
+mod signer;
 
 pub(crate) use rows::SECTIONS;
+pub(crate) use signer::SIGNER;
 
 use super::Config;
 use crate::document::{Field, Key, Location, Named, Pair, Short, Table, ValueFault, Written};
@@ -77,12 +79,16 @@ pub(crate) fn default<T>(
     name: &str,
     read: impl FnOnce(&mut Table<'_>, Key) -> Field<T>,
 ) -> T {
-    let section = SECTIONS.iter().find(|section| section.table == table);
-    let setting = section.expect("every table that is read has a section").setting(name);
+    let setting = Section::of(table).setting(name);
     setting.default(read).expect("the setting has a default")
 }
 
 impl Section {
+    fn of(table: &str) -> &'static Self {
+        let section = SECTIONS.iter().chain(SIGNER).find(|section| section.table == table);
+        section.expect("every table that is read has a section")
+    }
+
     fn setting(&self, name: &str) -> &'static Setting {
         let setting = self.settings.iter().find(|setting| setting.key.name == name);
         setting.expect("every setting that is read has a row")
@@ -139,8 +145,7 @@ pub(super) fn sections_or_texts<R>(
 impl<'t, 'd> Settings<'t, 'd> {
     /// The same table, to be read by the rows of this section.
     pub(super) fn of(table: &'t mut Table<'d>, name: &str) -> Self {
-        let section = SECTIONS.iter().find(|section| section.table == name);
-        Self { table, section: section.expect("every table that is read has a section") }
+        Self { table, section: Section::of(name) }
     }
 
     /// A string, by `parse`.
@@ -159,6 +164,15 @@ impl<'t, 'd> Settings<'t, 'd> {
         parse: impl Fn(&str) -> Result<T, ValueFault>,
     ) -> Field<Vec<Written<T>>> {
         self.field(name, |table, key| table.list(key, &parse))
+    }
+
+    /// A whole number, by `check`.
+    pub(super) fn count<T>(
+        &mut self,
+        name: &str,
+        check: impl Fn(u64) -> Result<T, ValueFault>,
+    ) -> Field<T> {
+        self.field(name, |table, key| table.count(key, &check))
     }
 
     /// `true` or `false`.

@@ -75,6 +75,17 @@ fn locate(rest: &str) -> Result<Parts, &'static str> {
 const DIR: &str = "dir";
 const PASSPHRASE_ENV: &str = "passphrase_env";
 
+/// Reads a file that nobody else may read, as an entry of a store.
+///
+/// # Errors
+///
+/// Which file, what is wrong with it, and how to mend it.
+pub(crate) fn read_private(path: &Path) -> Result<Secret, Problem> {
+    let dir = path.parent().unwrap_or_else(|| Path::new("")).to_owned();
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    FileStore::plain(dir).read_whole(&name)
+}
+
 /// Entry `X` is the file `X` in the store's directory, and entry `X#member` the text of that member
 /// of the JSON object in the file `X`: providers export tokens beside keys.
 pub(super) struct FileStore {

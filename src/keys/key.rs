@@ -405,6 +405,12 @@ pub trait Signer: fmt::Debug + Send + Sync {
         None
     }
 
+    /// The same key for the requests of one route alone, where its store wants to know which: one
+    /// that has a list of its own of what it signs.
+    fn for_route(&self, _route: &str) -> Option<Arc<dyn Signer>> {
+        None
+    }
+
     /// Whether it signs digests that are of no message it could hash itself.
     fn signs_digests(&self) -> bool {
         true

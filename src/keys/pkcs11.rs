@@ -14,8 +14,6 @@ mod module;
 #[cfg(feature = "pkcs11")]
 mod object;
 #[cfg(feature = "pkcs11")]
-mod shared;
-#[cfg(feature = "pkcs11")]
 mod signer;
 #[cfg(feature = "pkcs11")]
 mod store;

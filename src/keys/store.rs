@@ -77,6 +77,8 @@ pub enum SettingKind {
     Duration,
     /// Any text.
     Text,
+    /// The address of a signer.
+    Signer,
     /// A key URI: where a secret is that the store itself needs.
     Secret,
 }
@@ -85,7 +87,12 @@ impl SettingKind {
     /// What it must be in the file.
     pub fn written(self) -> &'static str {
         match self {
-            Self::Directory | Self::Variable | Self::Prefix | Self::File | Self::Text => "a string",
+            Self::Directory
+            | Self::Variable
+            | Self::Prefix
+            | Self::File
+            | Self::Text
+            | Self::Signer => "a string",
             Self::Secret => "a key URI",
             Self::Command => "a string or a list of strings",
             Self::Duration => "a duration in quotes",

@@ -44,6 +44,16 @@ fn pkcs11() {
     keeps(held::pkcs11);
 }
 
+#[test]
+fn remote_at_a_socket() {
+    keeps(held::remote_at_a_socket);
+}
+
+#[test]
+fn remote_in_mutual_tls() {
+    keeps(held::remote_in_mutual_tls);
+}
+
 /// Goes through the cases with one store.
 fn keeps(make: Make) {
     let origin = Origin::start(scripted(providers()));

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::agent::Agent;
 use super::token::{self, Token};
 use crate::support::home::Home;
+use crate::support::signer::{Signer, own_grant};
 
 /// A store with the key in it.
 pub(super) struct Held {
@@ -108,6 +109,39 @@ pub(super) fn pkcs11(home: &Home) -> Held {
         signs: true,
     }
 }
+
+pub(super) fn remote_at_a_socket(home: &Home) -> Held {
+    let signer = Signer::at_a_socket(home, &own_grant("sinohope"), SINOHOPE);
+    let url = signer.url();
+    Held {
+        table: format!("kind = \"remote\"\nurl = \"{url}\"\n"),
+        entry: "sinohope".into(),
+        uri: format!("\"remote:sinohope?url={url}\""),
+        variables: vec![],
+        take: Some(Box::new(move |take| signer.run(!take))),
+        signs: true,
+    }
+}
+
+pub(super) fn remote_in_mutual_tls(home: &Home) -> Held {
+    let signer = Signer::in_mutual_tls(home, SINOHOPE);
+    let url = signer.url();
+    let files = "ca = \"tls-ca.pem\"\ncert = \"tls-proxy.pem\"\nkey = \"tls-proxy-key.pem\"\n";
+    Held {
+        table: format!("kind = \"remote\"\nurl = \"{url}\"\n{files}"),
+        entry: "sinohope".into(),
+        uri: format!(
+            "\"remote:sinohope?url={url}&{}\"",
+            files.trim().replace([' ', '"'], "").replace('\n', "&")
+        ),
+        variables: vec![],
+        take: Some(Box::new(move |take| signer.run(!take))),
+        signs: true,
+    }
+}
+
+/// The key of a route of Sinohope's.
+const SINOHOPE: &str = "[keys.sinohope]\nstore = \"files\"\nentry = \"sinohope.pem\"\n";
 
 /// Gives a file another name, and its own back.
 fn renaming(path: &Path) -> Box<dyn Fn(bool)> {

@@ -48,8 +48,19 @@ impl Proxy {
 
     /// Starts by a command that becomes the program.
     pub(crate) fn start_by(mut command: Command, home: Home, variables: &[(&str, &str)]) -> Self {
+        command.args(["run", "proxy.toml"]);
+        Self::launch(command, home, variables)
+    }
+
+    /// Starts `countersign signer` by the `signer.toml` in a directory.
+    pub(crate) fn signer_in(home: Home) -> Self {
+        let mut command = Command::new(under_test());
+        command.args(["signer", "--config", "signer.toml"]);
+        Self::launch(command, home, &[])
+    }
+
+    fn launch(mut command: Command, home: Home, variables: &[(&str, &str)]) -> Self {
         let mut child = command
-            .args(["run", "proxy.toml"])
             .current_dir(home.path("."))
             // What one test has signed with a vector's key is nothing to the next.
             .env("XDG_STATE_HOME", home.path("state"))
@@ -95,6 +106,11 @@ impl Proxy {
     /// Probes and metrics.
     pub(crate) fn admin_url(&self) -> &str {
         self.url("admin")
+    }
+
+    /// Where a signer is.
+    pub(crate) fn signer_url(&self) -> &str {
+        self.url("signer")
     }
 
     fn url(&self, listener: &str) -> &str {

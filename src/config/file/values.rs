@@ -92,6 +92,12 @@ pub(super) fn network(text: &str) -> Result<IpNet, ValueFault> {
     text.parse::<IpNet>().map(|network| network.trunc()).map_err(|_| ValueFault::new(what(), ""))
 }
 
+/// Where a signer is. What is wrong is not shown: it may be a URL with a password.
+pub(super) fn signer(text: &str) -> Result<String, ValueFault> {
+    let checked = crate::keys::remote::check(text).map(|()| text.to_owned());
+    checked.map_err(|what| ValueFault::new(what, "or \"https://host:port\""))
+}
+
 /// A name this proxy answers to, with a port where it matters.
 pub(super) fn own_host(text: &str) -> Result<String, ValueFault> {
     let pattern = HostPattern::parse(text)?;

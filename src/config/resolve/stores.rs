@@ -14,7 +14,7 @@ use crate::keys::{
 use crate::problem::Location;
 
 impl Resolver<'_> {
-    pub(super) fn stores(&self) -> BTreeMap<String, Store> {
+    pub(in crate::config) fn stores(&self) -> BTreeMap<String, Store> {
         let stores = self.file.stores.iter();
         let named =
             stores.filter_map(|(name, written)| Some((name.clone(), self.store(name, written)?)));
@@ -75,6 +75,7 @@ impl Resolver<'_> {
             | SettingKind::Command
             | SettingKind::Duration
             | SettingKind::Text
+            | SettingKind::Signer
             | SettingKind::Secret => value.into(),
         }
     }
@@ -133,7 +134,7 @@ impl Resolver<'_> {
         }
     }
 
-    pub(super) fn keys(&self) -> BTreeMap<String, Key> {
+    pub(in crate::config) fn keys(&self) -> BTreeMap<String, Key> {
         let key = |(name, written): (&String, &file::KeyEntry)| {
             if let Some(uri) = &written.uri {
                 let key = Key {
@@ -296,6 +297,7 @@ fn by_default(setting: &StoreSetting) -> Option<OsString> {
         | SettingKind::Prefix
         | SettingKind::File
         | SettingKind::Text
+        | SettingKind::Signer
         | SettingKind::Secret
         | SettingKind::Command => default.into(),
     })

@@ -410,21 +410,21 @@ const STORE: Key = Key::string("store", "\"files\"");
 const ENTRY: Key = Key::string("entry", "\"name.pem\"");
 
 /// A setting whose example is its default.
-const fn setting(key: Key, doc: &'static str) -> Setting {
+pub(super) const fn setting(key: Key, doc: &'static str) -> Setting {
     Setting { key, need: Need::Default(key.example), doc, takes: Takes::Reload }
 }
 
-const fn optional(key: Key, doc: &'static str) -> Setting {
+pub(super) const fn optional(key: Key, doc: &'static str) -> Setting {
     Setting { key, need: Need::Optional, doc, takes: Takes::Reload }
 }
 
-const fn required(key: Key, doc: &'static str) -> Setting {
+pub(super) const fn required(key: Key, doc: &'static str) -> Setting {
     Setting { key, need: Need::Required, doc, takes: Takes::Reload }
 }
 
 impl Setting {
     /// With a default that is not what messages show as an example.
-    const fn or(self, default: &'static str) -> Self {
+    pub(super) const fn or(self, default: &'static str) -> Self {
         Self { need: Need::Default(default), ..self }
     }
 
@@ -433,7 +433,7 @@ impl Setting {
         Self { key: Key { was: names, ..self.key }, ..self }
     }
 
-    const fn restart(self, keep: fn(&mut Config, &Config) -> bool) -> Self {
+    pub(super) const fn restart(self, keep: fn(&mut Config, &Config) -> bool) -> Self {
         Self { takes: Takes::Restart(keep), ..self }
     }
 }

@@ -35,33 +35,33 @@ impl Algorithm {
 
 /// HMAC with one of the hashes.
 #[derive(Clone, Copy)]
-struct Hmac {
-    name: &'static str,
+pub(super) struct Hmac {
+    pub(super) name: &'static str,
     summary: &'static str,
-    hash: hmac::Algorithm,
+    pub(super) hash: hmac::Algorithm,
     /// Its name in a JSON Web Key (RFC 7518, section 3.1; for SHA-1 Web Cryptography, section 29.7).
     jwk: &'static str,
 }
 
-const SHA1: Hmac = Hmac {
+pub(super) const SHA1: Hmac = Hmac {
     name: "hmac_sha1",
     summary: "HMAC with SHA-1 (RFC 2104), for providers that know no other",
     hash: hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY,
     jwk: "HS1",
 };
-const SHA256: Hmac = Hmac {
+pub(super) const SHA256: Hmac = Hmac {
     name: "hmac_sha256",
     summary: "HMAC with SHA-256 (RFC 2104)",
     hash: hmac::HMAC_SHA256,
     jwk: "HS256",
 };
-const SHA384: Hmac = Hmac {
+pub(super) const SHA384: Hmac = Hmac {
     name: "hmac_sha384",
     summary: "HMAC with SHA-384 (RFC 2104)",
     hash: hmac::HMAC_SHA384,
     jwk: "HS384",
 };
-const SHA512: Hmac = Hmac {
+pub(super) const SHA512: Hmac = Hmac {
     name: "hmac_sha512",
     summary: "HMAC with SHA-512 (RFC 2104)",
     hash: hmac::HMAC_SHA512,
@@ -103,6 +103,11 @@ impl Kind for Hmac {
 
     fn read_public(&self, _encoded: Encoded<'_>) -> Option<PublicKey> {
         None
+    }
+
+    /// What fingerprints are of, so that a key that stays in its store can be tried.
+    fn probe(&self) -> Content<'static> {
+        Content::Message(FINGERPRINT)
     }
 
     fn generate(&self, _bits: usize) -> PrivateKey {
@@ -164,39 +169,29 @@ impl Key {
     fn derived(&self, derivation: &Derivation) -> hmac::Key {
         let suffix = derivation.suffix.as_ref().map_or(&[][..], |suffix| suffix.expose());
         let secret = Zeroizing::new([&derivation.prefix[..], &self.secret, suffix].concat());
-        let mut key = hmac::Key::new(self.kind.hash, &secret);
-        for text in &derivation.over {
-            let tag = hmac::sign(&key, text);
-            key = hmac::Key::new(self.kind.hash, &written(tag.as_ref(), derivation));
+        let key = hmac::Key::new(self.kind.hash, &secret);
+        self.kind.chain(key, &derivation.over, derivation.written)
+    }
+}
+
+impl Hmac {
+    /// The key that is made of another by MACs over these.
+    pub(super) fn chain(self, mut key: hmac::Key, over: &[Vec<u8>], written: Written) -> hmac::Key {
+        for text in over {
+            key = self.next(hmac::sign(&key, text).as_ref(), written);
         }
         key
     }
-}
 
-/// A MAC as the next key of a derivation.
-fn written(tag: &[u8], derivation: &Derivation) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(match derivation.written {
-        Written::Raw => tag.to_vec(),
-        Written::Base64 => STANDARD.encode(tag).into_bytes(),
-        Written::Hex => hex(tag).into_bytes(),
-    })
-}
-
-/// A derivation whose first MAC a store has made, and the MAC of `message` under its last; nothing
-/// where `algorithm` makes no MACs.
-#[cfg(feature = "pkcs11")]
-pub(in crate::keys) fn continued(
-    algorithm: Algorithm,
-    first: &[u8],
-    derivation: &Derivation,
-    message: &[u8],
-) -> Option<Vec<u8>> {
-    let kind = [SHA1, SHA256, SHA384, SHA512].into_iter().find(|k| k.name == algorithm.name())?;
-    let mut key = hmac::Key::new(kind.hash, &written(first, derivation));
-    for text in derivation.over.iter().skip(1) {
-        key = hmac::Key::new(kind.hash, &written(hmac::sign(&key, text).as_ref(), derivation));
+    /// A MAC as the key of the next one.
+    pub(super) fn next(self, tag: &[u8], written: Written) -> hmac::Key {
+        let next = Zeroizing::new(match written {
+            Written::Raw => tag.to_vec(),
+            Written::Base64 => STANDARD.encode(tag).into_bytes(),
+            Written::Hex => hex(tag).into_bytes(),
+        });
+        hmac::Key::new(self.hash, &next)
     }
-    Some(hmac::sign(&key, message).as_ref().to_vec())
 }
 
 impl LocalKey for Arc<Key> {
@@ -228,12 +223,12 @@ impl Public for Arc<Key> {
 }
 
 /// A fingerprint, of the MAC of [`FINGERPRINT`].
-pub(in crate::keys) fn fingerprint(tag: &[u8]) -> String {
+pub(super) fn fingerprint(tag: &[u8]) -> String {
     format!("MAC:{}", STANDARD_NO_PAD.encode(&tag[..16]))
 }
 
 /// What a fingerprint is the MAC of; no provider asks for it.
-pub(in crate::keys) const FINGERPRINT: &[u8] = b"\0countersign: fingerprint of a MAC key\0";
+pub(super) const FINGERPRINT: &[u8] = b"\0countersign: fingerprint of a MAC key\0";
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,6 @@ use super::mechanism::Asked;
 use super::object;
 use super::token::{Opened, Token};
 use super::uri::Wanted;
-use crate::keys::algorithm::hmac;
 use crate::keys::key::{BoxFuture, PublicKey, Signer};
 use crate::keys::pool::Queue;
 use crate::keys::{Content, Derivation, SignError, Signature};
@@ -82,18 +81,20 @@ impl Held {
             Input::Derived(derivation, message) => {
                 let first = derivation.over.first().ok_or(Fault::Refused(NO_SENSE))?;
                 let mac = self.ask(first)?;
-                let mac = hmac::continued(self.asked.algorithm, &mac, derivation, message);
+                let mac = self.asked.algorithm.mac_on(&mac, derivation, message);
                 mac.map(Signature::Octets).ok_or(Fault::Refused(NO_SENSE))
             }
         }
     }
 
-    /// The MAC of a content.
-    pub(super) fn mac(&self, content: Content<'_>) -> Result<Vec<u8>, SignError> {
-        match self.sign(&Input::of(&self.asked, content)?)? {
-            Signature::Octets(octets) => Ok(octets),
-            Signature::Ecdsa { .. } | Signature::BabyJub { .. } => Err(SignError::NO_MAC),
-        }
+    /// What is known of a MAC's key that does not leave its token: a MAC that it makes.
+    pub(super) fn known_by_mac(&self) -> Result<PublicKey, Fault> {
+        let algorithm = self.asked.algorithm;
+        let Content::Message(probe) = algorithm.probe() else {
+            return Err(Fault::Refused(NO_SENSE));
+        };
+        let known = PublicKey::of_mac(algorithm, &self.ask(probe)?);
+        known.ok_or(Fault::Refused(NO_SENSE))
     }
 }
 

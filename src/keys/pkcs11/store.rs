@@ -12,7 +12,6 @@ use super::making;
 use super::mechanism::Asked;
 use super::module::Module;
 use super::object;
-use super::shared;
 use super::signer::{Held, TokenKey};
 use super::token::Token;
 use super::uri::{MODULE, PIN, SERIAL, TOKEN, Wanted, place};
@@ -170,7 +169,7 @@ fn open(token: &Arc<Token>, wanted: Wanted, spec: &KeySpec) -> Result<TokenKey, 
     let held = Arc::new(Held::new(Arc::clone(token), wanted, asked, public.clone()));
     let public = match public {
         Some(public) => public,
-        None => shared::public_key(&held).map_err(|fault| unreached(token, fault))?,
+        None => held.known_by_mac().map_err(|fault| unreached(token, fault))?,
     };
     Ok(TokenKey::new(held, public))
 }

@@ -60,7 +60,7 @@ impl Builder<'_> {
         let files = self.files(name, route);
         // A key, secret, file or upstream that is not there has had its own error.
         let ((pool, origin), keys, binding, files) =
-            (target?, self.bound(route, keys)?, binding(route, keys, secrets)?, files?);
+            (target?, self.bound(name, route, keys)?, binding(route, keys, secrets)?, files?);
         let binding = Binding { files, ..binding };
         self.warn_of_binding(name, route, &binding);
         let scheme = match route.scheme.bind(&binding) {
@@ -200,7 +200,12 @@ impl Builder<'_> {
     }
 
     /// The route's keys, each of a kind its slot takes.
-    fn bound(&mut self, route: &config::Route, keys: &Keys) -> Option<Vec<BoundKey>> {
+    fn bound(
+        &mut self,
+        route_name: &str,
+        route: &config::Route,
+        keys: &Keys,
+    ) -> Option<Vec<BoundKey>> {
         let mut bound = Vec::new();
         for slot in &route.scheme.keys {
             let Some(name) = route.keys.get(slot.name.as_ref()) else { continue };
@@ -216,7 +221,7 @@ impl Builder<'_> {
                 return None;
             }
             let seconds = self.surroundings.metrics.sign_seconds(name);
-            let signer = Arc::clone(signer);
+            let signer = signer.for_route(route_name).unwrap_or_else(|| Arc::clone(signer));
             bound.push(BoundKey { slot: slot.name.clone(), name: name.clone(), signer, seconds });
         }
         Some(bound)

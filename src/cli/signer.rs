@@ -1,0 +1,179 @@
+//! `signer`: the process that alone holds the keys. Opens them, gives up what it does not need, and
+//! answers until it is stopped.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::{CliError, log, runtime};
+use crate::audit::Audit;
+use crate::config::signer::{Listen, Peer, SignerConfig};
+use crate::signer::held::Held;
+use crate::signer::sandbox::{self, Measure, Plan};
+use crate::signer::serve;
+use crate::signer::shared::Shared;
+use crate::signer::socket::Bound;
+
+/// Hold keys for proxies and sign for them, in a process of its own.
+#[derive(Debug, clap::Args)]
+pub(super) struct SignerArgs {
+    /// The signer's configuration
+    #[arg(long, value_name = "FILE", default_value = "signer.toml")]
+    config: PathBuf,
+    /// Open every key and print every problem; start nothing
+    #[arg(long)]
+    check: bool,
+}
+
+pub(super) fn run(args: &SignerArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let config = SignerConfig::load(&args.config)?;
+    if args.check {
+        let held = runtime()?.block_on(Held::open(&config))?;
+        keys(&held, out)?;
+        let (keys, grants) = (config.keys.len(), config.grants.len());
+        writeln!(out, "{}: {keys} keys and {grants} grants, all good", args.config.display())?;
+        return Ok(());
+    }
+    let bound =
+        Bound::at(&config.listen).map_err(|problem| CliError::failed(problem.what, problem.fix))?;
+    // Before the first thread, which would keep what is given up.
+    let measures = sandbox::enter(&plan(&config));
+    let _lines = log::start(&config.log);
+    tell(&measures, config.sandbox_required)?;
+    runtime()?.block_on(stand(config, bound, out))
+}
+
+/// What the signer will still read and write.
+fn plan(config: &SignerConfig) -> Plan {
+    let directory = |path: &Path| match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    };
+    let keys = config
+        .keys
+        .values()
+        .filter_map(|key| config.stores.get(&key.store).and_then(|store| store.file(&key.entry)));
+    let certificates = match &config.listen {
+        Listen::Tls(_, files) => files.to_vec(),
+        Listen::Unix(..) => Vec::new(),
+    };
+    let files = keys.chain(certificates).chain([config.path.clone()]);
+    Plan { read: files.map(|file| directory(&file)).collect(), write: directory(&config.audit) }
+}
+
+/// Says what was given up, and what could not be.
+fn tell(measures: &[Measure], required: bool) -> Result<(), CliError> {
+    for Measure { name, done } in measures {
+        match done {
+            Ok(how) => tracing::info!("given up: {name}, {how}"),
+            Err(why) if required => {
+                let what = format!("{name} could not be given up: {why}");
+                let fix = "use a newer kernel, or write sandbox = \"warn\" below [signer]";
+                return Err(CliError::failed(what, fix));
+            }
+            Err(why) => tracing::warn!("{name} could not be given up: {why}"),
+        }
+    }
+    Ok(())
+}
+
+async fn stand(config: SignerConfig, bound: Bound, out: &mut dyn Write) -> Result<(), CliError> {
+    let held = Held::open(&config).await?;
+    let audit = Audit::open(&config.audit)?;
+    let announced = announce(&config, &bound, &held, out);
+    let shared = Shared::new(held, audit, config.durable);
+    let (mut terminate, mut interrupt) =
+        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let drain = config.drain;
+    let reloads = tokio::spawn(reload(config, Arc::clone(&shared), signal(SignalKind::hangup())?));
+    // Nobody may be reading: that is no reason not to serve.
+    let _unheard = announced.and_then(|()| Ok(writeln!(out, "ready").and_then(|()| out.flush())?));
+    let stop = CancellationToken::new();
+    let stopping = stop.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: signatures under way may finish");
+        stopping.cancel();
+    });
+    let drained = serve(bound, shared, stop, drain).await?;
+    reloads.abort();
+    if drained {
+        tracing::info!("drained");
+    } else {
+        tracing::warn!("stopped with signatures under way; signer.drain limits the wait");
+    }
+    Ok(())
+}
+
+/// What listens, which keys are held, and for whom: one line each, a name first.
+fn announce(
+    config: &SignerConfig,
+    bound: &Bound,
+    held: &Held,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
+    writeln!(out, "countersign {}", env!("CARGO_PKG_VERSION"))?;
+    match bound {
+        Bound::Unix(_, path) => writeln!(out, "signer   unix:{}", path.display())?,
+        Bound::Tcp(_, address) => writeln!(out, "signer   https://{address}")?,
+    }
+    keys(held, out)?;
+    for (name, grant) in &config.grants {
+        let peer = match &grant.peer {
+            Peer::User(uid) => format!("uid {uid}"),
+            Peer::Certificate(name) => format!("certificate {name}"),
+        };
+        writeln!(out, "grant    {name}: {peer}, keys {}", grant.keys.join(", "))?;
+    }
+    Ok(())
+}
+
+fn keys(held: &Held, out: &mut dyn Write) -> Result<(), CliError> {
+    for (name, key) in held.keys() {
+        writeln!(out, "key      {name}: {} {}", key.algorithm(), key.fingerprint())?;
+    }
+    Ok(())
+}
+
+/// Opens keys and grants anew at every SIGHUP. A bad file changes nothing.
+async fn reload(started: SignerConfig, shared: Arc<Shared>, mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        if let Err(problem) = shared.audit().reopen().await {
+            tracing::error!("{problem}");
+        }
+        let config = match SignerConfig::load(&started.path) {
+            Ok(config) => config,
+            Err(errors) => {
+                not_reloaded(&errors.to_string());
+                continue;
+            }
+        };
+        if config.process() != started.process() {
+            tracing::warn!("[signer] has changed: that takes a restart, not a reload");
+        }
+        let config = SignerConfig { listen: started.listen.clone(), ..config };
+        match Held::open(&config).await {
+            Ok(held) => {
+                shared.replace(held);
+                tracing::info!(keys = config.keys.len(), "reloaded");
+            }
+            Err(errors) => not_reloaded(&errors.to_string()),
+        }
+    }
+}
+
+fn not_reloaded(errors: &str) {
+    for line in errors.lines() {
+        tracing::error!("{line}");
+    }
+    tracing::error!(
+        "not reloaded: what was before stays in use; a directory that no key was in at the start \
+         takes a restart"
+    );
+}

@@ -1,0 +1,100 @@
+//! The signer's one listener, bound before anything is given up.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use crate::config::signer::Listen;
+use crate::problem::Problem;
+
+/// A bound socket, which waits for no runtime yet.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    /// A path.
+    Unix(UnixListener, PathBuf),
+    /// An address, with the port that the system chose where the configuration said 0.
+    Tcp(TcpListener, SocketAddr),
+}
+
+impl Bound {
+    /// Binds what a configuration says.
+    ///
+    /// # Errors
+    ///
+    /// When the place is taken, or in a directory that others may write to.
+    pub(crate) fn at(listen: &Listen) -> Result<Self, Problem> {
+        match listen {
+            Listen::Unix(path, mode) => {
+                let failed = |error: io::Error| {
+                    Problem::new(
+                        format!("cannot be bound to {}: {error}", path.display()),
+                        "name a path in a directory that this process alone may write to",
+                    )
+                    .of("signer.listen")
+                };
+                check_directory(path)?;
+                let listener = private_socket(path, *mode).map_err(failed)?;
+                listener.set_nonblocking(true).map_err(failed)?;
+                Ok(Self::Unix(listener, path.clone()))
+            }
+            Listen::Tls(address, _) => {
+                let failed = |error: io::Error| {
+                    let fix = "choose an address of this machine and a free port";
+                    Problem::new(format!("cannot be bound to {address}: {error}"), fix)
+                        .of("signer.listen")
+                };
+                let listener = TcpListener::bind(address).map_err(failed)?;
+                listener.set_nonblocking(true).map_err(failed)?;
+                let address = listener.local_addr().map_err(failed)?;
+                Ok(Self::Tcp(listener, address))
+            }
+        }
+    }
+}
+
+/// Whoever may write to the directory can put a socket of its own in this one's place.
+fn check_directory(path: &Path) -> Result<(), Problem> {
+    let directory = path.parent().unwrap_or_else(|| Path::new("/"));
+    let shown = directory.display();
+    let found = fs::metadata(directory).map_err(|error| {
+        Problem::new(error.to_string(), "make the directory first")
+            .of(format_args!("signer.listen: {shown}:"))
+    })?;
+    let sticky = found.mode() & 0o1000 != 0;
+    if found.mode() & 0o022 != 0 && !sticky {
+        let what = "may be written to by others, who could put a socket of their own in its place";
+        let fix = format!("chmod go-w {shown}");
+        return Err(Problem::new(what, fix).of(format_args!("signer.listen: {shown}")));
+    }
+    Ok(())
+}
+
+/// A socket that has its mode from the moment it has its name: it is bound under another one and
+/// renamed. What an earlier process has left behind is replaced.
+fn private_socket(path: &Path, mode: u32) -> io::Result<UnixListener> {
+    match fs::symlink_metadata(path) {
+        Ok(found) if !found.file_type().is_socket() => {
+            let what = "a file is there that is no socket";
+            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
+        }
+        Ok(_) if UnixStream::connect(path).is_ok() => {
+            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there"));
+        }
+        Ok(_) | Err(_) => {}
+    }
+    let mut hidden = path.as_os_str().to_owned();
+    hidden.push(format!(".{}", std::process::id()));
+    let hidden = PathBuf::from(hidden);
+    let _left_over = fs::remove_file(&hidden);
+    let listener = UnixListener::bind(&hidden)?;
+    let named = fs::set_permissions(&hidden, Permissions::from_mode(mode))
+        .and_then(|()| fs::rename(&hidden, path));
+    if let Err(error) = named {
+        let _unused = fs::remove_file(&hidden);
+        return Err(error);
+    }
+    Ok(listener)
+}
