@@ -5,6 +5,7 @@
 //! of the store kind `remote`, `docs/remote-signer.md`.
 
 mod answer;
+pub(crate) mod conform;
 mod grants;
 pub(crate) mod held;
 pub(crate) mod sandbox;

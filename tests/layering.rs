@@ -370,6 +370,7 @@ const LAYERS: &[Layer] = &[
             only("config", &["ConfigErrors", "Key", "Store", "signer"]),
             all("keys"),
             all("problem"),
+            only("secret", &["Secret"]),
             only("tls", &["certificate_names", "mutual_server"]),
         ],
         "holds keys and signs; it knows nothing of the requests that are signed",

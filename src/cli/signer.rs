@@ -11,6 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::{CliError, log, runtime};
 use crate::audit::Audit;
 use crate::config::signer::{Listen, Peer, SignerConfig};
+use crate::keys::remote;
+use crate::signer::conform::{Case, Trial};
 use crate::signer::held::Held;
 use crate::signer::sandbox::{self, Measure, Plan};
 use crate::signer::serve;
@@ -26,9 +28,59 @@ pub(super) struct SignerArgs {
     /// Open every key and print every problem; start nothing
     #[arg(long)]
     check: bool,
+    /// Hold another signer against the interface: unix:/path, or https://host:port
+    #[arg(long, value_name = "URL", requires = "key")]
+    conform: Option<String>,
+    #[command(flatten)]
+    trial: TrialArgs,
+}
+
+/// How to ask another signer.
+#[derive(Debug, clap::Args)]
+struct TrialArgs {
+    /// A key of it that may be used; may be given more than once
+    #[arg(long, value_name = "NAME", requires = "conform")]
+    key: Vec<String>,
+    /// The route to sign for
+    #[arg(long, value_name = "NAME", requires = "conform")]
+    route: Option<String>,
+    /// The authority of its certificate, in PEM
+    #[arg(long, value_name = "FILE", requires = "conform")]
+    ca: Option<PathBuf>,
+    /// The certificate to show to it, in PEM
+    #[arg(long, value_name = "FILE", requires = "conform")]
+    cert: Option<PathBuf>,
+    /// The private key of that, in PEM
+    #[arg(long, value_name = "FILE", requires = "conform")]
+    key_file: Option<PathBuf>,
+}
+
+/// Prints a line for each case.
+fn conform(url: &str, args: &TrialArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let files = [args.ca.clone(), args.cert.clone(), args.key_file.clone()];
+    let (store, asker) = remote::at(url, files)?;
+    let trial = Trial { store, asker, keys: &args.key, route: args.route.as_deref() };
+    let cases = runtime()?.block_on(trial.run());
+    let mut failed = 0;
+    for Case { name, fault } in &cases {
+        match fault {
+            Ok(()) => writeln!(out, "ok      {name}")?,
+            Err(why) => writeln!(out, "FAILED  {name}: {why}")?,
+        }
+        failed += usize::from(fault.is_err());
+    }
+    if failed > 0 {
+        let what = format!("{failed} of {} cases failed", cases.len());
+        return Err(CliError::failed(what, "see docs/remote-signer.md for what was expected"));
+    }
+    writeln!(out, "{} cases, the signer conforms", cases.len())?;
+    Ok(())
 }
 
 pub(super) fn run(args: &SignerArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    if let Some(url) = &args.conform {
+        return conform(url, &args.trial, out);
+    }
     let config = SignerConfig::load(&args.config)?;
     if args.check {
         let held = runtime()?.block_on(Held::open(&config))?;

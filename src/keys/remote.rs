@@ -11,6 +11,7 @@ mod tests;
 mod wire;
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -141,11 +142,53 @@ fn way(settings: &StoreSettings) -> Result<Arc<Line>, Problem> {
     Ok(Arc::new(Line::new(address, Some(client?))))
 }
 
-/// A signer that is asked once, and not waited for.
+/// A signer that is asked what no store asks.
 #[derive(Debug)]
-struct Asker(Arc<Line>);
+pub(crate) struct Asker(Arc<Line>);
+
+/// A signer as a store and by itself: its address, and the files of `ca`, `cert` and `key`.
+///
+/// # Errors
+///
+/// What is wrong with one of them.
+pub(crate) fn at(url: &str, files: [Option<PathBuf>; 3]) -> Result<(KeyStore, Asker), Problem> {
+    let files = [CA, CERT, KEY].into_iter().zip(files);
+    let files = files.filter_map(|(name, file)| Some((name, file?.into_os_string())));
+    let settings = StoreSettings::new(files.chain([(URL, url.into())]));
+    let line = way(&settings)?;
+    Ok(((KIND.open)(&settings), Asker(line)))
+}
 
 impl Asker {
+    /// The algorithms of a key that are known here.
+    ///
+    /// # Errors
+    ///
+    /// Why nothing is known of it.
+    pub(crate) async fn algorithms(&self, name: &str) -> Result<Vec<Algorithm>, String> {
+        let answer = self.ask(question(name, "", None)).await?;
+        let described = wire::describes(&answer.body).filter(|_| answer.status == 200);
+        described.map(|described| described.algorithms).ok_or_else(|| strange(&answer))
+    }
+
+    /// The status of a key's description.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub(crate) async fn get(&self, name: &str) -> Result<u16, String> {
+        Ok(self.ask(question(name, "", None)).await?.status)
+    }
+
+    /// The status of what answers this body where a signature is asked for.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer.
+    pub(crate) async fn sign(&self, name: &str, body: &str) -> Result<u16, String> {
+        Ok(self.ask(question(name, "/sign", Some(body))).await?.status)
+    }
+
     async fn ask(&self, question: Zeroizing<Vec<u8>>) -> Result<Answer, String> {
         match tokio::time::timeout(OPEN, self.0.ask(&question)).await {
             Ok(Ok(Ok(answer))) => Ok(answer),
