@@ -19,7 +19,7 @@ mod line;
 mod tests;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 pub use chain::{After, Chain, ChainError, follow};
@@ -34,22 +34,16 @@ use crate::problem::Problem;
 #[derive(Clone, Debug)]
 pub struct Audit {
     path: Arc<Path>,
+    /// The thread's, and that of [`Self::note`].
+    file: Arc<Mutex<AuditFile>>,
     queue: mpsc::Sender<Job>,
 }
 
 /// What the thread is asked to do, and where it says how that went.
 #[derive(Debug)]
 enum Job {
-    Append(Lined, Reply),
+    Append(Box<dyn Members>, Reply),
     Reopen(Reply),
-}
-
-/// An entry on its way to the file.
-#[derive(Debug)]
-struct Lined {
-    entry: Box<dyn Members>,
-    /// Whether it has to be on the disk before anybody is told.
-    durable: bool,
 }
 
 type Reply = oneshot::Sender<Result<(), Problem>>;
@@ -67,12 +61,14 @@ impl Audit {
 
     fn start(path: &Path, file: AuditFile) -> Result<Self, Problem> {
         let (queue, jobs) = mpsc::channel(QUEUE);
+        let file = Arc::new(Mutex::new(file));
+        let written = Arc::clone(&file);
         let thread = thread::Builder::new().name("audit".into());
-        thread.spawn(move || run(file, jobs)).map_err(|error| {
+        thread.spawn(move || run(&written, jobs)).map_err(|error| {
             let what = format!("{}: no thread to write it: {error}", path.display());
             Problem::new(what, "allow this process more threads")
         })?;
-        Ok(Self { path: path.into(), queue })
+        Ok(Self { path: path.into(), file, queue })
     }
 
     /// The file, as it was opened.
@@ -87,19 +83,21 @@ impl Audit {
     ///
     /// When the line is not on the disk; then nothing may be approved.
     pub async fn append(&self, entry: impl Members + 'static) -> Result<(), Problem> {
-        let lined = Lined { entry: Box::new(entry), durable: true };
-        self.ask(|reply| Job::Append(lined, reply)).await
+        let entry = Box::new(entry);
+        self.ask(|reply| Job::Append(entry, reply)).await
     }
 
     /// Appends an entry and returns when its line is in the file, where the end of this process
-    /// cannot take it away; that of the machine still can.
+    /// cannot take it away; that of the machine still can. On the caller's thread: a write to the
+    /// system's memory costs less than to wake another.
     ///
     /// # Errors
     ///
     /// When the line is not in the file.
-    pub async fn note(&self, entry: impl Members + 'static) -> Result<(), Problem> {
-        let lined = Lined { entry: Box::new(entry), durable: false };
-        self.ask(|reply| Job::Append(lined, reply)).await
+    pub fn note(&self, entry: &dyn Members) -> Result<(), Problem> {
+        let mut file = locked(&self.file);
+        file.check()?;
+        file.put(entry, write_once)
     }
 
     /// Goes on in a new file where the old one was moved away or deleted, and tries again after
@@ -125,8 +123,12 @@ fn stopped(path: &Path) -> Problem {
         .of(format_args!("{}:", path.display()))
 }
 
+fn locked(file: &Mutex<AuditFile>) -> MutexGuard<'_, AuditFile> {
+    file.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// The thread: takes what waits, up to a batch, and answers when it is on the disk.
-fn run(mut file: AuditFile, mut jobs: mpsc::Receiver<Job>) {
+fn run(file: &Mutex<AuditFile>, mut jobs: mpsc::Receiver<Job>) {
     let mut batch = Vec::new();
     loop {
         let mut next = if batch.is_empty() { jobs.blocking_recv() } else { jobs.try_recv().ok() };
@@ -138,30 +140,29 @@ fn run(mut file: AuditFile, mut jobs: mpsc::Receiver<Job>) {
             next = None;
         }
         let idle = batch.is_empty();
-        append(&mut file, &mut batch);
+        append(&mut locked(file), &mut batch);
         match next {
             // Whoever asked may have left; the file is in order all the same.
-            Some(Job::Reopen(reply)) => drop(reply.send(file.reopen())),
+            Some(Job::Reopen(reply)) => drop(reply.send(locked(file).reopen())),
             None if idle => return,
             _ => {}
         }
     }
 }
 
-/// Writes a batch with one fdatasync where an entry asks for it, and says to each how it went.
-fn append(file: &mut AuditFile, batch: &mut Vec<(Lined, Reply)>) {
+/// Writes a batch with one fdatasync, and says to each how it went.
+fn append(file: &mut AuditFile, batch: &mut Vec<(Box<dyn Members>, Reply)>) {
     if batch.is_empty() {
         return;
     }
     let before = file.end();
     let checked = file.check();
     let mut put = Vec::with_capacity(batch.len());
-    let durable = batch.iter().any(|(lined, _)| lined.durable);
-    for (lined, reply) in batch.drain(..) {
-        let done = checked.clone().and_then(|()| file.put(lined.entry.as_ref(), write_once));
+    for (entry, reply) in batch.drain(..) {
+        let done = checked.clone().and_then(|()| file.put(entry.as_ref(), write_once));
         put.push((done, reply));
     }
-    let synced = if !durable || file.end() == before { Ok(()) } else { file.sync(before) };
+    let synced = if file.end() == before { Ok(()) } else { file.sync(before) };
     for (done, reply) in put {
         // Whoever asked may have left; the line stays.
         drop(reply.send(done.and_then(|()| synced.clone())));

@@ -41,6 +41,6 @@ impl Shared {
     ///
     /// When it is not written.
     pub(super) async fn write(&self, entry: SignatureEntry) -> Result<(), Problem> {
-        if self.durable { self.audit.append(entry).await } else { self.audit.note(entry).await }
+        if self.durable { self.audit.append(entry).await } else { self.audit.note(&entry) }
     }
 }
