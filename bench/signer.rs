@@ -13,9 +13,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use countersign::keys::{
-    Algorithm, Content, Digest, Encoding, KeySpec, KeyStore, PrivateKey, STORES, Signer,
-    StoreSettings,
+    Algorithm, Content, Digest, Encoding, KeySpec, KeyStore, PrivateKey, Signer, StoreSettings,
 };
+use countersign::stores::STORES;
 use tokio::runtime::Runtime;
 
 /// Signatures of each kind in a round; a debug build runs one short round.

@@ -14,8 +14,9 @@ mod error;
 mod exec;
 mod file;
 mod formats;
+mod hosted;
 mod key;
-mod kinds;
+pub(crate) mod kinds;
 mod pkcs11;
 mod pool;
 pub(crate) mod remote;
@@ -24,21 +25,22 @@ mod ssh_agent;
 mod store;
 mod systemd;
 mod turns;
-mod uri;
+mod vault;
 
 pub use algorithm::{PublicPemFault, UnknownAlgorithm};
 pub use content::{Content, Derivation, Digest, Hash, Hashing, Written};
 pub(crate) use env::{Lookup, variable};
 pub use error::SignError;
+pub(crate) use error::pasted;
 pub(crate) use exec::words as command;
-pub(crate) use file::{KIND as FILES, read_private};
+pub(crate) use file::read_private;
 pub use formats::{Encoding, FormatError, UnknownEncoding};
 pub(crate) use formats::{PassphraseFault, unquoted};
+pub(crate) use hosted::{Fault, Hosted, Input, Service};
 pub use key::{Algorithm, BoxFuture, Form, PrivateKey, PublicKey, Signer};
-pub use kinds::STORES;
 pub use signature::Signature;
+pub(crate) use store::GIVEN;
 pub use store::{
     ByteStore, Given, KeySpec, KeyStore, Needed, Parts, SettingKind, SignerStore, StoreKind,
     StoreSetting, StoreSettings, StoreVariables,
 };
-pub use uri::Located;

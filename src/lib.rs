@@ -10,7 +10,9 @@
 //! - [`request`] is what can be said of one without waiting for anything: who may send it ([`access`]),
 //!   which [`route`] it takes, how it leaves and what is to be signed, or which refusal;
 //! - [`pipeline`] does what was said, and [`body`] holds or streams the bytes;
-//! - [`scheme`] is what a provider wants signed, [`keys`] what signs it, [`moment`] when;
+//! - [`scheme`] is what a provider wants signed, [`keys`] what signs it, [`moment`] when; [`stores`]
+//!   are the kinds of places that keys live in, `kms` the one that signs its own requests by a scheme;
+//! - `https` asks the services that keys are in;
 //! - [`tls`] vouches for the hosts of routes to clients that speak HTTPS;
 //! - [`upstream`] sends it, [`tunnel`] carries WebSockets, [`refusal`] is every way the proxy says
 //!   no, [`record`] and [`metrics`] what is written down.
@@ -28,7 +30,9 @@ pub mod cli;
 pub mod config;
 pub mod document;
 pub mod host;
+mod https;
 pub mod keys;
+mod kms;
 pub mod metrics;
 pub mod moment;
 pub mod nonces;
@@ -44,6 +48,7 @@ pub mod server;
 mod signer;
 pub mod snapshot;
 pub mod standin;
+pub mod stores;
 pub mod tls;
 pub mod tunnel;
 pub mod upstream;

@@ -1,5 +1,5 @@
-//! TLS interception: the one crypto provider, and the local certificate authority whose leaf
-//! certificates are shown to clients that asked for a routed host.
+//! TLS: the one crypto provider, and whom everybody believes; for interception, the local certificate
+//! authority whose leaf certificates are shown to clients that asked for a routed host.
 //!
 //! The authority is meant to be worth little to a thief: it is constrained to the hosts that have
 //! routes ([`NewAuthority`]), its key signs and is never seen ([`Authority`]), and what it signs
@@ -14,6 +14,7 @@ mod mutual;
 
 use std::sync::{Arc, LazyLock};
 
+use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 
 pub use authority::{Authority, MintError};
@@ -27,6 +28,17 @@ pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> =
         LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     Arc::clone(&PROVIDER)
+}
+
+/// The system's roots, or the bundled Mozilla roots where the system has none, as in an empty
+/// container image.
+pub(crate) fn roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
 }
 
 /// How far the clock of a client may be behind ours, in seconds: what is made now is valid since

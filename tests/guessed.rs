@@ -54,6 +54,7 @@ const NOT_FOUND: &[(&str, &str)] = &[
     ("aws_s3", "derived keys"),
     ("aws_s3_unsigned", "derived keys"),
     ("aws_sigv4", "derived keys"),
+    ("aws_sigv4_session", "derived keys"),
     ("azure_shared_key", "lists of headers"),
     ("bitgo", "a constant in the text"),
     ("bitstamp", "words in the text, and a header of the request"),

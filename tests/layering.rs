@@ -173,8 +173,18 @@ const LAYERS: &[Layer] = &[
         "certificates and the crypto provider; whose hosts they are is nothing to it",
     ),
     layer(
+        "https",
+        &[all("problem"), all("secret"), only("tls", &["provider", "roots"])],
+        "asks the services that keys are in; what a key is is nothing to it",
+    ),
+    layer(
         "keys",
-        &[all("problem"), all("secret"), only("tls", &["mutual_client"])],
+        &[
+            only("https", &["Answer", "Client"]),
+            all("problem"),
+            all("secret"),
+            only("tls", &["mutual_client"]),
+        ],
         "a key signs what it is given, and does not know what that is of",
     ),
     layer(
@@ -190,6 +200,19 @@ const LAYERS: &[Layer] = &[
         "pure: no network, refusal or runtime; of a configuration only a table of its own",
     ),
     layer(
+        "kms",
+        &[
+            only("https", &["Answer", "Client"]),
+            all("keys"),
+            only("moment", &["Moment", "Nonce", "unix_ms"]),
+            all("problem"),
+            all("scheme"),
+            all("secret"),
+        ],
+        "a store whose own requests are signed by a scheme, and so above both",
+    ),
+    layer("stores", &[all("keys"), all("kms")], "the table of the places that keys live in"),
+    layer(
         "audit",
         &[only("moment", &["unix_ms"]), all("problem"), only("scheme", &["Decision"])],
         "writes down what it is told, and only that",
@@ -204,10 +227,8 @@ const LAYERS: &[Layer] = &[
                 &[
                     "Algorithm",
                     "Encoding",
-                    "Located",
                     "Needed",
                     "PublicKey",
-                    "STORES",
                     "SettingKind",
                     "StoreKind",
                     "StoreSetting",
@@ -220,6 +241,7 @@ const LAYERS: &[Layer] = &[
             only("moment", &["Replica"]),
             all("problem"),
             all("scheme"),
+            all("stores"),
         ],
         "what is written names kinds of keys, stores and schemes; it opens nothing",
     ),
@@ -246,7 +268,7 @@ const LAYERS: &[Layer] = &[
             only("body", &["Lease", "Progress", "StreamError", "Upload"]),
             all("problem"),
             all("secret"),
-            only("tls", &["provider"]),
+            only("tls", &["provider", "roots"]),
             only("tunnel", &["keep_alive"]),
         ],
         "sends what it is given and knows nothing of signatures",

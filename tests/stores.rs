@@ -5,10 +5,14 @@ mod agent;
 mod contract;
 mod exec;
 mod held;
+mod kms;
 mod pkcs11;
 mod putting;
 mod token;
+mod transit;
+mod trent;
 mod uris;
+mod vault;
 
 use std::process::Command;
 

@@ -4,7 +4,8 @@ use std::io::Write;
 
 use super::CliError;
 use crate::config::settings::{Need, SECTIONS, SIGNER, Setting, Takes};
-use crate::keys::{STORES, StoreSetting};
+use crate::keys::StoreSetting;
+use crate::stores::STORES;
 
 /// Every setting, for a terminal.
 pub(super) fn run(out: &mut dyn Write) -> Result<(), CliError> {

@@ -28,9 +28,10 @@ use super::settings::{self, Settings, section, sections, sections_or_texts};
 use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamUrl};
 use super::{Limits, Log, LogFormat, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
-use crate::keys::{Algorithm, Encoding, Located, STORES, SettingKind, StoreKind, StoreSetting};
+use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
 use crate::scheme::{Entry, Registry};
+use crate::stores::{Located, STORES};
 
 /// A whole file.
 #[derive(Debug)]
@@ -225,17 +226,23 @@ pub(super) struct Store {
 fn store(table: &mut Settings<'_, '_>, at: Location) -> Store {
     let kinds: Vec<_> = STORES.iter().map(|kind| (kind.name, kind)).collect();
     let kind = table.text("kind", values::one_of(&kinds));
-    let settings = STORES.iter().flat_map(|kind| kind.settings.iter().map(move |s| (kind, s)));
-    // A name that several kinds have is read as the store's own.
-    let own = kind.value().copied();
-    let settings = settings.filter(|(owner, setting)| {
-        let named = |kind: &StoreKind| kind.settings.iter().any(|own| own.name == setting.name);
-        own.is_none_or(|own| own.name == owner.name || !named(own))
+    let all = || STORES.iter().flat_map(|kind| kind.settings.iter().map(move |s| (kind, s)));
+    // Kinds may have settings of one name. It is read once: as the kind's own, where it has one.
+    let chosen = kind.value().map(|kind| kind.name);
+    let settings = all().enumerate().filter(|(at, (kind, setting))| {
+        let same = |(_, other): &(_, &StoreSetting)| other.name == setting.name;
+        let own = all().filter(same).find(|(kind, _)| Some(kind.name) == chosen);
+        match own {
+            Some((own, _)) => own.name == kind.name,
+            None => all().position(|other| same(&other)) == Some(*at),
+        }
     });
+    let settings = settings.map(|(_, row)| row);
     let read = |(kind, setting): (&'static StoreKind, &'static StoreSetting)| {
         let key = Key::new(setting.name, setting.kind.written(), setting.example);
         let parse = match setting.kind {
             SettingKind::Directory | SettingKind::File | SettingKind::Text => values::text,
+            SettingKind::Address => values::address,
             SettingKind::Secret => values::key_uri,
             SettingKind::Variable | SettingKind::Prefix => values::variable,
             SettingKind::Duration => values::milliseconds,

@@ -17,7 +17,7 @@ use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// `kind = "env"`.
-pub(super) const KIND: StoreKind = StoreKind {
+pub(crate) const KIND: StoreKind = StoreKind {
     name: "env",
     doc: "An entry is the end of a variable's name.",
     scheme: "env",

@@ -4,7 +4,7 @@ use crate::problem::Problem;
 
 /// For an entry that is not there: whether its name may be a key or a token that was pasted in its
 /// place, which must not reach a terminal or a log.
-pub(super) fn pasted(entry: &str) -> Option<Problem> {
+pub(crate) fn pasted(entry: &str) -> Option<Problem> {
     let runs = entry.split(|c: char| !c.is_ascii_alphanumeric()).map(str::len);
     let what = "is not there, and looks like a key or a token itself";
     let fix = "write the entry's name; a key that stood in a configuration is no secret now";

@@ -20,7 +20,7 @@ use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// `kind = "exec"`.
-pub(super) const KIND: StoreKind = StoreKind {
+pub(crate) const KIND: StoreKind = StoreKind {
     name: "exec",
     doc: "An entry is the last argument of a command that prints the key, or the whole command. There \
           is no shell: words are split at blanks, quotes keep them together, nothing is expanded.",
@@ -48,7 +48,7 @@ pub(super) const KIND: StoreKind = StoreKind {
     ],
     open: |settings| {
         let command = settings.text(COMMAND).unwrap_or_default();
-        let limit = Duration::from_millis(settings.number(TIMEOUT).unwrap_or_default());
+        let limit = Duration::from_millis(settings.number(TIMEOUT).unwrap_or(10_000));
         KeyStore::Bytes(Arc::new(Commands { command, limit }))
     },
     place: |settings, entry| place(&settings.text(COMMAND).unwrap_or_default(), entry),

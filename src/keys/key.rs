@@ -391,8 +391,8 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// The public half, known since the key was opened.
     fn public_key(&self) -> &PublicKey;
 
-    /// Signs. secp256k1 signatures are deterministic (RFC 6979) and low-S; of the others, those of
-    /// P-256 and RSA-PSS alone differ from one time to the next.
+    /// Signs. secp256k1 signatures are low-S. A key in memory makes them deterministic (RFC 6979), and
+    /// of the others those of P-256 and RSA-PSS alone differ from one time to the next.
     ///
     /// # Errors
     ///

@@ -1,15 +1,10 @@
-//! The table of stores.
+//! The kinds of stores that know of nothing but keys.
 
-use super::store::StoreKind;
-use super::{env, exec, file, pkcs11, remote, ssh_agent, systemd};
-
-/// Every kind of store, in the order of the documentation.
-pub const STORES: &[StoreKind] = &[
-    env::KIND,
-    file::KIND,
-    systemd::KIND,
-    exec::KIND,
-    ssh_agent::KIND,
-    pkcs11::KIND,
-    remote::KIND,
-];
+pub(crate) use super::env::KIND as ENV;
+pub(crate) use super::exec::KIND as EXEC;
+pub(crate) use super::file::KIND as FILE;
+pub(crate) use super::pkcs11::KIND as PKCS11;
+pub(crate) use super::remote::KIND as REMOTE;
+pub(crate) use super::ssh_agent::KIND as SSH_AGENT;
+pub(crate) use super::systemd::KIND as SYSTEMD;
+pub(crate) use super::vault::KIND as VAULT;

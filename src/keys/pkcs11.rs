@@ -25,7 +25,7 @@ use super::store::{KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings
 use uri::{MODULE, PIN, SERIAL, TOKEN, place};
 
 /// `kind = "pkcs11"`.
-pub(super) const KIND: StoreKind = StoreKind {
+pub(crate) const KIND: StoreKind = StoreKind {
     name: "pkcs11",
     doc: "An entry is a key's label (`CKA_LABEL`), or what a PKCS#11 URI says of it: `id=%01%02`, \
           `object=okx;id=%01`. It signs in the token: secp256k1, P-256, Ed25519, RSA and HMAC.",

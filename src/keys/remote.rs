@@ -35,7 +35,7 @@ use crate::problem::Problem;
 use crate::tls::mutual_client;
 
 /// `kind = "remote"`.
-pub(super) const KIND: StoreKind = StoreKind {
+pub(crate) const KIND: StoreKind = StoreKind {
     name: "remote",
     doc: "An entry is the name of a key at a signer, `countersign signer` or another that speaks \
           its interface ([remote-signer.md](remote-signer.md)). It signs there.",

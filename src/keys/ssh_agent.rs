@@ -33,7 +33,7 @@ use super::store::{
 use crate::problem::Problem;
 
 /// `kind = "ssh_agent"`.
-pub(super) const KIND: StoreKind = StoreKind {
+pub(crate) const KIND: StoreKind = StoreKind {
     name: "ssh_agent",
     doc: "An entry is a key's fingerprint, `SHA256:…` as `ssh-add -l` prints it, or its comment. It \
           signs in the agent: P-256, Ed25519 and RSA.",

@@ -2,7 +2,7 @@
 //!
 //! A store is of one of two sorts. A [`ByteStore`] gives bytes (a file, a variable), and the key is
 //! then in this process's memory; a [`SignerStore`] gives signers and never a key (a device, an
-//! agent, another process). A kind of store is its file and its line in [`STORES`](super::STORES): what the
+//! agent, another process). A kind of store is its file and its line in the table: what the
 //! configuration reads, what is watched and what `exec` hides come from the row.
 
 use std::collections::BTreeMap;
@@ -77,6 +77,8 @@ pub enum SettingKind {
     Duration,
     /// Any text.
     Text,
+    /// The URL of a service.
+    Address,
     /// The address of a signer.
     Signer,
     /// A key URI: where a secret is that the store itself needs.
@@ -92,6 +94,7 @@ impl SettingKind {
             | Self::Prefix
             | Self::File
             | Self::Text
+            | Self::Address
             | Self::Signer => "a string",
             Self::Secret => "a key URI",
             Self::Command => "a string or a list of strings",
@@ -144,7 +147,6 @@ impl Needed {
     /// # Errors
     ///
     /// Which entry, what is wrong with it, and how to mend it.
-    #[cfg_attr(not(feature = "pkcs11"), expect(dead_code, reason = "no store asks"))]
     pub(super) async fn read(&self) -> Result<Arc<Secret>, Problem> {
         match self {
             Self::Given(Given(secret)) => Ok(Arc::clone(secret)),
@@ -189,20 +191,19 @@ impl StoreSettings {
         })
     }
 
-    #[cfg_attr(not(feature = "pkcs11"), expect(dead_code, reason = "no store asks"))]
     pub(super) fn secret(&self, name: &str) -> Option<&Needed> {
         self.secrets.get(name)
     }
 
-    pub(super) fn text(&self, name: &str) -> Option<String> {
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
         Some(self.values.get(name)?.to_string_lossy().into_owned())
     }
 
-    pub(super) fn number(&self, name: &str) -> Option<u64> {
+    pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.text(name)?.parse().ok()
     }
 
-    pub(super) fn path(&self, name: &str) -> &Path {
+    pub(crate) fn path(&self, name: &str) -> &Path {
         Path::new(self.values.get(name).map_or_else(|| OsStr::new(""), OsString::as_os_str))
     }
 }
@@ -219,7 +220,7 @@ impl StoreKind {
 pub type Parts = (Vec<(&'static str, String)>, String);
 
 /// What stands before the value of a setting that is a secret, and not where one is.
-pub(super) const GIVEN: &str = "given:";
+pub(crate) const GIVEN: &str = "given:";
 
 /// A URI that is all entry.
 #[expect(clippy::unnecessary_wraps, reason = "other kinds' URIs may be wrong")]
@@ -269,7 +270,7 @@ impl KeySpec {
     /// # Errors
     ///
     /// What is wrong, and how to mend it: none is wanted, or several are.
-    pub(super) fn decide(&self, fits: &[Algorithm]) -> Result<Algorithm, (String, String)> {
+    pub(crate) fn decide(&self, fits: &[Algorithm]) -> Result<Algorithm, (String, String)> {
         let names = |list: &[Algorithm], word: &str| {
             list.iter().map(|algorithm| algorithm.name()).collect::<Vec<_>>().join(word)
         };

@@ -18,7 +18,7 @@ use crate::problem::Problem;
 use crate::secret::Secret;
 
 /// `kind = "systemd"`.
-pub(super) const KIND: StoreKind = StoreKind {
+pub(crate) const KIND: StoreKind = StoreKind {
     name: "systemd",
     doc: "An entry is a credential of the unit (`LoadCredential=`, `LoadCredentialEncrypted=`), in \
           `$CREDENTIALS_DIRECTORY`.",

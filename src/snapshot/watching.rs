@@ -152,8 +152,9 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::keys::{ByteStore, STORES, StoreSettings};
+    use crate::keys::{ByteStore, StoreSettings};
     use crate::secret::SecretCell;
+    use crate::stores::STORES;
 
     /// A directory with a watched file `token`, which holds `first`.
     fn stage() -> (TempDir, Watched, SecretCell) {

@@ -14,7 +14,7 @@ use rustls::{ClientConfig, InconsistentKeys, NamedGroup, RootCertStore};
 use super::certificate::Named;
 use crate::problem::Problem;
 use crate::secret::Secret;
-use crate::tls::provider;
+use crate::tls::{provider, roots};
 
 /// Whom to believe: authorities, and certificates that need none.
 #[derive(Clone, Debug)]
@@ -39,16 +39,9 @@ pub(crate) fn only(path: &Path, pem: &[u8], setting: &str) -> Result<Trust, Prob
     Ok(Trust { roots: Arc::new(roots), pinned })
 }
 
-/// The system's roots, or the bundled Mozilla roots where the system has none, as in an empty
-/// container image.
+/// Whom everybody believes: [`roots`].
 pub(crate) fn public() -> Trust {
-    let mut roots = RootCertStore::empty();
-    let found = rustls_native_certs::load_native_certs();
-    roots.add_parsable_certificates(found.certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    Trust { roots: Arc::new(roots), pinned: Vec::new() }
+    Trust { roots: Arc::new(roots()), pinned: Vec::new() }
 }
 
 /// A certificate to show, with its key.

@@ -54,6 +54,16 @@ fn remote_in_mutual_tls() {
     keeps(held::remote_in_mutual_tls);
 }
 
+#[test]
+fn vault() {
+    keeps(held::vault);
+}
+
+#[test]
+fn aws_kms() {
+    keeps(held::aws_kms);
+}
+
 /// Goes through the cases with one store.
 fn keeps(make: Make) {
     let origin = Origin::start(scripted(providers()));

@@ -6,6 +6,8 @@ use std::path::Path;
 
 use super::agent::Agent;
 use super::token::{self, Token};
+use super::transit::Transit;
+use super::trent::Trent;
 use crate::support::home::Home;
 use crate::support::signer::{Signer, own_grant};
 
@@ -106,6 +108,36 @@ pub(super) fn pkcs11(home: &Home) -> Held {
         ),
         variables,
         take: Some(Box::new(move |take| token.serve(!take))),
+        signs: true,
+    }
+}
+
+pub(super) fn vault(_: &Home) -> Held {
+    let transit = Transit::start();
+    let (address, token) = (transit.url(), Transit::ROOT);
+    Held {
+        table: format!("kind = \"vault\"\naddress = \"{address}\"\ntoken = \"env:HELD_TOKEN\"\n"),
+        entry: "p256".into(),
+        uri: "\"vault:p256:1\"".into(),
+        variables: vec![
+            ("HELD_TOKEN", token.into()),
+            ("VAULT_TOKEN", token.into()),
+            ("VAULT_ADDR", address),
+        ],
+        take: Some(Box::new(move |take| transit.run(!take))),
+        signs: true,
+    }
+}
+
+pub(super) fn aws_kms(_: &Home) -> Held {
+    let trent = Trent::start();
+    let variables = trent.variables();
+    Held {
+        table: "kind = \"aws_kms\"\nregion = \"eu-west-1\"\n".into(),
+        entry: "p256".into(),
+        uri: "\"awskms:key-id=alias/p256;region=eu-west-1\"".into(),
+        variables,
+        take: Some(Box::new(move |take| trent.run(!take))),
         signs: true,
     }
 }

@@ -10,7 +10,8 @@ use std::sync::Arc;
 use crate::cli::keys::create_private;
 use crate::cli::relative::relative;
 use crate::cli::{CliError, Exit, runtime};
-use crate::keys::{Algorithm, Encoding, FILES, KeySpec, PrivateKey, PublicKey, StoreSettings};
+use crate::keys::kinds::FILE;
+use crate::keys::{Algorithm, Encoding, KeySpec, PrivateKey, PublicKey, StoreSettings};
 use crate::problem::Problem;
 use crate::scheme::{Entry, KeySlot, Registry};
 
@@ -247,7 +248,7 @@ fn opened(
         let settings =
             [("dir", Some(dir.as_os_str())), ("passphrase_env", passphrase.map(OsStr::new))];
         let settings = settings.into_iter().filter_map(|(name, it)| Some((name, it?.to_owned())));
-        let store = (FILES.open)(&StoreSettings::new(settings));
+        let store = (FILE.open)(&StoreSettings::new(settings));
         let encoding = Encoding::default();
         let spec = KeySpec {
             name: name.into(),

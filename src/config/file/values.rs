@@ -8,12 +8,13 @@ use http::Method;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
-use crate::config::units::{HostPattern, duration, host_name};
+use crate::config::units::{HostPattern, UpstreamUrl, duration, host_name};
 use crate::document::{Field, Key, Table, ValueFault, nearest, quoted};
 pub(super) use crate::document::{one_of, text};
-use crate::keys::{Algorithm, Located, command};
+use crate::keys::{Algorithm, command};
 use crate::moment::Replica;
 use crate::scheme::{self, Entry, Registry};
+use crate::stores::Located;
 
 /// A number of things in memory.
 pub(super) fn whole(number: u64) -> usize {
@@ -149,6 +150,11 @@ pub(super) fn share(text: &str) -> Result<u32, ValueFault> {
 /// A duration, in milliseconds.
 pub(in crate::config) fn milliseconds(text: &str) -> Result<String, ValueFault> {
     Ok(duration(text)?.as_millis().to_string())
+}
+
+/// The URL of a service.
+pub(super) fn address(text: &str) -> Result<String, ValueFault> {
+    UpstreamUrl::parse(text).map(|_| text.to_owned())
 }
 
 /// A key URI. It is not shown: it may be the secret that was to be named.

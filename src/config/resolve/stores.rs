@@ -8,10 +8,10 @@ use crate::config::file;
 use crate::config::{Key, SecretEntry, Store};
 use crate::document::{Field, Pair, Written};
 use crate::keys::{
-    Algorithm, Encoding, Located, Needed, PublicKey, SettingKind, StoreKind, StoreSetting,
-    StoreSettings,
+    Algorithm, Encoding, Needed, PublicKey, SettingKind, StoreKind, StoreSetting, StoreSettings,
 };
 use crate::problem::Location;
+use crate::stores::Located;
 
 impl Resolver<'_> {
     pub(in crate::config) fn stores(&self) -> BTreeMap<String, Store> {
@@ -75,6 +75,7 @@ impl Resolver<'_> {
             | SettingKind::Command
             | SettingKind::Duration
             | SettingKind::Text
+            | SettingKind::Address
             | SettingKind::Signer
             | SettingKind::Secret => value.into(),
         }
@@ -297,6 +298,7 @@ fn by_default(setting: &StoreSetting) -> Option<OsString> {
         | SettingKind::Prefix
         | SettingKind::File
         | SettingKind::Text
+        | SettingKind::Address
         | SettingKind::Signer
         | SettingKind::Secret
         | SettingKind::Command => default.into(),

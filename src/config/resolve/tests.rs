@@ -10,8 +10,8 @@ use crate::config::settings::{Need, SECTIONS};
 use crate::config::{
     Config, Endpoint, Limits, Location, LogFormat, ParentProxy, Timeouts, Turns, Unrouted,
 };
-use crate::keys::STORES;
 use crate::scheme::{BindError, Binding, Entry, Registry};
+use crate::stores::STORES;
 
 #[test]
 fn the_example_resolves_to_what_it_shows() {
@@ -109,11 +109,12 @@ fn the_example_shows_every_setting_with_its_default_and_no_other() {
             }
         }
     }
-    let mut examples = BTreeMap::<&str, Vec<&str>>::new();
+    // Kinds may have settings of one name.
+    let mut stores: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for setting in STORES.iter().flat_map(|kind| kind.settings) {
-        examples.entry(setting.name).or_default().push(setting.example);
+        stores.entry(setting.name).or_default().push(setting.example);
     }
-    for (name, examples) in examples {
+    for (name, examples) in stores {
         let values = shown.remove(&("stores.NAME".to_owned(), name));
         assert_eq!(values, Some(examples), "{name}");
     }

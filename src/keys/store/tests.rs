@@ -33,8 +33,8 @@ async fn a_store_of_signers_signs_and_gives_no_bytes() {
 
 #[test]
 fn names_of_kinds_and_settings_are_found_once() {
-    for (at, kind) in crate::keys::STORES.iter().enumerate() {
-        assert!(crate::keys::STORES[at + 1..].iter().all(|other| other.name != kind.name));
+    for (at, kind) in crate::stores::STORES.iter().enumerate() {
+        assert!(crate::stores::STORES[at + 1..].iter().all(|other| other.name != kind.name));
         for setting in kind.settings {
             assert!(!setting.required || setting.default.is_none(), "{}", setting.name);
         }

@@ -26,6 +26,7 @@ pub(crate) static CATALOGUE: &[(&str, &str)] = &[
     ("aws_s3", include_str!("../../../schemes/aws_s3.toml")),
     ("aws_s3_unsigned", include_str!("../../../schemes/aws_s3_unsigned.toml")),
     ("aws_sigv4", include_str!("../../../schemes/aws_sigv4.toml")),
+    ("aws_sigv4_session", include_str!("../../../schemes/aws_sigv4_session.toml")),
     ("azure_shared_key", include_str!("../../../schemes/azure_shared_key.toml")),
     ("backpack", include_str!("../../../schemes/backpack.toml")),
     ("binance", include_str!("../../../schemes/binance.toml")),

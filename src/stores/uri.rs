@@ -3,9 +3,9 @@
 
 use std::fmt;
 
-use super::exec::words;
-use super::kinds::STORES;
-use super::store::StoreKind;
+use super::STORES;
+use crate::keys::command as words;
+use crate::keys::{GIVEN, StoreKind};
 
 /// What a URI says.
 pub struct Located {
@@ -19,7 +19,7 @@ pub struct Located {
 
 impl Located {
     /// What stands before a secret that a URI itself gives, among its settings.
-    pub const GIVEN: &'static str = super::store::GIVEN;
+    pub const GIVEN: &'static str = GIVEN;
 
     /// Reads a URI, or a command in words whose first is one. What is wrong with it is said without
     /// repeating it: it may be a secret that was pasted in its place.
