@@ -22,17 +22,20 @@ pub(super) struct Respelled {
 impl Respelled {
     /// The head at the beginning of `bytes`, respelled; none where no whole head is there.
     pub(super) fn new(bytes: &[u8], names: &[Cow<'static, str>]) -> Option<Self> {
-        let end = bytes.windows(END.len()).position(|four| four == END)?;
-        let mut head = bytes.get(..end + END.len())?.to_vec();
-        for line in head.split_mut(|byte| *byte == b'\n').skip(1) {
-            for name in names.iter().map(|name| name.as_bytes()) {
-                let Some((start, rest)) = line.split_at_mut_checked(name.len()) else { continue };
-                if rest.first() == Some(&b':') && start.eq_ignore_ascii_case(name) {
-                    start.copy_from_slice(name);
+        let mut found: Vec<(usize, &[u8])> = Vec::with_capacity(names.len());
+        for start in memchr::memchr_iter(b'\n', bytes).map(|end| end + 1) {
+            let line = bytes.get(start..)?;
+            if line.starts_with(b"\r\n") {
+                let mut head = bytes.get(..start + 2)?.to_vec();
+                for (start, name) in found {
+                    head.get_mut(start..start + name.len())?.copy_from_slice(name);
                 }
+                return Some(Self { head, written: 0 });
             }
+            let names = names.iter().map(|name| name.as_bytes());
+            found.extend(names.filter(|name| begins(line, name)).map(|name| (start, name)));
         }
-        Some(Self { head, written: 0 })
+        None
     }
 
     /// What is left of it.
@@ -47,7 +50,11 @@ impl Respelled {
     }
 }
 
-const END: &[u8] = b"\r\n\r\n";
+/// Whether a line has a header of this name, however it is written. The colon is looked at first:
+/// it is seldom where a name of another length has it.
+fn begins(line: &[u8], name: &[u8]) -> bool {
+    line.get(name.len()) == Some(&b':') && line[..name.len()].eq_ignore_ascii_case(name)
+}
 
 #[cfg(test)]
 mod tests {
