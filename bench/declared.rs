@@ -10,7 +10,7 @@ use countersign::config::Config;
 use countersign::moment::{Moment, Nonce};
 use countersign::request::{Body, Outgoing};
 use countersign::route::{Found, Origin, Route};
-use countersign::scheme::{BodyNeed, Head};
+use countersign::scheme::{BodyNeed, Edits, Head};
 use countersign::snapshot::{Snapshot, Surroundings};
 use divan::{AllocProfiler, Bencher, black_box};
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -23,6 +23,18 @@ static ALLOCATOR: AllocProfiler = AllocProfiler::system();
 
 fn main() {
     divan::main();
+}
+
+/// A request that nobody signs: what the others have to be held against.
+#[divan::bench]
+fn unsigned_get(bencher: Bencher<'_, '_>) {
+    let home = Home::new();
+    let (snapshot, _runtime) = home.snapshot(&home.one_each());
+    let route = snapshot.routes.named("okx").expect("the route is in the configuration");
+    let outgoing = dressed(route, Method::GET, "/api/v5/account/balance?ccy=BTC%2CETH", "");
+    bencher
+        .with_inputs(|| outgoing.spare().expect("the body is in hand"))
+        .bench_local_values(|outgoing| outgoing.into_request(Edits::default()).expect("a request"));
 }
 
 /// Time, method and target under HMAC-SHA256; four headers.
