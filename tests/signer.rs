@@ -1,7 +1,5 @@
-//! `countersign signer`: who may use its keys, what it gives up, and what is left of it in a proxy.
+//! `countersign signer`: who may use its keys, and what it gives up.
 
 mod conform;
-mod gone;
 mod grants;
-mod memory;
 mod sandbox;

@@ -6,6 +6,7 @@ mod contract;
 mod exec;
 mod held;
 mod kms;
+mod memory;
 mod pkcs11;
 mod putting;
 mod token;

@@ -57,6 +57,15 @@ impl Agent {
         eventually("the agent listens", || UnixStream::connect(self.socket()).is_ok());
     }
 
+    /// Has it stand still, or go on.
+    pub(super) fn pause(&self, pause: bool) {
+        let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = child.as_ref().expect("it runs").id().to_string();
+        let signal = if pause { "-STOP" } else { "-CONT" };
+        let sent = Command::new("kill").args([signal, &pid]).status().expect("kill can be run");
+        assert!(sent.success(), "{signal}");
+    }
+
     pub(super) fn socket(&self) -> PathBuf {
         self.home.path("agent")
     }

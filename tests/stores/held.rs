@@ -2,13 +2,15 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::agent::Agent;
 use super::token::{self, Token};
 use super::transit::Transit;
 use super::trent::Trent;
 use crate::support::home::Home;
+use crate::support::origin::Answer;
+use crate::support::proxy::Signal;
 use crate::support::signer::{Signer, own_grant};
 
 /// A store with the key in it.
@@ -21,10 +23,112 @@ pub(super) struct Held {
     pub(super) uri: String,
     /// What the proxy finds in its environment.
     pub(super) variables: Vec<(&'static str, String)>,
-    /// Takes the store away (`true`), and gives it back; nothing where that cannot be.
-    pub(super) take: Option<Box<dyn Fn(bool)>>,
-    /// Whether keys sign in the store, so that requests need it.
-    pub(super) signs: bool,
+    /// The store itself; none where it cannot be taken away.
+    pub(super) keeper: Option<Box<dyn Keeper>>,
+    /// How many signatures of a key may wait, where keys sign in the store, so that requests need it.
+    pub(super) places: Option<usize>,
+}
+
+/// What a test does to a store, and learns of it.
+pub(super) trait Keeper {
+    /// Takes the store away (`true`), without a farewell, and gives it back.
+    fn take(&self, take: bool);
+
+    /// Has it stand still, or go on, where keys sign in it.
+    fn pause(&self, _: bool) {}
+
+    /// How many signatures it has been asked for, where it tells.
+    fn asked(&self) -> Option<usize> {
+        None
+    }
+
+    /// What it has written itself.
+    fn said(&self) -> String {
+        String::new()
+    }
+}
+
+impl Keeper for Agent {
+    fn take(&self, take: bool) {
+        self.run(!take);
+        if !take {
+            self.add(&["-q", KEY]);
+        }
+    }
+
+    fn pause(&self, pause: bool) {
+        self.pause(pause);
+    }
+}
+
+impl Keeper for Token {
+    fn take(&self, take: bool) {
+        self.serve(!take);
+    }
+
+    fn pause(&self, pause: bool) {
+        self.pause(pause);
+    }
+}
+
+impl Keeper for Transit {
+    fn take(&self, take: bool) {
+        self.run(!take);
+    }
+
+    fn pause(&self, pause: bool) {
+        self.odd(pause.then_some(Answer::Silence));
+    }
+
+    fn asked(&self) -> Option<usize> {
+        Some(self.signatures())
+    }
+}
+
+impl Keeper for Trent {
+    fn take(&self, take: bool) {
+        self.run(!take);
+    }
+
+    fn pause(&self, pause: bool) {
+        self.odd(pause.then_some(Answer::Silence));
+    }
+
+    fn asked(&self) -> Option<usize> {
+        Some(self.signatures())
+    }
+}
+
+impl Keeper for Signer {
+    fn take(&self, take: bool) {
+        self.run(!take);
+    }
+
+    fn pause(&self, pause: bool) {
+        let signal = if pause { Signal::Stop } else { Signal::Continue };
+        self.with(|process| process.signal(signal));
+    }
+
+    fn asked(&self) -> Option<usize> {
+        Some(self.audit().len())
+    }
+
+    fn said(&self) -> String {
+        let audit: String = self.audit().iter().map(ToString::to_string).collect();
+        assert!(audit.contains("signed"), "there was something to search: {audit}");
+        self.output() + &audit
+    }
+}
+
+/// A file, which can have another name.
+struct Renamed(PathBuf);
+
+impl Keeper for Renamed {
+    fn take(&self, take: bool) {
+        let away = self.0.with_extension("away");
+        let (from, to) = if take { (&self.0, &away) } else { (&away, &self.0) };
+        fs::rename(from, to).expect("it can be renamed");
+    }
 }
 
 /// Makes a store.
@@ -37,8 +141,8 @@ pub(super) fn env(home: &Home) -> Held {
         entry: "KEY".into(),
         uri: "\"env:HELD_KEY\"".into(),
         variables: vec![("HELD_KEY", key)],
-        take: None,
-        signs: false,
+        keeper: None,
+        places: None,
     }
 }
 
@@ -48,8 +152,8 @@ pub(super) fn file(home: &Home) -> Held {
         entry: "sinohope.pem".into(),
         uri: "\"file:keys/sinohope.pem\"".into(),
         variables: vec![],
-        take: Some(renaming(&home.path(KEY))),
-        signs: false,
+        keeper: Some(Box::new(Renamed(home.path(KEY)))),
+        places: None,
     }
 }
 
@@ -78,19 +182,13 @@ pub(super) fn ssh_agent(home: &Home) -> Held {
     let agent = Agent::start(home, "#!/bin/sh\nexit 1\n");
     agent.add(&["-q", KEY]);
     let variables = vec![("SSH_AUTH_SOCK", agent.socket().display().to_string())];
-    let take = move |take: bool| {
-        agent.run(!take);
-        if !take {
-            agent.add(&["-q", KEY]);
-        }
-    };
     Held {
         table: "kind = \"ssh_agent\"\n".into(),
         entry: KEY.into(),
         uri: format!("\"ssh-agent:{KEY}\""),
         variables,
-        take: Some(Box::new(take)),
-        signs: true,
+        keeper: Some(Box::new(agent)),
+        places: Some(64),
     }
 }
 
@@ -107,8 +205,8 @@ pub(super) fn pkcs11(home: &Home) -> Held {
             module.display()
         ),
         variables,
-        take: Some(Box::new(move |take| token.serve(!take))),
-        signs: true,
+        keeper: Some(Box::new(token)),
+        places: Some(64),
     }
 }
 
@@ -124,8 +222,8 @@ pub(super) fn vault(_: &Home) -> Held {
             ("VAULT_TOKEN", token.into()),
             ("VAULT_ADDR", address),
         ],
-        take: Some(Box::new(move |take| transit.run(!take))),
-        signs: true,
+        keeper: Some(Box::new(transit)),
+        places: Some(64),
     }
 }
 
@@ -137,8 +235,8 @@ pub(super) fn aws_kms(_: &Home) -> Held {
         entry: "p256".into(),
         uri: "\"awskms:key-id=alias/p256;region=eu-west-1\"".into(),
         variables,
-        take: Some(Box::new(move |take| trent.run(!take))),
-        signs: true,
+        keeper: Some(Box::new(trent)),
+        places: Some(64),
     }
 }
 
@@ -150,8 +248,8 @@ pub(super) fn remote_at_a_socket(home: &Home) -> Held {
         entry: "sinohope".into(),
         uri: format!("\"remote:sinohope?url={url}\""),
         variables: vec![],
-        take: Some(Box::new(move |take| signer.run(!take))),
-        signs: true,
+        keeper: Some(Box::new(signer)),
+        places: Some(256),
     }
 }
 
@@ -167,21 +265,12 @@ pub(super) fn remote_in_mutual_tls(home: &Home) -> Held {
             files.trim().replace([' ', '"'], "").replace('\n', "&")
         ),
         variables: vec![],
-        take: Some(Box::new(move |take| signer.run(!take))),
-        signs: true,
+        keeper: Some(Box::new(signer)),
+        places: Some(256),
     }
 }
 
 /// The key of a route of Sinohope's.
 const SINOHOPE: &str = "[keys.sinohope]\nstore = \"files\"\nentry = \"sinohope.pem\"\n";
-
-/// Gives a file another name, and its own back.
-fn renaming(path: &Path) -> Box<dyn Fn(bool)> {
-    let (path, away) = (path.to_owned(), path.with_extension("away"));
-    Box::new(move |take| {
-        let (from, to) = if take { (&path, &away) } else { (&away, &path) };
-        fs::rename(from, to).expect("it can be renamed");
-    })
-}
 
 const KEY: &str = "keys/sinohope.pem";

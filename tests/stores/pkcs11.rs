@@ -1,6 +1,4 @@
-//! Keys in a token by PKCS#11: every algorithm on the wire, a token that is slow, and what is refused.
-
-use std::thread;
+//! Keys in a token by PKCS#11: five algorithms on the wire, PINs, and what is refused.
 
 use aws_lc_rs::hmac::{self, HMAC_SHA256};
 use aws_lc_rs::signature::{ED25519, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
@@ -10,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use k256::ecdsa::Signature;
 use sha2::{Digest as _, Sha256};
 
-use super::token::{PIN, SOFTHSM, Token, borrowed, client, hsm, table};
+use super::token::{PIN, SOFTHSM, Token, borrowed, hsm};
 use super::{check, refused};
 use crate::declared::route;
 use crate::secrets::search::Canary;
@@ -21,7 +19,7 @@ use crate::support::origin::{Origin, echo, providers, scripted};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, SINOHOPE, get, post};
 use crate::support::verify::Arrived;
-use crate::support::wait::{DEADLINE, eventually};
+use crate::support::wait::DEADLINE;
 
 const OKX: &str = "okx-secret-of-26-characters";
 
@@ -124,35 +122,6 @@ fn binance(got: &Arrived, shown: &str) {
     let public = STANDARD.decode(pem.trim_end_matches("-----END PUBLIC KEY-----")).expect("PEM");
     let public = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, public);
     public.verify(text.as_bytes(), &signature).expect("it is signed");
-}
-
-#[test]
-fn a_token_that_stands_still_is_waited_for_and_only_so_many_wait() {
-    let origin = Origin::start(scripted(providers()));
-    let home = Home::new("");
-    let token = Token::new(&home);
-    token.import("keys/sinohope.pem", "sinohope.pem", "01");
-    token.serve(true);
-    let route = config::sinohope(&origin.url(), None).replace("\"files\"", "\"hsm\"");
-    let limit = "[timeouts]\nsign = \"2s\"\n".to_owned();
-    home.write(
-        "proxy.toml",
-        &config::proxy(&["[stores.hsm]\n".into(), table(&client()), route, limit]),
-    );
-    let proxy = Proxy::start_in(home, &borrowed(&token.variables()));
-    let url = proxy.forward_url();
-    let ask = || Client::connect(url).exchange(get(&format!("{SINOHOPE}/x")));
-    assert_eq!(ask().status, 200);
-    token.pause(true);
-    let statuses = thread::scope(|scope| {
-        let asked: Vec<_> = (0..80).map(|_| scope.spawn(|| ask().status)).collect();
-        asked.into_iter().map(|asked| asked.join().expect("it is answered")).collect::<Vec<_>>()
-    });
-    let count = |status| statuses.iter().filter(|found| **found == status).count();
-    assert_eq!((count(504), count(503)), (64, 16), "{statuses:?}");
-    assert_eq!(origin.arrived().len(), 1, "what was not signed was not sent");
-    token.pause(false);
-    eventually("the token signs again", || ask().status == 200);
 }
 
 #[test]

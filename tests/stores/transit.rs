@@ -114,6 +114,12 @@ impl Transit {
         asked.iter().filter(|(own, code)| own.ends_with(path) && *code == status).count()
     }
 
+    /// How many signatures were asked for.
+    pub(super) fn signatures(&self) -> usize {
+        let made = |path: &str| path.contains("/sign/") || path.contains("/hmac/");
+        locked(&self.state.asked).iter().filter(|(path, _)| made(path)).count()
+    }
+
     /// Answers this in place of every signature, or signs again.
     pub(super) fn odd(&self, answer: Option<Answer>) {
         *locked(&self.state.odd) = answer;
@@ -280,9 +286,14 @@ impl State {
             }
             (Key::Ed25519(key), ("sign", [], false)) => key.sign(&input).as_ref().to_vec(),
             (Key::Rsa(key), ("sign", [hash], true)) => rsa(key, hash, body, &input)?,
-            (Key::Hmac, ("hmac", ["sha2-256"], false)) => {
-                let key = hmac::Key::new(hmac::HMAC_SHA256, Transit::HMAC_KEY);
-                hmac::sign(&key, &input).as_ref().to_vec()
+            (Key::Hmac, ("hmac", [hash], false)) => {
+                let hash = match *hash {
+                    "sha2-256" => hmac::HMAC_SHA256,
+                    "sha2-384" => hmac::HMAC_SHA384,
+                    "sha2-512" => hmac::HMAC_SHA512,
+                    _ => return refused(400, "unsupported hash"),
+                };
+                hmac::sign(&hmac::Key::new(hash, Transit::HMAC_KEY), &input).as_ref().to_vec()
             }
             _ => return refused(400, "unsupported operation for this key"),
         };

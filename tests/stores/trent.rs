@@ -106,6 +106,12 @@ impl Trent {
         *locked(&self.state.odd) = answer;
     }
 
+    /// How many signatures were asked for.
+    pub(super) fn signatures(&self) -> usize {
+        let made = |asked: &str| asked.starts_with("Sign ") || asked.starts_with("GenerateMac");
+        locked(&self.state.asked).iter().filter(|asked| made(asked)).count()
+    }
+
     /// How often this was asked for.
     pub(super) fn count(&self, what: &str) -> usize {
         locked(&self.state.asked).iter().filter(|asked| *asked == what).count()
@@ -229,7 +235,8 @@ impl State {
         Ok(Answer::json(200, &said))
     }
 
-    fn described(&self, name: &str) -> Option<(&'static str, Vec<u8>)> {
+    /// A key's specification, and its public half in DER.
+    pub(super) fn described(&self, name: &str) -> Option<(&'static str, Vec<u8>)> {
         let spki = |der: Result<p256::pkcs8::Document, _>| {
             der.ok().map(|der: p256::pkcs8::Document| der.into_vec())
         };
@@ -251,6 +258,8 @@ impl State {
                 ("RSA_2048", der.as_ref().to_vec())
             }
             "mac" => ("HMAC_256", Vec::new()),
+            "mac384" => ("HMAC_384", Vec::new()),
+            "mac512" => ("HMAC_512", Vec::new()),
             "aes" => ("SYMMETRIC_DEFAULT", Vec::new()),
             _ => return None,
         })
@@ -297,8 +306,14 @@ impl State {
             }
             ("Sign", "rsa", "RSASSA_PSS_SHA_256") => rsa(&SHA256, &RSA_PSS_SHA256)?,
             ("Sign", "rsa", "RSASSA_PSS_SHA_512") => rsa(&digest::SHA512, &RSA_PSS_SHA512)?,
-            ("GenerateMac", "mac", "") if body["MacAlgorithm"] == "HMAC_SHA_256" => {
-                hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, MAC_KEY), &message).as_ref().to_vec()
+            ("GenerateMac", _, "") => {
+                let hash = match (name, body["MacAlgorithm"].as_str()) {
+                    ("mac", Some("HMAC_SHA_256")) => hmac::HMAC_SHA256,
+                    ("mac384", Some("HMAC_SHA_384")) => hmac::HMAC_SHA384,
+                    ("mac512", Some("HMAC_SHA_512")) => hmac::HMAC_SHA512,
+                    _ => return Err("InvalidKeyUsageException".into()),
+                };
+                hmac::sign(&hmac::Key::new(hash, MAC_KEY), &message).as_ref().to_vec()
             }
             _ => return Err("InvalidKeyUsageException".into()),
         })

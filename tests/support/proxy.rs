@@ -33,6 +33,10 @@ pub(crate) enum Signal {
     Terminate,
     /// What nobody can hear.
     Kill,
+    /// Stand still, which nobody can hear either.
+    Stop,
+    /// Go on.
+    Continue,
 }
 
 impl Proxy {
@@ -140,6 +144,8 @@ impl Proxy {
             Signal::Interrupt => "-INT",
             Signal::Terminate => "-TERM",
             Signal::Kill => "-KILL",
+            Signal::Stop => "-STOP",
+            Signal::Continue => "-CONT",
         };
         let sent = Command::new("kill").args([name, &self.pid().to_string()]).status();
         assert!(sent.expect("kill can be run").success(), "{signal:?} was not delivered");
