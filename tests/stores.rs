@@ -2,9 +2,11 @@
 //! and shows nothing of a key.
 
 mod agent;
+mod algorithms;
 mod contract;
 mod exec;
 mod held;
+mod kept;
 mod kms;
 mod memory;
 mod pkcs11;

@@ -114,6 +114,12 @@ impl Transit {
         asked.iter().filter(|(own, code)| own.ends_with(path) && *code == status).count()
     }
 
+    /// A key's public half, as the engine describes it.
+    pub(super) fn public(&self, name: &str) -> String {
+        let described = self.state.described(name).expect("it is there");
+        described["data"]["keys"]["1"]["public_key"].as_str().unwrap_or_default().to_owned()
+    }
+
     /// How many signatures were asked for.
     pub(super) fn signatures(&self) -> usize {
         let made = |path: &str| path.contains("/sign/") || path.contains("/hmac/");

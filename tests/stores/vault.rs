@@ -4,9 +4,6 @@
 use std::fs;
 use std::time::Duration;
 
-use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::transit::Transit;
@@ -15,7 +12,7 @@ use crate::support::authority::Authority;
 use crate::support::client::{Client, Reply};
 use crate::support::config;
 use crate::support::home::Home;
-use crate::support::origin::{Answer, Origin, echo, providers, scripted};
+use crate::support::origin::{Answer, Origin, providers, scripted};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{SINOHOPE, get};
 use crate::support::terminator::Terminator;
@@ -98,29 +95,6 @@ fn every_kind_of_a_vaults_keys_signs() {
         assert!(said.contains(line), "{line}: {said}");
     }
     assert!(!said.contains("rootrootroot"), "{said}");
-}
-
-#[test]
-fn a_mac_of_a_vault_is_what_the_provider_expects() {
-    let (transit, origin) = (Transit::start(), Origin::start(echo()));
-    let tables = format!(
-        "[keys.okx]\nstore = \"vault\"\nentry = \"hmac\"\n\
-         [secrets]\naccess = \"file:keys/token\"\n\
-         [routes.okx]\nhost = \"www.okx.com\"\nscheme = \"okx\"\nkeys.signer = \"okx\"\n\
-         secrets = {{ api_key = \"access\", passphrase = \"access\" }}\nupstream = \"okx\"\n\
-         [upstreams.okx]\nurl = {:?}\n",
-        origin.url()
-    );
-    let home = home(&transit, &tables);
-    let proxy = Proxy::start_in(home, &[]);
-    let asked = get("http://www.okx.com/api/v5/account/balance?ccy=BTC");
-    assert_eq!(Client::connect(proxy.forward_url()).exchange(asked).status, 200);
-    let arrived = origin.await_arrived(1).remove(0);
-    let time = arrived.once("OK-ACCESS-TIMESTAMP").expect("it was signed");
-    let text = format!("{time}GET/api/v5/account/balance?ccy=BTC");
-    let key = hmac::Key::new(hmac::HMAC_SHA256, Transit::HMAC_KEY);
-    let expected = STANDARD.encode(hmac::sign(&key, text.as_bytes()));
-    assert_eq!(arrived.once("OK-ACCESS-SIGN"), Ok(expected.as_str()));
 }
 
 #[test]
