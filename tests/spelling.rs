@@ -1,6 +1,10 @@
 //! The case of header names, which means nothing and is looked at all the same: those of HTTP/1.1
 //! go on as they were written, in both directions; what is put in is written as it is documented.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::thread;
+
 use crate::support::client::Client;
 use crate::support::config;
 use crate::support::origin::{Answer, Origin};
@@ -55,4 +59,29 @@ fn what_is_put_in_is_written_as_the_provider_documents_it() {
         assert_eq!(request.body, b"{}");
     }
     assert_eq!(arrived.len(), 4);
+}
+
+#[test]
+fn a_head_that_is_respelled_leaves_together_with_its_body() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+    let origin = listener.local_addr().expect("it has an address");
+    let proxy =
+        Proxy::start(&config::proxy(&[config::sinohope(&format!("http://{origin}"), None)]));
+    let url = proxy.forward_url().to_owned();
+    let client = thread::spawn(move || {
+        let mut client = Client::connect(&url);
+        let request = post(SINOHOPE, &format!("{{\"text\":\"{}\"}}", "x".repeat(1_000)));
+        (0..20).all(|_| client.exchange(&request).status == 200)
+    });
+    let (mut stream, _) = listener.accept().expect("the proxy connects");
+    for _ in 0..20 {
+        let mut buffer = [0; 16 * 1024];
+        let count = stream.read(&mut buffer).expect("a request comes");
+        let (head, body) = (String::from_utf8_lossy(&buffer[..count]), 1_011);
+        let (head, came) = head.split_once("\r\n\r\n").expect("a whole head comes first");
+        assert!(head.contains("BIZ-API-SIGNATURE: ") && came.len() == body, "{} came", came.len());
+        let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+        stream.write_all(answer).expect("the proxy listens");
+    }
+    assert!(client.join().expect("no client panicked"));
 }

@@ -259,6 +259,18 @@ impl Stream {
         self.heard(cx, polled)
     }
 
+    fn poll_slices(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = match &mut self.io {
+            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        };
+        self.heard(cx, polled)
+    }
+
     /// Whether these bytes begin in a head that is respelled. What is written first after
     /// everything else was is a head; where a body is before it, it goes as it is.
     fn begins_head(&mut self, bytes: &[u8]) -> bool {
@@ -269,15 +281,23 @@ impl Stream {
         self.head.is_some()
     }
 
-    /// Writes what is left of a head, and what stands behind it in these bytes.
-    fn poll_head(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let Some(mut head) = self.head.take() else { return self.poll_bytes(cx, bytes) };
+    /// Writes what is left of a head, and with it what stands behind it: a body that came later would
+    /// cost a packet of its own. The head is in the first of these that has bytes.
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let Some(mut head) = self.head.take() else { return self.poll_slices(cx, bufs) };
         let rest = head.rest();
-        let behind = bytes.get(rest.len()..).unwrap_or_default();
-        let both = [io::IoSlice::new(rest), io::IoSlice::new(behind)];
+        let mut parts = Vec::with_capacity(bufs.len() + 1);
+        parts.push(io::IoSlice::new(rest));
+        let mut bufs = bufs.iter().skip_while(|buf| buf.is_empty());
+        let behind = bufs.next().and_then(|first| first.get(rest.len()..));
+        parts.extend(behind.into_iter().chain(bufs.map(|buf| &**buf)).map(io::IoSlice::new));
         let polled = match &mut self.io {
-            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, &both),
-            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, &both),
+            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, &parts),
+            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, &parts),
         };
         let done = matches!(polled, Poll::Ready(Ok(count)) if head.wrote(count));
         if !done {
@@ -349,7 +369,7 @@ impl hyper::rt::Write for Stream {
         let this = self.get_mut();
         ready!(this.poll_ping(cx))?;
         if this.begins_head(buf) {
-            return this.poll_head(cx, buf);
+            return this.poll_head(cx, &[io::IoSlice::new(buf)]);
         }
         this.poll_bytes(cx, buf)
     }
@@ -393,13 +413,9 @@ impl hyper::rt::Write for Stream {
         ready!(this.poll_ping(cx))?;
         let first = bufs.iter().find(|buf| !buf.is_empty()).map_or(&[][..], |first| first);
         if this.begins_head(first) {
-            return this.poll_head(cx, first);
+            return this.poll_head(cx, bufs);
         }
-        let polled = match &mut this.io {
-            Io::Plain(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-            Io::Tls(io) => Pin::new(io).poll_write_vectored(cx, bufs),
-        };
-        this.heard(cx, polled)
+        this.poll_slices(cx, bufs)
     }
 }
 
