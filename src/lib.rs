@@ -47,6 +47,7 @@ pub mod secret;
 pub mod server;
 mod signer;
 pub mod snapshot;
+mod socket_file;
 pub mod standin;
 pub mod stores;
 pub mod tls;

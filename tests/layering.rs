@@ -153,6 +153,7 @@ const fn only(of: &'static str, items: &'static [&'static str]) -> Link {
 /// From the ground up: none knows those that come after it.
 const LAYERS: &[Layer] = &[
     layer("problem", &[], "what is wrong is the same to everybody who finds it"),
+    layer("socket_file", &[], "a socket with a name is bound the same way by everybody"),
     layer("secret", &[], "whoever guards secrets must not know who wants them"),
     layer(
         "nonces",
@@ -382,6 +383,7 @@ const LAYERS: &[Layer] = &[
             only("tls", &["LeafCache"]),
             all("tunnel"),
             only("upstream", &["ForwardError", "Phase"]),
+            all("socket_file"),
         ],
         "listens and reads; what becomes of a request is the pipeline's",
     ),
@@ -394,6 +396,7 @@ const LAYERS: &[Layer] = &[
             all("problem"),
             only("secret", &["Secret"]),
             only("tls", &["certificate_names", "mutual_server"]),
+            all("socket_file"),
         ],
         "holds keys and signs; it knows nothing of the requests that are signed",
     ),

@@ -1,18 +1,17 @@
 //! One listening socket: TCP, or a Unix socket that only its owner can open.
 
-use std::fs::Permissions;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, UnixListener};
 
 use super::shared::Role;
 use super::stream::Duplex;
 use crate::access::OwnNames;
 use crate::config::Endpoint;
 use crate::problem::Problem;
+use crate::socket_file;
 use crate::tunnel::keep_alive;
 
 /// A bound socket.
@@ -66,8 +65,8 @@ impl Listener {
                 (Inner::Tcp(listener), Listening::Tcp(address))
             }
             Endpoint::Unix(path) => {
-                let listener = private_socket(path).await;
-                let listener = listener.map_err(|error| refused(role, path.display(), &error))?;
+                let bound = socket_file::bind(path, 0o600).and_then(UnixListener::from_std);
+                let listener = bound.map_err(|error| refused(role, path.display(), &error))?;
                 (Inner::Unix(listener), Listening::Unix(path.clone()))
             }
         };
@@ -107,35 +106,6 @@ impl Drop for Listener {
             let _gone_already = std::fs::remove_file(path);
         }
     }
-}
-
-/// A Unix socket with mode 0600 from the moment it has its name: it is bound under another one,
-/// made private, and renamed.
-async fn private_socket(path: &Path) -> io::Result<UnixListener> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(
-                io::ErrorKind::AlreadyExists,
-                "a file is there that is no socket",
-            ));
-        }
-        Ok(_) if UnixStream::connect(path).await.is_ok() => {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there"));
-        }
-        Ok(_) | Err(_) => {}
-    }
-    let mut hidden = path.as_os_str().to_owned();
-    hidden.push(format!(".{}", std::process::id()));
-    let hidden = PathBuf::from(hidden);
-    let _left_over = std::fs::remove_file(&hidden);
-    let listener = UnixListener::bind(&hidden)?;
-    let named = std::fs::set_permissions(&hidden, Permissions::from_mode(0o600))
-        .and_then(|()| std::fs::rename(&hidden, path));
-    if let Err(error) = named {
-        let _unused = std::fs::remove_file(&hidden);
-        return Err(error);
-    }
-    Ok(listener)
 }
 
 fn refused(role: Role, place: impl ToString, error: &io::Error) -> Problem {

@@ -1,14 +1,15 @@
 //! The signer's one listener, bound before anything is given up.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use crate::config::signer::Listen;
 use crate::problem::Problem;
+use crate::socket_file;
 
 /// A bound socket, which waits for no runtime yet.
 #[derive(Debug)]
@@ -36,8 +37,7 @@ impl Bound {
                     .of("signer.listen")
                 };
                 check_directory(path)?;
-                let listener = private_socket(path, *mode).map_err(failed)?;
-                listener.set_nonblocking(true).map_err(failed)?;
+                let listener = socket_file::bind(path, *mode).map_err(failed)?;
                 Ok(Self::Unix(listener, path.clone()))
             }
             Listen::Tls(address, _) => {
@@ -70,31 +70,4 @@ fn check_directory(path: &Path) -> Result<(), Problem> {
         return Err(Problem::new(what, fix).of(format_args!("signer.listen: {shown}")));
     }
     Ok(())
-}
-
-/// A socket that has its mode from the moment it has its name: it is bound under another one and
-/// renamed. What an earlier process has left behind is replaced.
-fn private_socket(path: &Path, mode: u32) -> io::Result<UnixListener> {
-    match fs::symlink_metadata(path) {
-        Ok(found) if !found.file_type().is_socket() => {
-            let what = "a file is there that is no socket";
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, what));
-        }
-        Ok(_) if UnixStream::connect(path).is_ok() => {
-            return Err(io::Error::new(io::ErrorKind::AddrInUse, "another process listens there"));
-        }
-        Ok(_) | Err(_) => {}
-    }
-    let mut hidden = path.as_os_str().to_owned();
-    hidden.push(format!(".{}", std::process::id()));
-    let hidden = PathBuf::from(hidden);
-    let _left_over = fs::remove_file(&hidden);
-    let listener = UnixListener::bind(&hidden)?;
-    let named = fs::set_permissions(&hidden, Permissions::from_mode(mode))
-        .and_then(|()| fs::rename(&hidden, path));
-    if let Err(error) = named {
-        let _unused = fs::remove_file(&hidden);
-        return Err(error);
-    }
-    Ok(listener)
 }
