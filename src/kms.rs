@@ -35,28 +35,28 @@ pub(crate) const KIND: StoreKind = StoreKind {
     uri: "awskms:key-id=alias/okx;region=eu-west-1",
     locate,
     settings: &[
-        setting(
+        StoreSetting::optional(
             REGION,
             SettingKind::Text,
             None,
             "\"eu-west-1\"",
             "The region; what `AWS_REGION` or `AWS_DEFAULT_REGION` says, where it is left out.",
         ),
-        setting(
+        StoreSetting::optional(
             PROFILE,
             SettingKind::Text,
             None,
             "\"trading\"",
             "The profile in the shared credentials file, and no other place for credentials.",
         ),
-        setting(
+        StoreSetting::optional(
             ENDPOINT,
             SettingKind::Address,
             None,
             "\"https://vpce-1.kms.eu-west-1.vpce.amazonaws.com\"",
             "Where it is; what `AWS_ENDPOINT_URL_KMS` or `AWS_ENDPOINT_URL` says, or else the region's own.",
         ),
-        setting(
+        StoreSetting::optional(
             TIMEOUT,
             SettingKind::Duration,
             Some("5s"),
@@ -75,16 +75,6 @@ pub(crate) const KIND: StoreKind = StoreKind {
         named: chain::SECRET_VARIABLES.iter().map(|name| (*name).to_owned()).collect(),
     },
 };
-
-const fn setting(
-    name: &'static str,
-    kind: SettingKind,
-    default: Option<&'static str>,
-    example: &'static str,
-    doc: &'static str,
-) -> StoreSetting {
-    StoreSetting { name, kind, default, required: false, example, doc }
-}
 
 const REGION: &str = "region";
 const PROFILE: &str = "profile";

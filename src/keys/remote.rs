@@ -65,7 +65,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
 };
 
 const fn file(name: &'static str, example: &'static str, doc: &'static str) -> StoreSetting {
-    StoreSetting { name, kind: SettingKind::File, default: None, required: false, example, doc }
+    StoreSetting::optional(name, SettingKind::File, None, example, doc)
 }
 
 const URL: &str = "url";

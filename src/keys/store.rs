@@ -60,6 +60,19 @@ pub struct StoreSetting {
     pub doc: &'static str,
 }
 
+impl StoreSetting {
+    /// One that may be left out.
+    pub(crate) const fn optional(
+        name: &'static str,
+        kind: SettingKind,
+        default: Option<&'static str>,
+        example: &'static str,
+        doc: &'static str,
+    ) -> Self {
+        Self { name, kind, default, required: false, example, doc }
+    }
+}
+
 /// What the text of a store's setting says.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum SettingKind {

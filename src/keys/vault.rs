@@ -38,71 +38,71 @@ pub(crate) const KIND: StoreKind = StoreKind {
     uri: "vault:okx",
     locate: all_entry,
     settings: &[
-        setting(
+        StoreSetting::optional(
             ADDRESS,
             SettingKind::Address,
             None,
             "\"https://vault.internal:8200\"",
             "Where it is; what `VAULT_ADDR` says, where it is left out. Plain HTTP is for this machine.",
         ),
-        setting(
+        StoreSetting::optional(
             MOUNT,
             SettingKind::Text,
             Some("transit"),
             "\"transit\"",
             "Where the engine is mounted.",
         ),
-        setting(NAMESPACE, SettingKind::Text, None, "\"trading\"", "The namespace."),
-        setting(
+        StoreSetting::optional(NAMESPACE, SettingKind::Text, None, "\"trading\"", "The namespace."),
+        StoreSetting::optional(
             CA,
             SettingKind::File,
             None,
             "\"vault-ca.pem\"",
             "The certificates that its own must lead to; the system's, where it is left out.",
         ),
-        setting(
+        StoreSetting::optional(
             TIMEOUT,
             SettingKind::Duration,
             Some("5s"),
             "\"5s\"",
             "How long a connection may take, and how long an answer.",
         ),
-        setting(
+        StoreSetting::optional(
             TOKEN,
             SettingKind::Secret,
             None,
             "\"file:vault-token\"",
             "Where the token is; the variable `VAULT_TOKEN`, where it and the next three are left out.",
         ),
-        setting(
+        StoreSetting::optional(
             ROLE_ID,
             SettingKind::Text,
             None,
             "\"675a50e7-cfe0-be76-e35f-49ec009731ea\"",
             "Logs in by AppRole, with this role's id.",
         ),
-        setting(
+        StoreSetting::optional(
             SECRET_ID,
             SettingKind::Secret,
             None,
             "\"file:vault-secret-id\"",
             "Where the AppRole's secret id is.",
         ),
-        setting(
+        StoreSetting::optional(
             KUBERNETES_ROLE,
             SettingKind::Text,
             None,
             "\"countersign\"",
             "Logs in as this role with a Kubernetes service account.",
         ),
-        setting(
+        StoreSetting::optional(
             JWT,
             SettingKind::File,
             Some("/var/run/secrets/kubernetes.io/serviceaccount/token"),
             "\"/var/run/secrets/kubernetes.io/serviceaccount/token\"",
             "The service account's token, which is read at each login.",
         ),
-        setting(
+        StoreSetting::optional(
             LOGIN_MOUNT,
             SettingKind::Text,
             None,
@@ -118,16 +118,6 @@ pub(crate) const KIND: StoreKind = StoreKind {
         StoreVariables { prefix: None, named: token.into_iter().collect() }
     },
 };
-
-const fn setting(
-    name: &'static str,
-    kind: SettingKind,
-    default: Option<&'static str>,
-    example: &'static str,
-    doc: &'static str,
-) -> StoreSetting {
-    StoreSetting { name, kind, default, required: false, example, doc }
-}
 
 const ADDRESS: &str = "address";
 const MOUNT: &str = "mount";

@@ -2,24 +2,11 @@
 
 use std::process::Command;
 
+use super::algorithms::ALGORITHMS;
 use super::check;
 use super::token::{PIN, SOFTHSM, Token, borrowed, hsm};
 use crate::support::config;
 use crate::support::home::Home;
-
-const ALGORITHMS: [&str; 11] = [
-    "ecdsa_p256",
-    "ecdsa_secp256k1",
-    "ed25519",
-    "rsa_pkcs1_sha256",
-    "rsa_pkcs1_sha512",
-    "rsa_pss_sha256",
-    "rsa_pss_sha512",
-    "hmac_sha1",
-    "hmac_sha256",
-    "hmac_sha384",
-    "hmac_sha512",
-];
 
 /// The line of a key's fingerprint.
 fn fingerprint(shown: &str) -> String {

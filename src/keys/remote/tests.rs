@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::*;
-use crate::keys::{Encoding, PrivateKey};
+use crate::keys::PrivateKey;
 
 /// The statuses that come before those of the signatures that are asked for.
 type Statuses = Arc<Mutex<VecDeque<u16>>>;
@@ -55,13 +55,7 @@ async fn what_a_signer_answers_is_what_a_request_sees() {
     tokio::spawn(serve(listener, key.signer().unwrap(), Arc::clone(&statuses)));
     let url = format!("unix:{}", socket.display());
     let store = (KIND.open)(&StoreSettings::new([(URL, url.into())]));
-    let spec = KeySpec {
-        name: "k".into(),
-        entry: "k".into(),
-        algorithm: None,
-        candidates: vec![],
-        encoding: Encoding::Text,
-    };
+    let spec = KeySpec::of("k", None);
     let signer = store.open(&spec).await.unwrap();
     assert_eq!(*signer.public_key(), key.public_key());
     let content = Content::Message(b"text");

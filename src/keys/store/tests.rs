@@ -17,13 +17,7 @@ impl SignerStore for Device {
 async fn a_store_of_signers_signs_and_gives_no_bytes() {
     let key = PrivateKey::generate(Algorithm::ECDSA_P256);
     let store = KeyStore::Signers(Arc::new(Device(key.signer().unwrap())));
-    let spec = KeySpec {
-        name: "k".into(),
-        entry: "k".into(),
-        algorithm: None,
-        candidates: vec![],
-        encoding: Encoding::Text,
-    };
+    let spec = KeySpec::of("k", None);
     let signer = store.open(&spec).await.unwrap();
     let signature = signer.sign(Content::Message(b"text")).await.unwrap();
     assert!(key.public_key().verifies(Content::Message(b"text"), &signature));
