@@ -164,6 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn the_permutation_is_the_one_that_other_proxies_of_a_key_have() {
+        // By hashlib and integers of Python.
+        let table = [
+            (b"a".as_slice(), 0, 6_235_778_323),
+            (b"a".as_slice(), 9_999_999_999, 2_891_024_020),
+            (b"countersign".as_slice(), 1_234_567_890, 2_024_491_972),
+        ];
+        for (seed, place, nonce) in table {
+            assert_eq!(Permutation::new(seed).apply(place), nonce, "{place}");
+        }
+    }
+
+    #[test]
     fn neighbours_do_not_look_like_neighbours_and_keys_differ() {
         let a = Permutation::new(b"a");
         let b = Permutation::new(b"b");

@@ -56,3 +56,4 @@ mod tutorial;
 mod upstreams;
 mod vectors;
 mod websocket;
+mod wiring;

@@ -12,6 +12,7 @@ use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use socket2::{Domain, Socket, Type};
 
 use super::wire::{Headers, Wire, headers, invalid};
 
@@ -46,6 +47,18 @@ impl Client {
             (None, None) => panic!("neither http:// nor unix: {url}"),
         };
         Ok(Self(Wire::new(stream?)))
+    }
+
+    /// Connects to `http://address:port` from this address of the machine.
+    pub(crate) fn connect_from(address: &str, url: &str) -> Self {
+        let from: SocketAddr = format!("{address}:0").parse().expect("an address");
+        let to: SocketAddr = url.trim_start_matches("http://").parse().expect("address and port");
+        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None);
+        let socket = socket.expect("there are sockets");
+        socket.bind(&from.into()).expect("the address is this machine's");
+        socket.connect(&to.into()).unwrap_or_else(|why| panic!("cannot connect to {url}: {why}"));
+        let stream = Stream::tcp(socket.into()).expect("it is connected");
+        Self(Wire::new(stream))
     }
 
     /// Opens a tunnel to `place` through the forward listener at `proxy`.
