@@ -7,7 +7,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use crate::support::client::{Client, curl};
 use crate::support::origin::{Origin, echo, providers};
 use crate::support::stage::{Stage, get, post};
-use crate::support::wait::{DEADLINE, eventually};
+use crate::support::wait::{accepted, eventually};
 
 #[test]
 fn a_host_without_a_route_is_passed_on_unsigned_or_refused() {
@@ -114,7 +114,7 @@ fn a_tunnel_carries_much_and_what_is_sent_at_once_with_its_request() {
     let mut client = stage.client();
     client.send(format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\nat once, "));
     assert_eq!(client.bare_reply().status, 200);
-    let mut server = accept(&listener);
+    let mut server = accepted(&listener);
     let much = vec![b'x'; 8 << 20];
     let mut writer = client.writer();
     let (sent, length) = (much.clone(), much.len());
@@ -194,13 +194,7 @@ fn tunnel(stage: &Stage) -> (Client, TcpStream) {
     let mut client = stage.client();
     client.send(format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n"));
     assert_eq!(client.bare_reply().status, 200);
-    (client, accept(&listener))
-}
-
-fn accept(listener: &TcpListener) -> TcpStream {
-    let (server, _) = listener.accept().expect("the proxy has connected");
-    server.set_read_timeout(Some(DEADLINE)).expect("a socket can have a deadline");
-    server
+    (client, accepted(&listener))
 }
 
 fn take(stream: &mut TcpStream, count: usize) -> Vec<u8> {

@@ -11,6 +11,7 @@ use crate::support::origin::{Answer, Origin};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, SINOHOPE, Stage, post};
 use crate::support::verify::Arrived;
+use crate::support::wait::accepted;
 
 fn names(request: &Arrived) -> Vec<&str> {
     let mut names: Vec<_> = request.headers.iter().map(|(name, _)| name.as_str()).collect();
@@ -73,7 +74,7 @@ fn a_head_that_is_respelled_leaves_together_with_its_body() {
         let request = post(SINOHOPE, &format!("{{\"text\":\"{}\"}}", "x".repeat(1_000)));
         (0..20).all(|_| client.exchange(&request).status == 200)
     });
-    let (mut stream, _) = listener.accept().expect("the proxy connects");
+    let mut stream = accepted(&listener);
     for _ in 0..20 {
         let mut buffer = [0; 16 * 1024];
         let count = stream.read(&mut buffer).expect("a request comes");

@@ -14,7 +14,7 @@ use crate::support::home::Home;
 use crate::support::origin::{Origin, metasv, providers};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, SINOHOPE, Stage, get, post};
-use crate::support::wait::{DEADLINE, eventually};
+use crate::support::wait::{DEADLINE, accepted, eventually};
 
 /// The place that a nonce was made of, by the permutation's rounds taken back one after another.
 fn place(key: &[u8], nonce: u64) -> u64 {
@@ -73,7 +73,7 @@ fn a_tunnel_in_which_one_side_speaks_is_not_silent() {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let place = listener.local_addr().expect("it is bound");
         let mut client = Client::tunnel(stage.proxy.forward_url(), &place.to_string());
-        let (mut server, _) = listener.accept().expect("the proxy connects");
+        let mut server = accepted(&listener);
         let pace = Some(Duration::from_millis(100));
         server.set_read_timeout(pace).expect("it can be set");
         let begun = Instant::now();
@@ -157,8 +157,7 @@ fn an_unrouted_https_target_is_passed_on_over_tls() {
     let place = listener.local_addr().expect("it is bound");
     let mut client = stage.client();
     client.send(get(&format!("https://{place}/x")));
-    let (mut server, _) = listener.accept().expect("the proxy connects");
-    server.set_read_timeout(Some(DEADLINE)).expect("it can be set");
+    let mut server = accepted(&listener);
     let mut hello = [0; 2];
     server.read_exact(&mut hello).expect("it says something");
     assert_eq!(hello, [22, 3], "a record of a TLS handshake");

@@ -11,6 +11,7 @@ use crate::support::h2_origin::H2Origin;
 use crate::support::origin::{self, Answer, Origin, scripted};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, Stage};
+use crate::support::wait::accepted;
 
 #[test]
 fn an_answer_that_breaks_off_is_reset_in_http_2() {
@@ -82,7 +83,7 @@ fn a_tunnel_that_is_reset_at_one_end_is_reset_at_the_other() {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let place = listener.local_addr().expect("it is bound");
     let mut client = Client::tunnel(stage.proxy.forward_url(), &place.to_string());
-    let (mut server, _) = listener.accept().expect("the proxy has connected");
+    let mut server = accepted(&listener);
     client.send("unread");
     stage.proxy.await_read(&client);
     server.write_all(b"half an answer").expect("the tunnel is open");

@@ -8,6 +8,7 @@ use crate::support::config;
 use crate::support::origin::Answer;
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, Stage, get};
+use crate::support::wait::accepted;
 
 #[test]
 fn an_answer_whose_first_chunk_is_broken_is_refused_and_not_cut() {
@@ -27,7 +28,7 @@ fn a_head_is_not_held_back_until_its_body_begins() {
     let proxy = Proxy::start(&config::proxy(&[config::metasv(&url, None)]));
     let mut client = Client::connect(proxy.forward_url());
     client.send(get(&format!("{METASV}/events")));
-    let (mut provider, _) = listener.accept().expect("the proxy has connected");
+    let mut provider = accepted(&listener);
     let mut head = [0; 4096];
     assert!(provider.read(&mut head).expect("the request comes") > 0);
     let begun = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";

@@ -1,6 +1,6 @@
 //! Authorities that others made, and those that are none; clients that are not rustls.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread;
@@ -16,6 +16,7 @@ use super::tools::{
     Dir, Pair, SETTINGS, accepted_by_openssl, accepted_by_webpki, authority_params, client,
     handshake, leaves_of, ready,
 };
+use crate::support::wait::accepted;
 
 /// How OpenSSL makes a key, and in which form it is written.
 const KEYS: &[(&str, &str)] = &[
@@ -211,7 +212,7 @@ fn serve_once(config: &Arc<ServerConfig>) -> u16 {
     let port = listener.local_addr().expect("it is bound").port();
     let mut tls = ServerConnection::new(Arc::clone(config)).expect("the settings are right");
     thread::spawn(move || {
-        let (mut socket, _): (TcpStream, _) = listener.accept().expect("a client comes");
+        let mut socket = accepted(&listener);
         // Ends when the client does, whatever it made of us.
         while tls.complete_io(&mut socket).is_ok_and(|(read, _)| read > 0) {}
     });

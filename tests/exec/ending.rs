@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::run::{Desk, err, out};
 use crate::clients::{installed, program};
-use crate::support::wait::eventually;
+use crate::support::wait::{accepted, eventually};
 
 #[test]
 fn the_exit_code_is_the_programs_or_what_a_shell_says() {
@@ -123,7 +123,7 @@ fn a_signal_before_the_program_has_started_ends_everything() {
         &desk.listening(&format!("\nforward = \"127.0.0.1:0\"\nadmin = \"{address}\"\n")),
     );
     let mut child = desk.start(&["--config", "slow.toml", "--", "echo", "started"]);
-    let asked = listener.accept().expect("it asks");
+    let asked = accepted(&listener);
     eventually("the directory is made", || desk.left().len() == 1);
     send("TERM", child.id());
     let status = child.wait().expect("it can be waited for");

@@ -114,6 +114,7 @@ pub(crate) fn post(url: &str, kind: &str, body: &str) -> String {
     let (host, length) = (url.trim_start_matches("http://"), body.len());
     format!(
         "POST /cobo/v1/check HTTP/1.1\r\nHost: {host}\r\nContent-Type: {kind}\r\n\
+         Accept-Encoding: gzip, br\r\n\
          Content-Length: {length}\r\n\r\n{body}"
     )
 }

@@ -13,6 +13,7 @@ use crate::support::authority::{Authority, Issued, serve};
 use crate::support::h2_origin::H2Origin;
 use crate::support::origin;
 use crate::support::proxy::{Proxy, countersign};
+use crate::support::wait::accepted;
 
 /// A certificate, whose word is for it, and what is said of it.
 struct Case {
@@ -134,7 +135,7 @@ fn a_port_that_does_not_speak_tls_is_said_to() {
     let url = format!("https://{}", plain.local_addr().expect("it is bound"));
     let proxy = Proxy::start(&metasv(&url, ""));
     let answering = thread::spawn(move || {
-        let (mut socket, _) = plain.accept().expect("a connection");
+        let mut socket = accepted(&plain);
         socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("it listens");
         let _hello = socket.read_to_end(&mut Vec::new());
     });

@@ -10,7 +10,7 @@ use socket2::SockRef;
 use super::{ask, metasv, refusal, text, trusting};
 use crate::support::openssl::SServer;
 use crate::support::proxy::Proxy;
-use crate::support::wait::DEADLINE;
+use crate::support::wait::accepted;
 
 #[test]
 fn what_a_server_will_not_agree_to_is_said_with_its_remedy() {
@@ -68,8 +68,7 @@ fn meet(conduct: Conduct) -> (String, thread::JoinHandle<usize>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let url = format!("https://{}", listener.local_addr().expect("it is bound"));
     let met = thread::spawn(move || {
-        let (mut socket, _) = listener.accept().expect("a connection");
-        socket.set_read_timeout(Some(DEADLINE)).expect("it can have a deadline");
+        let mut socket = accepted(&listener);
         let mut head = [0; 5];
         socket.read_exact(&mut head).expect("a record begins");
         let mut record = vec![0; usize::from(u16::from_be_bytes([head[3], head[4]]))];

@@ -17,6 +17,7 @@ use crate::support::proxy::Proxy;
 use crate::support::socks::{Manners, Socks};
 use crate::support::terminator::Terminator;
 use crate::support::under_test;
+use crate::support::wait::accepted;
 
 const OPEN: Manners = Manners { credentials: None, reply: 0 };
 const KNOWN: Manners = Manners { credentials: Some(("me", "pass:w0rd")), reply: 0 };
@@ -40,7 +41,7 @@ fn a_proxy_is_spoken_to_in_tls_and_its_certificate_is_looked_at() {
     let plain = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let plain_place = plain.local_addr().expect("it is bound");
     let answering = thread::spawn(move || {
-        let (mut socket, _) = plain.accept().expect("a connection");
+        let mut socket = accepted(&plain);
         socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").expect("it listens");
         let _hello = socket.read_to_end(&mut Vec::new());
     });
