@@ -93,6 +93,8 @@ pub struct Access {
     pub hosts: Vec<String>,
     /// What happens to a request for a host that no route names.
     pub unrouted: Unrouted,
+    /// Networks that such a request may reach though they are private.
+    pub pass_private: Vec<IpNet>,
 }
 
 /// The default for hosts without a route on the forward listener: refuse or pass.

@@ -87,8 +87,10 @@ pub struct Surroundings {
     pub serves: bool,
 }
 
-/// The pool of hosts that no upstream speaks of.
-const PASSING: usize = 0;
+/// The pool of routes that no upstream speaks of.
+const DIRECT: usize = 0;
+/// The pool of hosts that no route names.
+const PASSING: usize = 1;
 
 impl Snapshot {
     /// What a request is held against.
@@ -108,7 +110,13 @@ impl Snapshot {
         &self.pools[route.pool]
     }
 
-    /// The connections to hosts that no route names.
+    /// The connections to hosts that no upstream speaks of.
+    pub fn direct(&self) -> &Upstream {
+        &self.pools[DIRECT]
+    }
+
+    /// The connections to hosts that no route names, which a client chooses: they do not go to private
+    /// networks.
     pub fn passing(&self) -> &Upstream {
         &self.pools[PASSING]
     }

@@ -35,6 +35,7 @@ mod explain;
 mod handshake;
 mod pool;
 mod race;
+mod reach;
 mod settings;
 mod spelling;
 mod stream;
@@ -52,6 +53,8 @@ pub use error::{ForwardError, Handshake, Hop, Phase};
 use http::header::UPGRADE;
 use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
+pub use reach::Reach;
+pub(crate) use reach::{SPECIAL, Special};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 pub use settings::{
@@ -121,6 +124,7 @@ impl Upstream {
         let connector = Connector {
             tls,
             place: settings.dial.clone(),
+            reach: settings.reach.clone(),
             through,
             server_name,
             connect: settings.connect,

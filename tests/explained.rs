@@ -194,5 +194,6 @@ const NOT_EXPLAINED: &[(&str, &str)] = &[
     ("upstream_protocol", "an upstream's answer"),
     ("upstream_timeout", "an upstream that is late"),
     ("reply_untrusted", "an upstream's answer"),
+    ("private_address", "the address that a name leads to"),
     ("loop", "the address that an upstream's name leads to"),
 ];

@@ -3,6 +3,7 @@
 use std::net::TcpStream;
 
 use crate::support::client::Client;
+use crate::support::config::PASS;
 use crate::support::proxy::Signal;
 use crate::support::stage::{METASV, SINOHOPE, Stage, get};
 use crate::support::wait::{DEADLINE, eventually};
@@ -94,7 +95,7 @@ fn a_drain_ends_at_its_deadline() {
 
 #[test]
 fn a_stop_ends_tunnels_only_when_its_time_is_over() {
-    let mut stage = Stage::new("[access]\nunrouted = \"pass\"\n[timeouts]\ndrain = \"2s\"\n");
+    let mut stage = Stage::new(&format!("{PASS}[timeouts]\ndrain = \"2s\"\n"));
     let place = stage.origin.url().replace("http://", "");
     let mut client = stage.client();
     client.send(format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n"));
@@ -173,7 +174,7 @@ fn a_head_beyond_the_limit_is_refused() {
 
 #[test]
 fn descriptors_go_back_after_abuse() {
-    let stage = Stage::new("[access]\nunrouted = \"pass\"\n[timeouts]\nresponse_head = \"2s\"\n");
+    let stage = Stage::new(&format!("{PASS}[timeouts]\nresponse_head = \"2s\"\n"));
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 200);
     stage.proxy.await_metric("countersign_connections", 1);
     let before = stage.proxy.descriptors();

@@ -40,6 +40,7 @@ mod origin;
 mod passing;
 mod programs;
 mod properties;
+mod private;
 mod refusals;
 mod registry;
 mod reload;

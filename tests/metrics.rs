@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign::metrics::{LABELS, Metrics};
 
 use crate::support::client::Client;
+use crate::support::config::PASS;
 use crate::support::origin::{Origin, echo};
 use crate::support::stage::{METASV, SINOHOPE, Stage, get};
 
 #[test]
 fn signed_refused_and_passed_requests_are_counted_apart() {
     let other = Origin::start(echo());
-    let stage = Stage::new("[access]\nunrouted = \"pass\"\n");
+    let stage = Stage::new(PASS);
     let ask = |url: &str| stage.exchange(get(url)).status;
     for _ in 0..3 {
         assert_eq!(ask(&format!("{METASV}/x")), 200);

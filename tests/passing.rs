@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 
 use crate::support::client::{Client, curl};
+use crate::support::config::PASS;
 use crate::support::origin::{Origin, echo, providers};
 use crate::support::stage::{Stage, get, post};
 use crate::support::wait::{accepted, eventually};
@@ -208,5 +209,3 @@ fn rest(stream: &mut TcpStream) -> Vec<u8> {
     stream.read_to_end(&mut bytes).expect("it ends well");
     bytes
 }
-
-const PASS: &str = "[access]\nunrouted = \"pass\"\n";

@@ -128,6 +128,11 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         let row = |row: &Row| format!("| `{}` | {} | ", row.name, row.kind);
         Metrics::default().rows().iter().map(row).collect()
     }),
+    ("private-networks", || {
+        ["10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "fc00::/7"]
+            .map(|net| format!("| `{net}` | "))
+            .into()
+    }),
     ("refusals", || {
         let row = |facts: &Facts| format!("| `{}` | {} | ", facts.name, facts.status.as_u16());
         Code::all().map(Code::facts).map(row).collect()

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 
 use crate::support::client::Client;
-use crate::support::config;
+use crate::support::config::{self, PASS};
 use crate::support::origin::{Answer, Origin};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, SINOHOPE, Stage, post};
@@ -23,7 +23,7 @@ fn names(request: &Arrived) -> Vec<&str> {
 fn names_keep_the_case_that_they_were_written_in() {
     let answer = "HTTP/1.1 200 OK\r\nX-rate-LIMIT: 7\r\nContent-Length: 0\r\n\r\n";
     let origin = Origin::start(Box::new(move |_| Answer::Raw(answer.into())));
-    let tables = "[access]\nunrouted = \"pass\"\n".to_owned();
+    let tables = PASS.to_owned();
     let place = origin.url();
     let proxy = Proxy::start(&config::proxy(&[tables, config::metasv(&place, None)]));
     let mut client = Client::connect(proxy.forward_url());

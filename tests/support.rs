@@ -1,6 +1,7 @@
 //! What the capabilities share: a proxy to test, providers for it to talk to, clients to talk to
 //! it with, and second opinions on what it signed.
 
+pub(crate) mod alone;
 pub(crate) mod authority;
 pub(crate) mod client;
 pub(crate) mod cobo;

@@ -190,7 +190,7 @@ async fn ask(
         Some(url) => {
             let raw = RawRequest::from_parts("POST", url, &[], Bytes::new())?;
             let (destination, target) = raw.arrival(None).asked()?;
-            (snapshot.passing(), destination.unrouted_place()?, target)
+            (snapshot.direct(), destination.unrouted_place()?, target)
         }
         None => {
             let place = Destination::Route(route.name.to_string()).place(route)?;

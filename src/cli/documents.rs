@@ -14,6 +14,7 @@ use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
 use crate::refusal::Code;
 use crate::scheme::{Key, Word, keys, vocabulary};
+use crate::upstream::{SPECIAL, Special};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct DocumentsArgs {
@@ -35,6 +36,7 @@ const DOCUMENTS: &[Document] = &[
     Document { name: "configuration", text: settings::markdown },
     Document { name: "declared", text: declared },
     Document { name: "metrics", text: metrics },
+    Document { name: "private-networks", text: private_networks },
     Document { name: "refusals", text: refusals },
     Document { name: "schemes", text: schemes::markdown },
     Document { name: "signer", text: settings::signer },
@@ -111,6 +113,14 @@ fn metrics() -> String {
     labels.sort();
     let text = include_str!("../../docs/metrics.md");
     filled(&filled(text, "metrics", &rows), "labels", &labels)
+}
+
+fn private_networks() -> String {
+    let row = |special: &Special| {
+        [format!("`{}`", special.net), special.what.to_owned(), special.source.to_owned()]
+    };
+    let rows: Vec<_> = SPECIAL.iter().map(row).collect();
+    filled(include_str!("../../docs/private-networks.md"), "networks", &rows)
 }
 
 fn refusals() -> String {

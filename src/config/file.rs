@@ -141,6 +141,7 @@ pub(super) struct Access {
     pub(super) origins: Vec<HeaderValue>,
     pub(super) hosts: Vec<String>,
     pub(super) unrouted: Unrouted,
+    pub(super) pass_private: Vec<IpNet>,
 }
 
 fn access(table: &mut Settings<'_, '_>) -> Access {
@@ -152,6 +153,9 @@ fn access(table: &mut Settings<'_, '_>) -> Access {
         origins: values(table.value("origins", |table, key| table.list(key, units::origin))),
         hosts: values(table.value("hosts", |table, key| table.list(key, values::own_host))),
         unrouted: table.value("unrouted", |table, key| table.parsed(key, &unrouted)),
+        pass_private: values(
+            table.value("pass_private", |table, key| table.list(key, values::network)),
+        ),
     }
 }
 

@@ -17,6 +17,7 @@ pub enum Code {
     ClientNotAllowed,
     CrossSite,
     HostNotRouted,
+    PrivateAddress,
     OutsideRoute,
     InterceptionOff,
     RouteUnknown,
@@ -180,6 +181,14 @@ static ROWS: &[Facts] = &[
         "http_request_denied",
         "No route names this host",
         "Add a [routes.NAME] with this host, or set access.unrouted = \"pass\" to let such requests through unsigned.",
+    ),
+    row(
+        Code::PrivateAddress,
+        "private_address",
+        StatusCode::FORBIDDEN,
+        "destination_ip_prohibited",
+        "A host without a route leads to an address that is not public",
+        "Nothing was sent. Give the host a route, or name its network in access.pass_private in proxy.toml, \"10.0.0.0/8\" say: docs/private-networks.md has those that need it.",
     ),
     row(
         Code::OutsideRoute,

@@ -26,6 +26,7 @@ fn code(phase: Phase) -> Code {
         Phase::ConnectTimeout | Phase::ResponseTimeout | Phase::Stalled => Code::UpstreamTimeout,
         Phase::RequestStalled => Code::BodyTooSlow,
         Phase::RequestBroken => Code::BodyIncomplete,
+        Phase::Private => Code::PrivateAddress,
         Phase::Loop => Code::Loop,
     }
 }
@@ -55,6 +56,7 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         | Phase::Stalled
         | Phase::RequestStalled
         | Phase::RequestBroken
+        | Phase::Private
         | Phase::Loop => None,
     }
 }
@@ -170,6 +172,7 @@ mod tests {
             (Phase::ParentProxy(Hop::Tls), "upstream_proxy", "speaks TLS"),
             (Phase::ResolvePastProxy, "upstream_unreachable", "via = \"environment\""),
             (Phase::ParentProxy(Hop::Failed), "upstream_proxy", "via in [upstreams.NAME]"),
+            (Phase::Private, "private_address", "access.pass_private"),
             (Phase::ConnectTimeout, "upstream_timeout", "Nothing was sent"),
             (Phase::Unprocessed, "upstream_unprocessed", "Nothing was carried out"),
             (Phase::Exchange, "upstream_closed", "may have been carried out"),

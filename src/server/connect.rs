@@ -82,7 +82,9 @@ async fn tunnel(
         return refuse(Refusal::new(Code::TooManyTunnels, "limits.tunnels are open"), record);
     };
     let limit = snapshot.timeouts.connect;
-    let dialled = tokio::time::timeout(limit, shared.surroundings.dialer.dial(&name, port)).await;
+    let dialler = &shared.surroundings.dialer;
+    let dialled = dialler.dial(&name, port, &snapshot.passing().settings.reach);
+    let dialled = tokio::time::timeout(limit, dialled).await;
     let upstream = format!("{name}:{port}");
     let mut server = match dialled {
         Ok(Ok(server)) => server,

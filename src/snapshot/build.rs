@@ -35,7 +35,7 @@ impl Snapshot {
         let stores = builder.stores();
         let (keys, live) = builder.keys(&stores).await;
         let (secrets, watched) = builder.secrets(&stores).await;
-        builder.passing();
+        builder.unnamed();
         let upstreams = builder.upstreams(&secrets);
         let audits = builder.audits().await;
         builder.look_at_state();

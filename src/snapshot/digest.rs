@@ -150,6 +150,7 @@ ca = "ca.pem"
             ("ca.pem", "other.pem", false),
             ("[stores", "[limits]\ntunnels = 7\n[stores", false),
             ("[stores", "[access]\nunrouted = \"pass\"\n[stores", false),
+            ("[stores", "[access]\npass_private = [\"10.0.0.0/8\"]\n[stores", false),
         ] {
             let text = CONFIG.replacen(from, to, 1);
             assert_ne!(text, CONFIG, "{from}");

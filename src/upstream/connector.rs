@@ -12,6 +12,7 @@ use tokio_io_timeout::TimeoutWriter;
 use super::dial::Dialer;
 use super::error::{ConnectFailure, Handshake, Phase};
 use super::handshake::{Counted, out_of_time, shake_hands};
+use super::reach::Reach;
 use super::settings::HostPort;
 use super::stream::{LateAlert, Stream};
 use super::via::{self, Proxy, Road, Through};
@@ -22,6 +23,8 @@ pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
     /// Where to, where it is not the request's own host.
     pub(super) place: Option<HostPort>,
+    /// How far, where there is no proxy on the way.
+    pub(super) reach: Reach,
     /// Through which proxy.
     pub(super) through: Through,
     /// The certificate's name, where it is not the host that is dialled.
@@ -80,7 +83,7 @@ impl Connector {
     /// A connection to a place, which may begin with one to a proxy.
     async fn reach(&self, uri: &Uri, place: &HostPort) -> Result<Road, ConnectFailure> {
         let Some(proxy) = self.proxy(uri, place) else {
-            let dialled = self.dialer.dial(&place.host, place.port).await;
+            let dialled = self.dialer.dial(&place.host, place.port, &self.reach).await;
             return dialled.map(Road::Left).map_err(|failure| {
                 let unresolved = failure.phase == Phase::Resolve;
                 if unresolved && self.through.passes_by(is_https(uri), place) {
@@ -90,7 +93,7 @@ impl Connector {
             });
         };
         let listens = proxy.place();
-        let dialled = self.dialer.dial(&listens.host, listens.port).await;
+        let dialled = self.dialer.dial(&listens.host, listens.port, &Reach::Anywhere).await;
         self.through.lead(proxy, dialled.map_err(via::of_the_proxy)?, place).await
     }
 }

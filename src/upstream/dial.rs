@@ -1,4 +1,4 @@
-//! From a name to a TCP connection, which must not lead back to this proxy.
+//! From a name to a TCP connection, which must not lead back to this proxy, nor where it may not.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,6 +9,7 @@ use tokio::net::TcpStream;
 
 use super::error::{ConnectFailure, Phase};
 use super::race::{order, race};
+use super::reach::Reach;
 use crate::tunnel::keep_alive;
 
 /// Makes connections. One for the whole process: what it learns of addresses is for everybody.
@@ -35,12 +36,18 @@ impl Dialer {
         self.0.own.get().map_or(&[], Vec::as_slice)
     }
 
-    /// A TCP connection to the address that answers first, unless that is ourselves.
-    pub(crate) async fn dial(&self, host: &str, port: u16) -> Result<TcpStream, ConnectFailure> {
+    /// A TCP connection to the address that answers first, of those within `reach`, unless that is
+    /// ourselves. The name is resolved once: what was judged is what is dialled.
+    pub(crate) async fn dial(
+        &self,
+        host: &str,
+        port: u16,
+        reach: &Reach,
+    ) -> Result<TcpStream, ConnectFailure> {
         let unresolved =
             |error: io::Error| ConnectFailure { phase: Phase::Resolve, reason: error.to_string() };
-        let resolved: Vec<_> =
-            tokio::net::lookup_host((host, port)).await.map_err(unresolved)?.collect();
+        let resolved = tokio::net::lookup_host((host, port)).await.map_err(unresolved)?;
+        let resolved = within(reach, resolved)?;
         let first = resolved.first().copied();
         let place = (host.to_owned(), port);
         let addresses = order(resolved, self.0.answered().get(&place).copied());
@@ -57,6 +64,9 @@ impl Dialer {
         let peer = stream.peer_addr().map_err(failed)?;
         if self.0.is_own(local.ip(), peer) {
             return Err(ConnectFailure { phase: Phase::Loop, reason: address.to_string() });
+        }
+        if let Some(reason) = reach.denial_of_own(local.ip(), peer.ip()) {
+            return Err(ConnectFailure { phase: Phase::Private, reason });
         }
         stream.set_nodelay(true).map_err(failed)?;
         keep_alive(&stream).map_err(failed)?;
@@ -96,6 +106,24 @@ impl Known {
 
     fn answered(&self) -> MutexGuard<'_, HashMap<(String, u16), SocketAddr>> {
         self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The addresses that may be dialled; where a name has none but others, that is said of the first.
+fn within(
+    reach: &Reach,
+    resolved: impl Iterator<Item = SocketAddr>,
+) -> Result<Vec<SocketAddr>, ConnectFailure> {
+    let (mut left, mut denied) = (Vec::new(), None);
+    for address in resolved {
+        match reach.denial(address.ip()) {
+            None => left.push(address),
+            Some(reason) => denied = denied.or(Some(reason)),
+        }
+    }
+    match denied {
+        Some(reason) if left.is_empty() => Err(ConnectFailure { phase: Phase::Private, reason }),
+        _ => Ok(left),
     }
 }
 

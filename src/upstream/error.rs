@@ -23,6 +23,8 @@ pub enum Phase {
     Resolve,
     /// The same, and the environment names a proxy that was not asked.
     ResolvePastProxy,
+    /// The address is one that may not be dialled for a client. Nothing was sent.
+    Private,
     /// The TCP connection failed.
     Connect,
     /// The proxy in between failed or refused. Nothing was sent to the upstream.
@@ -117,6 +119,7 @@ impl fmt::Display for ForwardError {
             Phase::Stalled => write!(f, "{upstream} took no more of the request: {reason}"),
             Phase::RequestStalled => write!(f, "no byte of the request body for {reason}"),
             Phase::RequestBroken => write!(f, "the request body broke off: {reason}"),
+            Phase::Private => write!(f, "{upstream} is not to be reached: {reason}"),
             Phase::Loop => write!(f, "{upstream} is one of this proxy's own listeners"),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use super::reach::Reach;
 use crate::secret::Secret;
 
 /// What makes one upstream's connections different from another's. Two with equal settings may
@@ -14,6 +15,8 @@ pub struct Settings {
     /// Where every connection goes, whatever its requests name; none where each request's own
     /// host is dialled.
     pub dial: Option<HostPort>,
+    /// How far connections may go.
+    pub reach: Reach,
     /// The proxy that connections go through.
     pub via: Option<ParentProxySettings>,
     /// The PEM text of the authorities to trust; none for the public ones.

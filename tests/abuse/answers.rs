@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
 
 use crate::support::client::Client;
-use crate::support::config;
+use crate::support::config::{self, PASS};
 use crate::support::h2_client::{DATA, End, Http2, get};
 use crate::support::h2_origin::H2Origin;
 use crate::support::origin::{self, Answer, Origin, scripted};
@@ -79,7 +79,7 @@ fn an_answer_before_the_end_of_an_upload_reaches_clients_of_http_2() {
 
 #[test]
 fn a_tunnel_that_is_reset_at_one_end_is_reset_at_the_other() {
-    let stage = Stage::new("[access]\nunrouted = \"pass\"\n");
+    let stage = Stage::new(PASS);
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let place = listener.local_addr().expect("it is bound");
     let mut client = Client::tunnel(stage.proxy.forward_url(), &place.to_string());

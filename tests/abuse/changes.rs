@@ -3,7 +3,7 @@
 
 use crate::support::authority::Authority;
 use crate::support::client::Client;
-use crate::support::config::{self, CA_FILE, CA_KEY_FILE, INTERCEPT, TOKENS, TOKENS_FILE};
+use crate::support::config::{self, CA_FILE, CA_KEY_FILE, INTERCEPT, PASS, TOKENS, TOKENS_FILE};
 use crate::support::h2_client::Http2;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, providers};
@@ -139,4 +139,3 @@ fn a_stop_lets_a_stream_of_http_2_finish_and_refuses_the_next() {
 }
 
 const REQUEST: &str = "GET /x HTTP/1.1\r\nHost: apiv2.metasv.com\r\n\r\n";
-const PASS: &str = "[access]\nunrouted = \"pass\"\n";

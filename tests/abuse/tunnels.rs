@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use crate::support::client::Client;
-use crate::support::config::INTERCEPT;
+use crate::support::config::{INTERCEPT, PASS};
 use crate::support::stage::intercepting;
 use crate::support::wait::eventually;
 
@@ -78,8 +78,6 @@ fn a_connect_with_a_body_opens_nothing() {
     drop(client);
     eventually("the tunnel is closed", || stage.proxy.metric("countersign_tunnels") == 0);
 }
-
-const PASS: &str = "[access]\nunrouted = \"pass\"\n";
 const ROUTES: &str = r#"
 [routes.wild]
 host = "*.metasv.test"

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use crate::declared;
 use crate::support::client::{Client, Reply};
-use crate::support::config;
+use crate::support::config::{self, PASS};
 use crate::support::h2_origin::H2Origin;
 use crate::support::home::Home;
 use crate::support::origin::{Origin, metasv};
@@ -129,6 +129,11 @@ pub(super) const PROVOKED: &[Case] = &[
     }),
     case("cross_site", 403, None, |scene| scene.gateway("/metasv/x", "Origin: null\r\n")),
     case("host_not_routed", 403, None, |scene| scene.get("http://unrouted.test/x")),
+    case("private_address", 403, None, |scene| {
+        let passing = PASS.replace("127.0.0.0/8", "127.0.0.2");
+        let proxy = Proxy::start(&scene.stage.configuration(&passing));
+        Client::connect(proxy.forward_url()).exchange(get(&scene.stage.origin.url()))
+    }),
     case("outside_route", 403, None, |scene| scene.get("http://narrow.test/v2")),
     case("interception_off", 403, None, |scene| {
         scene.stage.exchange("CONNECT api.sinohope.com:443 HTTP/1.1\r\nHost: h\r\n\r\n")
@@ -191,8 +196,8 @@ pub(super) const PROVOKED: &[Case] = &[
     case("upstream_closed", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/drop"))),
     case("upstream_protocol", 502, Some("metasv"), |scene| scene.get(&format!("{METASV}/garbage"))),
     case("too_many_tunnels", 503, None, |scene| {
-        let tables = "[access]\nunrouted = \"pass\"\n[limits]\ntunnels = 1\n";
-        let proxy = Proxy::start(&scene.stage.configuration(tables));
+        let tables = format!("{PASS}[limits]\ntunnels = 1\n");
+        let proxy = Proxy::start(&scene.stage.configuration(&tables));
         let place = scene.stage.origin.url();
         let place = place.trim_start_matches("http://");
         let connect = format!("CONNECT {place} HTTP/1.1\r\nHost: {place}\r\n\r\n");

@@ -196,6 +196,10 @@ pub(crate) fn trust(server_name: &str, ca: Option<&Path>) -> String {
     format!("ca = \"{}\"\nserver_name = \"{server_name}\"\n", ca.display())
 }
 
+/// Passes requests for hosts without a route on, to this machine too.
+pub(crate) const PASS: &str =
+    "[access]\nunrouted = \"pass\"\npass_private = [\"127.0.0.0/8\", \"::1\", \"0.0.0.0\"]\n";
+
 pub(crate) const LISTENERS: &str = r#"
 forward = "127.0.0.1:0"
 gateway = "127.0.0.1:0"

@@ -18,19 +18,32 @@ pub(crate) const ANY_PORT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOC
 
 /// Starts a proxy for which these addresses have the name `two.test`, in this order, and nothing
 /// else has a name; with these environment variables beside the test's own.
-///
-/// Its `/etc/hosts` is another file, in a mount namespace of its own, and the only one it looks at.
 pub(crate) fn knowing(home: Home, addresses: &[SocketAddr], variables: &[(&str, &str)]) -> Proxy {
     let lines = addresses.iter().map(|address| format!("{} two.test\n", address.ip()));
     home.write("hosts", &lines.collect::<String>());
+    home.write("nsswitch.conf", "hosts: files\n");
+    resolving("hosts", home, variables)
+}
+
+/// Starts a proxy that asks the name server at 127.0.0.1 for every name.
+pub(crate) fn asking(home: Home) -> Proxy {
+    home.write("resolv.conf", "nameserver 127.0.0.1\n");
+    home.write("nsswitch.conf", "hosts: dns\n");
+    resolving("resolv.conf", home, &[])
+}
+
+/// Starts a proxy whose `/etc/nsswitch.conf` and this other file are those in its directory, in a
+/// mount namespace of its own.
+fn resolving(file: &str, home: Home, variables: &[(&str, &str)]) -> Proxy {
     let mut command = Command::new("unshare");
     if fs::metadata("/proc/self").expect("Linux has /proc").uid() != 0 {
         command.args(["--user", "--map-root-user"]);
     }
-    home.write("nsswitch.conf", "hosts: files\n");
-    let become_it = "for file in hosts nsswitch.conf; do mount --bind $file /etc/$file || exit; \
-                     done; exec \"$0\" \"$@\"";
-    command.args(["--mount", "sh", "-c", become_it]).arg(under_test());
+    let become_it = format!(
+        "for file in {file} nsswitch.conf; do mount --bind $file /etc/$file || exit; done; \
+         exec \"$0\" \"$@\""
+    );
+    command.args(["--mount", "sh", "-c", &become_it]).arg(under_test());
     Proxy::start_by(command, home, variables)
 }
 

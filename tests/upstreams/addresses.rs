@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::{ask, metasv, refusal};
 use crate::support::client::Client;
+use crate::support::config::PASS;
 use crate::support::forwarder::{Conduct, Forwarder};
 use crate::support::home::Home;
 use crate::support::names::{Dead, knowing};
@@ -58,7 +59,7 @@ fn a_dead_address_of_a_proxy_on_the_way_is_passed_over() {
 fn a_dead_address_at_the_end_of_a_blind_tunnel_is_passed_over() {
     let dead = Dead::new();
     let origin = Origin::start_at(dead.neighbour(), origin::echo());
-    let config = metasv("http://127.0.0.1:1", &format!("[access]\nunrouted = \"pass\"\n{SOON}"));
+    let config = metasv("http://127.0.0.1:1", &format!("{PASS}{SOON}"));
     let proxy = knowing(Home::new(&config), &[dead.address(), dead.neighbour()], &[]);
     let place = format!("two.test:{}", dead.address().port());
     let mut client = Client::tunnel(proxy.forward_url(), &place);

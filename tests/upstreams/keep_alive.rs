@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::metasv;
 use crate::support::client::Client;
+use crate::support::config::PASS;
 use crate::support::origin::{self, Origin};
 use crate::support::process::keep_alive;
 use crate::support::proxy::Proxy;
@@ -28,7 +29,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 #[test]
 fn both_ends_of_a_blind_tunnel_are_asked_after() {
     let origin = Origin::start(origin::echo());
-    let proxy = Proxy::start(&metasv("http://127.0.0.1:1", "[access]\nunrouted = \"pass\"\n"));
+    let proxy = Proxy::start(&metasv("http://127.0.0.1:1", PASS));
     let place = origin.url().replace("http://", "");
     let mut client = Client::tunnel(proxy.forward_url(), &place);
     let reply = client.exchange(format!("GET / HTTP/1.1\r\nHost: {place}\r\n\r\n"));

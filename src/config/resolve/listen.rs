@@ -85,6 +85,7 @@ impl Resolver<'_> {
             origins: written.origins.clone(),
             hosts: written.hosts.clone(),
             unrouted: written.unrouted,
+            pass_private: written.pass_private.clone(),
         }
     }
 }

@@ -180,6 +180,7 @@ fn access_is_what_is_written() {
     assert_eq!(access.origins, ["https://wallet.example.com", "http://localhost:3000"]);
     assert_eq!(access.hosts, ["countersign.internal:8081", "sign.example.com"]);
     assert_eq!(access.unrouted, Unrouted::Pass);
+    assert_eq!(access.pass_private, ["10.0.0.0/8".parse().expect("a network")]);
 }
 
 #[test]

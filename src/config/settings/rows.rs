@@ -56,6 +56,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "What becomes of a request for a host that no route names: `refuse` answers \
                  403, `pass` forwards it unsigned.",
             ),
+            setting(
+                Key::list("pass_private", "[\"10.0.0.0/8\"]"),
+                "The [private networks](private-networks.md) that `pass` reaches; no other, and \
+                 nothing on this machine.",
+            )
+            .or("[]"),
         ],
     },
     Section {

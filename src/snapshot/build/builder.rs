@@ -23,7 +23,7 @@ pub(super) struct Builder<'a> {
     pub(super) public: Option<Trust>,
     /// Keys whose nonces are not kept, and should be.
     pub(super) unkept: BTreeSet<String>,
-    /// That of hosts which no upstream speaks of comes first.
+    /// Those of hosts which no upstream speaks of come first.
     pub(super) pools: Vec<Arc<Upstream>>,
 }
 

@@ -12,14 +12,15 @@ use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
 use crate::upstream::{
     self, Choice, ClientCertificate, Credentials, Environment, Fingerprint, HostPort, Identity,
-    Protocol, Proxy, Settings, Through, Trust, Upstream, remedy, tls, tls_with_proxy, trust_only,
-    trust_public,
+    Protocol, Proxy, Reach, Settings, Through, Trust, Upstream, remedy, tls, tls_with_proxy,
+    trust_only, trust_public,
 };
 
 /// What a pool is made from, opened.
 #[derive(Default)]
 struct Parts {
     dial: Option<HostPort>,
+    reach: Reach,
     via: Option<ViaParts>,
     /// A PEM file and what it holds.
     ca: Option<(PathBuf, Vec<u8>)>,
@@ -58,12 +59,14 @@ impl Builder<'_> {
         upstreams
     }
 
-    /// The pool for hosts that no upstream speaks of.
-    pub(super) fn passing(&mut self) {
+    /// The pools for hosts that no upstream speaks of: of routes, and of clients' own choice.
+    pub(super) fn unnamed(&mut self) {
         let (idle_connections, max_age) = config::direct();
-        let parts = Parts { idle_connections, max_age, post_quantum: true, ..Parts::default() };
-        if let Err(error) = self.pool(parts) {
-            self.errors.push(error);
+        for reach in [Reach::Anywhere, Reach::Public(self.config.access.pass_private.clone())] {
+            let common = Parts { reach, post_quantum: true, ..Parts::default() };
+            if let Err(error) = self.pool(Parts { idle_connections, max_age, ..common }) {
+                self.errors.push(error);
+            }
         }
     }
 
@@ -176,6 +179,7 @@ impl Builder<'_> {
         let timeouts = &self.config.timeouts;
         Settings {
             dial: parts.dial.clone(),
+            reach: parts.reach.clone(),
             via: parts.via.as_ref().map(|via| upstream::ParentProxySettings {
                 proxy: via.proxy.clone(),
                 credentials: via.credentials.as_deref().map(Fingerprint::of),

@@ -12,7 +12,7 @@ use crate::config::{self, Problem};
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Rotation, Route, Side, Turn};
 use crate::scheme::{BindError, Binding, Bound, SchemeError};
-use crate::snapshot::PASSING;
+use crate::snapshot::DIRECT;
 
 impl Builder<'_> {
     pub(super) fn routes(
@@ -55,7 +55,7 @@ impl Builder<'_> {
     ) -> Option<Route> {
         let target = match &route.upstream {
             Some(upstream) => upstreams.get(upstream).cloned(),
-            None => Some((PASSING, None)),
+            None => Some((DIRECT, None)),
         };
         let files = self.files(name, route);
         // A key, secret, file or upstream that is not there has had its own error.
