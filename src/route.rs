@@ -1,6 +1,7 @@
 //! Routes: which requests are signed, how, with what, and which of them a request takes.
 
 mod rotation;
+mod wander;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -11,6 +12,7 @@ use http::Method;
 use http::uri::{Authority, InvalidUri};
 use prometheus_client::metrics::histogram::Histogram;
 pub use rotation::{Rotation, Side, Turn};
+pub use wander::wanders;
 
 use crate::audit::{Audit, Mode};
 use crate::config::HostPattern;
@@ -105,6 +107,11 @@ impl Route {
     pub fn admits(&self, path: &str, method: &Method) -> bool {
         let methods = self.methods.is_empty() || self.methods.contains(method);
         methods && covers(&self.path, path)
+    }
+
+    /// Whether it takes some paths or methods and not others.
+    pub fn is_limited(&self) -> bool {
+        self.path != "/" || !self.methods.is_empty()
     }
 
     /// What this route admits, for messages.
@@ -272,17 +279,6 @@ fn covers(prefix: &str, path: &str) -> bool {
     rest.is_empty() || rest.starts_with('/') || prefix.ends_with('/')
 }
 
-/// Whether a path has `.` or `..` for a segment, in any spelling that some server resolves:
-/// percent-encoded, with a backslash or an encoded slash for a border, with a parameter behind it.
-pub fn wanders(path: &str) -> bool {
-    if !path.contains(['.', '%']) {
-        return false;
-    }
-    let plain = path.to_ascii_lowercase().replace("%2e", ".");
-    let plain = plain.replace("%2f", "/").replace("%5c", "/").replace('\\', "/");
-    plain.split('/').any(|segment| matches!(segment.split(';').next(), Some("." | "..")))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,12 +297,7 @@ mod tests {
             ("/v1", "/", false),
             ("/v1", "/v1/..", false),
             ("/v1", "/v1/../v2", false),
-            ("/v1", "/v1/./x", false),
-            ("/v1", "/v1/%2e%2E/v2", false),
-            ("/v1", "/v1/.%2e%2fv2", false),
-            ("/v1", "/v1/..%5Cv2", false),
-            ("/v1", "/v1/..\\v2", false),
-            ("/v1", "/v1/..;a=b/v2", false),
+            ("/v1", "/v1/%252e%252e/v2", false),
         ] {
             assert_eq!(covers(prefix, path), covered, "{path} under {prefix}");
         }

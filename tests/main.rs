@@ -19,6 +19,7 @@ mod distrust;
 mod doctor;
 mod documents;
 mod exec;
+mod evasion;
 mod explained;
 mod foreign;
 mod framing;

@@ -7,6 +7,7 @@ pub(crate) mod client;
 pub(crate) mod cobo;
 pub(crate) mod config;
 pub(crate) mod dialect;
+pub(crate) mod doors;
 pub(crate) mod forwarder;
 pub(crate) mod front;
 pub(crate) mod h2_client;

@@ -138,7 +138,7 @@ fn outside(path: &str, method: &Method, routes: &[&Arc<Route>]) -> Refusal {
     if !wanders(path) {
         return refusal;
     }
-    refusal.remedy("Send the path without . and .. segments: a route with a path covers none that could lead out of it.")
+    refusal.remedy("Send the path without . and .. segments, however they are spelt, and in UTF-8: a route with a path covers none that could lead out of it.")
 }
 
 /// Whether a request or tunnel to a host without a matching route may leave unsigned.
