@@ -6,7 +6,8 @@
 //! 1. who sends it: address, form of the head, the name that the listener is called by, a stop that
 //!    is in progress, token;
 //! 2. what is asked for: the target, and the hosts that the request names;
-//! 3. the route, by [`Routes::find`] or by the gateway's name for it;
+//! 3. the route, by [`Routes::find`] or by the gateway's name for it, and that nothing overrides what it
+//!    was found by;
 //! 4. the guard against web pages, as it is what would be signed that must not be theirs;
 //! 5. what the route wants: a handshake, a place to go, a body that can be read.
 //!
@@ -16,9 +17,11 @@
 mod admission;
 mod arrival;
 mod body;
+mod cgi;
 mod connect;
 mod inside;
 mod outgoing;
+mod overrides;
 mod plan;
 mod routing;
 

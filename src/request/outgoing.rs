@@ -12,6 +12,7 @@ use http::uri::Authority;
 use http::{Extensions, HeaderName, Method, Request, Uri};
 
 use super::Body;
+use super::cgi::{same_to_cgi, with_hyphens};
 use super::routing::no_host;
 use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
@@ -46,10 +47,7 @@ impl Outgoing {
         origin: Origin,
         scheme: Option<&dyn Scheme>,
     ) -> Result<Self, Refusal> {
-        strip(&mut head.headers);
-        for owned in scheme.map_or(&[][..], |scheme| scheme.owned_headers()) {
-            head.headers.remove(owned);
-        }
+        strip(&mut head.headers, scheme.map_or(&[], |scheme| scheme.owned_headers()));
         let host = HeaderValue::from_str(&head.host).map_err(|_| no_host())?;
         head.headers.insert(HOST, host);
         frame(&mut head.headers, &body, &head.method);
@@ -203,10 +201,16 @@ pub fn switch(headers: &mut HeaderMap) {
     headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
 }
 
-/// Removes what concerns one connection only, and what proxies say of clients: a provider is told
-/// nothing about who stands behind this one.
-fn strip(headers: &mut HeaderMap) {
-    remove(headers, |name| of_one_connection(name) || of_the_client(name));
+/// Removes what concerns one connection only, what proxies say of clients, as a provider is told
+/// nothing about who stands behind this one, and the client's own copies of what the scheme sets:
+/// each also under the name that is the same to CGI.
+fn strip(headers: &mut HeaderMap, owned: &[HeaderName]) {
+    remove(headers, |name| {
+        let plain = with_hyphens(name);
+        of_one_connection(&plain)
+            || of_the_client(&plain)
+            || owned.iter().any(|owned| same_to_cgi(owned.as_str(), name))
+    });
 }
 
 /// Removes the headers of one connection, in either direction.
@@ -233,27 +237,30 @@ fn of_one_connection(name: &str) -> bool {
 fn of_the_client(name: &str) -> bool {
     matches!(
         name,
-        "countersign-token"
+        "client-ip"
+            | "countersign-token"
             | "expect"
             | "forwarded"
+            // CGI programs take it for the address of their own proxy (CVE-2016-5385).
+            | "proxy"
             // Fields behind a body would go on unsigned and unseen.
             | "trailer"
+            | "true-client-ip"
             | "via"
-            | "x-forwarded-for"
-            | "x-forwarded-host"
-            | "x-forwarded-proto"
+            | "x-client-ip"
+            | "x-cluster-client-ip"
+            | "x-original-forwarded-for"
             | "x-real-ip"
-    )
+    ) || ["proxy-", "x-forwarded-"].iter().any(|begin| name.starts_with(begin))
 }
 
-/// Removes the headers that `unwanted` names, and those that `Connection` lists. One pass over
-/// what is there: most requests have a few headers, and none of these but one.
-fn remove(headers: &mut HeaderMap, unwanted: fn(&str) -> bool) {
+/// Removes the headers that `unwanted` names, and those that `Connection` lists, whatever else stands
+/// there. One pass over what is there: most requests have a few headers, and none of these but one.
+fn remove(headers: &mut HeaderMap, unwanted: impl Fn(&str) -> bool) {
     let listed = headers.get_all(CONNECTION).iter();
     let listed = listed
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .filter_map(|name| name.trim().parse().ok());
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok());
     let named = headers.keys().filter(|name| unwanted(name.as_str())).cloned();
     for name in listed.chain(named).collect::<Vec<HeaderName>>() {
         headers.remove(name);
@@ -297,23 +304,30 @@ mod tests {
             "",
             "/v1",
             &[
-                ("connection", "close, X-Hop"),
+                ("connection", "close, X-Hop, \u{ff}"),
                 ("x-hop", "1"),
                 ("proxy-authorization", "Basic eA=="),
                 ("countersign-token", "t"),
                 ("forwarded", "for=10.0.0.1"),
                 ("x-forwarded-for", "10.0.0.1"),
+                ("x-forwarded-client-cert", "By=x"),
+                ("x_forwarded_host", "evil.example"),
+                ("x-client-ip", "10.0.0.1"),
+                ("proxy", "http://evil.example"),
+                ("proxy-status", "x"),
+                ("proxy_authorization", "Basic eA=="),
                 ("via", "1.1 x"),
                 ("te", "trailers"),
                 ("expect", "100-continue"),
                 ("content-length", "999"),
                 ("host", "evil.example"),
                 ("x-app", "kept"),
+                ("x_app_forwarded", "kept"),
             ],
         );
         let mut names: Vec<_> = outgoing.head.headers.keys().map(HeaderName::as_str).collect();
         names.sort_unstable();
-        assert_eq!(names, ["content-length", "host", "x-app"]);
+        assert_eq!(names, ["content-length", "host", "x-app", "x_app_forwarded"]);
         assert_eq!(outgoing.head.headers["host"], "api.x");
         assert_eq!(outgoing.head.headers["content-length"], "2");
     }

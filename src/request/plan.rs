@@ -7,6 +7,7 @@ use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method};
 
+use super::overrides::no_overrides;
 use super::{Arrival, Body, Destination, Entrance, Outgoing, View, admit};
 use crate::access::Called;
 use crate::moment::Moment;
@@ -90,6 +91,7 @@ impl<'a> Plan<'a> {
             return Ok(Self::Pass(Box::new(outgoing.arrived(spelled, socket))));
         };
         let route = route.at_turn();
+        no_overrides(route, &arrival.headers)?;
         // A browser whose proxy this is would have any page's requests signed.
         let called = match arrival.sender.entrance {
             Entrance::Gateway(_) => Called::by(&arrival.headers),
