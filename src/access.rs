@@ -137,7 +137,7 @@ impl Access {
             let detail = "the Origin is not the host that is called, and not in access.origins";
             return Err(Refusal::new(Code::CrossSite, detail));
         }
-        let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+        let site = headers.get(SITE).map(HeaderValue::as_bytes);
         match site {
             None | Some(b"same-origin" | b"none") => Ok(()),
             Some(_) => Err(Refusal::new(
@@ -146,7 +146,33 @@ impl Access {
             )),
         }
     }
+
+    /// The same for what would be signed: also what bears a browser's marks is refused where neither
+    /// `Origin` nor Fetch Metadata says which page made it. To plain-http URLs off loopback browsers
+    /// send no Fetch Metadata, and with most GETs no `Origin`.
+    ///
+    /// # Errors
+    ///
+    /// `cross_site`.
+    pub fn signable(
+        &self,
+        headers: &HeaderMap,
+        called: Option<&Called<'_>>,
+    ) -> Result<(), Refusal> {
+        self.page(headers, called)?;
+        if headers.contains_key(ORIGIN) || headers.contains_key(SITE) {
+            return Ok(());
+        }
+        let Some(mark) = page::mark(headers, called) else { return Ok(()) };
+        let detail =
+            format!("{mark}, as a browser's request has it, and no Origin says whose page made it");
+        let remedy = "A page of yours asks with fetch and CORS, from an origin in access.origins. A program leaves out Referer and Upgrade-Insecure-Requests, and sends no browser's User-Agent together with Accept-Language.";
+        Err(Refusal::new(Code::CrossSite, detail).remedy(remedy))
+    }
 }
+
+/// What a browser says of where a request comes from (Fetch Metadata), but for plain-http URLs.
+const SITE: &str = "sec-fetch-site";
 
 /// What a request showed who it is from, which no output shows.
 #[derive(Clone, Debug, Default)]

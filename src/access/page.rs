@@ -1,10 +1,10 @@
-//! CSRF and DNS-rebinding protection: the name a web page calls a listener by (`Host`), and the
-//! origin it is of.
+//! CSRF and DNS-rebinding protection: the name a web page calls a listener by (`Host`), the origin
+//! it is of, and what a browser's request is known by where it does not say that.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
 
-use http::header::HOST;
+use http::header::{ACCEPT_LANGUAGE, HOST, REFERER, UPGRADE_INSECURE_REQUESTS, USER_AGENT};
 use http::{HeaderMap, HeaderValue};
 
 use crate::host::host_and_port;
@@ -54,8 +54,20 @@ impl<'a> Called<'a> {
     }
 
     /// Reads an `Origin`. Pages from files and sandboxes have none that could be a host's.
-    pub(super) fn read(origin: &HeaderValue) -> Option<Self> {
-        let (scheme, authority) = origin.to_str().ok()?.split_once("://")?;
+    pub(super) fn read(origin: &'a HeaderValue) -> Option<Self> {
+        Self::parse(origin.to_str().ok()?)
+    }
+
+    /// The origin of the page that a `Referer` names (RFC 9110, section 10.1.3).
+    fn of_page(referer: &'a HeaderValue) -> Option<Self> {
+        let url = referer.to_str().ok()?;
+        let authority = url.find("://")? + "://".len();
+        let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |end| authority + end);
+        Self::parse(&url[..end])
+    }
+
+    fn parse(origin: &'a str) -> Option<Self> {
+        let (scheme, authority) = origin.split_once("://")?;
         let https = match scheme {
             "http" => false,
             "https" => true,
@@ -64,6 +76,29 @@ impl<'a> Called<'a> {
         let (name, port) = host_and_port(authority).ok()?;
         Some(Self::new(https, name, port))
     }
+}
+
+/// The mark of a browser that a request bears, of those that scripts do not borrow: they write a
+/// browser's `User-Agent` alone, and Node's fetch an `Accept-Language` alone.
+///
+/// A `Referer` of the called host is no mark, and takes none away: it says which page asked, not where
+/// that was sent on from, and a redirect keeps it.
+pub(super) fn mark(headers: &HeaderMap, called: Option<&Called<'_>>) -> Option<&'static str> {
+    let own = |referer| called.is_some() && Called::of_page(referer).as_ref() == called;
+    if !headers.get_all(REFERER).iter().all(|referer| referer.is_empty() || own(referer)) {
+        return Some("the Referer is not of the host that is called");
+    }
+    if headers.contains_key(UPGRADE_INSECURE_REQUESTS) {
+        return Some("it has Upgrade-Insecure-Requests");
+    }
+    let browser = |agent: &HeaderValue| {
+        let agent = agent.as_bytes();
+        agent.starts_with(b"Mozilla/") || agent.starts_with(b"Opera/")
+    };
+    if headers.contains_key(ACCEPT_LANGUAGE) && headers.get_all(USER_AGENT).iter().any(browser) {
+        return Some("it has a browser's User-Agent together with Accept-Language");
+    }
+    None
 }
 
 #[cfg(test)]
@@ -119,8 +154,33 @@ mod tests {
             (called(true, None), "file://", false),
             (called(true, None), "", false),
         ] {
-            let read = Called::read(&HeaderValue::from_static(origin));
+            let value = HeaderValue::from_static(origin);
+            let read = Called::read(&value);
             assert_eq!(read.as_ref() == Some(&called), own, "{origin} to {called:?}");
+        }
+    }
+    #[test]
+    fn a_referer_is_of_the_called_host_by_its_whole_origin() {
+        let called = Called::new(false, "api.example.com", None);
+        for (referer, foreign) in [
+            ("http://api.example.com", false),
+            ("http://API.example.com:80/page?x=http://evil.example", false),
+            ("http://api.example.com#http://evil.example/", false),
+            ("", false),
+            ("https://api.example.com/", true),
+            ("http://api.example.com:8080/", true),
+            ("http://api.example.com.evil.example/", true),
+            ("http://evil.example/http://api.example.com/", true),
+            ("http://evil.example?http://api.example.com", true),
+            ("http://api.example.com@evil.example/", true),
+            ("/page", true),
+            ("about:blank", true),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(REFERER, HeaderValue::from_static(referer));
+            assert_eq!(mark(&headers, Some(&called)).is_some(), foreign, "{referer:?}");
+            headers.append(REFERER, HeaderValue::from_static("http://evil.example/"));
+            assert!(mark(&headers, Some(&called)).is_some(), "{referer:?}");
         }
     }
 }

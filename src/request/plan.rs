@@ -97,7 +97,7 @@ impl<'a> Plan<'a> {
             Entrance::Gateway(_) => Called::by(&arrival.headers),
             Entrance::Forward | Entrance::Inside(_) | Entrance::Admin(_) => destination.called(),
         };
-        view.access.page(&arrival.headers, called.as_ref())?;
+        view.access.signable(&arrival.headers, called.as_ref())?;
         trail.route = Some(Arc::clone(&route.name));
         match &route.scheme {
             Bound::Scheme(scheme) => {
