@@ -18,9 +18,10 @@
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
 //! Beside the road: [`problem`] says what is wrong, [`document`] reads files, [`host`] reads names and
-//! addresses as clients write them, [`config`] is what was written and what will run, [`snapshot`]
-//! what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be seen,
-//! `signer` the process that holds keys for this one, and [`cli`] what a person meets.
+//! addresses as clients write them, `pem` blocks of keys and certificates, [`config`] is what was
+//! written and what will run, [`snapshot`] what it becomes, [`audit`] the file of what was decided,
+//! [`secret`] what must not be seen, `signer` the process that holds keys for this one, and [`cli`]
+//! what a person meets.
 
 pub mod access;
 mod admin;
@@ -36,6 +37,7 @@ mod kms;
 pub mod metrics;
 pub mod moment;
 pub mod nonces;
+mod pem;
 pub mod pipeline;
 pub mod problem;
 pub mod record;

@@ -167,6 +167,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer("document", &[all("problem")], "reads tables; what their keys mean is for whoever asks"),
     layer("host", &[], "a name or an address is the same to everybody who reads it"),
+    layer("pem", &[], "blocks are found and decoded; what is in them is for whoever asks"),
     layer("metrics", &[], "counters are handed down; they know names, not types"),
     layer(
         "tls",
@@ -182,6 +183,7 @@ const LAYERS: &[Layer] = &[
         "keys",
         &[
             only("https", &["Answer", "Client"]),
+            all("pem"),
             all("problem"),
             all("secret"),
             only("tls", &["mutual_client"]),

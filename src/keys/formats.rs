@@ -22,6 +22,7 @@ pub(super) use wrapping::plain;
 pub(crate) use wrapping::unquoted;
 use zeroize::Zeroizing;
 
+use crate::pem::is_pem;
 use crate::secret::Secret;
 
 /// What was found in an entry: one of the forms, or why it is none.
@@ -114,7 +115,7 @@ impl Found {
 fn word(bytes: &[u8]) -> Option<&[u8]> {
     let is_text = bytes.iter().all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
     let trimmed = bytes.trim_ascii();
-    (is_text && !pem::is_pem(bytes) && !trimmed.starts_with(b"{")).then_some(trimmed)
+    (is_text && !is_pem(bytes) && !trimmed.starts_with(b"{")).then_some(trimmed)
 }
 
 /// The form of bytes that somebody encoded: DER, or a number.

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use super::error::{FormatError, unknown};
 use super::form::Form;
 use super::{der, pem};
+use crate::pem::is_pem;
 use crate::secret::Secret;
 
 /// Reads text without white space at its ends.
@@ -40,7 +41,7 @@ fn base64(text: &[u8], passphrase: Option<&Secret>) -> Result<Form, FormatError>
     let mut bytes = Zeroizing::new(vec![0; text.len() / 4 * 3 + 3]);
     let length = engine.decode_slice(text, &mut bytes).map_err(|_| unknown())?;
     bytes.truncate(length);
-    if pem::is_pem(&bytes) {
+    if is_pem(&bytes) {
         let block = pem::find(&bytes)?.ok_or_else(unknown)?;
         return der::read(&block, passphrase);
     }

@@ -7,6 +7,7 @@
 use zeroize::Zeroizing;
 
 use super::error::FormatError;
+use crate::pem::is_pem;
 
 /// The bytes without a byte order mark, and PEM with real line ends.
 ///
@@ -22,7 +23,7 @@ pub(in crate::keys) fn plain(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, FormatE
     }
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     // No backslash is part of PEM, so that one before an n or r is a line end that was escaped.
-    let escaped = super::pem::is_pem(bytes) && bytes.contains(&b'\\');
+    let escaped = is_pem(bytes) && bytes.contains(&b'\\');
     let mut plain = Zeroizing::new(Vec::with_capacity(bytes.len()));
     let mut rest = bytes;
     while let [first, after @ ..] = rest {
