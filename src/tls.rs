@@ -11,6 +11,7 @@ mod constraints;
 mod create;
 mod leaves;
 mod mutual;
+mod private;
 
 use std::sync::{Arc, LazyLock};
 
@@ -22,6 +23,7 @@ pub use certificate::CaCertificate;
 pub use create::NewAuthority;
 pub use leaves::{LeafCache, LeafSettings};
 pub use mutual::{certificate_names, mutual_client, mutual_server};
+pub(crate) use private::{KeyFault, identity};
 
 /// The one TLS crypto provider, passed explicitly to every builder.
 pub fn provider() -> Arc<CryptoProvider> {

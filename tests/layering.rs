@@ -171,7 +171,7 @@ const LAYERS: &[Layer] = &[
     layer("metrics", &[], "counters are handed down; they know names, not types"),
     layer(
         "tls",
-        &[all("problem"), all("secret")],
+        &[all("pem"), all("problem"), all("secret")],
         "certificates and the crypto provider; whose hosts they are is nothing to it",
     ),
     layer(
@@ -271,7 +271,7 @@ const LAYERS: &[Layer] = &[
             only("body", &["Lease", "Progress", "StreamError", "Upload"]),
             all("problem"),
             all("secret"),
-            only("tls", &["provider", "roots"]),
+            only("tls", &["KeyFault", "identity", "provider", "roots"]),
             only("tunnel", &["keep_alive"]),
         ],
         "sends what it is given and knows nothing of signatures",

@@ -10,16 +10,14 @@ use rcgen::{
     KeyUsagePurpose, PublicKeyData, SanType,
 };
 use rustls::SignatureScheme;
-use rustls::crypto::aws_lc_rs::sign::any_supported_type;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, DnsName, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, DnsName};
 use rustls::sign::SigningKey;
 use x509_parser::parse_x509_certificate;
 use x509_parser::prelude::FromDer as _;
 use x509_parser::x509::SubjectPublicKeyInfo;
-use zeroize::Zeroize as _;
 
 use super::certificate::seconds;
+use super::private::{KeyFault, signing_key};
 use super::{BACKDATED, CaCertificate, date, serial};
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -175,10 +173,10 @@ pub(super) struct CaKey {
 
 impl CaKey {
     pub(super) fn read(pem: &Secret) -> Result<Self, Problem> {
-        let mut der = PrivateKeyDer::from_pem_slice(pem.expose()).map_err(|_| no_key(pem))?;
-        let key = any_supported_type(&der);
-        der.zeroize();
-        let key = key.map_err(|_| unusable())?;
+        let key = signing_key(pem).map_err(|fault| match fault {
+            KeyFault::Absent => no_key(pem),
+            KeyFault::Unusable | KeyFault::Mismatch | KeyFault::Unfit(_) => unusable(),
+        })?;
         let known = |(scheme, _): &&(SignatureScheme, _)| key.choose_scheme(&[*scheme]).is_some();
         let (scheme, algorithm) = *schemes().iter().find(known).ok_or_else(unusable)?;
         let spki = key.public_key().ok_or_else(unusable)?;

@@ -6,10 +6,9 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
-use rcgen::{KeyPair, PublicKeyData as _, SubjectPublicKeyInfo};
+use rcgen::{PublicKeyData as _, SubjectPublicKeyInfo};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::Ticketer;
-use rustls::pki_types::PrivateKeyDer;
 use rustls::server::NoServerSessionStorage;
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{CipherSuite, ServerConfig};
@@ -17,6 +16,7 @@ use tokio::sync::OnceCell;
 
 use super::authority::LeafName;
 use super::certificate::seconds;
+use super::private::NewKey;
 use super::{Authority, BACKDATED, MintError, provider};
 
 /// How long leaves live, and how many are kept.
@@ -76,13 +76,10 @@ impl LeafCache {
         clock: fn() -> u64,
         minted: Counter,
     ) -> Result<Self, MintError> {
-        let failed = |error: &dyn fmt::Display| MintError::Failed(error.to_string());
-        let pair = KeyPair::generate().map_err(|error| failed(&error))?;
-        let public = SubjectPublicKeyInfo::from_der(&pair.subject_public_key_info())
-            .map_err(|error| failed(&error))?;
-        let key = PrivateKeyDer::Pkcs8(pair.serialize_der().into());
-        let key = provider().key_provider.load_private_key(key).map_err(|error| failed(&error))?;
-        let known = Mutex::default();
+        let key = NewKey::generate();
+        let public = SubjectPublicKeyInfo::from_der(&key.subject_public_key_info())
+            .map_err(|error| MintError::Failed(error.to_string()))?;
+        let (key, known) = (key.for_tls(), Mutex::default());
         Ok(Self { authority, settings, key, public, clock, minted, known })
     }
 

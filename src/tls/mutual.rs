@@ -3,14 +3,16 @@
 
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::SingleCertAndKey;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use x509_parser::extensions::GeneralName;
 use x509_parser::parse_x509_certificate;
 
+use super::private::identity;
 use super::provider;
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -22,13 +24,12 @@ use crate::secret::Secret;
 ///
 /// What is wrong with one of them; nothing of the key.
 pub fn mutual_client(ca: &[u8], cert: &[u8], key: &Secret) -> Result<Arc<ClientConfig>, Problem> {
-    let (roots, chain, key) = read(ca, cert, key)?;
+    let (roots, shown) = read(ca, cert, key)?;
     let builder = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .expect("the provider has cipher suites for TLS 1.3")
         .with_root_certificates(roots);
-    let config = builder.with_client_auth_cert(chain, key).map_err(unfit)?;
-    Ok(Arc::new(config))
+    Ok(Arc::new(builder.with_client_cert_resolver(shown)))
 }
 
 /// Settings of the side that listens, by the same three.
@@ -37,7 +38,7 @@ pub fn mutual_client(ca: &[u8], cert: &[u8], key: &Secret) -> Result<Arc<ClientC
 ///
 /// As [`mutual_client`].
 pub fn mutual_server(ca: &[u8], cert: &[u8], key: &Secret) -> Result<Arc<ServerConfig>, Problem> {
-    let (roots, chain, key) = read(ca, cert, key)?;
+    let (roots, shown) = read(ca, cert, key)?;
     let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider()).build();
     let verifier = verifier.map_err(|error| {
         Problem::new(format!("cannot be used: {error}"), AUTHORITY).of("the authority")
@@ -46,8 +47,7 @@ pub fn mutual_server(ca: &[u8], cert: &[u8], key: &Secret) -> Result<Arc<ServerC
         .with_protocol_versions(&[&TLS13])
         .expect("the provider has cipher suites for TLS 1.3")
         .with_client_cert_verifier(verifier);
-    let config = builder.with_single_cert(chain, key).map_err(unfit)?;
-    Ok(Arc::new(config))
+    Ok(Arc::new(builder.with_cert_resolver(shown)))
 }
 
 /// The DNS names that a certificate is for, in lower case.
@@ -61,7 +61,7 @@ pub fn certificate_names(certificate: &CertificateDer<'_>) -> Vec<String> {
     names.collect()
 }
 
-type Parts = (Arc<RootCertStore>, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type Parts = (Arc<RootCertStore>, Arc<SingleCertAndKey>);
 
 fn read(ca: &[u8], cert: &[u8], key: &Secret) -> Result<Parts, Problem> {
     let mut roots = RootCertStore::empty();
@@ -73,11 +73,9 @@ fn read(ca: &[u8], cert: &[u8], key: &Secret) -> Result<Parts, Problem> {
     }
     let own = "name a PEM file with the own certificate first, and its private key beside it";
     let chain = certificates(cert, "the certificate's file", own)?;
-    let key = PrivateKeyDer::from_pem_slice(key.expose()).map_err(|_| {
-        let what = "holds no private key in PEM: PKCS#8, SEC 1 or PKCS#1, not encrypted";
-        Problem::new(what, own).of("the key's file")
-    })?;
-    Ok((Arc::new(roots), chain, key))
+    let shown = identity(chain, key)
+        .map_err(|fault| Problem::new(fault.to_string(), own).of("the key's file"))?;
+    Ok((Arc::new(roots), shown))
 }
 
 fn certificates(
@@ -88,11 +86,6 @@ fn certificates(
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let read = read.ok().filter(|read| !read.is_empty());
     read.ok_or_else(|| Problem::new("holds no certificate in PEM", fix).of(file))
-}
-
-fn unfit(error: rustls::Error) -> Problem {
-    let fix = "name the private key that was made with this certificate";
-    Problem::new(format!("certificate and key cannot be used: {error}"), fix)
 }
 
 const AUTHORITY: &str = "name a PEM file with the authority of the other side's certificates";

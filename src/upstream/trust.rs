@@ -7,14 +7,15 @@ use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, InconsistentKeys, NamedGroup, RootCertStore};
+use rustls::sign::SingleCertAndKey;
+use rustls::{ClientConfig, NamedGroup, RootCertStore};
 
 use super::certificate::Named;
 use crate::problem::Problem;
 use crate::secret::Secret;
-use crate::tls::{provider, roots};
+use crate::tls::{KeyFault, identity, provider, roots};
 
 /// Whom to believe: authorities, and certificates that need none.
 #[derive(Clone, Debug)]
@@ -46,24 +47,25 @@ pub(crate) fn public() -> Trust {
 
 /// A certificate to show, with its key.
 #[derive(Debug)]
-pub(crate) struct Identity {
-    chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
-}
+pub(crate) struct Identity(Arc<SingleCertAndKey>);
 
 impl Identity {
     /// Reads a chain in PEM, and a key in PEM: PKCS#8, SEC 1 or PKCS#1, not encrypted.
     ///
     /// # Errors
     ///
-    /// What is wrong with the file or the key; nothing of the key.
+    /// What is wrong with the file or the key, or that they do not belong together; nothing of the
+    /// key.
     pub(crate) fn read(path: &Path, pem: &[u8], key: &Secret) -> Result<Self, Problem> {
         let chain = certificates(path, pem, CLIENT_CERT)?;
-        let key = PrivateKeyDer::from_pem_slice(key.expose()).map_err(|_| {
-            let what = "holds no private key in PEM: PKCS#8, SEC 1 or PKCS#1, not encrypted";
+        let shown = identity(chain, key).map_err(|fault| {
+            let what = match fault {
+                KeyFault::Mismatch => "is not the key of client_cert".to_owned(),
+                KeyFault::Absent | KeyFault::Unusable | KeyFault::Unfit(_) => fault.to_string(),
+            };
             Problem::new(what, remedy(CLIENT_CERT)).of("client_key")
         })?;
-        Ok(Self { chain, key })
+        Ok(Self(shown))
     }
 }
 
@@ -102,7 +104,7 @@ fn bad_certificate(path: &Path, error: &dyn fmt::Display, setting: &str) -> Prob
 ///
 /// # Errors
 ///
-/// When the identity's key is not its certificate's, or what the TLS library says.
+/// What the TLS library says.
 pub(crate) fn config(
     trust: Trust,
     identity: Option<Identity>,
@@ -119,16 +121,7 @@ pub(crate) fn config(
         .with_custom_certificate_verifier(Arc::new(Named { verifier, pinned }));
     let mut config = match identity {
         None => builder.with_no_client_auth(),
-        Some(Identity { chain, key }) => {
-            builder.with_client_auth_cert(chain, key).map_err(|error| {
-                let what = if error == InconsistentKeys::KeyMismatch.into() {
-                    "client_key is not the key of client_cert".to_owned()
-                } else {
-                    format!("client_cert and client_key cannot be used: {error}")
-                };
-                Problem::new(what, remedy(CLIENT_CERT))
-            })?
-        }
+        Some(Identity(shown)) => builder.with_client_cert_resolver(shown),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), HTTP_1_1.to_vec()];
     Ok(Arc::new(config))
