@@ -149,7 +149,8 @@ impl Scene {
         config: &Config,
         credentials: Option<&Credentials>,
     ) -> Result<Self, CliError> {
-        let caller: Variables = std::env::vars_os().collect();
+        let mut caller: Variables = std::env::vars_os().collect();
+        environment::without_keys(&mut caller, config);
         let directory = Directory::make("exec")?;
         let (ca, found) = (authority(config)?, caller.clone());
         // Java takes its time to make a trust store; the proxy starts meanwhile.

@@ -5,6 +5,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::run::{Desk, err, out};
+use crate::support::authority::Authority;
+use crate::support::config::{CA_FILE, CA_KEY_FILE, INTERCEPT};
 use crate::support::stage::SINOHOPE;
 use crate::support::vectors::{load, text};
 
@@ -92,11 +94,17 @@ upstream = "sinohope_origin"
 
 #[test]
 fn java_is_told_in_options_of_its_own_and_only_where_there_is_one() {
-    let desk = Desk::new("");
+    let desk = Desk::new(INTERCEPT);
+    let ca = Authority::new();
+    desk.home.write(CA_FILE, &ca.pem());
+    desk.home.write(CA_KEY_FILE, &ca.key_pem());
     let java = desk.home.path("jdk/bin");
     fs::create_dir_all(&java).expect("a directory can be made");
-    fs::write(java.join("java"), "#!/bin/sh\n").expect("a file can be written");
-    fs::set_permissions(java.join("java"), fs::Permissions::from_mode(0o755)).expect("a mode");
+    // What makes its trust store is told what the program is, but for what is ours and its options.
+    for (name, script) in [("java", ""), ("keytool", "/usr/bin/env >${0%/*}/seen")] {
+        fs::write(java.join(name), format!("#!/bin/sh\n{script}\n")).expect("a file");
+        fs::set_permissions(java.join(name), fs::Permissions::from_mode(0o755)).expect("a mode");
+    }
     let programs = desk.home.path("bin");
     fs::create_dir_all(&programs).expect("a directory can be made");
     symlink("/usr/bin/env", programs.join("env")).expect("a link can be made");
@@ -108,6 +116,7 @@ fn java_is_told_in_options_of_its_own_and_only_where_there_is_one() {
         let mut command = desk.exec(&["env"]);
         command.env("PATH", path).env("JAVA_TOOL_OPTIONS", "-Xmx1g").env_remove("JAVA_HOME");
         command.envs(home.map(|home| ("JAVA_HOME", home)));
+        command.env("COUNTERSIGN_TOKEN", "app:t0ken").env("COUNTERSIGN_KEY", "k3y");
         let variables = variables(&out(&command.output().expect("the binary can be run")));
         let options = &variables["JAVA_TOOL_OPTIONS"];
         let port = variables["HTTP_PROXY"].rsplit(':').next().unwrap_or_default().to_owned();
@@ -117,6 +126,11 @@ fn java_is_told_in_options_of_its_own_and_only_where_there_is_one() {
         } else {
             assert_eq!(options, "-Xmx1g");
         }
+    }
+    let seen = fs::read_to_string(java.join("seen")).expect("it was asked for a store");
+    assert!(seen.contains("\nJAVA_HOME=") || seen.starts_with("JAVA_HOME="), "{seen}");
+    for name in ["COUNTERSIGN_", "JAVA_TOOL_OPTIONS", "t0ken", "k3y"] {
+        assert!(!seen.contains(name), "{name} in\n{seen}");
     }
 }
 

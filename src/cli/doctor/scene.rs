@@ -38,7 +38,7 @@ pub(super) struct Scene {
 
 impl Scene {
     /// Makes keys and authority, starts stand-in and proxy.
-    pub(super) async fn set(caller: Variables) -> Result<Self, CliError> {
+    pub(super) async fn set(mut caller: Variables) -> Result<Self, CliError> {
         let directory = Directory::make("doctor")?;
         let ca = make_keys(&directory)?;
         let path = directory.join("proxy.toml");
@@ -54,6 +54,7 @@ impl Scene {
         let config = Config::parse(&configuration(&address.to_string()), &path)?;
         let proxy = InProcess::start(&config, Arc::default()).await?;
         let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
+        environment::without_keys(&mut caller, &config);
         let trusting = caller.clone();
         let trust =
             tokio::task::spawn_blocking(move || Trust::make(Some(ca), &trusting, directory));

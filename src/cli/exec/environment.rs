@@ -9,16 +9,15 @@ pub(in crate::cli) use super::values::{Variables, text};
 use super::variables::{self, Gets};
 use crate::config::{Config, HostPattern};
 
-/// What a program finds: what the caller has, without keys, with the way to the proxy and whom to
-/// trust. And what it reaches past the proxy.
+/// What a program finds: what the caller has, whose keys are taken out already, with the way to the
+/// proxy and whom to trust. And what it reaches past the proxy.
 pub(in crate::cli) fn of_program(
-    mut caller: Variables,
+    caller: Variables,
     config: &Config,
     proxy: Running,
     credentials: Option<&Credentials>,
     trust: &Trust,
 ) -> (Variables, NoProxy) {
-    without_keys(&mut caller, config);
     let past = past(&caller, config);
     let mut variables = caller.clone();
     let user = credentials.map(|own| format!("{}@", own.user_info())).unwrap_or_default();
@@ -55,7 +54,7 @@ const GATEWAY: &str = "COUNTERSIGN_GATEWAY";
 /// Takes away every variable that could hold a key, a secret or a passphrase of this
 /// configuration: those it names, and those an `env` store could read under another entry, such as
 /// a key of yesterday's. A store without prefix could read all; there only the named ones go.
-fn without_keys(variables: &mut Variables, config: &Config) {
+pub(in crate::cli) fn without_keys(variables: &mut Variables, config: &Config) {
     let mut named = vec![credentials::VARIABLE.to_owned()];
     let keys = config.keys.values().map(|key| (&key.store, &key.entry));
     let secrets = config.secrets.values().map(|secret| (&secret.store, &secret.entry));

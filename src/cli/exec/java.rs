@@ -1,7 +1,7 @@
 //! Java, which reads none of the variables that others read: options in `JAVA_TOOL_OPTIONS`, and
 //! a trust store made from the one that comes with it.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -60,9 +60,11 @@ impl Java {
     pub(super) fn trust_store(
         &self,
         ca: &[u8],
-        given: Option<&str>,
+        caller: &Variables,
         directory: &Directory,
     ) -> Result<TrustStore, CliError> {
+        let given = values::text(caller, VARIABLE);
+        let given = given.as_deref();
         let places = ["lib/security/cacerts", "jre/lib/security/cacerts"];
         let mut own = places.iter().map(|place| self.home.join(place));
         let named = given.and_then(|given| value(given, STORE)).map(PathBuf::from);
@@ -77,11 +79,16 @@ impl Java {
         let certificate = directory.join("countersign.pem");
         fs::write(&certificate, ca).map_err(|error| CliError::at(&certificate, &error))?;
         let store = TrustStore { path: store, password };
-        self.import(&certificate, &store)?;
+        self.import(&certificate, &store, caller)?;
         Ok(store)
     }
 
-    fn import(&self, certificate: &Path, store: &TrustStore) -> Result<(), CliError> {
+    fn import(
+        &self,
+        certificate: &Path,
+        store: &TrustStore,
+        caller: &Variables,
+    ) -> Result<(), CliError> {
         let own = self.program("keytool").unwrap_or_else(|| "keytool".into());
         let mut keytool = Command::new(own);
         // A start of Java is most of what this takes, and these make it a short one.
@@ -95,8 +102,12 @@ impl Java {
             "-file",
         ]);
         keytool.arg(certificate).arg("-keystore").arg(&store.path);
-        // With the caller's options it would print them.
-        let output = keytool.env_remove(VARIABLE).stdin(Stdio::null()).output();
+        // With the caller's options it would print them; what is ours is not its business.
+        let passed = |(name, _): &(&OsString, &OsString)| {
+            !name.as_encoded_bytes().starts_with(b"COUNTERSIGN_") && *name != VARIABLE
+        };
+        keytool.env_clear().envs(caller.iter().filter(passed));
+        let output = keytool.stdin(Stdio::null()).output();
         let said = match output {
             Ok(output) if output.status.success() => return Ok(()),
             Ok(output) => String::from_utf8_lossy(&output.stdout).trim().to_owned(),

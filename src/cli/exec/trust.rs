@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::java::{self, Java, TrustStore};
+use super::java::{Java, TrustStore};
 use super::settings;
-use super::values::{self, Variables};
+use super::values::Variables;
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
 
@@ -41,8 +41,7 @@ impl Trust {
         };
         let mut files = files(&ca, caller, &directory)?;
         files.extend(settings::make(&files["SSL_CERT_FILE"], caller, &directory)?);
-        let given = values::text(caller, java::VARIABLE);
-        let store = java.map(|java| java.trust_store(&ca, given.as_deref(), &directory));
+        let store = java.map(|java| java.trust_store(&ca, caller, &directory));
         let java = match store.transpose() {
             Ok(store) => store.map(Some),
             // The program may well be none of Java's.
