@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use aws_lc_rs::encoding::AsDer as _;
-use countersign::keys::{Algorithm, PrivateKey};
 use countersign::moment::unix_ms;
 use countersign::secret::Secret;
 use countersign::tls::{Authority, CaCertificate, LeafCache, LeafSettings, NewAuthority, provider};
 use divan::{Bencher, black_box};
 use prometheus_client::metrics::counter::Counter;
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use rustls::crypto::CryptoProvider;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConnection};
 use tokio::runtime::{Builder, Runtime};
@@ -131,24 +131,31 @@ fn runtime(workers: usize) -> Runtime {
 }
 
 fn leaves(ca: &str) -> LeafCache {
-    let key = match ca {
-        "P-256" => PrivateKey::generate(Algorithm::ECDSA_P256).to_text().to_string(),
+    let (root, key) = match ca {
+        "P-256" => {
+            let hosts = ["example.com".to_owned()];
+            let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 30 };
+            let made = new.make().expect("it can be made");
+            (made.root, made.issuing)
+        }
         _ => rsa(),
     };
-    let key = Secret::new(key.into_bytes());
-    let hosts = ["example.com".to_owned()];
-    let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 30 };
-    let pem = new.certificate(&key).expect("the key can sign");
-    let certificate = CaCertificate::read(pem.as_bytes()).expect("it is a CA");
+    let certificate = CaCertificate::read(root.as_bytes()).expect("it is a CA");
     let authority = Authority::new(certificate, &key).expect("it is its key");
     let lifetime = std::time::Duration::from_secs(7 * 86_400);
     let settings = LeafSettings { lifetime, cache: CACHE };
     LeafCache::new(authority, settings, unix_ms, Counter::default()).expect("a key can be made")
 }
 
-fn rsa() -> String {
+/// A root that signs itself, as OpenSSL makes them.
+fn rsa() -> (String, Secret) {
     let key = aws_lc_rs::rsa::KeyPair::generate(aws_lc_rs::rsa::KeySize::Rsa2048);
     let der = key.expect("a key can be made").as_der().expect("it has a form in DER");
     let document = pkcs8::Document::try_from(der.as_ref()).expect("it is DER");
-    document.to_pem("PRIVATE KEY", pkcs8::LineEnding::LF).expect("it has a form in PEM")
+    let pem = document.to_pem("PRIVATE KEY", pkcs8::LineEnding::LF).expect("DER has a form in PEM");
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.distinguished_name.push(DnType::CommonName, "RSA");
+    let root = params.self_signed(&KeyPair::from_pem(&pem).expect("it is a key"));
+    (root.expect("it can sign").pem(), Secret::new(pem.into_bytes()))
 }

@@ -109,9 +109,11 @@ pub enum Unrouted {
 /// TLS interception: what HTTPS is ended with for hosts that have a route.
 #[derive(Clone, Debug, Hash)]
 pub struct Intercept {
-    /// A PEM file: the authority's certificate, then those that signed it, if any.
+    /// A PEM file: the root that clients trust, or the authority's own certificate and those that
+    /// signed it.
     pub ca_cert: PathBuf,
-    /// The `[secrets]` entry with the authority's private key in PEM.
+    /// The `[secrets]` entry with the authority's private key in PEM, and its certificate unless
+    /// that is in `ca_cert`.
     pub ca_key: String,
     /// How long a certificate for a host is valid.
     pub leaf_lifetime: Duration,

@@ -37,7 +37,7 @@ pub struct Snapshot {
     pub timeouts: Timeouts,
     /// What happens to hosts that no route names.
     pub unrouted: Unrouted,
-    /// Certificates for the hosts of routes, where `[intercept]` is written.
+    /// Certificates for the hosts of routes, where HTTPS is ended for them.
     pub leaves: Option<Arc<LeafCache>>,
     /// What is allowed and should be known, in the order of the file.
     pub warnings: Vec<Problem>,
@@ -82,6 +82,9 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// The nonces of keys.
     pub nonces: Arc<Nonces>,
+    /// Certificates of an authority that this process has made for itself, where the configuration
+    /// has no `[intercept]`.
+    pub leaves: Option<Arc<LeafCache>>,
     /// Whether requests will be answered: files of decisions are opened then, each by one process
     /// alone, and left alone by those that only look.
     pub serves: bool,

@@ -1,9 +1,10 @@
 //! TLS: the one crypto provider, and whom everybody believes; for interception, the local certificate
 //! authority whose leaf certificates are shown to clients that asked for a routed host.
 //!
-//! The authority is meant to be worth little to a thief: it is constrained to the hosts that have
-//! routes ([`NewAuthority`]), its key signs and is never seen ([`Authority`]), and what it signs
-//! lives for days ([`LeafCache`]).
+//! The authority is meant to be worth little to a thief: what clients trust is a root whose key is
+//! gone, what signs is an intermediate that is constrained to the hosts that have routes
+//! ([`NewAuthority`]), its key is never seen ([`Authority`]), and what it signs lives for days
+//! ([`LeafCache`]).
 
 mod authority;
 mod certificate;
@@ -20,7 +21,7 @@ use rustls::crypto::CryptoProvider;
 
 pub use authority::{Authority, MintError};
 pub use certificate::CaCertificate;
-pub use create::NewAuthority;
+pub use create::{MadeAuthority, NewAuthority};
 pub use leaves::{LeafCache, LeafSettings};
 pub use mutual::{certificate_names, mutual_client, mutual_server};
 pub(crate) use private::{KeyFault, identity};

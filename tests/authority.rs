@@ -2,14 +2,13 @@
 //! and the leaves it makes.
 
 mod configured;
+mod java;
 mod leaves;
 mod made;
 mod tools;
 
 use countersign::tls::CaCertificate;
-use rcgen::{
-    CertificateParams, ExtendedKeyUsagePurpose, Issuer, KeyPair, KeyUsagePurpose, SanType,
-};
+use rcgen::{ExtendedKeyUsagePurpose, SanType};
 
 use tools::{Dir, Pair, accepted_by_openssl, accepted_by_webpki, handshake, leaves_of, openssl};
 
@@ -45,10 +44,10 @@ fn a_stolen_key_is_worth_the_routed_hosts_and_no_others() {
     for (hosts, name, expected) in REACH {
         let case = format!("{name} by a CA for {hosts:?}");
         let ca = Pair::for_hosts(hosts);
-        let forged = forge(&ca, name, |_| {});
-        let found = accepted_by_openssl(&dir, &ca.pem, std::slice::from_ref(&forged), name);
+        let (forged, _) = ca.forge(name, |_| {});
+        let found = accepted_by_openssl(&dir, &ca.pem, &forged, name);
         assert_eq!(found.is_ok(), *expected, "openssl: {case}: {found:?}");
-        let found = accepted_by_webpki(&ca.pem, std::slice::from_ref(&forged), name);
+        let found = accepted_by_webpki(&ca.pem, &forged, name);
         assert_eq!(found.is_ok(), *expected, "webpki: {case}: {found:?}");
         let certificate = CaCertificate::read(ca.pem.as_bytes()).expect("it is a CA");
         assert_eq!(certificate.permits(name), *expected, "{case}");
@@ -67,22 +66,27 @@ fn a_stolen_key_is_worth_the_routed_hosts_and_no_others() {
 fn a_stolen_key_signs_for_no_other_use_than_servers() {
     let dir = Dir::new();
     let ca = Pair::for_hosts(&["api.x.com"]);
-    let mail = forge(&ca, "api.x.com", |params| {
+    let mail = ca.forge("api.x.com", |params| {
         let address = "root@evil.com".to_owned().try_into().expect("it is ASCII");
         params.subject_alt_names = vec![SanType::Rfc822Name(address)];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection];
     });
-    let program = forge(&ca, "api.x.com", |params| {
+    let program = ca.forge("api.x.com", |params| {
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
     });
     let root = dir.write("ca.pem", &ca.pem);
-    for (name, purpose, leaf) in [("mail", "smimesign", mail), ("program", "sslclient", program)] {
-        let leaf = dir.write("leaf.pem", &tools::to_pem(std::slice::from_ref(&leaf)));
-        let output = openssl(&["verify", "-purpose", purpose, "-CAfile", &root, &leaf]);
+    for (name, purpose, (chain, _)) in
+        [("mail", "smimesign", mail), ("program", "sslclient", program)]
+    {
+        let (leaf, sent) = chain.split_at(1);
+        let (leaf, sent) = (tools::to_pem(leaf), tools::to_pem(sent));
+        let (leaf, sent) = (dir.write("leaf.pem", &leaf), dir.write("sent.pem", &sent));
+        let known = ["verify", "-CAfile", &root, "-untrusted", &sent];
+        let output = openssl(&[&known[..], &["-purpose", purpose, &leaf]].concat());
         assert!(output.contains("unsuitable certificate purpose"), "{name}: {output}");
         // The same leaf is good for nothing but its use: without it, the chain holds.
         if name == "program" {
-            let output = openssl(&["verify", "-CAfile", &root, &leaf]);
+            let output = openssl(&[&known[..], &[&*leaf]].concat());
             assert!(output.ends_with(": OK\n"), "{name}: {output}");
         }
     }
@@ -92,39 +96,15 @@ fn a_stolen_key_signs_for_no_other_use_than_servers() {
 fn a_stolen_key_makes_no_other_authority() {
     let dir = Dir::new();
     let ca = Pair::for_hosts(&["api.x.com"]);
-    let below = KeyPair::generate().expect("a key can be made");
-    let mut params = tools::authority_params("below");
-    params.use_authority_key_identifier_extension = true;
-    let stolen = KeyPair::from_pem(&ca.key).expect("it is a key");
-    let issuer = Issuer::from_ca_cert_pem(&ca.pem, stolen).expect("it is a CA");
-    let between = params.signed_by(&below, &issuer).expect("it can be signed");
-    let below = Pair { pem: between.pem(), key: below.serialize_pem() };
-    let chain = |name: &str| [forge(&below, name, |_| {}), between.der().clone()];
-    let within = chain("api.x.com");
-    let found = accepted_by_openssl(&dir, &ca.pem, &within, "api.x.com").expect_err("openssl");
-    assert!(found.contains("path length constraint exceeded"), "{found}");
-    // webpki takes no notice of a root's path length; the constraints hold all the same.
-    accepted_by_webpki(&ca.pem, &within, "api.x.com").expect("the chain itself is right");
-    accepted_by_webpki(&ca.pem, &chain("evil.com"), "evil.com").expect_err("webpki");
-}
-
-/// A leaf that countersign would not make, signed with the authority's key.
-fn forge(
-    ca: &Pair,
-    name: &str,
-    change: impl FnOnce(&mut CertificateParams),
-) -> rustls::pki_types::CertificateDer<'static> {
-    let mut params = CertificateParams::new(vec![name.to_owned()]).expect("it is a name");
-    params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(rcgen::DnType::OrganizationName, "thief");
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    params.use_authority_key_identifier_extension = true;
-    params.not_before = time::OffsetDateTime::from_unix_timestamp(tools::now_s()).expect("a time");
-    params.not_after = params.not_before + time::Duration::days(1);
-    change(&mut params);
-    let stolen = KeyPair::from_pem(&ca.key).expect("it is a key");
-    let issuer = Issuer::from_ca_cert_pem(&ca.pem, stolen).expect("it is a CA");
-    let key = KeyPair::generate().expect("a key can be made");
-    params.signed_by(&key, &issuer).expect("it can be signed").der().clone()
+    let below = ca.authority_below();
+    for name in ["api.x.com", "evil.com"] {
+        let (chain, _) = below.forge(name, |_| {});
+        assert_eq!(chain.len(), 3);
+        let found = accepted_by_openssl(&dir, &ca.pem, &chain, name).expect_err("openssl");
+        assert!(found.contains("path length constraint exceeded"), "{found}");
+        accepted_by_webpki(&ca.pem, &chain, name).expect_err("webpki");
+    }
+    // The same leaf with the authority's own key is taken, so that it is the length that counts.
+    let (chain, _) = ca.forge("api.x.com", |_| {});
+    accepted_by_openssl(&dir, &ca.pem, &chain, "api.x.com").expect("openssl");
 }

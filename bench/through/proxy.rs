@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use countersign::keys::{Algorithm, PrivateKey};
 use countersign::moment::unix_ms;
-use countersign::secret::Secret;
 use countersign::tls::{NewAuthority, provider};
 use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
@@ -110,14 +109,13 @@ fn private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 
 /// A local authority for the routes' hosts, in files; its certificate in PEM.
 fn authority(home: &Path) -> io::Result<String> {
-    let key = PrivateKey::generate(Algorithm::ECDSA_P256).to_text();
-    private(&home.join("ca-key.pem"), key.as_bytes())?;
     let hosts = ["api.sinohope.com", "metasv.com", "www.okx.com", "example.com"];
     let hosts = hosts.map(str::to_owned);
     let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };
-    let pem = new.certificate(&Secret::new(key.as_bytes().to_vec())).map_err(io::Error::other)?;
-    fs::write(home.join("ca.pem"), &pem)?;
-    Ok(pem)
+    let made = new.make().map_err(io::Error::other)?;
+    private(&home.join("ca-key.pem"), made.issuing.expose())?;
+    fs::write(home.join("ca.pem"), &made.root)?;
+    Ok(made.root)
 }
 
 fn trusting(authority: &str) -> io::Result<Arc<ClientConfig>> {

@@ -1,5 +1,6 @@
 //! `countersign ca`: the certificate authority that ends HTTPS for clients who trust it.
 
+mod ephemeral;
 mod new;
 mod reach;
 
@@ -7,8 +8,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use pkcs8::{Document, LineEnding};
-
+pub(super) use ephemeral::Ephemeral;
 pub(super) use new::NewCa;
 
 use self::reach::{hosts_of, write_reach};
@@ -62,7 +62,8 @@ Who trusts ca.pem, and how:
   Node              NODE_EXTRA_CA_CERTS=ca.pem
   Java              keytool -importcert -noprompt -alias countersign -file ca.pem \\
                       -keystore trust.p12 -storepass changeit
-                    java -Djavax.net.ssl.trustStore=trust.p12 …
+                    java -Djavax.net.ssl.trustStore=trust.p12 \\
+                      -Djavax.net.ssl.trustStorePassword=changeit …
   Debian, Ubuntu    cp ca.pem /usr/local/share/ca-certificates/countersign.crt
                     update-ca-certificates
 All but Node's and the last take the place of the system's roots: for a program that also speaks
@@ -117,14 +118,9 @@ fn show(file: &Path, hosts: &[String], out: &mut dyn Write) -> Result<(), CliErr
 /// Encodes anew what was read, so that nothing else of the file gets out.
 fn export(file: &Path, format: Format, out: &mut dyn Write) -> Result<(), CliError> {
     let ca = read(file)?;
-    let der = ca.trust_anchor();
-    match format {
-        Format::Der => out.write_all(der)?,
-        Format::Pem => {
-            let document = Document::try_from(der).expect("a certificate that was read is DER");
-            let pem = document.to_pem("CERTIFICATE", LineEnding::LF);
-            out.write_all(pem.expect("DER has a form in PEM").as_bytes())?;
-        }
-    }
-    Ok(())
+    let written = match format {
+        Format::Der => out.write_all(ca.trust_anchor()),
+        Format::Pem => out.write_all(ca.trust_anchor_pem().as_bytes()),
+    };
+    Ok(written?)
 }

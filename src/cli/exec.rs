@@ -19,6 +19,7 @@ mod values;
 mod variables;
 
 use std::ffi::OsString;
+use std::fmt;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -31,7 +32,8 @@ use self::trust::Trust;
 use super::config_file::DEFAULT;
 use super::directory::Directory;
 use super::{CliError, Exit, log, runtime};
-use crate::config::{Config, Log};
+use crate::config::{Config, Intercept, Log};
+use crate::tls::CaCertificate;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ExecArgs {
@@ -152,9 +154,9 @@ impl Scene {
         let mut caller: Variables = std::env::vars_os().collect();
         environment::without_keys(&mut caller, config);
         let directory = Directory::make("exec")?;
-        let (ca, found) = (authority(config)?, caller.clone());
+        let (root, found) = (config.intercept.as_ref().map(root).transpose()?, caller.clone());
         // Java takes its time to make a trust store; the proxy starts meanwhile.
-        let trusting = tokio::task::spawn_blocking(move || Trust::make(ca, &found, directory));
+        let trusting = tokio::task::spawn_blocking(move || Trust::make(root, &found, directory));
         let proxy = Proxy::find_or_start(own, config, credentials).await?;
         let trust = trusting.await.map_err(|error| {
             CliError::new(Exit::Failed, format!("the trust files were not made: {error}"))
@@ -167,16 +169,19 @@ impl Scene {
     }
 }
 
-/// The certificate that programs have to trust, as PEM, where the proxy opens TLS.
-fn authority(config: &Config) -> Result<Option<Vec<u8>>, CliError> {
-    let Some(path) = config.intercept.as_ref().map(|intercept| &intercept.ca_cert) else {
-        return Ok(None);
+/// The certificate that programs have to trust, in PEM: nothing else of the file, as Java takes the
+/// first of one, and others take all.
+fn root(intercept: &Intercept) -> Result<String, CliError> {
+    let path = intercept.ca_cert.display();
+    let fault = |error: &dyn fmt::Display, fix: &str| {
+        CliError::new(Exit::Config, format!("intercept.ca_cert: {path}{error}")).fix(fix)
     };
-    std::fs::read(path).map(Some).map_err(|error| {
-        let what = format!("intercept.ca_cert: {}: {error}", path.display());
-        CliError::new(Exit::Config, what)
-            .fix("make one with `countersign ca new`, or mend the path")
-    })
+    let pem = std::fs::read(&intercept.ca_cert).map_err(|error| {
+        fault(&format!(": {error}"), "make one with `countersign ca new`, or mend the path")
+    })?;
+    let certificate = CaCertificate::read(&pem);
+    let certificate = certificate.map_err(|error| fault(&format!(" {error}"), &error.fix))?;
+    Ok(certificate.trust_anchor_pem())
 }
 
 #[cfg(test)]

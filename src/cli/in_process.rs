@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -10,11 +11,12 @@ use super::CliError;
 use super::run::{bind, warn_of};
 use crate::config::Config;
 use crate::metrics::Metrics;
-use crate::moment::Moments;
+use crate::moment::{Moments, unix_ms};
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
 use crate::server::{Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
+use crate::tls::{Authority, LeafCache, LeafSettings};
 
 /// A running proxy. It serves until [`Self::finish`], or until the runtime ends.
 #[derive(Debug)]
@@ -28,10 +30,20 @@ pub(super) struct InProcess {
 }
 
 impl InProcess {
-    /// Starts one with this configuration. What it plays, and does not send to providers, needs no
-    /// kept nonces.
-    pub(super) async fn start(config: &Config, nonces: Arc<Nonces>) -> Result<Self, CliError> {
-        let surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
+    /// Starts one with this configuration, and this authority in place of one that it does not
+    /// name. What it plays, and does not send to providers, needs no kept nonces.
+    pub(super) async fn start(
+        config: &Config,
+        nonces: Arc<Nonces>,
+        authority: Option<Authority>,
+    ) -> Result<Self, CliError> {
+        let mut surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
+        if let Some(authority) = authority {
+            let minted = surroundings.metrics.leaves_minted();
+            let leaves = LeafCache::new(authority, LEAVES, unix_ms, minted);
+            let leaves = leaves.map_err(|error| CliError::failed(error.to_string(), "try again"));
+            surroundings.leaves = Some(Arc::new(leaves?));
+        }
         let snapshot = Snapshot::build(config, &surroundings, None).await?;
         warn_of(config, &snapshot);
         let listeners = bind(config).await?;
@@ -89,3 +101,7 @@ impl InProcess {
         served.await.unwrap_or(false)
     }
 }
+
+/// Leaves of an authority that no configuration names: as `[intercept]` has them by default.
+const LEAVES: LeafSettings =
+    LeafSettings { lifetime: Duration::from_secs(7 * 86_400), cache: 1024 };

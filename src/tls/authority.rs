@@ -30,16 +30,20 @@ pub struct Authority {
 
 impl Authority {
     /// Puts a certificate and its private key together: PKCS#8, SEC 1 or PKCS#1 in PEM, RSA or
-    /// elliptic.
+    /// elliptic. Where certificates stand beside the key, it is that of the first of them, and
+    /// `certificate` has signed the last.
     ///
     /// # Errors
     ///
     /// About the key: when it cannot be read, or is another's.
     pub fn new(certificate: CaCertificate, key: &Secret) -> Result<Self, Problem> {
+        let certificate = certificate.below(key)?;
         let key = CaKey::read(key)?;
         if key.public != certificate.public() {
             let what = format!("is not the key of the certificate of {}", certificate.subject());
-            return Err(Problem::new(what, "name the key that was made with this certificate"));
+            let fix = "name the key that was made with this certificate; where one below it was \
+                       made with the key, put that one behind the key";
+            return Err(Problem::new(what, fix));
         }
         let issuer = issuer(&certificate, key)?;
         Ok(Self { certificate, issuer })

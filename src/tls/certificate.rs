@@ -1,15 +1,19 @@
 //! The certificate of an authority, as a file holds it: what it says, and whether an authority
 //! can be made of it. No key is needed to read it.
 
+use pkcs8::{Document, LineEnding};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use sha2::{Digest as _, Sha256};
 use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::parse_x509_certificate;
+use x509_parser::x509::X509Name;
 
 use super::constraints::{Constraints, Host};
+use crate::pem::blocks;
 use crate::problem::Problem;
+use crate::secret::Secret;
 
 /// The certificate of an authority, and those above it that were in the same file.
 #[derive(Clone, Debug)]
@@ -38,6 +42,42 @@ impl CaCertificate {
         if chain.is_empty() {
             return Err(broken("holds no CERTIFICATE block in PEM"));
         }
+        Self::of(chain, |first, second| {
+            let what = format!(
+                "has the certificate of {second} after that of {first}, which it has not signed"
+            );
+            let fix =
+                "put the CA's own certificate first, then the one that signed it, and no other";
+            Problem::new(what, fix)
+        })
+    }
+
+    /// The authority whose certificates stand beside its key, in the same PEM text: those that are
+    /// not here yet come before these, which have signed the last of them.
+    ///
+    /// # Errors
+    ///
+    /// When one of them may not sign certificates, or does not belong to these.
+    pub fn below(self, key: &Secret) -> Result<Self, Problem> {
+        let blocks = blocks(key.expose()).map_while(Result::ok);
+        let found = blocks.filter(|block| block.label == b"CERTIFICATE").filter_map(|b| b.decode());
+        let mut chain: Vec<_> = found.map(|der| CertificateDer::from(der.to_vec())).collect();
+        chain.retain(|beside| !self.chain.contains(beside));
+        if chain.is_empty() {
+            return Ok(self);
+        }
+        chain.extend(self.chain);
+        Self::of(chain, |first, second| {
+            let what = format!("has the certificate of {first}, which {second} has not signed");
+            Problem::new(what, PAIR)
+        })
+    }
+
+    /// A chain; `unsigned` says that the first of two subjects was not signed by the second.
+    fn of(
+        chain: Vec<CertificateDer<'static>>,
+        unsigned: fn(&X509Name<'_>, &X509Name<'_>) -> Problem,
+    ) -> Result<Self, Problem> {
         let mut parsed = Vec::new();
         for certificate in &chain {
             let (rest, certificate) = parse_x509_certificate(certificate)
@@ -52,7 +92,9 @@ impl CaCertificate {
             check_authority(certificate)?;
             constraints.extend(constraints_of(certificate)?);
         }
-        check_order(&parsed)?;
+        if let Some(pair) = parsed.windows(2).find(|pair| !has_signed(&pair[1], &pair[0])) {
+            return Err(unsigned(pair[0].subject(), pair[1].subject()));
+        }
         let own = &parsed[0];
         let validity = parsed.iter().map(|certificate| certificate.validity());
         Ok(Self {
@@ -124,8 +166,21 @@ impl CaCertificate {
     }
 
     /// The certificate that clients have to trust: the last of the file, in DER.
-    pub fn trust_anchor(&self) -> &[u8] {
+    pub fn trust_anchor(&self) -> &CertificateDer<'static> {
         self.chain.last().expect("a chain has a certificate")
+    }
+
+    /// The same in PEM.
+    pub fn trust_anchor_pem(&self) -> String {
+        let document = Document::try_from(self.trust_anchor().as_ref());
+        let document = document.expect("a certificate that was read is DER");
+        document.to_pem("CERTIFICATE", LineEnding::LF).expect("DER has a form in PEM")
+    }
+
+    /// Whether its key is that of the very certificate that clients trust, whose own constraints
+    /// some of them do not apply.
+    pub fn is_trust_anchor(&self) -> bool {
+        self.chain.len() == 1
     }
 
     /// The last second of its validity, since the Unix epoch.
@@ -189,21 +244,26 @@ fn constraints_of(certificate: &X509Certificate<'_>) -> Result<Option<Constraint
     Ok(found.map(|found| Constraints::of(found.value)))
 }
 
-fn check_order(chain: &[X509Certificate<'_>]) -> Result<(), Problem> {
-    for pair in chain.windows(2) {
-        if pair[0].issuer().as_raw() != pair[1].subject().as_raw() {
-            let (second, first) = (pair[1].subject(), pair[0].subject());
-            let what = format!(
-                "has the certificate of {second} after that of {first}, which it has not signed"
-            );
-            let fix =
-                "put the CA's own certificate first, then the one that signed it, and no other";
-            return Err(Problem::new(what, fix));
-        }
-    }
-    Ok(())
+/// Whether a certificate says that it was signed by another: by its name, and by its key where both
+/// have that (RFC 5280, sections 4.2.1.1 and 4.2.1.2), as CAs of one day have one name.
+fn has_signed(above: &X509Certificate<'_>, below: &X509Certificate<'_>) -> bool {
+    let signer = below.iter_extensions().find_map(|extension| {
+        let parsed = extension.parsed_extension();
+        let ParsedExtension::AuthorityKeyIdentifier(own) = parsed else { return None };
+        own.key_identifier.as_ref()
+    });
+    let key = above.iter_extensions().find_map(|extension| {
+        let ParsedExtension::SubjectKeyIdentifier(own) = extension.parsed_extension() else {
+            return None;
+        };
+        Some(own)
+    });
+    below.issuer().as_raw() == above.subject().as_raw()
+        && signer.zip(key).is_none_or(|(signer, key)| signer == key)
 }
 
+const PAIR: &str = "name the key with its certificate that `countersign ca new` made together with \
+                    the root in intercept.ca_cert";
 const NEW_ONE: &str =
     "move the certificate and its key away, run `countersign ca new`, and trust the new one";
 const NO_LEAF: &str = "name the certificate of a CA; `countersign ca new` makes one";

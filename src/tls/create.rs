@@ -1,14 +1,19 @@
-//! Making an authority that is worth its routed hosts and nothing else.
+//! Making an authority whose key is worth its routed hosts and nothing else to a thief.
+//!
+//! A client applies the constraints of the certificates that it is sent, and need not apply those of
+//! the one it trusts (RFC 5280, section 6.1.1; Java's validator does not). So what is trusted is a
+//! root whose key is gone when this returns, and what signs is an intermediate below it.
 
 use std::net::IpAddr;
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
+    BasicConstraints, CertificateParams, CertifiedIssuer, CidrSubnet, DistinguishedName, DnType,
     ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyUsagePurpose, NameConstraints,
 };
 
-use super::authority::{CaKey, LONGEST_NAME};
+use super::authority::LONGEST_NAME;
 use super::certificate::seconds;
+use super::private::NewKey;
 use super::{BACKDATED, date, serial};
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -28,8 +33,18 @@ pub struct NewAuthority<'a> {
     pub days: u32,
 }
 
+/// An authority that was made.
+#[derive(Debug)]
+pub struct MadeAuthority {
+    /// The root's certificate in PEM: what clients have to trust, and all that they may.
+    pub root: String,
+    /// What signs, in PEM: the intermediate's private key (P-256, PKCS#8), then its certificate.
+    pub issuing: Secret,
+}
+
 impl NewAuthority<'_> {
-    /// The self-signed certificate in PEM, for a private key in PEM.
+    /// Makes root and intermediate, with the same constraints. The root's key is never written in
+    /// any form, and wiped.
     ///
     /// Names that are not constrained are out of reach by their form: whichever of host names,
     /// IPv4 and IPv6 addresses no host needs is excluded whole. Constraints on mail addresses and
@@ -38,9 +53,23 @@ impl NewAuthority<'_> {
     ///
     /// # Errors
     ///
-    /// When the key cannot sign certificates.
-    pub fn certificate(&self, key: &Secret) -> Result<String, Problem> {
-        let key = CaKey::read(key)?;
+    /// What the library says that writes certificates.
+    pub fn make(&self) -> Result<MadeAuthority, Problem> {
+        let failed = |error: rcgen::Error| {
+            Problem::new(format!("no CA can be made: {error}"), "report this, with the hosts")
+        };
+        let root = CertifiedIssuer::self_signed(self.params("root", 1), NewKey::generate());
+        let root = root.map_err(failed)?;
+        let key = NewKey::generate();
+        let mut params = self.params("intermediate", 0);
+        params.use_authority_key_identifier_extension = true;
+        let intermediate = params.signed_by(&key, &root).map_err(failed)?;
+        let issuing = [key.to_pem().as_bytes(), intermediate.pem().as_bytes()].concat();
+        Ok(MadeAuthority { root: root.pem(), issuing: Secret::new(issuing) })
+    }
+
+    /// A certificate with this many authorities below it, one below the other.
+    fn params(&self, role: &str, below: u8) -> CertificateParams {
         let now = seconds(self.unix_ms);
         let made = date(now);
         let mut params = CertificateParams::default();
@@ -48,17 +77,14 @@ impl NewAuthority<'_> {
         params.not_after = date(now.saturating_add(i64::from(self.days) * 86_400));
         params.serial_number = Some(serial());
         params.distinguished_name = DistinguishedName::new();
-        let name = format!("countersign local CA {}", made.date());
+        let name = format!("countersign local {role} CA {}", made.date());
         params.distinguished_name.push(DnType::CommonName, name);
         params.distinguished_name.push(DnType::OrganizationalUnitName, summary(self.hosts));
-        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(below));
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.name_constraints = (!self.hosts.is_empty()).then(|| constraints(self.hosts));
-        let certificate = params.self_signed(&key).map_err(|error| {
-            Problem::new(format!("cannot sign a certificate: {error}"), "make a new key")
-        })?;
-        Ok(certificate.pem())
+        params
     }
 }
 

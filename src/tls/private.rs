@@ -5,11 +5,14 @@
 
 use std::sync::Arc;
 
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use pkcs8::{LineEnding, SecretDocument};
 use rustls::crypto::aws_lc_rs::sign::any_supported_type;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::{Error, InconsistentKeys};
+use zeroize::Zeroizing;
 
 use crate::pem::{Block, blocks};
 use crate::secret::Secret;
@@ -79,6 +82,13 @@ impl NewKey {
         Self(key.expect("the system has random numbers"))
     }
 
+    /// PKCS#8 in PEM.
+    pub(super) fn to_pem(&self) -> Zeroizing<String> {
+        let der = self.0.to_pkcs8v1().expect("a key that was made has a form");
+        let document = SecretDocument::try_from(der.as_ref()).expect("PKCS#8 is DER");
+        document.to_pem("PRIVATE KEY", LineEnding::LF).expect("DER has a form in PEM")
+    }
+
     /// The same key, for the TLS library.
     pub(super) fn for_tls(&self) -> Arc<dyn SigningKey> {
         let der = self.0.to_pkcs8v1().expect("a key that was made has a form");
@@ -94,5 +104,13 @@ impl rcgen::PublicKeyData for NewKey {
 
     fn algorithm(&self) -> &'static rcgen::SignatureAlgorithm {
         &rcgen::PKCS_ECDSA_P256_SHA256
+    }
+}
+
+impl rcgen::SigningKey for NewKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        let signature = self.0.sign(&SystemRandom::new(), message);
+        let signature = signature.map_err(|_| rcgen::Error::RemoteKeyError)?;
+        Ok(signature.as_ref().to_vec())
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use countersign::config::{Config, Problem};
 use countersign::snapshot::{Snapshot, Surroundings};
 
-use super::tools::{Pair, ready};
+use super::tools::{Pair, client, handshake, ready};
 use crate::support::config;
 use crate::support::home::Home;
 
@@ -87,8 +87,37 @@ fn an_authority_that_cannot_be_used_says_where_and_how_to_fix_it() {
     check(&format!("intercept.ca_cert: {path} holds no CERTIFICATE block in PEM\n"));
     std::fs::remove_file(home.path("ca.pem")).expect("it is there");
     check(&format!("intercept.ca_cert: {path}: No such file"));
-    put(&home, &Pair { pem: ca.pem, key: other.key });
+    // Made on the same day, and for the same hosts: only the keys differ.
+    put(&home, &Pair { pem: ca.pem.clone(), key: other.key });
+    check("intercept.ca_key: the secret \"intercept_ca\" has the certificate of CN=countersign ");
+    check(", which CN=countersign local root CA ");
+    // Its certificate was left behind.
+    let bare = ca.key.replace(ca.issuing(), "");
+    put(&home, &Pair { pem: ca.pem, key: bare });
     check("intercept.ca_key: the secret \"intercept_ca\" is not the key of the certificate of ");
+}
+
+#[test]
+fn a_root_whose_key_is_kept_works_and_says_what_a_thief_could_do() {
+    let home = Home::new("");
+    let ca = Pair::kept_root("com");
+    put(&home, &ca);
+    let built = ready(Snapshot::build(&parse(&home, ""), &Surroundings::default(), None));
+    let built = built.unwrap_or_else(|errors| panic!("{errors}"));
+    let said: Vec<_> = built.warnings.iter().map(Problem::in_full).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("can pose as every host there is to Java"), "{said:?}");
+    assert!(said[0].contains("run `countersign ca new`, and have clients trust"), "{said:?}");
+    let leaves = built.leaves.expect("there is [intercept]");
+    let config = ready(leaves.config_for("api.sinohope.com")).expect("it is permitted");
+    let seen = handshake(&client(&ca.pem), &config, "api.sinohope.com").expect("it is accepted");
+    assert_eq!(seen.chain.len(), 1);
+    // A chain in ca_cert, and a key with nothing beside it, is another matter.
+    let new = Pair::for_hosts(&HOSTS);
+    let bare = new.key.replace(new.issuing(), "");
+    put(&home, &Pair { pem: [new.issuing(), &new.pem].concat(), key: bare });
+    let built = ready(Snapshot::build(&parse(&home, ""), &Surroundings::default(), None));
+    assert!(built.unwrap_or_else(|errors| panic!("{errors}")).warnings.is_empty());
 }
 
 #[test]

@@ -21,6 +21,9 @@ fn a_leaf_is_for_one_host_and_a_server() {
     let leaves = leaves_of(&ca);
     let root = pem_to_der(&ca.pem);
     let (_, root) = x509_parser::parse_x509_certificate(&root).expect("a certificate");
+    let issuing = pem_to_der(ca.issuing());
+    let (_, own) = x509_parser::parse_x509_certificate(&issuing).expect("a certificate");
+    assert_eq!(authority_key(&own), subject_key(&root));
     let mut serials = Vec::new();
     for (host, common_name) in [
         ("x.com", Some("x.com")),
@@ -32,15 +35,16 @@ fn a_leaf_is_for_one_host_and_a_server() {
         let config = ready(leaves.config_for(host)).expect(host);
         let seen = handshake(&client(&ca.pem), &config, host).expect(host);
         assert_eq!(seen.alpn.as_deref(), Some(&b"h2"[..]));
-        assert_eq!(seen.chain.len(), 1, "a client has the root already");
+        assert_eq!(seen.chain.len(), 2, "a client has the root already");
+        assert_eq!(seen.chain[1].as_ref(), issuing, "{host}");
         let (_, leaf) = x509_parser::parse_x509_certificate(&seen.chain[0]).expect(host);
         assert_eq!(names(&leaf), [host]);
         let cn = leaf.subject().iter_common_name().next().map(|cn| cn.as_str().expect("a text"));
         assert_eq!(cn, common_name);
         assert!(leaf.subject().iter().next().is_some(), "{host}: the subject is not empty");
-        assert_eq!(authority_key(&leaf), subject_key(&root), "{host}");
+        assert_eq!(authority_key(&leaf), subject_key(&own), "{host}");
         assert!(authority_key(&leaf).is_some());
-        assert_ne!(leaf.public_key().raw, root.public_key().raw);
+        assert_ne!(leaf.public_key().raw, own.public_key().raw);
         let usage = leaf.key_usage().expect("once").expect("it is there").value;
         assert_eq!(usage.flags, 1, "digitalSignature alone");
         let extended = leaf.extended_key_usage().expect("once").expect("it is there").value;

@@ -107,7 +107,7 @@ fn what_cannot_be_an_authority_says_why_and_what_to_do() {
     let pem = |pem: &Pair| pem.pem.clone();
     let cases = [
         ("", "holds no CERTIFICATE block in PEM".to_owned()),
-        (&good.key, "holds no CERTIFICATE block in PEM".to_owned()),
+        (&good.key.replace(good.issuing(), ""), "holds no CERTIFICATE block in PEM".to_owned()),
         (&good.pem[..200], "holds PEM that is cut short or mistyped".to_owned()),
         (
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
@@ -133,7 +133,8 @@ fn what_cannot_be_an_authority_says_why_and_what_to_do() {
     let found = CaCertificate::read(unordered.as_bytes()).expect_err("two strangers");
     assert!(found.what.contains("has the certificate of CN=made after that of"), "{found}");
     let keys = [
-        (other.key.clone(), "is not the key of the certificate of "),
+        (other.key.clone(), "has the certificate of CN=countersign local intermediate CA "),
+        (other.key.replace(other.issuing(), ""), "is not the key of the certificate of "),
         (good.pem.clone(), "holds no private key in PEM"),
         (good.key.replace("PRIVATE", "ENCRYPTED PRIVATE"), "is encrypted, and a CA's key is"),
         (KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key").serialize_pem(), "is not the"),
@@ -207,7 +208,7 @@ fn s_client(dir: &Dir, root: &str, config: &Arc<ServerConfig>, host: &str) -> St
 }
 
 /// A server for one connection; its port.
-fn serve_once(config: &Arc<ServerConfig>) -> u16 {
+pub(super) fn serve_once(config: &Arc<ServerConfig>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let port = listener.local_addr().expect("it is bound").port();
     let mut tls = ServerConnection::new(Arc::clone(config)).expect("the settings are right");

@@ -6,12 +6,15 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::keys::{Algorithm, PrivateKey};
 use countersign::moment::unix_ms;
 use countersign::secret::Secret;
 use countersign::tls::{Authority, CaCertificate, LeafCache, LeafSettings, NewAuthority, provider};
 use prometheus_client::metrics::counter::Counter;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyUsagePurpose};
+use rcgen::{
+    BasicConstraints, CertificateParams, CidrSubnet, DistinguishedName, DnType,
+    ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, Issuer, KeyPair, KeyUsagePurpose,
+    NameConstraints,
+};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
 use rustls::pki_types::pem::PemObject as _;
@@ -22,7 +25,8 @@ use rustls::{
 };
 use tempfile::TempDir;
 
-/// A certificate and its key, in PEM.
+/// What clients trust, and the key that is kept, with its certificate unless that is the same; in
+/// PEM.
 pub(super) struct Pair {
     pub(super) pem: String,
     pub(super) key: String,
@@ -36,10 +40,73 @@ impl Pair {
 
     pub(super) fn for_days(hosts: &[&str], days: u32) -> Self {
         let hosts: Vec<String> = hosts.iter().map(|host| (*host).to_owned()).collect();
-        let key = PrivateKey::generate(Algorithm::ECDSA_P256).to_text().to_string();
         let new = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days };
-        let pem = new.certificate(&Secret::new(key.clone().into_bytes())).expect("it can sign");
-        Self { pem, key }
+        let made = new.make().expect("it can be made");
+        let key = String::from_utf8(made.issuing.expose().to_vec()).expect("PEM is text");
+        Self { pem: made.root, key }
+    }
+
+    /// As `countersign ca new` made it before it made intermediates: a root that signs for a name.
+    pub(super) fn kept_root(name: &str) -> Self {
+        let mut params = authority_params("kept");
+        params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+        params.name_constraints = Some(NameConstraints {
+            permitted_subtrees: vec![GeneralSubtree::DnsName(name.to_owned())],
+            excluded_subtrees: vec![
+                GeneralSubtree::IpAddress(CidrSubnet::from_v4_prefix([0; 4], 0)),
+                GeneralSubtree::IpAddress(CidrSubnet::from_v6_prefix([0; 16], 0)),
+            ],
+        });
+        let key = KeyPair::generate().expect("a key can be made");
+        let pem = params.self_signed(&key).expect("it can sign").pem();
+        Self { pem, key: key.serialize_pem() }
+    }
+
+    /// The certificate of the key that is kept.
+    pub(super) fn issuing(&self) -> &str {
+        let beside = self.key.find("-----BEGIN CERTIFICATE");
+        beside.map_or(&self.pem, |at| &self.key[at..])
+    }
+
+    /// What a server shows beside a leaf.
+    pub(super) fn sent(&self) -> Vec<CertificateDer<'static>> {
+        let beside = if self.issuing() == self.pem { "" } else { self.issuing() };
+        CertificateDer::pem_slice_iter(beside.as_bytes()).map(|one| one.expect("PEM")).collect()
+    }
+
+    /// A leaf that countersign would not make, with what is sent behind it, signed with the key
+    /// that is kept.
+    pub(super) fn forge(
+        &self,
+        name: &str,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> (Vec<CertificateDer<'static>>, KeyPair) {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("it is a name");
+        params.distinguished_name = DistinguishedName::new();
+        params.distinguished_name.push(DnType::OrganizationName, "thief");
+        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        params.use_authority_key_identifier_extension = true;
+        params.not_before = time::OffsetDateTime::from_unix_timestamp(now_s()).expect("a time");
+        params.not_after = params.not_before + time::Duration::days(1);
+        change(&mut params);
+        let stolen = KeyPair::from_pem(&self.key).expect("it is a key");
+        let issuer = Issuer::from_ca_cert_pem(self.issuing(), stolen).expect("it is a CA");
+        let key = KeyPair::generate().expect("a key can be made");
+        let leaf = params.signed_by(&key, &issuer).expect("it can be signed").der().clone();
+        ([vec![leaf], self.sent()].concat(), key)
+    }
+
+    /// An authority below the key that is kept, which has no right to one.
+    pub(super) fn authority_below(&self) -> Self {
+        let mut params = authority_params("below");
+        params.use_authority_key_identifier_extension = true;
+        let stolen = KeyPair::from_pem(&self.key).expect("it is a key");
+        let issuer = Issuer::from_ca_cert_pem(self.issuing(), stolen).expect("it is a CA");
+        let below = KeyPair::generate().expect("a key can be made");
+        let between = params.signed_by(&below, &issuer).expect("it can be signed").pem();
+        let chain = [&between, &*to_pem(&self.sent())].concat();
+        Self { pem: self.pem.clone(), key: [below.serialize_pem(), chain].concat() }
     }
 
     pub(super) fn secret(&self) -> Secret {

@@ -6,6 +6,7 @@ use super::run::{Desk, err, out};
 use crate::clients::{installed, program};
 use crate::support::authority::Authority;
 use crate::support::config::{CA_FILE, CA_KEY_FILE, INTERCEPT};
+use crate::support::proxy::countersign;
 use crate::support::stage::METASV;
 
 #[test]
@@ -18,9 +19,9 @@ fn programs_over_http_need_no_change() {
 #[test]
 fn programs_over_https_need_no_change() {
     let desk = Desk::new(INTERCEPT);
-    let ca = Authority::new();
-    desk.home.write(CA_FILE, &ca.pem());
-    desk.home.write(CA_KEY_FILE, &ca.key_pem());
+    let config = desk.home.path("proxy.toml");
+    let made = countersign(&["ca", "new", &config.display().to_string()]);
+    assert!(made.status.success(), "{made:?}");
     assert_signed(&desk, &METASV.replace("http:", "https:"));
 }
 

@@ -11,26 +11,28 @@ use crate::cli::keys::{create_private, create_public};
 use crate::cli::relative::relative;
 use crate::cli::{CliError, ConfigFile};
 use crate::config::Config;
-use crate::keys::{Algorithm, PrivateKey};
 use crate::moment::unix_ms;
 use crate::secret::Secret;
 use crate::tls::{CaCertificate, NewAuthority};
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-The CA is constrained to the hosts of the routes, so that its key is worth those and no others to
-a thief. X.509 knows no narrower constraint than a name and all below it. A new host takes a new
-CA; `countersign check` says so.
+What clients trust is a root whose key is thrown away; what signs is an intermediate below it. Both
+are constrained to the hosts of the routes, so that the key that is kept is worth those and no others
+to a thief. X.509 knows no narrower constraint than a name and all below it. A new host takes a new
+root; `countersign check` says so.
 
-Where [intercept] is written, certificate and key go where it looks for them. Where its key is in
-a store that is no directory: countersign ca new --key-out - | your-secret-manager")]
+Where [intercept] is written, certificate and key go where it looks for them: ca_cert is the root
+alone, ca_key the intermediate's key with its certificate. Where that is in a store that is no
+directory: countersign ca new --key-out - | your-secret-manager")]
 pub(super) struct NewArgs {
     #[command(flatten)]
     config: ConfigFile,
     /// Write ca.pem and ca-key.pem into this directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
-    /// Write the key into this file; - prints it, and nothing else, to standard output
+    /// Write the key, with its certificate, into this file; - prints both, and nothing else, to
+    /// standard output
     #[arg(long, value_name = "FILE")]
     key_out: Option<PathBuf>,
     /// For how many days it is valid
@@ -42,7 +44,7 @@ pub(super) struct NewArgs {
 }
 
 /// Two years: short enough to be made anew now and then.
-const DAYS: u32 = 730;
+pub(super) const DAYS: u32 = 730;
 
 pub(super) fn run(args: &NewArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let config = Config::load(args.config.path())?;
@@ -91,22 +93,18 @@ impl NewCa<'_> {
             }
             make_parent(file)?;
         }
-        let key = PrivateKey::generate(Algorithm::ECDSA_P256).to_text();
-        let key = Secret::new(key.as_bytes().to_vec());
         let new = NewAuthority { hosts: self.hosts, unix_ms: unix_ms(), days };
-        let pem = new
-            .certificate(&key)
-            .map_err(|error| CliError::failed(format!("the new key {error}"), error.fix))?;
+        let made = new.make().map_err(|error| CliError::failed(error.what, error.fix))?;
         if let Some(file) = self.key {
-            create_private(file, key.expose())?;
+            create_private(file, made.issuing.expose())?;
         }
-        if let Err(error) = create_public(self.certificate, pem.as_bytes()) {
+        if let Err(error) = create_public(self.certificate, made.root.as_bytes()) {
             // Nobody has the key yet, and it would be in the way of the next try.
             let _gone = self.key.map(fs::remove_file);
             return Err(error);
         }
-        let said = self.said(&pem)?;
-        Ok((key, said))
+        let said = self.said(&made.root)?;
+        Ok((made.issuing, said))
     }
 
     fn said(&self, pem: &str) -> Result<Vec<u8>, CliError> {
@@ -114,11 +112,12 @@ impl NewCa<'_> {
             .map_err(|error| CliError::failed(format!("the new CA {error}"), error.fix))?;
         let mut said = Vec::new();
         if let Some(file) = self.key {
-            writeln!(said, "made {} (ecdsa_p256, mode 0600; back it up)", file.display())?;
+            let file = file.display();
+            writeln!(said, "made {file} (ecdsa_p256, its certificate; mode 0600; back it up)")?;
         }
         writeln!(
             said,
-            "made {} (CA for HTTPS, until {})",
+            "made {} (root CA for HTTPS, its key thrown away; until {})",
             self.certificate.display(),
             ca.validity().1
         )?;

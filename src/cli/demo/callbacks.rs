@@ -73,7 +73,8 @@ pub(super) async fn node(directory: &Directory, gateway: &str) -> Result<InProce
         "{NODE}host = \"{server}\"\n\n[upstreams.server]\nurl = \"{gateway}/cobo\"\n\
          [upstreams.tamperer]\nurl = \"http://{tamperer}/cobo\"\n"
     );
-    InProcess::start(&Config::parse(&config, &directory.join("node.toml"))?, Arc::default()).await
+    let config = Config::parse(&config, &directory.join("node.toml"))?;
+    InProcess::start(&config, Arc::default(), None).await
 }
 
 /// Starts a relay to `server` that changes one character of what each token says.

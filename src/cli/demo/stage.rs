@@ -10,19 +10,18 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::callbacks;
 use crate::cli::CliError;
+use crate::cli::ca::Ephemeral;
 use crate::cli::directory::Directory;
 use crate::cli::in_process::InProcess;
-use crate::cli::keys::create_private;
+use crate::cli::keys::{create_private, create_public};
 use crate::config::Config;
-use crate::keys::{Algorithm, PrivateKey};
+use crate::keys::PrivateKey;
 use crate::moment::unix_ms;
 use crate::route::Route;
 use crate::scheme::Entry;
-use crate::secret::Secret;
 use crate::server::Role;
 use crate::snapshot::{Snapshot, Surroundings};
 use crate::standin::StandIn;
-use crate::tls::NewAuthority;
 
 /// Everything that runs.
 pub(super) struct Stage {
@@ -57,7 +56,9 @@ impl Stage {
         // Bound to nothing yet: only to have the schemes with their keys.
         let draft = Config::parse(&configuration(schemes, &BTreeMap::new()), &config)?;
         make_keys(&directory, &draft)?;
-        let ca = make_authority(&directory, &draft)?;
+        let made = Ephemeral::of(&draft)?.expect("the demo's routes have hosts");
+        let ca = directory.join("ca.pem");
+        create_public(&ca, made.root.as_bytes())?;
         let draft = Snapshot::build(&draft, &Surroundings::default(), None).await?;
         let mut providers = BTreeMap::new();
         let mut hosts = BTreeMap::new();
@@ -73,7 +74,8 @@ impl Stage {
         }
         let text = configuration(schemes, &providers);
         std::fs::write(&config, &text).map_err(|error| CliError::at(&config, &error))?;
-        let proxy = InProcess::start(&Config::parse(&text, &config)?, Arc::default()).await?;
+        let parsed = Config::parse(&text, &config)?;
+        let proxy = InProcess::start(&parsed, Arc::default(), Some(made.authority)).await?;
         let url = |role| proxy.address(role).map(|at| format!("http://{at}")).unwrap_or_default();
         let (forward, gateway) = (url(Role::Forward), url(Role::Gateway));
         let asking = match called_back {
@@ -123,7 +125,7 @@ fn make_keys(directory: &Directory, config: &Config) -> Result<(), CliError> {
         }
     }
     let now = unix_ms() / 1000;
-    for (name, secret) in config.secrets.iter().filter(|(name, _)| *name != "ca") {
+    for (name, secret) in &config.secrets {
         let expiry = if name.ends_with("_expired") { now - 86_400 } else { now + 3_600 };
         create_private(&directory.join(&secret.entry), token(expiry).as_bytes())?;
     }
@@ -136,21 +138,6 @@ fn token(expiry: u64) -> String {
     let header = part(r#"{"alg":"RS256","typ":"JWT"}"#.to_owned());
     let claims = part(format!(r#"{{"iss":"demo","exp":{expiry}}}"#));
     format!("{header}.{claims}.{}", part("no signature".to_owned()))
-}
-
-/// A CA that may vouch for the hosts of the demo until tomorrow.
-fn make_authority(directory: &Directory, config: &Config) -> Result<PathBuf, CliError> {
-    let key = PrivateKey::generate(Algorithm::ECDSA_P256);
-    let pem = Secret::new(key.to_text().as_bytes().to_vec());
-    create_private(&directory.join("ca-key.pem"), pem.expose())?;
-    let hosts = config.routes.values().filter_map(|route| route.host.as_ref());
-    let hosts: Vec<String> = hosts.map(|host| host.name()).collect();
-    let authority = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };
-    let certificate = authority.certificate(&pem);
-    let certificate = certificate.map_err(|error| CliError::failed(error.what, error.fix))?;
-    let path = directory.join("ca.pem");
-    create_private(&path, certificate.as_bytes())?;
-    Ok(path)
 }
 
 fn stand_in(route: &Route) -> StandIn {
@@ -185,12 +172,4 @@ gateway = "127.0.0.1:0"
 [stores.files]
 kind = "file"
 dir = "."
-
-[intercept]
-ca_cert = "ca.pem"
-ca_key = "ca"
-
-[secrets.ca]
-store = "files"
-entry = "ca-key.pem"
 "#;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::cli::CliError;
+use crate::cli::ca::Ephemeral;
 use crate::cli::directory::Directory;
 use crate::cli::exec::environment::{self, Variables};
 use crate::cli::exec::running::Running;
@@ -15,11 +16,9 @@ use crate::cli::keys::create_private;
 use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
 use crate::moment::unix_ms;
-use crate::secret::Secret;
 use crate::server::Role;
 use crate::snapshot::{Snapshot, Surroundings};
 use crate::standin::StandIn;
-use crate::tls::NewAuthority;
 
 /// The host that runtimes are sent to. No resolver knows names below `test` (RFC 6761), so that
 /// nothing arrives but through the proxy.
@@ -37,10 +36,11 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// Makes keys and authority, starts stand-in and proxy.
+    /// Makes key and authority, starts stand-in and proxy.
     pub(super) async fn set(mut caller: Variables) -> Result<Self, CliError> {
         let directory = Directory::make("doctor")?;
-        let ca = make_keys(&directory)?;
+        let key = PrivateKey::generate(Algorithm::ECDSA_P256);
+        create_private(&directory.join("key.pem"), key.to_text().as_bytes())?;
         let path = directory.join("proxy.toml");
         // Bound to nothing yet: only to have the scheme with its key.
         let draft = Config::parse(&configuration("127.0.0.1:1"), &path)?;
@@ -52,12 +52,13 @@ impl Scene {
         let accepted = Arc::clone(&stand_in.accepted);
         let address = stand_in.start(unix_ms).await?;
         let config = Config::parse(&configuration(&address.to_string()), &path)?;
-        let proxy = InProcess::start(&config, Arc::default()).await?;
+        let ca = Ephemeral::of(&config)?.expect("the route has a host");
+        let proxy = InProcess::start(&config, Arc::default(), Some(ca.authority)).await?;
         let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
         environment::without_keys(&mut caller, &config);
         let trusting = caller.clone();
         let trust =
-            tokio::task::spawn_blocking(move || Trust::make(Some(ca), &trusting, directory));
+            tokio::task::spawn_blocking(move || Trust::make(Some(ca.root), &trusting, directory));
         let trust = trust.await.map_err(|error| {
             CliError::failed(format!("the trust files were not made: {error}"), "report this")
         })??;
@@ -84,21 +85,6 @@ impl Scene {
     }
 }
 
-/// Makes the key, the authority's key and its certificate, and returns the latter.
-fn make_keys(directory: &Directory) -> Result<Vec<u8>, CliError> {
-    let key = PrivateKey::generate(Algorithm::ECDSA_P256);
-    create_private(&directory.join("key.pem"), key.to_text().as_bytes())?;
-    let key = PrivateKey::generate(Algorithm::ECDSA_P256);
-    let pem = Secret::new(key.to_text().as_bytes().to_vec());
-    create_private(&directory.join("ca-key.pem"), pem.expose())?;
-    let hosts = [HOST.to_owned()];
-    let authority = NewAuthority { hosts: &hosts, unix_ms: unix_ms(), days: 1 };
-    let certificate = authority.certificate(&pem);
-    let certificate = certificate.map_err(|error| CliError::failed(error.what, error.fix))?;
-    create_private(&directory.join("ca.pem"), certificate.as_bytes())?;
-    Ok(certificate.into_bytes())
-}
-
 fn configuration(stand_in: &str) -> String {
     format!(
         r#"[listen]
@@ -111,14 +97,6 @@ dir = "."
 [keys.doctor]
 store = "files"
 entry = "key.pem"
-
-[secrets.ca]
-store = "files"
-entry = "ca-key.pem"
-
-[intercept]
-ca_cert = "ca.pem"
-ca_key = "ca"
 
 [routes.doctor]
 host = "{HOST}"

@@ -10,6 +10,7 @@ use crate::cli::exec::environment::{Variables, text};
 use crate::cli::exec::java;
 use crate::cli::exec::running::local;
 use crate::config::Config;
+use crate::tls::CaCertificate;
 
 /// The caller's environment, and the configuration that it is held against, if there is one.
 pub(super) struct Shell<'a> {
@@ -23,7 +24,8 @@ impl<'a> Shell<'a> {
     pub(super) fn new(variables: &'a Variables, config: Option<&Config>) -> Self {
         let intercept = config.and_then(|config| config.intercept.as_ref());
         let pem = intercept.and_then(|intercept| std::fs::read(&intercept.ca_cert).ok());
-        let ca = pem.and_then(|pem| CertificateDer::pem_slice_iter(&pem).find_map(Result::ok));
+        let ca = pem.and_then(|pem| CaCertificate::read(&pem).ok());
+        let ca = ca.map(|ca| ca.trust_anchor().clone());
         let forward = config.and_then(|config| config.listen.forward).map(local);
         Self { variables, forward, ca }
     }

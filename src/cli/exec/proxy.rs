@@ -38,7 +38,7 @@ impl Proxy {
         if let Found::Own(running) = found {
             return Ok(Self::Running(running, running::tally(config, credentials).await));
         }
-        let proxy = InProcess::start(&on_free_ports(config), state::nonces(config)).await?;
+        let proxy = InProcess::start(&on_free_ports(config), state::nonces(config), None).await?;
         if let Some(credentials) = credentials {
             let shown = HeaderMap::from_iter([(PROXY_AUTHORIZATION, credentials.header())]);
             let known = proxy.snapshot().access.client(&shown);

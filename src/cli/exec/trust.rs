@@ -1,4 +1,4 @@
-//! Whom the program believes: what it believed before, and the authority of `[intercept]`.
+//! Whom the program believes: what it believed before, and the root of the proxy's authority.
 //!
 //! Most programs take one file in place of the system's authorities, so a file is made that holds
 //! both. A program that had a file of its own keeps what is in it.
@@ -29,9 +29,9 @@ pub(in crate::cli) struct Trust {
 }
 
 impl Trust {
-    /// Makes them, for an authority given as PEM, if for any.
+    /// Makes them, for a root given as PEM, if for any.
     pub(in crate::cli) fn make(
-        ca: Option<Vec<u8>>,
+        ca: Option<String>,
         caller: &Variables,
         directory: Directory,
     ) -> Result<Self, CliError> {
@@ -39,9 +39,10 @@ impl Trust {
         let Some(ca) = ca else {
             return Ok(Self { files: BTreeMap::new(), java: java.map(|_| None), directory });
         };
-        let mut files = files(&ca, caller, &directory)?;
+        let ca = ca.as_bytes();
+        let mut files = files(ca, caller, &directory)?;
         files.extend(settings::make(&files["SSL_CERT_FILE"], caller, &directory)?);
-        let store = java.map(|java| java.trust_store(&ca, caller, &directory));
+        let store = java.map(|java| java.trust_store(ca, caller, &directory));
         let java = match store.transpose() {
             Ok(store) => store.map(Some),
             // The program may well be none of Java's.

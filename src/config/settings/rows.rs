@@ -71,11 +71,13 @@ pub(crate) const SECTIONS: &[Section] = &[
         settings: &[
             required(
                 Key::string("ca_cert", "\"ca.pem\""),
-                "A PEM file: the authority's certificate, then those that signed it, if any.",
+                "A PEM file with the certificate that clients trust, and nothing else: the root's. Or \
+                 one with the authority's own certificate, then those that signed it.",
             ),
             required(
                 Key::string("ca_key", "\"intercept_ca\""),
-                "The `[secrets]` entry with the authority's private key in PEM.",
+                "The `[secrets]` entry with the authority's private key in PEM and, where `ca_cert` \
+                 holds the root alone, its certificate behind it.",
             ),
             setting(
                 Key::duration("leaf_lifetime", "\"7d\""),
