@@ -70,7 +70,10 @@ async fn examine(
     }
     if let Some(config) = config.filter(|config| config.intercept.is_none()) {
         let path = config.path.display();
-        writeln!(out, "{path} has no [intercept]: programs have to write http:// until it has")?;
+        writeln!(
+            out,
+            "{path} has no [intercept]: without exec, programs write http:// until it has"
+        )?;
     }
     if failed > 0 {
         return Err(CliError::silent(Exit::Failed));

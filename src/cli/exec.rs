@@ -27,8 +27,10 @@ use self::credentials::{Credentials, Typed};
 use self::environment::Variables;
 use self::no_proxy::NoProxy;
 use self::proxy::Proxy;
+use self::running::Found;
 use self::signals::Signals;
 use self::trust::Trust;
+use super::ca::Ephemeral;
 use super::config_file::DEFAULT;
 use super::directory::Directory;
 use super::{CliError, Exit, log, runtime};
@@ -154,10 +156,20 @@ impl Scene {
         let mut caller: Variables = std::env::vars_os().collect();
         environment::without_keys(&mut caller, config);
         let directory = Directory::make("exec")?;
-        let (root, found) = (config.intercept.as_ref().map(root).transpose()?, caller.clone());
+        let found = if own { Found::Nothing } else { running::find(config, credentials).await? };
+        let (root, authority) = match (&config.intercept, found) {
+            (Some(intercept), _) => (Some(root(intercept)?), None),
+            // It opens no TLS, whatever the program would trust.
+            (None, Found::Own(_)) => (None, None),
+            (None, Found::Nothing | Found::Other) => {
+                Ephemeral::of(config)?.map(|made| (made.root, made.authority)).unzip()
+            }
+        };
         // Java takes its time to make a trust store; the proxy starts meanwhile.
-        let trusting = tokio::task::spawn_blocking(move || Trust::make(root, &found, directory));
-        let proxy = Proxy::find_or_start(own, config, credentials).await?;
+        let variables = caller.clone();
+        let trusting =
+            tokio::task::spawn_blocking(move || Trust::make(root, &variables, directory));
+        let proxy = Proxy::use_or_start(found, config, credentials, authority).await?;
         let trust = trusting.await.map_err(|error| {
             CliError::new(Exit::Failed, format!("the trust files were not made: {error}"))
         })?;

@@ -5,8 +5,6 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::run::{Desk, err, out};
-use crate::support::authority::Authority;
-use crate::support::config::{CA_FILE, CA_KEY_FILE, INTERCEPT};
 use crate::support::stage::SINOHOPE;
 use crate::support::vectors::{load, text};
 
@@ -94,10 +92,7 @@ upstream = "sinohope_origin"
 
 #[test]
 fn java_is_told_in_options_of_its_own_and_only_where_there_is_one() {
-    let desk = Desk::new(INTERCEPT);
-    let ca = Authority::new();
-    desk.home.write(CA_FILE, &ca.pem());
-    desk.home.write(CA_KEY_FILE, &ca.key_pem());
+    let desk = Desk::new("");
     let java = desk.home.path("jdk/bin");
     fs::create_dir_all(&java).expect("a directory can be made");
     // What makes its trust store is told what the program is, but for what is ours and its options.

@@ -1,6 +1,10 @@
 //! Real programs that know of no proxy, no signature and no authority, over HTTP and HTTPS.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
+
+use countersign::tls::CaCertificate;
 
 use super::run::{Desk, err, out};
 use crate::clients::{installed, program};
@@ -23,6 +27,39 @@ fn programs_over_https_need_no_change() {
     let made = countersign(&["ca", "new", &config.display().to_string()]);
     assert!(made.status.success(), "{made:?}");
     assert_signed(&desk, &METASV.replace("http:", "https:"));
+}
+
+#[test]
+fn without_intercept_there_is_an_authority_for_as_long_as_the_program_runs() {
+    let desk = Desk::new("");
+    let script = "curl --disable -sS -o /dev/null -w '%{http_code}\n' $0 && java $1 $0 && \
+        cat $NODE_EXTRA_CA_CERTS && grep -rl 'PRIVATE KEY' $(dirname $NODE_EXTRA_CA_CERTS) $TMPDIR";
+    let url = format!("{}/xpubs", METASV.replace("http:", "https:"));
+    let java = program("Get.java").to_string_lossy().into_owned();
+    let before = files(&desk.home.path(""));
+    let mut command = desk.exec(&["--quiet", "--", "sh", "-c", script, &url, &java]);
+    let output = command.env_remove("NODE_EXTRA_CA_CERTS").output().expect("the binary can be run");
+    let said = out(&output);
+    let root = said.strip_prefix("200\n200\n200\n");
+    let root = root.unwrap_or_else(|| panic!("{said}{}", err(&output)));
+    assert_eq!(desk.origin.arrived().len(), 3);
+    // Its certificate, and nothing behind it: no file has a key.
+    assert!(root.ends_with("-----END CERTIFICATE-----\n"), "{root}");
+    let certificate = CaCertificate::read(root.as_bytes()).expect("it is an authority");
+    assert_eq!(certificate.trust_anchor_pem(), root, "and the only one");
+    let routed = ["apiv2.metasv.com", "api.sinohope.com"];
+    assert!(routed.into_iter().all(|host| certificate.permits(host)), "{root}");
+    assert!(!certificate.permits("evil.com") && certificate.unlimited().is_none(), "{root}");
+    assert_eq!(files(&desk.home.path("")), before);
+    assert!(desk.left().is_empty(), "{:?}", desk.left());
+}
+
+/// Every file below a directory, but those of nonces.
+fn files(directory: &Path) -> BTreeSet<PathBuf> {
+    let entries = fs::read_dir(directory).expect("it can be read");
+    let paths = entries.map(|entry| entry.expect("it can be read").path());
+    let paths = paths.filter(|path| !path.ends_with("state"));
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { [path].into() }).collect()
 }
 
 #[test]

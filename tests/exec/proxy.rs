@@ -23,8 +23,7 @@ fn requests_of_a_program_are_signed_by_a_proxy_of_its_own() {
     assert_eq!(before, "a proxy for this program alone");
     assert_eq!(
         after,
-        "signs for apiv2.metasv.com, api.sinohope.com (http:// only: [intercept] adds https://); \
-         other hosts are refused \
+        "signs for apiv2.metasv.com, api.sinohope.com; other hosts are refused \
          (access.unrouted = \"pass\" lets them through)"
     );
     assert_eq!(desk.origin.arrived().len(), 1);

@@ -18,6 +18,7 @@ use crate::cli::state;
 use crate::config::{Config, Endpoint, Listen, Unrouted};
 use crate::refusal::Code;
 use crate::server::Role;
+use crate::tls::Authority;
 
 /// The proxy that the program is sent to.
 pub(super) enum Proxy {
@@ -28,17 +29,19 @@ pub(super) enum Proxy {
 }
 
 impl Proxy {
-    /// Finds the one that runs, or starts one.
-    pub(super) async fn find_or_start(
-        own: bool,
+    /// Uses the one that was found, or starts one: with this authority, where the configuration
+    /// names none.
+    pub(super) async fn use_or_start(
+        found: Found,
         config: &Config,
         credentials: Option<&Credentials>,
+        authority: Option<Authority>,
     ) -> Result<Self, CliError> {
-        let found = if own { Found::Nothing } else { running::find(config, credentials).await? };
         if let Found::Own(running) = found {
             return Ok(Self::Running(running, running::tally(config, credentials).await));
         }
-        let proxy = InProcess::start(&on_free_ports(config), state::nonces(config), None).await?;
+        let nonces = state::nonces(config);
+        let proxy = InProcess::start(&on_free_ports(config), nonces, authority).await?;
         if let Some(credentials) = credentials {
             let shown = HeaderMap::from_iter([(PROXY_AUTHORIZATION, credentials.header())]);
             let known = proxy.snapshot().access.client(&shown);
@@ -80,9 +83,9 @@ impl Proxy {
             Unrouted::Refuse => "refused (access.unrouted = \"pass\" lets them through)",
             Unrouted::Pass => "passed on unsigned",
         };
-        let plain = match config.intercept {
-            Some(_) => "",
-            None => " (http:// only: [intercept] adds https://)",
+        let plain = match (self, &config.intercept) {
+            (Self::Running(..), None) => " (http:// only: [intercept] adds https://, or --own)",
+            (Self::Running(..), Some(_)) | (Self::Own { .. }, _) => "",
         };
         format!("{whose}, at {forward}, signs for {hosts}{plain}; other hosts are {others}")
     }

@@ -89,7 +89,7 @@ impl Tally {
             let opened = counted(self.opened, "connection");
             return format!(
                 "no request came through, though {opened} came for HTTPS: a program has to \
-                 trust the authority of [intercept]; {remedy}"
+                 trust the proxy's authority; {remedy}"
             );
         }
         format!(

@@ -67,7 +67,8 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section {
         table: "intercept",
         doc: "What HTTPS is ended with, for hosts that have a route. Without the table a CONNECT \
-             to them is refused.",
+             to them is refused, but by a proxy that `exec` starts, which makes an authority of \
+             its own.",
         settings: &[
             required(
                 Key::string("ca_cert", "\"ca.pem\""),
