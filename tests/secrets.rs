@@ -2,6 +2,7 @@
 //! refusal and reload, none of them is in what the proxy writes or answers.
 
 mod flows;
+mod memory;
 mod mistakes;
 pub(crate) mod search;
 
