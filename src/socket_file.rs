@@ -2,14 +2,15 @@
 
 use std::fs::{self, Permissions};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-/// Binds a socket that does not block, with this mode: it is bound under another name, given the
-/// mode, and renamed. What an earlier process has left behind is replaced.
+/// Binds a socket that does not block, with this mode: it is bound under another name, listens once it
+/// has the mode, and is renamed. What an earlier process has left behind is replaced.
 ///
 /// # Errors
 ///
@@ -30,16 +31,27 @@ pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
     hidden.push(format!(".{}", std::process::id()));
     let hidden = PathBuf::from(hidden);
     let _left_over = fs::remove_file(&hidden);
-    let listener = UnixListener::bind(&hidden)?;
-    let named = listener
-        .set_nonblocking(true)
-        .and_then(|()| fs::set_permissions(&hidden, Permissions::from_mode(mode)))
+    let socket = bound(&hidden, mode)?;
+    // With what the umask took away.
+    let named = fs::set_permissions(&hidden, Permissions::from_mode(mode))
+        .and_then(|()| socket.listen(BACKLOG))
         .and_then(|()| fs::rename(&hidden, path));
     if let Err(error) = named {
         let _unused = fs::remove_file(&hidden);
         return Err(error);
     }
-    Ok(listener)
+    Ok(OwnedFd::from(socket).into())
+}
+
+/// A socket that has its name, and that nobody can connect to yet. Linux makes the file with the mode
+/// of the descriptor, so that there is no moment at which more than these may open it. A umask is the
+/// whole process's, and would be that of its other threads.
+fn bound(path: &Path, mode: u32) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    rustix::fs::fchmod(&socket, rustix::fs::Mode::from_raw_mode(mode))?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    Ok(socket)
 }
 
 /// Whether somebody does. One whose queue is full is there too, and is not waited for.
@@ -50,6 +62,9 @@ fn is_listened_to(path: &Path) -> bool {
     });
     connected.map_or_else(|error| error.kind() == io::ErrorKind::WouldBlock, |()| true)
 }
+
+/// Connections that wait to be accepted; the system has a limit of its own below it.
+const BACKLOG: i32 = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -70,5 +85,17 @@ mod tests {
         drop(socket);
         bind(&path, 0o640).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    }
+    #[test]
+    fn a_socket_has_its_mode_with_its_name_and_listens_after_that() {
+        let home = tempfile::TempDir::new().unwrap();
+        for mode in [0o600, 0o640] {
+            let path = home.path().join(format!("{mode:o}"));
+            let socket = bound(&path, mode).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+            let refused = UnixStream::connect(&path).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused);
+            drop(socket);
+        }
     }
 }
