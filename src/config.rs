@@ -5,6 +5,7 @@
 //! Resolving does no I/O beyond reading the one file: keys and certificates are opened when a
 //! snapshot is built.
 
+mod believed;
 mod file;
 mod resolve;
 pub(crate) mod settings;
@@ -64,6 +65,8 @@ pub struct Config {
     pub log: Log,
     /// `[schemes.NAME]`: the text of each file.
     pub schemes: BTreeMap<String, String>,
+    /// Where each is, and is named.
+    pub scheme_files: BTreeMap<String, (PathBuf, Location)>,
     /// What is read and should be written in another way, such as a setting's name of before.
     pub warnings: Vec<Problem>,
 }
@@ -176,6 +179,8 @@ pub struct Store {
     pub settings: StoreSettings,
     /// Whether it stands for a key URI: its name is not the user's.
     pub unnamed: bool,
+    /// Where the table is written, or the URI.
+    pub at: Location,
 }
 
 impl Store {

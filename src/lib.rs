@@ -17,11 +17,11 @@
 //! - [`upstream`] sends it, [`tunnel`] carries WebSockets, [`refusal`] is every way the proxy says
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
-//! Beside the road: [`problem`] says what is wrong, [`document`] reads files, [`host`] reads names and
-//! addresses as clients write them, `pem` blocks of keys and certificates, [`config`] is what was
-//! written and what will run, [`snapshot`] what it becomes, [`audit`] the file of what was decided,
-//! [`secret`] what must not be seen, `signer` the process that holds keys for this one, and [`cli`]
-//! what a person meets.
+//! Beside the road: [`problem`] says what is wrong, `strict_modes` who could have written a file,
+//! [`document`] reads files, [`host`] reads names and addresses as clients write them, `pem` blocks of
+//! keys and certificates, [`config`] is what was written and what will run, [`snapshot`] what it
+//! becomes, [`audit`] the file of what was decided, [`secret`] what must not be seen, `signer` the
+//! process that holds keys for this one, and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -52,6 +52,7 @@ pub mod snapshot;
 mod socket_file;
 pub mod standin;
 pub mod stores;
+mod strict_modes;
 pub mod tls;
 pub mod tunnel;
 pub mod upstream;

@@ -153,6 +153,11 @@ const fn only(of: &'static str, items: &'static [&'static str]) -> Link {
 /// From the ground up: none knows those that come after it.
 const LAYERS: &[Layer] = &[
     layer("problem", &[], "what is wrong is the same to everybody who finds it"),
+    layer(
+        "strict_modes",
+        &[all("problem")],
+        "whose a file is, and who may change it, is the same to everybody who believes it",
+    ),
     layer("socket_file", &[], "a socket with a name is bound the same way by everybody"),
     layer("secret", &[], "whoever guards secrets must not know who wants them"),
     layer(
@@ -186,6 +191,7 @@ const LAYERS: &[Layer] = &[
             all("pem"),
             all("problem"),
             all("secret"),
+            only("strict_modes", &["check"]),
             only("tls", &["mutual_client"]),
         ],
         "a key signs what it is given, and does not know what that is of",
@@ -245,6 +251,7 @@ const LAYERS: &[Layer] = &[
             all("problem"),
             all("scheme"),
             all("stores"),
+            all("strict_modes"),
         ],
         "what is written names kinds of keys, stores and schemes; it opens nothing",
     ),
@@ -399,6 +406,7 @@ const LAYERS: &[Layer] = &[
             only("secret", &["Secret"]),
             only("tls", &["certificate_names", "mutual_server"]),
             all("socket_file"),
+            all("strict_modes"),
         ],
         "holds keys and signs; it knows nothing of the requests that are signed",
     ),

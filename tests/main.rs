@@ -54,6 +54,7 @@ mod signer;
 mod spelling;
 mod stores;
 mod streaming;
+mod strict_modes;
 mod support;
 mod tutorial;
 mod upstreams;

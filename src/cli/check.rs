@@ -70,9 +70,13 @@ impl Found {
         };
         (found.routes, found.keys.0) = (config.routes.len(), config.keys.len());
         let right = written.is_none();
+        let distrusted = config.distrusted();
+        // Without a line of its own it is the file itself, which may name commands of others'.
+        let whose = distrusted.iter().any(|problem| problem.at.is_none());
         found.errors = all(written.map(|errors| errors.errors).unwrap_or_default(), |_| WRITTEN);
-        let (errors, warnings) = match (without_keys, right) {
+        let (errors, mut warnings) = match (without_keys, right) {
             (true, _) => Snapshot::unopened(&config, right),
+            (false, _) if whose => (Vec::new(), Vec::new()),
             (false, false) => (runtime()?.block_on(Snapshot::problems(&config)), Vec::new()),
             (false, true) => {
                 let surroundings = Surroundings::default();
@@ -87,6 +91,12 @@ impl Found {
             }
         };
         found.errors.extend(all(errors, |error| of_table(&error.what)));
+        if without_keys {
+            // It is not here that they will be believed.
+            warnings.extend(distrusted);
+        } else {
+            found.errors.extend(all(distrusted, |_| DISTRUSTED));
+        }
         found.errors.sort_by(|one, other| {
             (&one.error.file, one.error.at).cmp(&(&other.error.file, other.error.at))
         });
@@ -158,6 +168,9 @@ impl Judged {
 
 /// The file itself is wrong: it cannot be read, or says what cannot be.
 const WRITTEN: &str = "configuration_invalid";
+
+/// Others can change it, or a file that it names.
+const DISTRUSTED: &str = "file_distrusted";
 
 /// What the file names cannot be used: the code by the table that a message begins with.
 fn of_table(what: &str) -> &'static str {

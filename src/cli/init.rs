@@ -19,6 +19,7 @@ use self::placed::{Given, Store, assign, given, place};
 use self::required::hosted;
 use super::ca::NewCa;
 use super::config_file::{ConfigFile, DEFAULT};
+use super::keys::create_public;
 use super::{CliError, Exit};
 use crate::scheme::{Entry, Registry};
 
@@ -97,8 +98,8 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
         said.extend(NewCa { certificate: &ca, key: Some(&key), hosts: &hosts }.make()?);
         said.push(b'\n');
     }
-    std::fs::write(&config, written::whole(args.port, &providers, &keys))
-        .map_err(|error| CliError::at(&config, &error))?;
+    // Whatever the umask says: what others may write is not read.
+    create_public(&config, written::whole(args.port, &providers, &keys).as_bytes())?;
     out.write_all(&said)?;
     writeln!(out, "wrote {}", config.display())?;
     let local = |port| Some(format!("127.0.0.1:{port}"));

@@ -22,17 +22,22 @@ use crate::document::{Named, Report, Written, choose, is_shown, nearest, quoted}
 use crate::scheme::Registry;
 
 impl Config {
-    /// Reads and resolves a file.
+    /// Reads and resolves a file, and looks at the files it names: what others can change is not
+    /// believed.
     ///
     /// # Errors
     ///
     /// Every problem at once, each with line, column and fix.
     pub fn load(path: &Path) -> Result<Self, ConfigErrors> {
-        Self::attempt(path).and_then(all_right)
+        let (config, errors) = Self::attempt(path)?;
+        let mut errors = errors.map_or_else(Vec::new, |errors| errors.errors);
+        errors.extend(config.distrusted());
+        if errors.is_empty() { Ok(config) } else { Err(ConfigErrors::new(path.to_owned(), errors)) }
     }
 
     /// Reads and resolves a file as far as it goes, for those who want to find further problems:
-    /// with problems, the configuration exists but is not right.
+    /// with problems, the configuration exists but is not right. Who could have written it is not
+    /// looked at.
     ///
     /// # Errors
     ///
@@ -120,6 +125,7 @@ impl Resolver<'_> {
             routes: self.routes(),
             log: self.file.log.clone(),
             schemes: self.file.schemes.texts.clone(),
+            scheme_files: self.file.schemes.files.clone(),
             warnings: self.report.warnings(),
         }
     }

@@ -83,7 +83,12 @@ impl SignerConfig {
             let problem = Problem::new(format!("cannot be read: {error}"), fix);
             ConfigErrors::new(path.to_owned(), vec![problem])
         })?;
-        Self::parse(&text, path)
+        let config = Self::parse(&text, path)?;
+        let distrusted = config.distrusted();
+        if distrusted.is_empty() {
+            return Ok(config);
+        }
+        Err(ConfigErrors::new(path.to_owned(), distrusted))
     }
 
     /// Resolves a text as if it stood in `path`; relative paths start at that file.

@@ -7,6 +7,7 @@
 mod running;
 pub(crate) mod words;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use super::store::all_entry;
 use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
 use crate::problem::Problem;
 use crate::secret::Secret;
+use crate::strict_modes;
 
 /// `kind = "exec"`.
 pub(crate) const KIND: StoreKind = StoreKind {
@@ -94,6 +96,10 @@ impl Commands {
 
     async fn read_now(&self, entry: &str) -> Result<Secret, Problem> {
         let words = self.words(entry)?;
+        // One without a slash is where PATH says, which is not the configuration's.
+        if let Some(program) = words.first().filter(|program| program.contains('/')) {
+            strict_modes::check(Path::new(program))?;
+        }
         let failed =
             |what: String, fix: &str| Problem::new(what, fix).of(place(&self.command, entry));
         let printed = running::output(&words, self.limit).await;

@@ -1,6 +1,7 @@
 //! Keys and secrets in the files of a directory.
 //!
-//! Files that others may read are refused, as ssh refuses them; `readers` has the two exceptions.
+//! Files that others may read are refused, as ssh refuses them; `readers` has the two exceptions. So are
+//! those that another user owns, and those in a directory where others could put another.
 //! Permissions are those of the opened file, so that nothing can be exchanged between the look and
 //! the reading; symbolic links are followed, which is how orchestrators mount secrets.
 
@@ -24,6 +25,7 @@ use super::store::Parts;
 use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
 use crate::problem::Problem;
 use crate::secret::Secret;
+use crate::strict_modes;
 
 /// `kind = "file"`.
 pub(crate) const KIND: StoreKind = StoreKind {
@@ -40,7 +42,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
             default: None,
             required: true,
             example: "\"keys\"",
-            doc: "The directory of the files, which nobody else may read.",
+            doc: "The directory of the files, which nobody else may write.",
         },
         StoreSetting {
             name: PASSPHRASE_ENV,
@@ -121,6 +123,7 @@ impl FileStore {
             })
         })?;
         check(&file, &path).map_err(|(what, fix)| failed(what, fix))?;
+        strict_modes::check(&path)?;
         let bytes = read_all(file)
             .map_err(|error| failed(format!("cannot be read: {error}"), "try again".into()))?;
         match bytes.expose().len() {

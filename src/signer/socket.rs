@@ -3,13 +3,13 @@
 use std::fs;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use crate::config::signer::Listen;
 use crate::problem::Problem;
 use crate::socket_file;
+use crate::strict_modes;
 
 /// A bound socket, which waits for no runtime yet.
 #[derive(Debug)]
@@ -59,15 +59,9 @@ impl Bound {
 fn check_directory(path: &Path) -> Result<(), Problem> {
     let directory = path.parent().unwrap_or_else(|| Path::new("/"));
     let shown = directory.display();
-    let found = fs::metadata(directory).map_err(|error| {
+    fs::metadata(directory).map_err(|error| {
         Problem::new(error.to_string(), "make the directory first")
             .of(format_args!("signer.listen: {shown}:"))
     })?;
-    let sticky = found.mode() & 0o1000 != 0;
-    if found.mode() & 0o022 != 0 && !sticky {
-        let what = "may be written to by others, who could put a socket of their own in its place";
-        let fix = format!("chmod go-w {shown}");
-        return Err(Problem::new(what, fix).of(format_args!("signer.listen: {shown}")));
-    }
-    Ok(())
+    strict_modes::check(directory).map_err(|problem| problem.of("signer.listen:"))
 }

@@ -42,6 +42,7 @@ fn read(config: &Config) -> impl Iterator<Item = &PathBuf> {
 fn placed(config: &Config) -> Config {
     let mut placed = config.clone();
     placed.path = PathBuf::new();
+    placed.scheme_files.clear();
     placed.listen = Listen { forward: None, gateway: None, admin: None };
     (placed.log.level, placed.log.format) = (String::new(), LogFormat::Text);
     for store in placed.stores.values_mut() {

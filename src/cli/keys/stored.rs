@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::cli::config_file::DEFAULT;
 use crate::cli::error::CliError;
 use crate::cli::runtime;
-use crate::config::Config;
+use crate::config::{Config, ConfigErrors};
 use crate::keys::{Algorithm, KeySpec, KeyStore, PrivateKey, PublicKey};
 
 /// Where a key goes, in place of a file.
@@ -63,6 +63,11 @@ fn open(name: &str, config: Option<&Path>) -> Result<KeyStore, CliError> {
     let path = config.unwrap_or_else(|| Path::new(DEFAULT));
     // Keys come before the routes that use them: what else is wrong does not matter yet.
     let (config, wrong) = Config::attempt(path)?;
+    // A store may be a command, which nobody else may choose.
+    let distrusted = config.distrusted();
+    if !distrusted.is_empty() {
+        return Err(ConfigErrors::new(path.to_owned(), distrusted).into());
+    }
     match (config.stores.get(name), wrong) {
         (Some(store), _) => Ok((store.kind.open)(&store.settings)),
         (None, Some(wrong)) => Err(wrong.into()),

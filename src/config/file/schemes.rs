@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::values;
-use crate::document::{Field, Named, Report, ValueFault, Written};
+use crate::document::{Field, Location, Named, Report, ValueFault, Written};
 use crate::scheme::{Entry, Registry};
 
 /// What routes can name.
@@ -18,6 +18,8 @@ pub(in crate::config) struct Declared {
     broken: BTreeSet<String>,
     /// The text of each file.
     pub(in crate::config) texts: BTreeMap<String, String>,
+    /// Where each is, and is named.
+    pub(in crate::config) files: BTreeMap<String, (PathBuf, Location)>,
 }
 
 impl Declared {
@@ -29,7 +31,7 @@ impl Declared {
         report: &Report<'_>,
     ) -> Self {
         let (registry, broken, texts) = (built_in.clone(), BTreeSet::new(), BTreeMap::new());
-        let mut read = Self { registry, broken, texts };
+        let mut read = Self { registry, broken, texts, files: BTreeMap::new() };
         for (name, file) in written {
             let entry = file.get().and_then(|file| read.one(name, file, directory, report));
             match entry {
@@ -63,6 +65,7 @@ impl Declared {
                 return None;
             }
         };
+        self.files.insert(name.to_owned(), (path.clone(), file.at));
         let entry = Entry::declared(name, &text);
         self.texts.insert(name.to_owned(), text);
         entry.map_err(|errors| report.include(&path, errors)).ok()

@@ -23,7 +23,7 @@ impl Resolver<'_> {
         let secrets = secrets.map(|(name, key)| ("secrets", name, &key.uri, key.at));
         let located = keys.chain(secrets).filter_map(|(table, name, uri, at)| {
             let (kind, settings) = self.located(uri.as_ref()?, at);
-            Some((unnamed(table, name), Store { kind, settings, unnamed: true }))
+            Some((unnamed(table, name), Store { kind, settings, unnamed: true, at }))
         });
         named.chain(located).collect()
     }
@@ -99,7 +99,7 @@ impl Resolver<'_> {
         }
         let settings = StoreSettings::new(values);
         let settings = secrets.into_iter().fold(settings, |all, (name, s)| all.needing(name, s));
-        Some(Store { kind, settings, unnamed: false })
+        Some(Store { kind, settings, unnamed: false, at: written.at })
     }
 
     /// What a setting is, where it is anything; reports what it must not be.

@@ -7,7 +7,7 @@
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use rustix::process::{getegid, geteuid, getgroups};
 
@@ -53,7 +53,8 @@ fn is_reading(mode: u32) -> bool {
 }
 
 fn inside(path: &Path, directory: &Path) -> bool {
-    directory.is_absolute() && path.starts_with(directory)
+    let leaves = path.components().any(|part| part == Component::ParentDir);
+    directory.is_absolute() && path.starts_with(directory) && !leaves
 }
 
 #[cfg(test)]
@@ -85,6 +86,8 @@ mod tests {
         let path = Path::new("/run/credentials/a.service/key");
         assert!(inside(path, Path::new("/run/credentials/a.service")));
         assert!(!inside(path, Path::new("/run/credentials/a")));
+        let out = Path::new("/run/credentials/a.service/../../../etc/key");
+        assert!(!inside(out, Path::new("/run/credentials/a.service")));
         assert!(!inside(Path::new("key"), Path::new("")));
     }
 }
