@@ -21,7 +21,9 @@ use std::time::Duration;
 pub use file::direct;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
-pub use units::{Endpoint, HostPattern, ParentProxy, ProxyScheme, ProxyUrl, UpstreamUrl};
+pub use units::{
+    Endpoint, HostPattern, ParentProxy, ProxyScheme, ProxyUrl, UpstreamAddress, UpstreamUrl,
+};
 
 use crate::audit::Mode;
 pub use crate::document::ConfigErrors;
@@ -242,9 +244,11 @@ pub struct SecretEntry {
 /// How a route's requests are sent: where to, through what, whom to trust there and who to be.
 #[derive(Clone, Debug, Hash)]
 pub struct Upstream {
-    /// Scheme, address, port, base path; without one, requests go to `https://` and the host they
-    /// were matched by.
-    pub url: Option<UpstreamUrl>,
+    /// Scheme, address, port, base path, or a socket; without one, requests go to `https://` and the
+    /// host they were matched by.
+    pub url: Option<UpstreamAddress>,
+    /// Another user whose the socket may be.
+    pub socket_uid: Option<u32>,
     /// The proxy that every connection goes through.
     pub via: Option<ParentProxy>,
     /// A name in [`Config::secrets`]: `user:password` for the proxy that `via` names.

@@ -5,6 +5,8 @@ mod wander;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -64,6 +66,8 @@ pub struct Origin {
     pub authority: Authority,
     /// Put before every path; no slash at its end.
     pub base_path: String,
+    /// The Unix socket that is dialled in place of the authority.
+    pub socket: Option<Arc<Path>>,
 }
 
 impl Origin {
@@ -74,7 +78,17 @@ impl Origin {
     /// When `host` is no authority.
     pub fn of(host: &str, https: bool) -> Result<Self, InvalidUri> {
         let scheme = if https { http::uri::Scheme::HTTPS } else { http::uri::Scheme::HTTP };
-        Ok(Self { scheme, authority: host.parse()?, base_path: String::new() })
+        Ok(Self { scheme, authority: host.parse()?, base_path: String::new(), socket: None })
+    }
+}
+
+/// What is dialled, as it is written in `url`.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.socket {
+            Some(socket) => write!(f, "unix:{}", socket.display()),
+            None => write!(f, "{}://{}", self.scheme, self.authority),
+        }
     }
 }
 

@@ -26,6 +26,15 @@ pub(crate) fn check(path: &Path) -> Result<(), Problem> {
     Owners::with(None).walk(path)
 }
 
+/// The same for a socket that is connected to; it may be `also` another user's.
+///
+/// # Errors
+///
+/// As [`check`].
+pub(crate) fn check_socket(path: &Path, also: Option<u32>) -> Result<(), Problem> {
+    Owners::with(also).walk(path)
+}
+
 /// Those who may change what is believed.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Owners {
@@ -52,10 +61,7 @@ impl Owners {
         let Ok(path) = std::path::absolute(path) else { return Ok(()) };
         let (mut at, mut links) = (PathBuf::from("/"), 0);
         let mut rest: VecDeque<OsString> = names(&path).collect();
-        let mut directory = match fs::symlink_metadata(&at) {
-            Ok(found) => found,
-            Err(_) => return Ok(()),
-        };
+        let Ok(mut directory) = fs::symlink_metadata(&at) else { return Ok(()) };
         self.judge(&at, &directory)?;
         while let Some(name) = rest.pop_front() {
             // No link is left in what was walked so far.
@@ -155,6 +161,7 @@ const MOST_LINKS: u32 = 40;
 mod tests {
     use std::fs::Permissions;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::net::UnixListener;
 
     use super::*;
 
@@ -237,6 +244,17 @@ mod tests {
             [(4, true, true), (0, true, true), (5, false, true), (6, false, false)]
         {
             assert_eq!((alone.has(user), named.has(user)), (ours, with), "{user}");
+        }
+    }
+
+    #[test]
+    fn a_socket_is_not_for_others_to_connect_to() {
+        let (_home, place) = tree();
+        let path = place.join("a/socket");
+        let _listener = UnixListener::bind(&path).unwrap();
+        for (bits, good) in [(0o600, true), (0o660, true), (0o666, false), (0o777, false)] {
+            mode(&path, bits);
+            assert_eq!(check_socket(&path, None).is_ok(), good, "{bits:o}");
         }
     }
 }

@@ -33,6 +33,7 @@ mod dial;
 mod error;
 mod explain;
 mod handshake;
+mod local;
 mod pool;
 mod race;
 mod reach;
@@ -53,12 +54,13 @@ pub use error::{ForwardError, Handshake, Hop, Phase};
 use http::header::UPGRADE;
 use http::{HeaderValue, Request, Response, Uri};
 use hyper::body::Incoming;
+pub use local::LocalSocket;
 pub use reach::Reach;
 pub(crate) use reach::{SPECIAL, Special};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 pub use settings::{
-    ClientCertificate, Fingerprint, HostPort, ParentProxySettings, Protocol, Settings,
+    ClientCertificate, Dial, Fingerprint, HostPort, ParentProxySettings, Protocol, Settings,
 };
 pub use spelling::Documented;
 use tokio::sync::oneshot;
@@ -123,7 +125,7 @@ impl Upstream {
             .map_err(|_| Problem::new("cannot be a certificate's name", "correct server_name"))?;
         let connector = Connector {
             tls,
-            place: settings.dial.clone(),
+            dial: settings.dial.clone(),
             reach: settings.reach.clone(),
             through,
             server_name,
@@ -299,6 +301,9 @@ impl Upstream {
 
     /// What is dialled, for messages.
     fn describe(&self, uri: &Uri) -> String {
+        if let Some(Dial::Socket(socket)) = &self.settings.dial {
+            return socket.to_string();
+        }
         let place = self.http_1_1.place(uri);
         let url = place.url(uri.scheme_str().unwrap_or("http"));
         match self.http_1_1.proxy(uri, &place) {

@@ -189,6 +189,7 @@ const NOT_EXPLAINED: &[(&str, &str)] = &[
     ("upstream_unreachable", "an upstream"),
     ("upstream_proxy", "a proxy before an upstream"),
     ("upstream_tls", "an upstream's certificate"),
+    ("upstream_untrusted", "an upstream's socket"),
     ("upstream_unprocessed", "an upstream's word"),
     ("upstream_closed", "an upstream's connection"),
     ("upstream_protocol", "an upstream's answer"),

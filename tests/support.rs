@@ -13,6 +13,7 @@ pub(crate) mod front;
 pub(crate) mod h2_client;
 pub(crate) mod h2_origin;
 pub(crate) mod home;
+pub(crate) mod local;
 pub(crate) mod names;
 pub(crate) mod openssl;
 pub(crate) mod origin;

@@ -9,6 +9,7 @@ mod handshakes;
 mod hops;
 mod interrupted;
 mod keep_alive;
+mod local;
 mod pool;
 mod proxied;
 mod silence;

@@ -43,8 +43,8 @@ async fn play(args: &DemoArgs, out: &mut dyn Write) -> Result<(), CliError> {
     schemes.dedup_by(|one, other| one.name == other.name);
     let stage = Stage::set(&schemes).await?;
     writeln!(out, "Stand-in providers that verify, and countersign in front of them:")?;
-    for (name, address) in &stage.providers {
-        writeln!(out, "  {name:<14} http://{address}")?;
+    for (name, url) in &stage.providers {
+        writeln!(out, "  {name:<14} {url}")?;
     }
     writeln!(out, "  forward        {}", stage.forward)?;
     writeln!(out, "  gateway        {}", stage.gateway)?;

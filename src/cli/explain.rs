@@ -201,7 +201,7 @@ impl Explained {
         writeln!(out, "route      {} (scheme {})", self.route.name, self.route.entry.name)?;
         writeln!(out, "sends      {} {}", head.method, self.target())?;
         writeln!(out, "host       {}", head.host)?;
-        writeln!(out, "upstream   {}://{}", origin.scheme, origin.authority)?;
+        writeln!(out, "upstream   {origin}")?;
         writeln!(out, "moment     {} ms", self.moment.unix_ms)?;
         for (index, preimage) in self.preimages.iter().enumerate() {
             writeln!(out, "canonical  {}", shown(preimage.shown().as_bytes()))?;
@@ -264,7 +264,7 @@ impl Explained {
             "method": head.method.as_str(),
             "target": self.target(),
             "host": head.host,
-            "upstream": format!("{}://{}", origin.scheme, origin.authority),
+            "upstream": origin.to_string(),
             "unix_ms": self.moment.unix_ms,
             "preimages": preimages,
             "headers": headers,

@@ -99,7 +99,7 @@ pub(super) fn run(args: &InitArgs, out: &mut dyn Write) -> Result<(), CliError> 
         said.push(b'\n');
     }
     // Whatever the umask says: what others may write is not read.
-    create_public(&config, written::whole(args.port, &providers, &keys).as_bytes())?;
+    create_public(&config, written::whole(args.port, &providers, &keys, &config).as_bytes())?;
     out.write_all(&said)?;
     writeln!(out, "wrote {}", config.display())?;
     let local = |port| Some(format!("127.0.0.1:{port}"));

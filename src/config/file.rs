@@ -25,7 +25,7 @@ use toml::de::DeTable;
 pub(super) use values::milliseconds;
 
 use super::settings::{self, Settings, section, sections, sections_or_texts};
-use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamUrl};
+use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamAddress};
 use super::{Limits, Log, LogFormat, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
@@ -381,7 +381,8 @@ fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Declared) -> Rout
 #[derive(Debug)]
 pub(super) struct Upstream {
     pub(super) at: Location,
-    pub(super) url: Field<UpstreamUrl>,
+    pub(super) url: Field<UpstreamAddress>,
+    pub(super) socket_uid: Field<u32>,
     pub(super) via: Field<ParentProxy>,
     pub(super) via_credentials: Field<String>,
     pub(super) via_ca: Field<String>,
@@ -398,7 +399,8 @@ pub(super) struct Upstream {
 fn upstream(table: &mut Settings<'_, '_>, at: Location) -> Upstream {
     Upstream {
         at,
-        url: table.text("url", UpstreamUrl::parse),
+        url: table.text("url", UpstreamAddress::parse),
+        socket_uid: table.count("socket_uid", values::user),
         via: table.text("via", ParentProxy::parse),
         via_credentials: table.text("via_credentials", values::text),
         via_ca: table.text("via_ca", values::text),

@@ -14,8 +14,8 @@ pub use endpoint::Endpoint;
 pub(super) use endpoint::socket_address;
 pub use host::HostPattern;
 pub(super) use host::host_name;
-pub use url::UpstreamUrl;
 pub(super) use url::origin;
+pub use url::{UpstreamAddress, UpstreamUrl};
 pub use via::{ParentProxy, ProxyScheme, ProxyUrl};
 
 use crate::document::{ValueFault, quoted};

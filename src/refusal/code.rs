@@ -39,6 +39,7 @@ pub enum Code {
     UpstreamUnreachable,
     UpstreamProxy,
     UpstreamTls,
+    UpstreamUntrusted,
     UpstreamUnprocessed,
     UpstreamClosed,
     UpstreamProtocol,
@@ -359,6 +360,14 @@ static ROWS: &[Facts] = &[
         "tls_certificate_error",
         "The upstream's TLS is not acceptable",
         "Check [upstreams.NAME] ca and server_name against the upstream's certificate.",
+    ),
+    row(
+        Code::UpstreamUntrusted,
+        "upstream_untrusted",
+        StatusCode::BAD_GATEWAY,
+        "destination_unavailable",
+        "The upstream's socket may be another user's",
+        "Nothing was sent. Let the proxy's user or root own the socket and the directories above it, and nobody else write them; or name another user with socket_uid in [upstreams.NAME].",
     ),
     row(
         Code::UpstreamUnprocessed,

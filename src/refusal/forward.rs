@@ -27,6 +27,7 @@ fn code(phase: Phase) -> Code {
         Phase::RequestStalled => Code::BodyTooSlow,
         Phase::RequestBroken => Code::BodyIncomplete,
         Phase::Private => Code::PrivateAddress,
+        Phase::Untrusted => Code::UpstreamUntrusted,
         Phase::Loop => Code::Loop,
     }
 }
@@ -57,6 +58,7 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         | Phase::RequestStalled
         | Phase::RequestBroken
         | Phase::Private
+        | Phase::Untrusted
         | Phase::Loop => None,
     }
 }
@@ -175,6 +177,7 @@ mod tests {
             (Phase::Private, "private_address", "access.pass_private"),
             (Phase::ConnectTimeout, "upstream_timeout", "Nothing was sent"),
             (Phase::Unprocessed, "upstream_unprocessed", "Nothing was carried out"),
+            (Phase::Untrusted, "upstream_untrusted", "socket_uid"),
             (Phase::Exchange, "upstream_closed", "may have been carried out"),
         ];
         for (phase, code, words) in table {

@@ -5,6 +5,7 @@ mod audits;
 mod builder;
 mod intercept;
 mod keys;
+mod local;
 mod nonces;
 mod pools;
 mod proxies;
@@ -39,6 +40,7 @@ impl Snapshot {
         let upstreams = builder.upstreams(&secrets);
         let audits = builder.audits().await;
         builder.look_at_state();
+        builder.warn_of_local();
         let routes = builder.routes(&keys, &secrets, &upstreams, &audits);
         let access = builder.access(&secrets);
         let leaves = builder.leaves(&secrets);

@@ -8,12 +8,13 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::time::{Instant, timeout_at};
 use tokio_io_timeout::TimeoutWriter;
+use tokio_util::either::Either;
 
 use super::dial::Dialer;
 use super::error::{ConnectFailure, Handshake, Phase};
 use super::handshake::{Counted, out_of_time, shake_hands};
 use super::reach::Reach;
-use super::settings::HostPort;
+use super::settings::{Dial, HostPort};
 use super::stream::{LateAlert, Stream};
 use super::via::{self, Proxy, Road, Through};
 
@@ -22,7 +23,7 @@ use super::via::{self, Proxy, Road, Through};
 pub(super) struct Connector {
     pub(super) tls: Arc<ClientConfig>,
     /// Where to, where it is not the request's own host.
-    pub(super) place: Option<HostPort>,
+    pub(super) dial: Option<Dial>,
     /// How far, where there is no proxy on the way.
     pub(super) reach: Reach,
     /// Through which proxy.
@@ -40,7 +41,7 @@ pub(super) struct Connector {
 impl Connector {
     /// Where a request for `uri` is sent.
     pub(super) fn place(&self, uri: &Uri) -> HostPort {
-        if let Some(place) = &self.place {
+        if let Some(Dial::Host(place)) = &self.dial {
             return place.clone();
         }
         let host = uri.host().unwrap_or_default();
@@ -82,9 +83,15 @@ impl Connector {
 
     /// A connection to a place, which may begin with one to a proxy.
     async fn reach(&self, uri: &Uri, place: &HostPort) -> Result<Road, ConnectFailure> {
+        if let Some(Dial::Socket(socket)) = &self.dial {
+            return socket
+                .connect(self.connect)
+                .await
+                .map(|local| Road::Left(Either::Right(local)));
+        }
         let Some(proxy) = self.proxy(uri, place) else {
             let dialled = self.dialer.dial(&place.host, place.port, &self.reach).await;
-            return dialled.map(Road::Left).map_err(|failure| {
+            return dialled.map(|tcp| Road::Left(Either::Left(tcp))).map_err(|failure| {
                 let unresolved = failure.phase == Phase::Resolve;
                 if unresolved && self.through.passes_by(is_https(uri), place) {
                     return ConnectFailure { phase: Phase::ResolvePastProxy, ..failure };

@@ -51,6 +51,8 @@ pub enum Phase {
     RequestStalled,
     /// The client's body broke off.
     RequestBroken,
+    /// The socket, or who listens there, may be another user's. Nothing was sent.
+    Untrusted,
     /// The address is one of our own listeners.
     Loop,
 }
@@ -120,6 +122,7 @@ impl fmt::Display for ForwardError {
             Phase::RequestStalled => write!(f, "no byte of the request body for {reason}"),
             Phase::RequestBroken => write!(f, "the request body broke off: {reason}"),
             Phase::Private => write!(f, "{upstream} is not to be reached: {reason}"),
+            Phase::Untrusted => write!(f, "{upstream} is not trusted: {reason}"),
             Phase::Loop => write!(f, "{upstream} is one of this proxy's own listeners"),
         }
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use super::local::LocalSocket;
 use super::reach::Reach;
 use crate::secret::Secret;
 
@@ -14,7 +15,7 @@ use crate::secret::Secret;
 pub struct Settings {
     /// Where every connection goes, whatever its requests name; none where each request's own
     /// host is dialled.
-    pub dial: Option<HostPort>,
+    pub dial: Option<Dial>,
     /// How far connections may go.
     pub reach: Reach,
     /// The proxy that connections go through.
@@ -39,6 +40,15 @@ pub struct Settings {
     pub stall: Duration,
     /// An unused connection is closed after this.
     pub idle: Duration,
+}
+
+/// Where connections go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Dial {
+    /// A host and a port.
+    Host(HostPort),
+    /// A socket of this machine.
+    Socket(LocalSocket),
 }
 
 /// How a proxy is spoken to.

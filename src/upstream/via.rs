@@ -13,7 +13,7 @@ use http::{HeaderValue, Uri};
 use hyper_util::client::proxy::matcher::Matcher;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 use tokio_util::either::Either;
 
@@ -23,8 +23,8 @@ use super::settings::{HostPort, Protocol};
 use crate::problem::Problem;
 use crate::secret::Secret;
 
-/// What carries the bytes to an upstream: TCP, or TLS with a proxy.
-pub(super) type Road = Either<TcpStream, Box<TlsStream<Counted<TcpStream>>>>;
+/// What carries the bytes to an upstream: TCP or a Unix socket, or TLS with a proxy.
+pub(super) type Road = Either<Either<TcpStream, UnixStream>, Box<TlsStream<Counted<TcpStream>>>>;
 
 /// A proxy between this one and an upstream.
 #[derive(Debug)]
@@ -123,7 +123,7 @@ impl Proxy {
                 return Ok(Either::Right(Box::new(tls)));
             }
         }
-        Ok(Either::Left(tcp))
+        Ok(Either::Left(Either::Left(tcp)))
     }
 }
 

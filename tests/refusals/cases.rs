@@ -1,6 +1,8 @@
 //! How each refusal is provoked, and which cannot be.
 
+use std::fs::{self, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::declared;
 use crate::support::client::{Client, Reply};
@@ -48,12 +50,16 @@ impl Scene {
                 &[("loopring", "loopring.test", "keys = { eddsa = \"loopring\" }")],
             ),
             declared::route("json", "hmac_sha256", &[], &stage.origin.url()),
+            route("shared", "", &format!("unix:{}", stage.proxy.home().path("s/s").display())),
             route("proxied", "", "https://x.test"),
             format!("via = \"http://127.0.0.2:{port}\"\n"),
         ];
         stage.proxy.home().write("keys/expired.jwt", EXPIRED);
         stage.proxy.home().write("keys/renewed.jwt", GOOD);
         stage.proxy.home().write("json.toml", declared::JSON);
+        let shared = stage.proxy.home().path("s");
+        fs::create_dir(&shared).expect("it is ours");
+        fs::set_permissions(&shared, Permissions::from_mode(0o777)).expect("it is ours");
         stage.proxy.home().write("keys/json.secret", "json-secret");
         stage.proxy.reload(&stage.configuration(&tables.concat()), true);
         Self { stage, _strange: strange, _quiet: quiet }
@@ -187,6 +193,7 @@ pub(super) const PROVOKED: &[Case] = &[
     case("upstream_unreachable", 502, Some("closed"), |scene| scene.get("http://closed.test/x")),
     case("upstream_proxy", 502, Some("proxied"), |scene| scene.get("http://proxied.test/x")),
     case("upstream_tls", 502, Some("strange"), |scene| scene.get("http://strange.test/x")),
+    case("upstream_untrusted", 502, Some("shared"), |scene| scene.get("http://shared.test/x")),
     case("upstream_unprocessed", 502, Some("metasv"), |_| {
         let origin = H2Origin::start(&["apiv2.metasv.com"], metasv("test-a"));
         let ca = Some(origin.ca());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use countersign::body::Upload;
-use countersign::upstream::{Dialer, HostPort, Reach, Settings, Through, Upstream};
+use countersign::upstream::{Dial, Dialer, HostPort, Reach, Settings, Through, Upstream};
 use http::Request;
 use hyper_util::rt::TokioIo;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -34,7 +34,7 @@ fn trusting(authority: &Authority) -> Arc<ClientConfig> {
 
 fn upstream(place: std::net::SocketAddr, tls: Arc<ClientConfig>) -> Upstream {
     let settings = Settings {
-        dial: Some(HostPort { host: place.ip().to_string(), port: place.port() }),
+        dial: Some(Dial::Host(HostPort { host: place.ip().to_string(), port: place.port() })),
         reach: Reach::Anywhere,
         via: None,
         ca: None,

@@ -4,6 +4,7 @@
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -13,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
@@ -23,6 +24,7 @@ use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
 
 use crate::scheme::Registry;
+use crate::socket_file;
 
 /// The node's configuration: it reaches the server straight, and through somebody else's hands.
 const NODE: &str = r#"[listen]
@@ -115,10 +117,9 @@ fn inside_the_token(request: &[u8]) -> Option<usize> {
     (place < request.len()).then_some(place)
 }
 
-/// Starts a service that knows JSON and approves whatever it is asked.
-pub(super) async fn service() -> io::Result<SocketAddr> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = listener.local_addr()?;
+/// Starts a service at a socket that knows JSON and approves whatever it is asked; its URL.
+pub(super) fn service(path: &Path) -> io::Result<String> {
+    let listener = UnixListener::from_std(socket_file::bind(path, 0o600)?)?;
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let connection = hyper::server::conn::http1::Builder::new()
@@ -126,7 +127,7 @@ pub(super) async fn service() -> io::Result<SocketAddr> {
             tokio::spawn(connection);
         }
     });
-    Ok(address)
+    Ok(format!("unix:{}", path.display()))
 }
 
 async fn approve(_: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {

@@ -1,7 +1,6 @@
 //! The demo's scene: keys, CA, configuration, stand-ins, proxy, all in a directory that goes away.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -26,7 +25,7 @@ use crate::standin::StandIn;
 /// Everything that runs.
 pub(super) struct Stage {
     /// The stand-ins, by route.
-    pub(super) providers: BTreeMap<String, SocketAddr>,
+    pub(super) providers: BTreeMap<String, String>,
     /// The forward listener's URL.
     pub(super) forward: String,
     /// The gateway's URL.
@@ -38,7 +37,6 @@ pub(super) struct Stage {
     /// The certificate that clients have to trust.
     pub(super) ca: PathBuf,
     hosts: BTreeMap<String, String>,
-    urls: BTreeMap<String, String>,
     _proxies: (InProcess, Option<InProcess>),
     _directory: Directory,
 }
@@ -63,17 +61,17 @@ impl Stage {
         let mut providers = BTreeMap::new();
         let mut hosts = BTreeMap::new();
         for route in draft.routes.all() {
-            let address = if route.entry.is_envelope() {
-                callbacks::service().await?
+            let url = if route.entry.is_envelope() {
+                callbacks::service(&directory.join(format!("{}.sock", route.name)))?
             } else {
-                stand_in(route).start(unix_ms).await?
+                format!("http://{}", stand_in(route).start(unix_ms).await?)
             };
-            providers.insert(route.name.to_string(), address);
+            providers.insert(route.name.to_string(), url);
             let host = route.host.as_ref().map(ToString::to_string).unwrap_or_default();
             hosts.insert(route.name.to_string(), host);
         }
         let text = configuration(schemes, &providers);
-        std::fs::write(&config, &text).map_err(|error| CliError::at(&config, &error))?;
+        create_private(&config, text.as_bytes())?;
         let parsed = Config::parse(&text, &config)?;
         let proxy = InProcess::start(&parsed, Arc::default(), Some(made.authority)).await?;
         let url = |role| proxy.address(role).map(|at| format!("http://{at}")).unwrap_or_default();
@@ -84,8 +82,6 @@ impl Stage {
         };
         let node = asking.as_ref().and_then(|asking| asking.address(Role::Gateway));
         let node = node.map(|at| format!("http://{at}"));
-        let urls =
-            providers.iter().map(|(name, at)| (name.clone(), format!("http://{at}"))).collect();
         Ok(Self {
             providers,
             forward,
@@ -94,7 +90,6 @@ impl Stage {
             config,
             ca,
             hosts,
-            urls,
             _proxies: (proxy, asking),
             _directory: directory,
         })
@@ -107,7 +102,7 @@ impl Stage {
 
     /// The URL of a route's stand-in.
     pub(super) fn provider(&self, route: &str) -> &String {
-        self.urls.get(route).unwrap_or(&self.forward)
+        self.providers.get(route).unwrap_or(&self.forward)
     }
 }
 
@@ -149,17 +144,17 @@ fn stand_in(route: &Route) -> StandIn {
 
 /// The demo's configuration: what each of the schemes says of its part. Without `providers` the
 /// routes lead nowhere yet.
-fn configuration(schemes: &[Arc<Entry>], providers: &BTreeMap<String, SocketAddr>) -> String {
+fn configuration(schemes: &[Arc<Entry>], providers: &BTreeMap<String, String>) -> String {
     let mut text = CONFIGURATION.to_owned();
-    let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+    let nowhere = "http://127.0.0.1:1".to_owned();
     for entry in schemes {
         let tables = &entry.demo.tables;
         text.push_str(tables);
         let names =
             tables.lines().filter_map(|line| line.strip_prefix("[routes.")?.strip_suffix(']'));
         for name in names {
-            let address = providers.get(name).unwrap_or(&nowhere);
-            text.push_str(&format!("\n[upstreams.{name}]\nurl = \"http://{address}\"\n"));
+            let url = providers.get(name).unwrap_or(&nowhere);
+            text.push_str(&format!("\n[upstreams.{name}]\nurl = \"{url}\"\n"));
         }
     }
     text

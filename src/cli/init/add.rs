@@ -34,10 +34,15 @@ pub(super) fn run(
         None => (Store { name: "files".into(), dir: base.join("keys") }, true),
     };
     // Once without keys, to see whether it fits.
-    check(config, &before, &written::addition(providers, &[], &store.name, made), providers)?;
+    check(
+        config,
+        &before,
+        &written::addition(providers, &[], config, (&store.name, made)),
+        providers,
+    )?;
     let mut said = Vec::new();
     let keys = place(providers, files, &store, config, &mut said)?;
-    let addition = written::addition(providers, &keys, &store.name, made);
+    let addition = written::addition(providers, &keys, config, (&store.name, made));
     let end = if before.is_empty() || before.ends_with('\n') { "" } else { "\n" };
     append(file, &format!("{end}{addition}")).map_err(|error| CliError::at(config, &error))?;
     out.write_all(&said)?;

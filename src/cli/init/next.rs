@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::required::{hosted, required_params, required_secrets};
+use super::required::{hosted, required_params, required_secrets, service};
 use crate::cli::CliError;
 use crate::scheme::Entry;
 
@@ -62,7 +62,8 @@ impl Next<'_> {
         let (name, host) = (&entry.name, &entry.host);
         if let Some(gateway) = &self.gateway {
             if entry.is_envelope() {
-                writeln!(out, "  callers ask http://{gateway}/{name}/…; http://{host} answers")?;
+                let service = service(entry, self.config);
+                writeln!(out, "  callers ask http://{gateway}/{name}/…; {service} answers")?;
             } else if entry.protocol == "ws" {
                 writeln!(out, "  your-program   # calls ws://{gateway}/{name}/…")?;
             }

@@ -2,14 +2,15 @@
 //! else there could be.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::placed::{PASSPHRASE, Placed};
-use super::required::{hosted, required_secrets};
+use super::required::{hosted, required_secrets, service};
 use crate::scheme::{Entry, SecretSlot};
 
 /// A whole file. `port` is that of the forward listener, the others follow it.
-pub(super) fn whole(port: u16, providers: &[Arc<Entry>], keys: &[Placed]) -> String {
+pub(super) fn whole(port: u16, providers: &[Arc<Entry>], keys: &[Placed], config: &Path) -> String {
     let (gateway, admin) = (port + GATEWAY, port + ADMIN);
     let mut text = HEAD
         .replace("{forward}", &port.to_string())
@@ -22,7 +23,7 @@ pub(super) fn whole(port: u16, providers: &[Arc<Entry>], keys: &[Placed]) -> Str
     stores_and_keys(keys, &mut text);
     secrets(providers, "files", &mut text);
     text.push_str(ROUTES);
-    providers.iter().for_each(|entry| route(entry, &mut text));
+    providers.iter().for_each(|entry| route(entry, config, &mut text));
     text
 }
 
@@ -31,8 +32,8 @@ pub(super) fn whole(port: u16, providers: &[Arc<Entry>], keys: &[Placed]) -> Str
 pub(super) fn addition(
     providers: &[Arc<Entry>],
     keys: &[Placed],
-    store: &str,
-    made: bool,
+    config: &Path,
+    (store, made): (&str, bool),
 ) -> String {
     let mut text = String::from("\n");
     if made {
@@ -43,7 +44,7 @@ pub(super) fn addition(
     // A route begins with an empty line of its own.
     text.truncate(text.trim_end().len());
     text.push_str(if text.is_empty() { "" } else { "\n" });
-    providers.iter().for_each(|entry| route(entry, &mut text));
+    providers.iter().for_each(|entry| route(entry, config, &mut text));
     text
 }
 
@@ -79,7 +80,7 @@ fn secrets(providers: &[Arc<Entry>], store: &str, text: &mut String) {
 }
 
 /// The route of a provider, with all that must be there and what else there could be.
-fn route(entry: &Entry, text: &mut String) {
+fn route(entry: &Entry, config: &Path, text: &mut String) {
     let (name, host, summary) = (&entry.name, &entry.host, &entry.summary);
     let place = if entry.is_envelope() {
         // docs/decide.md has what can stand in its place.
@@ -115,7 +116,12 @@ fn route(entry: &Entry, text: &mut String) {
         let _infallible = writeln!(text, "{mark}params.{} = \"{value}\"", param.name);
     }
     if entry.is_envelope() {
-        let _infallible = writeln!(text, "\n[upstreams.{name}_service]\nurl = \"http://{host}\"");
+        let url = service(entry, config);
+        let _infallible = writeln!(
+            text,
+            "\n# The service speaks HTTP at this socket. At a port of this machine anybody could answer.\n\
+             [upstreams.{name}_service]\nurl = {url:?}"
+        );
     }
     if !entry.example.routes.is_empty() {
         let _infallible = write!(text, "\n{}", commented(&entry.example.routes));

@@ -152,6 +152,11 @@ pub(in crate::config) fn milliseconds(text: &str) -> Result<String, ValueFault> 
     Ok(duration(text)?.as_millis().to_string())
 }
 
+/// The number of a user.
+pub(super) fn user(number: u64) -> Result<u32, ValueFault> {
+    u32::try_from(number).map_err(|_| ValueFault::new("is no number of a user", ""))
+}
+
 /// The URL of a service.
 pub(super) fn address(text: &str) -> Result<String, ValueFault> {
     UpstreamUrl::parse(text).map(|_| text.to_owned())

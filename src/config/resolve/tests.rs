@@ -187,7 +187,7 @@ fn access_is_what_is_written() {
 fn upstreams_and_hosts_are_what_is_written() {
     let config = good("upstreams.toml");
     let tls = &config.upstreams["tls"];
-    let url = tls.url.as_ref().map(ToString::to_string);
+    let url = tls.url.as_ref().and_then(|url| url.url()).map(ToString::to_string);
     assert_eq!(url.as_deref(), Some("https://10.0.0.7:8443"));
     assert_eq!(tls.server_name.as_deref(), Some("api.example.com"));
     assert_eq!(tls.ca.as_deref(), Some(Path::new("ca.pem")));

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::Resolver;
 use crate::config::file;
-use crate::config::{Client, Location, ParentProxy, ProxyScheme, Upstream, UpstreamUrl};
+use crate::config::{
+    Client, Location, ParentProxy, ProxyScheme, Upstream, UpstreamAddress, UpstreamUrl,
+};
 use crate::document::{Field, Written};
 
 impl Resolver<'_> {
@@ -20,21 +22,21 @@ impl Resolver<'_> {
         if matches!(written.url, Field::Unreadable) {
             return None;
         }
-        match written.url.get() {
-            Some(Written { value: url, at }) if !url.https => {
-                self.check_plaintext(url, *at, written);
-                self.refuse_without_tls("ca", &written.ca);
-                self.refuse_without_tls("server_name", &written.server_name);
-                self.refuse_without_tls("client_cert", &written.client_cert);
-                self.refuse_without_tls("client_key", &written.client_key);
-                self.refuse_without_tls("post_quantum", &written.post_quantum);
+        let at = written.url.get().map(|url| url.at);
+        match (written.url.value(), at) {
+            (Some(UpstreamAddress::Unix(_)), _) => self.check_socket(written),
+            (Some(UpstreamAddress::Url(url)), Some(at)) if !url.https => {
+                self.check_plaintext(url, at, written);
+                self.refuse_tls(written, "url is plain http", ", or write https:// in url");
             }
-            url => self.refuse_plaintext_on_tls(url.is_some(), &written.allow_plaintext),
+            (url, _) => self.refuse_plaintext_on_tls(url.is_some(), &written.allow_plaintext),
         }
+        self.check_socket_uid(written);
         self.check_credentials(written);
         self.check_via_ca(written);
         Some(Upstream {
             url: written.url.value().cloned(),
+            socket_uid: written.socket_uid.value().copied(),
             via: written.via.value().cloned(),
             via_credentials: written.via_credentials.value().cloned(),
             via_ca: written.via_ca.value().map(|ca| self.directory.join(ca)),
@@ -71,10 +73,43 @@ impl Resolver<'_> {
         }
     }
 
-    fn refuse_without_tls<T>(&self, key: &str, field: &Field<T>) {
-        if let Some(Written { at, .. }) = field.get() {
-            let what = format!("{key} is about TLS, and url is plain http");
-            self.report.add(*at, what, format!("remove {key}, or write https:// in url"));
+    /// What is about TLS, where none is spoken.
+    fn refuse_tls(&self, written: &file::Upstream, why: &str, or: &str) {
+        let about = |key: &str, at: Option<Location>| {
+            if let Some(at) = at {
+                let what = format!("{key} is about TLS, and {why}");
+                self.report.add(at, what, format!("remove {key}{or}"));
+            }
+        };
+        about("ca", at(&written.ca));
+        about("server_name", at(&written.server_name));
+        about("client_cert", at(&written.client_cert));
+        about("client_key", at(&written.client_key));
+        about("post_quantum", at(&written.post_quantum));
+    }
+
+    /// What goes to a socket stays on this machine, and is plain HTTP.
+    fn check_socket(&self, written: &file::Upstream) {
+        self.refuse_tls(written, "url is a Unix socket", "");
+        let of_the_network = [
+            ("via", at(&written.via)),
+            ("via_credentials", at(&written.via_credentials)),
+            ("via_ca", at(&written.via_ca)),
+            ("allow_plaintext", at(&written.allow_plaintext)),
+        ];
+        for (key, at) in of_the_network {
+            if let Some(at) = at {
+                let what = format!("{key} is about the network, and url is a Unix socket");
+                self.report.add(at, what, format!("remove {key}"));
+            }
+        }
+    }
+
+    fn check_socket_uid(&self, written: &file::Upstream) {
+        let is_socket = matches!(written.url.value(), Some(UpstreamAddress::Unix(_)));
+        if let Some(at) = at(&written.socket_uid).filter(|_| !is_socket) {
+            let what = "socket_uid is about a Unix socket, and url is none";
+            self.report.add(at, what, "remove socket_uid, or write url = \"unix:/path\"");
         }
     }
 
@@ -135,4 +170,8 @@ impl Resolver<'_> {
             _ => None,
         }
     }
+}
+
+fn at<T>(field: &Field<T>) -> Option<Location> {
+    field.get().map(|written| written.at)
 }

@@ -343,8 +343,13 @@ pub(crate) const SECTIONS: &[Section] = &[
         settings: &[
             optional(
                 Key::string("url", "\"https://api.example.com\""),
-                "Scheme, host, port and base path; without one, requests go to their own host \
-                 over TLS.",
+                "Scheme, host, port and base path, or `unix:/path`; without one, requests go to their \
+                 own host over TLS.",
+            ),
+            optional(
+                Key::count("socket_uid", "1001"),
+                "The user, beside root and the proxy's own, who may own the socket in `url` and the \
+                 directories above it, and whose process may listen there.",
             ),
             optional(
                 Key::string("via", "\"http://proxy.internal:3128\""),

@@ -74,7 +74,7 @@ pub(in crate::config) fn socket_address(text: &str) -> Result<SocketAddr, ValueF
     }
 }
 
-fn unix(path: &str) -> Result<PathBuf, ValueFault> {
+pub(super) fn unix(path: &str) -> Result<PathBuf, ValueFault> {
     if !Path::new(path).is_absolute() {
         let what = "is a Unix socket without an absolute path";
         return Err(ValueFault::new(what, "or \"unix:\" and a path that starts with /"));

@@ -2,11 +2,40 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use http::HeaderValue;
 
+use super::endpoint::unix;
 use super::host::{host_name, split};
 use crate::document::{ValueFault, quoted};
+
+/// Where an upstream is.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub enum UpstreamAddress {
+    /// `https://host[:port][/base]`, or `http://`.
+    Url(UpstreamUrl),
+    /// A Unix socket, `unix:/path`, where plain HTTP is spoken.
+    Unix(PathBuf),
+}
+
+impl UpstreamAddress {
+    /// Reads an address.
+    pub(crate) fn parse(text: &str) -> Result<Self, ValueFault> {
+        match text.strip_prefix("unix:") {
+            Some(path) => unix(path).map(Self::Unix),
+            None => UpstreamUrl::parse(text).map(Self::Url),
+        }
+    }
+
+    /// The URL, if it is one.
+    pub fn url(&self) -> Option<&UpstreamUrl> {
+        match self {
+            Self::Url(url) => Some(url),
+            Self::Unix(_) => None,
+        }
+    }
+}
 
 /// The URL of an upstream: `https://host[:port][/base]`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -163,6 +192,16 @@ mod tests {
         }
         let url = UpstreamUrl::parse("https://[2001:db8::1]:8443/base/").expect("a URL");
         assert_eq!(url.to_string(), "https://[2001:db8::1]:8443/base");
+    }
+
+    #[test]
+    fn an_upstream_is_at_a_url_or_a_socket() {
+        let socket = UpstreamAddress::parse("unix:/run/a.sock").expect("a socket");
+        assert_eq!(socket, UpstreamAddress::Unix("/run/a.sock".into()));
+        let fault = UpstreamAddress::parse("unix:a.sock").expect_err("a relative path");
+        assert_eq!(fault.what, "is a Unix socket without an absolute path");
+        let url = UpstreamAddress::parse("http://[::1]:80").expect("a URL");
+        assert_eq!(url.url().map(ToString::to_string).as_deref(), Some("http://[::1]"));
     }
 
     #[test]

@@ -6,20 +6,20 @@ use std::time::Duration;
 
 use super::builder::{Builder, Reached, Secrets, Upstreams};
 use super::proxies::{environment, proxy};
-use crate::config::{self, ParentProxy, Problem, UpstreamUrl};
+use crate::config::{self, ParentProxy, Problem, UpstreamAddress};
 use crate::keys::variable;
 use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
 use crate::upstream::{
-    self, Choice, ClientCertificate, Credentials, Environment, Fingerprint, HostPort, Identity,
-    Protocol, Proxy, Reach, Settings, Through, Trust, Upstream, remedy, tls, tls_with_proxy,
-    trust_only, trust_public,
+    self, Choice, ClientCertificate, Credentials, Dial, Environment, Fingerprint, HostPort,
+    Identity, LocalSocket, Protocol, Proxy, Reach, Settings, Through, Trust, Upstream, remedy, tls,
+    tls_with_proxy, trust_only, trust_public,
 };
 
 /// What a pool is made from, opened.
 #[derive(Default)]
 struct Parts {
-    dial: Option<HostPort>,
+    dial: Option<Dial>,
     reach: Reach,
     via: Option<ViaParts>,
     /// A PEM file and what it holds.
@@ -77,7 +77,7 @@ impl Builder<'_> {
     ) -> Result<Option<Reached>, Problem> {
         let origin = upstream.url.as_ref().map(origin).transpose()?;
         let mut parts = Parts {
-            dial: upstream.url.as_ref().map(place),
+            dial: dial(upstream),
             server_name: upstream.server_name.clone(),
             post_quantum: upstream.post_quantum,
             idle_connections: upstream.idle_connections,
@@ -202,15 +202,33 @@ impl Builder<'_> {
     }
 }
 
-fn origin(url: &UpstreamUrl) -> Result<Origin, Problem> {
+fn origin(address: &UpstreamAddress) -> Result<Origin, Problem> {
     let no_host = |_| Problem::new("the host cannot be sent as a header", "correct url");
-    let origin = Origin::of(&url.authority(), url.https).map_err(no_host)?;
-    Ok(Origin { base_path: url.base_path.clone(), ..origin })
+    match address {
+        UpstreamAddress::Url(url) => {
+            let origin = Origin::of(&url.authority(), url.https).map_err(no_host)?;
+            Ok(Origin { base_path: url.base_path.clone(), ..origin })
+        }
+        UpstreamAddress::Unix(path) => {
+            let origin = Origin::of(SOCKET_HOST, false).map_err(no_host)?;
+            Ok(Origin { socket: Some(path.as_path().into()), ..origin })
+        }
+    }
 }
 
-fn place(url: &UpstreamUrl) -> HostPort {
-    HostPort { host: url.host.clone(), port: url.port }
+fn dial(upstream: &config::Upstream) -> Option<Dial> {
+    Some(match upstream.url.as_ref()? {
+        UpstreamAddress::Url(url) => {
+            Dial::Host(HostPort { host: url.host.clone(), port: url.port })
+        }
+        UpstreamAddress::Unix(path) => {
+            Dial::Socket(LocalSocket { path: path.clone(), uid: upstream.socket_uid })
+        }
+    })
 }
+
+/// What is sent as `Host` to a socket by a route that has no host: as curl and others do.
+const SOCKET_HOST: &str = "localhost";
 
 fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Problem> {
     std::fs::read(path).map_err(|error| {

@@ -21,6 +21,7 @@ impl Snapshot {
         builder.upstreams(&none);
         builder.leaves(&none);
         builder.look_at_state();
+        builder.warn_of_local();
         let mut made = BTreeMap::new();
         let routes = config.routes.iter();
         let halves = routes.flat_map(|(name, own)| own.halves().map(move |half| (name, half)));
