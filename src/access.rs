@@ -1,6 +1,7 @@
-//! Who may use the proxy: address ranges, tokens, and the guard against web pages.
+//! Who may use the proxy: address ranges, tokens, users, and the guard against web pages.
 
 mod page;
+mod users;
 
 use std::net::IpAddr;
 
@@ -13,6 +14,8 @@ use ipnet::IpNet;
 use sha2::{Digest as _, Sha256};
 
 pub use self::page::{Called, OwnNames};
+pub use self::users::Users;
+use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::refusal::{Code, Refusal};
 use crate::secret::Secret;
@@ -25,6 +28,8 @@ pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("countersign-token"
 pub struct Access {
     /// The clients that may use the proxy; empty when no token is asked for.
     pub tokens: Tokens,
+    /// The users of this machine who need none.
+    pub users: Users,
     /// Addresses that may connect.
     pub from: Vec<IpNet>,
     /// Origins whose pages may call the gateway.
@@ -48,16 +53,26 @@ impl Access {
         Err(Refusal::new(Code::ClientNotAllowed, format!("{peer} is not in access.from")))
     }
 
-    /// The name of the client that sent a request, when tokens are asked for.
+    /// The name of the client that a request is from, by what was shown, unless the user at the other
+    /// end of its connection needs no token.
     ///
     /// # Errors
     ///
-    /// `client_unauthenticated`.
-    pub fn client(&self, headers: &HeaderMap) -> Result<Option<String>, Refusal> {
-        self.owner(&Credentials::of(headers))
+    /// `client_unauthenticated`, `client_not_allowed`.
+    pub fn client(
+        &self,
+        shown: &Credentials,
+        address: Option<IpAddr>,
+        user: Peer,
+    ) -> Result<Option<String>, Refusal> {
+        match (self.users.include(address, user), self.tokens.is_empty()) {
+            (true, _) => Ok(None),
+            (false, true) => Err(Users::refusal(user)),
+            (false, false) => self.owner(shown),
+        }
     }
 
-    /// The same for what was shown earlier.
+    /// The name of the client that a token is of, when tokens are asked for.
     ///
     /// # Errors
     ///
@@ -217,12 +232,22 @@ impl Tokens {
             let bad = || problem(format!("has no name:sha256-in-hex on line {}", number + 1));
             let (name, hash) = line.split_once(':').ok_or_else(bad)?;
             let hash = base16ct::mixed::decode_vec(hash.trim()).map_err(|_| bad())?;
-            tokens.push((name.trim().to_owned(), hash.try_into().map_err(|_| bad())?));
+            let hash: [u8; 32] = hash.try_into().map_err(|_| bad())?;
+            if hash == <[u8; 32]>::from(Sha256::digest(b"")) {
+                let what = format!("has the hash of an empty token on line {}", number + 1);
+                return Err(problem(what));
+            }
+            tokens.push((name.trim().to_owned(), hash));
         }
         if tokens.is_empty() {
             return Err(problem("holds no token".into()));
         }
         Ok(Self(tokens))
+    }
+
+    /// The one token of one client.
+    pub fn one(name: &str, token: &Secret) -> Self {
+        Self(vec![(name.to_owned(), Sha256::digest(token.expose()).into())])
     }
 
     /// Whether no token is asked for.
@@ -265,6 +290,7 @@ mod tests {
         let tokens = Tokens::parse(&Secret::new(format!("# app\napp:{hash}\n").into_bytes()));
         Access {
             tokens: tokens.expect("one token"),
+            users: Users::Nobody,
             from: vec!["127.0.0.0/8".parse().expect("a net")],
             origins: vec![HeaderValue::from_static("http://localhost:3000")],
             hosts: vec!["countersign:8081".into()],
@@ -291,7 +317,7 @@ mod tests {
             ("countersign-token", String::new(), false),
             ("authorization", "Bearer t0ken".into(), false),
         ] {
-            let client = access().client(&headers(&[(name, &value)]));
+            let client = access().owner(&Credentials::of(&headers(&[(name, &value)])));
             assert_eq!(client.is_ok_and(|c| c.as_deref() == Some("app")), admitted, "{value}");
         }
     }
@@ -303,9 +329,37 @@ mod tests {
             ("app", "on line 1"),
             ("# x\napp:12", "on line 2"),
             ("app:zz", "on line 1"),
+            (&format!("a:{}\nb:{EMPTY}", "12".repeat(32)), "the hash of an empty token on line 2"),
         ] {
             let error = Tokens::parse(&Secret::new(text.into())).expect_err(text);
             assert!(error.what.contains(expected), "{error}");
+        }
+    }
+
+    /// What `printf %s "" | sha256sum` prints.
+    const EMPTY: &str = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
+
+    #[test]
+    fn a_token_or_a_user_will_do_where_both_are_known() {
+        let shown = |token: &str| Credentials::of(&headers(&[("countersign-token", token)]));
+        let guarded = |users| Access { users, ..access() };
+        let open = |users| Access { tokens: Tokens::default(), ..guarded(users) };
+        let seven = || Users::These(vec![7]);
+        let (unauthenticated, not_allowed) = (Code::ClientUnauthenticated, Code::ClientNotAllowed);
+        for (access, token, user, client) in [
+            (guarded(Users::Nobody), "t0ken", 7, Ok(Some("app"))),
+            (guarded(Users::Nobody), "", 7, Err(unauthenticated)),
+            (guarded(seven()), "t0ken", 8, Ok(Some("app"))),
+            (guarded(seven()), "", 7, Ok(None)),
+            (guarded(seven()), "", 8, Err(unauthenticated)),
+            (open(seven()), "", 7, Ok(None)),
+            (open(seven()), "", 8, Err(not_allowed)),
+            (open(Users::Any), "", 8, Ok(None)),
+        ] {
+            let address = Some([127, 0, 0, 1].into());
+            let found = access.client(&shown(token), address, Peer::User(user));
+            let found = found.map_err(|refusal| refusal.code);
+            assert_eq!(found, client.map(|name| name.map(str::to_owned)), "{token} {user}");
         }
     }
 

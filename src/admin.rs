@@ -8,11 +8,13 @@ use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
 
+use crate::access::Credentials;
 use crate::body::Reply;
 use crate::moment::unix_ms;
 use crate::pipeline::{plain, refuse};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
+use crate::request::Sender;
 use crate::route::Route;
 use crate::snapshot::{Snapshot, Surroundings};
 
@@ -41,6 +43,8 @@ struct View<'a> {
     snapshot: &'a Snapshot,
     surroundings: &'a Surroundings,
     draining: bool,
+    /// Whether whoever asks could have requests signed.
+    admitted: bool,
 }
 
 /// A page as it is shown: status, media type and text.
@@ -60,8 +64,9 @@ pub(crate) const PAGES: &[Page] = &[
         methods: READ,
         access: Access::Open,
         shows: "200 when every key has signed and verified a test, 503 while a stop is in progress; in \
-                JSON, the keys with their fingerprints, the routes and those that cannot be used, the \
-                configuration's digest and the listening addresses",
+                JSON, the routes and those that cannot be used, the configuration's digest and the \
+                listening addresses; to those who could have requests signed, by a token or as users, \
+                the keys with their fingerprints too",
         render: ready,
     },
     Page {
@@ -76,8 +81,8 @@ pub(crate) const PAGES: &[Page] = &[
 /// Answers a request to the admin listener.
 pub(crate) fn answer(
     request: &Request<Incoming>,
-    snapshot: &Snapshot,
-    surroundings: &Surroundings,
+    sender: Sender<'_>,
+    (snapshot, surroundings): (&Snapshot, &Surroundings),
     draining: bool,
     record: Box<Record>,
 ) -> Response<Reply> {
@@ -86,7 +91,9 @@ pub(crate) fn answer(
         Err(refusal) => return refuse(refusal, record),
     };
     record.forget();
-    let (status, kind, body) = (page.render)(&View { snapshot, surroundings, draining });
+    let shown = Credentials::of(request.headers());
+    let admitted = snapshot.access.client(&shown, sender.peer, sender.user).is_ok();
+    let (status, kind, body) = (page.render)(&View { snapshot, surroundings, draining, admitted });
     let mut response = plain(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -106,7 +113,7 @@ fn page(request: &Request<Incoming>, snapshot: &Snapshot) -> Result<&'static Pag
         return Err(Refusal::new(Code::AdminMethodNotAllowed, detail).allow(page.methods));
     }
     if page.access == Access::Token {
-        snapshot.access.client(request.headers())?;
+        snapshot.access.owner(&Credentials::of(request.headers()))?;
     }
     Ok(page)
 }
@@ -114,9 +121,10 @@ fn page(request: &Request<Incoming>, snapshot: &Snapshot) -> Result<&'static Pag
 /// Ready means: every key has signed and verified a test, and no stop is in progress. A route whose
 /// secret cannot be sent is named and changes nothing: the others go on, and a probe that failed
 /// would take them away too, from every proxy with that token at once. By the digest and the
-/// addresses `exec` knows its own configuration's proxy.
+/// addresses `exec` knows its own configuration's proxy. Which keys there are is for those who could
+/// have something signed with them.
 fn ready(view: &View<'_>) -> Shown {
-    let View { snapshot, surroundings, draining } = *view;
+    let View { snapshot, surroundings, draining, admitted } = *view;
     let keys: Vec<_> = snapshot
         .keys
         .iter()
@@ -130,14 +138,16 @@ fn ready(view: &View<'_>) -> Shown {
     };
     let unusable: Map<_, _> = snapshot.routes.all().filter_map(fault).collect();
     let state = if draining { "draining" } else { "ready" };
-    let body = json!({
+    let mut body = json!({
         "state": state,
-        "self_tested_keys": keys,
         "routes": routes,
         "unusable_routes": unusable,
         "configuration": snapshot.digest,
         "addresses": surroundings.dialer.own(),
     });
+    if admitted {
+        body["self_tested_keys"] = keys.into();
+    }
     let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, "application/json", format!("{body}\n"))
 }

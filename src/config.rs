@@ -89,6 +89,9 @@ pub struct Listen {
 pub struct Access {
     /// The `[secrets]` entry with client tokens, lines of `name:sha256-of-token`.
     pub tokens: Option<String>,
+    /// Users of this machine whose requests need no token, where none are asked for, beside the
+    /// proxy's own and root.
+    pub users: Vec<LocalUser>,
     /// Addresses that may connect. Connections through a Unix socket always may.
     pub from: Vec<IpNet>,
     /// Values of `Origin` that may use the gateway from a browser.
@@ -100,6 +103,15 @@ pub struct Access {
     pub unrouted: Unrouted,
     /// Networks that such a request may reach though they are private.
     pub pass_private: Vec<IpNet>,
+}
+
+/// A user of this machine, or all of them.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum LocalUser {
+    /// Whoever it is.
+    Any,
+    /// The one with this number.
+    Number(u32),
 }
 
 /// The default for hosts without a route on the forward listener: refuse or pass.

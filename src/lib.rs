@@ -18,10 +18,11 @@
 //!   no, [`record`] and [`metrics`] what is written down.
 //!
 //! Beside the road: [`problem`] says what is wrong, `strict_modes` who could have written a file,
-//! [`document`] reads files, [`host`] reads names and addresses as clients write them, `pem` blocks of
-//! keys and certificates, [`config`] is what was written and what will run, [`snapshot`] what it
-//! becomes, [`audit`] the file of what was decided, [`secret`] what must not be seen, `signer` the
-//! process that holds keys for this one, and [`cli`] what a person meets.
+//! [`document`] reads files, [`host`] reads names and addresses as clients write them, [`peer`] sees
+//! which user is at the other end, `pem` blocks of keys and certificates, [`config`] is what was
+//! written and what will run, [`snapshot`] what it becomes, [`audit`] the file of what was decided,
+//! [`secret`] what must not be seen, `signer` the process that holds keys for this one, and [`cli`]
+//! what a person meets.
 
 pub mod access;
 mod admin;
@@ -38,6 +39,7 @@ pub mod metrics;
 pub mod moment;
 pub mod nonces;
 mod pem;
+pub mod peer;
 pub mod pipeline;
 pub mod problem;
 pub mod record;

@@ -122,7 +122,8 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         let next = async {
             // In this order: a slot taken beforehand would be one less for the other listeners for
             // as long as nobody comes to this one.
-            let accepted = listener.accept().await;
+            let accepted =
+                listener.accept(|| shared.pipeline.snapshot().access.users.matter()).await;
             (accepted, Arc::clone(slots).acquire_owned().await)
         };
         let (accepted, slot) = tokio::select! {

@@ -1,4 +1,6 @@
-//! Who may use the proxy: tokens in every form clients send them, and what is told to nobody.
+//! Who may use the proxy: tokens in every form clients send them, users, and what is told to nobody.
+
+pub(crate) mod users;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -102,11 +104,28 @@ fn probes_need_no_token_and_metrics_do() {
         assert_eq!(proxy.probe(path).status, status, "{path}");
     }
     let host = proxy.admin_url().trim_start_matches("http://");
-    let request =
-        format!("GET /metrics HTTP/1.1\r\nHost: {host}\r\nCountersign-Token: t0ken\r\n\r\n");
-    let reply = Client::connect(proxy.admin_url()).exchange(request);
+    let get = |path: &str, token: &str| {
+        let token = format!("Countersign-Token: {token}\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{token}\r\n");
+        Client::connect(proxy.admin_url()).exchange(request)
+    };
+    let reply = get("/metrics", "t0ken");
     assert_eq!(reply.status, 200);
     assert!(String::from_utf8_lossy(&reply.body).contains("countersign_requests"));
+    // Which keys there are is for those who have one, and the rest for whoever probes.
+    let keys = |token: &str| get("/readyz", token).json()["self_tested_keys"].is_array();
+    assert_eq!((keys("t0ken"), keys("wrong"), keys("")), (true, false, false));
+}
+
+#[test]
+fn the_hash_of_an_empty_token_stops_the_start() {
+    let tables = [config::metasv("http://127.0.0.1:9", None), config::TOKENS.to_owned()];
+    let home = Home::new(&config::proxy(&tables));
+    let clients = config::client_tokens(&[("app", "t0ken"), ("bot", "")]);
+    home.write(config::TOKENS_FILE, &clients);
+    let (code, text) = refused_start(&home);
+    assert_eq!(code, Some(78), "{text}");
+    assert!(text.contains("has the hash of an empty token on line 2"), "{text}");
 }
 
 #[test]

@@ -171,6 +171,7 @@ const LAYERS: &[Layer] = &[
         "time and nonces are given to those who ask, whoever they are",
     ),
     layer("document", &[all("problem")], "reads tables; what their keys mean is for whoever asks"),
+    layer("peer", &[], "whose a connection is, whatever that may mean"),
     layer("host", &[], "a name or an address is the same to everybody who reads it"),
     layer("pem", &[], "blocks are found and decoded; what is in them is for whoever asks"),
     layer("metrics", &[], "counters are handed down; they know names, not types"),
@@ -307,7 +308,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "access",
-        &[all("host"), all("problem"), all("refusal"), all("secret")],
+        &[all("host"), all("peer"), all("problem"), all("refusal"), all("secret")],
         "who may come in, by what it shows",
     ),
     layer(
@@ -317,6 +318,7 @@ const LAYERS: &[Layer] = &[
             only("config", &["HostPattern", "Limits", "Unrouted"]),
             all("host"),
             only("moment", &["Moment"]),
+            only("peer", &["Peer"]),
             all("refusal"),
             all("route"),
             all("scheme"),
@@ -366,11 +368,13 @@ const LAYERS: &[Layer] = &[
     layer(
         "admin",
         &[
+            only("access", &["Credentials"]),
             only("body", &["Reply"]),
             only("moment", &["unix_ms"]),
             all("pipeline"),
             only("record", &["Record"]),
             all("refusal"),
+            only("request", &["Sender"]),
             only("route", &["Route"]),
             all("snapshot"),
         ],
@@ -385,6 +389,7 @@ const LAYERS: &[Layer] = &[
             only("config", &["Endpoint"]),
             all("host"),
             only("metrics", &["Open"]),
+            only("peer", &["Peer"]),
             all("pipeline"),
             all("problem"),
             only("record", &["Record"]),

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use countersign::access::{Credentials, OwnNames};
 use countersign::config::Config;
+use countersign::peer::Peer;
 use countersign::request::{Arrival, Body, Entrance, Inside, Plan, Sender, Trail};
 use countersign::snapshot::{Snapshot, Surroundings};
 use http::header::{CONTENT_ENCODING, HOST, HeaderName, ORIGIN};
@@ -42,7 +43,7 @@ fn every_listener_looks_at_the_same_things_in_the_same_order() {
             let peer = if has("address") { "10.0.0.1" } else { "127.0.0.1" };
             let peer: IpAddr = peer.parse().expect("an address");
             let arrival = Arrival {
-                sender: Sender { entrance, peer: Some(peer), client: None },
+                sender: Sender { entrance, peer: Some(peer), user: Peer::Unasked, client: None },
                 method: Method::POST,
                 uri: format!("{before}{path}").parse().expect("a target"),
                 version: Version::HTTP_11,

@@ -14,6 +14,7 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri, Version}
 use super::{CliError, Exit};
 use crate::access::Credentials;
 use crate::host::host_and_port;
+use crate::peer::Peer;
 use crate::request::{Arrival, Body, Entrance, FIELDS_READ, Inside, Sender, asks_for_socket};
 use crate::scheme::Head;
 
@@ -100,7 +101,7 @@ impl RawRequest {
             length => Body::Streamed(Some(length)),
         };
         Arrival {
-            sender: Sender { entrance, peer: None, client },
+            sender: Sender { entrance, peer: None, user: Peer::Unasked, client },
             method: self.method.clone(),
             uri: self.uri.clone(),
             version: self.version,

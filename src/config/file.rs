@@ -26,7 +26,7 @@ pub(super) use values::milliseconds;
 
 use super::settings::{self, Settings, section, sections, sections_or_texts};
 use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamAddress};
-use super::{Limits, Log, LogFormat, Timeouts, Unrouted};
+use super::{Limits, LocalUser, Log, LogFormat, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
@@ -137,6 +137,7 @@ fn listen(table: &mut Settings<'_, '_>) -> Listen {
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) tokens: Field<String>,
+    pub(super) users: Field<Vec<Written<LocalUser>>>,
     pub(super) from: Field<Vec<Written<IpNet>>>,
     pub(super) origins: Vec<HeaderValue>,
     pub(super) hosts: Vec<String>,
@@ -149,6 +150,7 @@ fn access(table: &mut Settings<'_, '_>) -> Access {
     let unrouted = values::one_of(&unrouted);
     Access {
         tokens: table.text("tokens", values::text),
+        users: table.list("users", values::local_user),
         from: table.list("from", values::network),
         origins: values(table.value("origins", |table, key| table.list(key, units::origin))),
         hosts: values(table.value("hosts", |table, key| table.list(key, values::own_host))),

@@ -164,8 +164,8 @@ static ROWS: &[Facts] = &[
         "client_not_allowed",
         StatusCode::FORBIDDEN,
         "http_request_denied",
-        "This address may not use the proxy",
-        "Add the address to access.from in proxy.toml.",
+        "This address or this user may not use the proxy",
+        "Add the address to access.from, or the user to access.users, in proxy.toml.",
     ),
     row(
         Code::CrossSite,

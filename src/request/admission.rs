@@ -6,6 +6,7 @@ use http::{HeaderMap, Version};
 
 use super::View;
 use super::arrival::{Entrance, FIELDS, Sender};
+use crate::access::Credentials;
 use crate::host::host_and_port;
 use crate::refusal::{Code, Refusal};
 
@@ -36,8 +37,8 @@ pub fn admit(
     }
     match (sender.client, sender.entrance) {
         (Some(name), _) => access.vouched(name),
-        (None, Entrance::Inside(inside)) => access.owner(&inside.shown),
-        (None, _) => access.client(headers),
+        (None, Entrance::Inside(inside)) => access.client(&inside.shown, sender.peer, sender.user),
+        (None, _) => access.client(&Credentials::of(headers), sender.peer, sender.user),
     }
 }
 

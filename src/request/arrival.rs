@@ -10,6 +10,7 @@ use http::{Extensions, HeaderMap, HeaderName, Method, Uri, Version};
 use super::{Body, Destination, Inside};
 use crate::access::OwnNames;
 use crate::host::host_and_port;
+use crate::peer::Peer;
 use crate::refusal::{Code, Refusal};
 
 /// How many header fields a request may have. Cookies in pieces count as one.
@@ -46,6 +47,8 @@ pub struct Sender<'a> {
     pub entrance: Entrance<'a>,
     /// The client's address; none through a Unix socket.
     pub peer: Option<IpAddr>,
+    /// Whose the other end of its connection was when that came.
+    pub user: Peer,
     /// The client's name, where somebody else vouches for it. None where the request must show a
     /// token, if tokens are asked for.
     pub client: Option<&'a str>,

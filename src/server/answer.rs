@@ -47,7 +47,8 @@ async fn decide(
         return match admit(view, sender, request.version(), request.headers()) {
             Ok(_) => {
                 let draining = shared.leaving.is_cancelled();
-                admin::answer(&request, &snapshot, &shared.surroundings, draining, record)
+                let shown = (&*snapshot, &shared.surroundings);
+                admin::answer(&request, sender, shown, draining, record)
             }
             Err(refusal) => refuse(refusal, record),
         };

@@ -10,6 +10,7 @@ use super::shared::Role;
 use super::stream::Duplex;
 use crate::access::OwnNames;
 use crate::config::Endpoint;
+use crate::peer::Peer;
 use crate::problem::Problem;
 use crate::socket_file;
 use crate::tunnel::keep_alive;
@@ -88,17 +89,25 @@ impl Listener {
         self.bound.tcp().map(OwnNames::of)
     }
 
-    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Duplex>, Option<IpAddr>)> {
+    /// Takes a connection: its stream, its client's address, and, where that matters once it is
+    /// there, its user. None through a Unix socket, whose file has let it through.
+    pub(super) async fn accept(&self, users_matter: impl Fn() -> bool) -> io::Result<Accepted> {
         match &self.inner {
             Inner::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                Ok((Box::new(stream), Some(peer.ip())))
+                let user = if users_matter() { Peer::of(&stream) } else { Peer::Unasked };
+                Ok((Box::new(stream), (Some(peer.ip()), user)))
             }
-            Inner::Unix(listener) => Ok((Box::new(listener.accept().await?.0), None)),
+            Inner::Unix(listener) => {
+                Ok((Box::new(listener.accept().await?.0), (None, Peer::Unasked)))
+            }
         }
     }
 }
+
+/// A connection, its client's address, and its user.
+pub(super) type Accepted = (Box<dyn Duplex>, (Option<IpAddr>, Peer));
 
 impl Drop for Listener {
     fn drop(&mut self) {

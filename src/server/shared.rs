@@ -12,6 +12,7 @@ use tokio_util::task::TaskTracker;
 use super::stream::Duplex;
 use crate::access::OwnNames;
 use crate::metrics::Open;
+use crate::peer::Peer;
 use crate::pipeline::Pipeline;
 use crate::request::{Entrance, Inside, Sender};
 use crate::snapshot::Surroundings;
@@ -82,6 +83,7 @@ impl ConnectionPermit {
 pub(super) struct Client {
     pub(super) role: Role,
     pub(super) peer: Option<IpAddr>,
+    user: Peer,
     own: Option<OwnNames>,
     /// The CONNECT this conversation is inside of.
     pub(super) inside: Option<Arc<Inside>>,
@@ -92,11 +94,11 @@ pub(super) struct Client {
 impl Client {
     pub(super) fn new(
         role: Role,
-        peer: Option<IpAddr>,
+        (peer, user): (Option<IpAddr>, Peer),
         own: Option<OwnNames>,
         place: ConnectionPermit,
     ) -> Self {
-        Self { role, peer, own, inside: None, place: Arc::new(place) }
+        Self { role, peer, user, own, inside: None, place: Arc::new(place) }
     }
 
     /// What says that it is to be let go: probes are answered to the end.
@@ -113,7 +115,7 @@ impl Client {
             (None, Role::Gateway) => Entrance::Gateway(own),
             (None, Role::Admin) => Entrance::Admin(own),
         };
-        Sender { entrance, peer: self.peer, client: None }
+        Sender { entrance, peer: self.peer, user: self.user, client: None }
     }
 
     /// The same client, inside a CONNECT.

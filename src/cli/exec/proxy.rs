@@ -12,6 +12,7 @@ use super::environment;
 use super::running::{self, Found, Running};
 use super::signals::Signals;
 use super::tally::{Tally, counted};
+use crate::access::Credentials as Shown;
 use crate::cli::CliError;
 use crate::cli::in_process::InProcess;
 use crate::cli::state;
@@ -44,7 +45,7 @@ impl Proxy {
         let proxy = InProcess::start(&on_free_ports(config), nonces, authority).await?;
         if let Some(credentials) = credentials {
             let shown = HeaderMap::from_iter([(PROXY_AUTHORIZATION, credentials.header())]);
-            let known = proxy.snapshot().access.client(&shown);
+            let known = proxy.snapshot().access.owner(&Shown::of(&shown));
             known.map_err(|_| credentials.refused())?;
         }
         let forward = proxy.address(Role::Forward).expect("the forward listener has an address");

@@ -117,7 +117,7 @@ pub(super) async fn tally_since(
 /// Whose answer to `/readyz` this is, to somebody who looks for the proxy with this digest at these
 /// addresses.
 fn recognise(answer: &Value, digest: &str, wanted: Running) -> Found {
-    if answer["state"] != "ready" || !answer["self_tested_keys"].is_array() {
+    if answer["state"] != "ready" || !answer["routes"].is_array() {
         return Found::Nothing;
     }
     let addresses: Vec<SocketAddr> =
@@ -203,7 +203,7 @@ mod tests {
             ("ready", "d", "8080", Found::Other),
         ] {
             let body = format!(
-                r#"{{"state": "{state}", "self_tested_keys": [], "configuration": "{digest}",
+                r#"{{"state": "{state}", "routes": [], "configuration": "{digest}",
                 "addresses": [{addresses}]}}"#
             );
             let answer = serde_json::from_str(&body).expect("JSON");

@@ -8,6 +8,7 @@ use http::Method;
 use ipnet::IpNet;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
+use crate::config::LocalUser;
 use crate::config::units::{HostPattern, UpstreamUrl, duration, host_name};
 use crate::document::{Field, Key, Table, ValueFault, nearest, quoted};
 pub(super) use crate::document::{one_of, text};
@@ -19,6 +20,19 @@ use crate::stores::Located;
 /// A number of things in memory.
 pub(super) fn whole(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// A user's number.
+fn user(text: &str) -> Result<u32, ValueFault> {
+    text.parse().map_err(|_| {
+        let what = format!("is {}, which is no user's number", quoted(text));
+        ValueFault::meant(what, "1001", "as `id -u NAME` prints it")
+    })
+}
+
+/// A user's number, or `any`.
+pub(super) fn local_user(text: &str) -> Result<LocalUser, ValueFault> {
+    if text == "any" { Ok(LocalUser::Any) } else { user(text).map(LocalUser::Number) }
 }
 
 /// How many connections may be open.

@@ -78,9 +78,17 @@ impl Resolver<'_> {
             let what = "access.from is empty, so that nobody could connect";
             self.report.add(*at, what, "remove it: this machine alone may connect then");
         }
+        if let (Some(Written { at, .. }), false) = (written.users.get(), written.tokens.is_absent())
+        {
+            let what =
+                "access.users is for clients without a token, and access.tokens asks all for one";
+            self.report.add(*at, what, "remove one of the two");
+        }
+        let users = written.users.holds().into_iter().flatten();
         let from = written.from.holds().into_iter().flatten();
         Access {
             tokens: written.tokens.value().cloned(),
+            users: users.map(|user| user.value).collect(),
             from: from.map(|network| network.value).collect(),
             origins: written.origins.clone(),
             hosts: written.hosts.clone(),

@@ -37,6 +37,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "The `[secrets]` entry with client tokens, lines of `name:sha256-of-token`.",
             ),
             setting(
+                Key::list("users", "[\"1001\"]"),
+                "The users of this machine, by number, whose requests need no token, where `tokens` \
+                 is not written, beside the proxy's own user and root; `any` for all of them.",
+            )
+            .or("[]"),
+            setting(
                 Key::list("from", "[\"127.0.0.0/8\", \"::1/128\"]"),
                 "The addresses and networks that may connect; a Unix socket always may.",
             ),

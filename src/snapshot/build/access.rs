@@ -1,7 +1,10 @@
 //! Who may send requests: client tokens and what else `[access]` says.
 
+use rustix::process::{Uid, geteuid};
+
 use super::builder::{Builder, Secrets};
-use crate::access::{Access, Tokens};
+use crate::access::{Access, Tokens, Users};
+use crate::config::LocalUser;
 
 impl Builder<'_> {
     /// Who may send requests; the tokens are read from their secret.
@@ -22,9 +25,27 @@ impl Builder<'_> {
         }
         Access {
             tokens,
+            users: self.users(),
             from: access.from.clone(),
             origins: access.origins.clone(),
             hosts: access.hosts.clone(),
         }
+    }
+
+    /// Whose requests need no token, where none are asked for: our own user's, those of root, who
+    /// could read the keys, and those that are named.
+    fn users(&self) -> Users {
+        let access = &self.config.access;
+        if access.tokens.is_some() {
+            return Users::Nobody;
+        }
+        let mut users = vec![geteuid().as_raw(), Uid::ROOT.as_raw()];
+        for user in &access.users {
+            match user {
+                LocalUser::Any => return Users::Any,
+                LocalUser::Number(number) => users.push(*number),
+            }
+        }
+        Users::These(users)
     }
 }
