@@ -82,6 +82,8 @@ pub struct Listen {
     pub gateway: Option<Endpoint>,
     /// Probes and metrics.
     pub admin: Option<Endpoint>,
+    /// The user whose proxy is believed to be behind `admin`, beside the caller's own and root's.
+    pub user: Option<u32>,
 }
 
 /// Who may send requests.

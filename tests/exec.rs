@@ -6,3 +6,4 @@ mod environment;
 mod programs;
 mod proxy;
 mod run;
+mod strangers;

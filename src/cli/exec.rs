@@ -4,7 +4,8 @@
 //! The proxy is the one that runs with this configuration, or one inside this process. The program
 //! finds it, and whom to trust, in its environment; standard input and output are its own.
 
-mod credentials;
+pub(super) mod conversation;
+pub(super) mod credentials;
 pub(super) mod environment;
 pub(super) mod java;
 mod no_proxy;
@@ -106,7 +107,7 @@ async fn execute(
     // First, so that whatever is made from here on is removed.
     let mut signals = Signals::take()?;
     let scene = tokio::select! {
-        scene = Scene::set(args.own, config, credentials) => scene?,
+        scene = Scene::set(args, config, credentials) => scene?,
         signal = signals.ending() => {
             let code = u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX);
             return Err(CliError::silent(Exit::Program(code)));
@@ -114,7 +115,6 @@ async fn execute(
     };
     let Scene { proxy, variables, past, directory } = scene;
     if !args.quiet {
-        proxy.passed_over(config).iter().for_each(|line| say(line));
         say(&proxy.announcement(config));
         if !past.left_out.is_empty() {
             let entries = past.left_out.join(", ");
@@ -149,19 +149,20 @@ struct Scene {
 
 impl Scene {
     async fn set(
-        own: bool,
+        args: &ExecArgs,
         config: &Config,
         credentials: Option<&Credentials>,
     ) -> Result<Self, CliError> {
         let mut caller: Variables = std::env::vars_os().collect();
         environment::without_keys(&mut caller, config);
         let directory = Directory::make("exec")?;
-        let found = if own { Found::Nothing } else { running::find(config, credentials).await? };
+        let found =
+            if args.own { Found::Nothing } else { running::find(config, credentials).await? };
         let (root, authority) = match (&config.intercept, found) {
             (Some(intercept), _) => (Some(root(intercept)?), None),
             // It opens no TLS, whatever the program would trust.
             (None, Found::Own(_)) => (None, None),
-            (None, Found::Nothing | Found::Other) => {
+            (None, Found::Nothing | Found::Other | Found::Strange(_)) => {
                 Ephemeral::of(config)?.map(|made| (made.root, made.authority)).unzip()
             }
         };
@@ -169,13 +170,20 @@ impl Scene {
         let variables = caller.clone();
         let trusting =
             tokio::task::spawn_blocking(move || Trust::make(root, &variables, directory));
+        // Before anything of ours can fail: what runs may be what was meant to be used.
+        found.passed_over(config).iter().filter(|_| !args.quiet).for_each(|line| say(line));
         let proxy = Proxy::use_or_start(found, config, credentials, authority).await?;
         let trust = trusting.await.map_err(|error| {
             CliError::new(Exit::Failed, format!("the trust files were not made: {error}"))
         })?;
         let trust = trust?;
-        let (variables, past) =
-            environment::of_program(caller, config, proxy.running(), credentials, &trust);
+        let (variables, past) = environment::of_program(
+            caller,
+            config,
+            proxy.running(),
+            proxy.shown(credentials),
+            &trust,
+        );
         let Trust { directory, .. } = trust;
         Ok(Self { proxy, variables, past, directory })
     }

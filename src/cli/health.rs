@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::config_file::ConfigFile;
-use super::exec::running::{get, whole};
+use super::exec::conversation::{Conversation, whole};
 use super::{CliError, runtime};
 use crate::config::{Config, Endpoint};
 
@@ -40,7 +40,8 @@ pub(super) fn run(args: &HealthArgs) -> Result<(), CliError> {
 }
 
 async fn ask(admin: &Endpoint) -> Result<(), CliError> {
-    let Some(answer) = get(admin, "/readyz", None).await else {
+    let asked = async { Conversation::open(admin).await?.get("/readyz", None).await };
+    let Some(answer) = asked.await else {
         let what = format!("nothing answers at {admin}");
         return Err(CliError::failed(what, "start it: countersign run"));
     };

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::CliError;
 use super::run::{bind, warn_of};
+use crate::access::Tokens;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::moment::{Moments, unix_ms};
@@ -17,6 +18,15 @@ use crate::pipeline::Pipeline;
 use crate::server::{Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 use crate::tls::{Authority, LeafCache, LeafSettings};
+
+/// What a proxy is given that its configuration does not name.
+#[derive(Debug, Default)]
+pub(super) struct Beside {
+    /// Whom its programs trust.
+    pub(super) authority: Option<Authority>,
+    /// What does beside the users whom it serves without.
+    pub(super) tokens: Option<Tokens>,
+}
 
 /// A running proxy. It serves until [`Self::finish`], or until the runtime ends.
 #[derive(Debug)]
@@ -30,21 +40,24 @@ pub(super) struct InProcess {
 }
 
 impl InProcess {
-    /// Starts one with this configuration, and this authority in place of one that it does not
-    /// name. What it plays, and does not send to providers, needs no kept nonces.
+    /// Starts one with this configuration. What it plays, and does not send to providers, needs no
+    /// kept nonces.
     pub(super) async fn start(
         config: &Config,
         nonces: Arc<Nonces>,
-        authority: Option<Authority>,
+        beside: Beside,
     ) -> Result<Self, CliError> {
         let mut surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
-        if let Some(authority) = authority {
+        if let Some(authority) = beside.authority {
             let minted = surroundings.metrics.leaves_minted();
             let leaves = LeafCache::new(authority, LEAVES, unix_ms, minted);
             let leaves = leaves.map_err(|error| CliError::failed(error.to_string(), "try again"));
             surroundings.leaves = Some(Arc::new(leaves?));
         }
-        let snapshot = Snapshot::build(config, &surroundings, None).await?;
+        let mut snapshot = Snapshot::build(config, &surroundings, None).await?;
+        if let Some(tokens) = beside.tokens {
+            snapshot.access.tokens = tokens;
+        }
         warn_of(config, &snapshot);
         let listeners = bind(config).await?;
         let at = |listener: &crate::server::Listener| {

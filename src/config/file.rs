@@ -123,6 +123,7 @@ pub(super) struct Listen {
     pub(super) forward: Field<SocketAddr>,
     pub(super) gateway: Field<Endpoint>,
     pub(super) admin: Field<Endpoint>,
+    pub(super) user: Option<u32>,
 }
 
 fn listen(table: &mut Settings<'_, '_>) -> Listen {
@@ -131,6 +132,7 @@ fn listen(table: &mut Settings<'_, '_>) -> Listen {
         forward: table.text("forward", units::socket_address),
         gateway: table.text("gateway", Endpoint::parse),
         admin: table.text("admin", Endpoint::parse),
+        user: table.text("user", values::user).value().copied(),
     }
 }
 /// `[access]`.

@@ -43,7 +43,7 @@ fn placed(config: &Config) -> Config {
     let mut placed = config.clone();
     placed.path = PathBuf::new();
     placed.scheme_files.clear();
-    placed.listen = Listen { forward: None, gateway: None, admin: None };
+    placed.listen = Listen { forward: None, gateway: None, admin: None, user: None };
     (placed.log.level, placed.log.format) = (String::new(), LogFormat::Text);
     for store in placed.stores.values_mut() {
         if let Some(directory) = store.kind.directory(&mut store.settings) {

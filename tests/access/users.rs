@@ -1,7 +1,12 @@
 //! Other users of the machine, where no tokens are asked for: the kernel says whose a connection is.
 
 use std::process::Command;
+use std::thread;
 
+use seccompiler::{
+    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule,
+};
 use serde_json::Value;
 
 use crate::support::client::run;
@@ -94,6 +99,38 @@ fn a_connection_that_came_when_users_did_not_matter_has_to_come_again() {
     assert_eq!((refused.status, &refused.json()["remedy"]), (403, &"Connect again.".into()));
     assert_eq!(stage.exchange(request()).status, 200);
     assert_eq!(stage.origin.arrived().len(), 2);
+}
+
+#[test]
+fn where_the_kernel_may_not_be_asked_the_refusal_says_so() {
+    // What a thread starts has its filter.
+    let restricted = thread::spawn(|| {
+        without_netlink();
+        Stage::new("")
+    });
+    let stage = restricted.join().expect("it starts all the same");
+    let request = || get(&format!("{METASV}/x"));
+    let refused = stage.exchange(request());
+    let said = refused.json();
+    let (detail, remedy) = (said["detail"].to_string(), said["remedy"].to_string());
+    assert!(refused.status == 403 && detail.contains("Address family not supported"), "{said}");
+    assert!(remedy.contains("AF_NETLINK in RestrictAddressFamilies="), "{said}");
+    let any = stage.configuration("[access]\nusers = [\"any\"]\n");
+    stage.proxy.reload(&any, true);
+    assert_eq!(stage.exchange(request()).status, 200);
+}
+
+/// As systemd's `RestrictAddressFamilies=` has it, for this thread.
+fn without_netlink() {
+    let netlink = u64::from(libc::AF_NETLINK.cast_unsigned());
+    let is_it = SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, netlink);
+    let rule = SeccompRule::new(vec![is_it.expect("there is such an argument")]);
+    let rules = [(libc::SYS_socket, vec![rule.expect("it has a condition")])];
+    let refused = SeccompAction::Errno(libc::EAFNOSUPPORT.cast_unsigned());
+    let arch = std::env::consts::ARCH.try_into().expect("the architecture is known");
+    let filter = SeccompFilter::new(rules.into(), SeccompAction::Allow, refused, arch);
+    let program: BpfProgram = filter.expect("it is one").try_into().expect("it is short");
+    seccompiler::apply_filter(&program).expect("the kernel takes it");
 }
 
 #[test]

@@ -25,7 +25,10 @@ fn a_program_finds_the_proxy_in_its_environment() {
         .expect("the binary can be run");
     let variables = variables(&out(&output));
     let proxy = &variables["HTTP_PROXY"];
-    assert!(proxy.starts_with("http://127.0.0.1:"), "{proxy}");
+    let token = proxy.strip_prefix("http://exec:").and_then(|rest| rest.split_once('@'));
+    let (token, place) = token.unwrap_or_else(|| panic!("{proxy}"));
+    assert!(token.len() == 64 && place.starts_with("127.0.0.1:"), "{proxy}");
+    assert!(err(&output).contains(place) && !err(&output).contains(token), "{}", err(&output));
     let both = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "WS_PROXY", "WSS_PROXY"];
     for name in both.into_iter().flat_map(|name| [name.to_owned(), name.to_lowercase()]) {
         assert_eq!(&variables[&name], proxy, "{name}");

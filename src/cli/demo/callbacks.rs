@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 
 use crate::cli::CliError;
 use crate::cli::directory::Directory;
-use crate::cli::in_process::InProcess;
+use crate::cli::in_process::{Beside, InProcess};
 use crate::cli::keys::create_private;
 use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
@@ -76,7 +76,7 @@ pub(super) async fn node(directory: &Directory, gateway: &str) -> Result<InProce
          [upstreams.tamperer]\nurl = \"http://{tamperer}/cobo\"\n"
     );
     let config = Config::parse(&config, &directory.join("node.toml"))?;
-    InProcess::start(&config, Arc::default(), None).await
+    InProcess::start(&config, Arc::default(), Beside::default()).await
 }
 
 /// Starts a relay to `server` that changes one character of what each token says.

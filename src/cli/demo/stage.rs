@@ -11,7 +11,7 @@ use super::callbacks;
 use crate::cli::CliError;
 use crate::cli::ca::Ephemeral;
 use crate::cli::directory::Directory;
-use crate::cli::in_process::InProcess;
+use crate::cli::in_process::{Beside, InProcess};
 use crate::cli::keys::{create_private, create_public};
 use crate::config::Config;
 use crate::keys::PrivateKey;
@@ -73,7 +73,8 @@ impl Stage {
         let text = configuration(schemes, &providers);
         create_private(&config, text.as_bytes())?;
         let parsed = Config::parse(&text, &config)?;
-        let proxy = InProcess::start(&parsed, Arc::default(), Some(made.authority)).await?;
+        let beside = Beside { authority: Some(made.authority), ..Beside::default() };
+        let proxy = InProcess::start(&parsed, Arc::default(), beside).await?;
         let url = |role| proxy.address(role).map(|at| format!("http://{at}")).unwrap_or_default();
         let (forward, gateway) = (url(Role::Forward), url(Role::Gateway));
         let asking = match called_back {

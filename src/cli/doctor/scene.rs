@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::cli::CliError;
 use crate::cli::ca::Ephemeral;
 use crate::cli::directory::Directory;
+use crate::cli::exec::credentials::Credentials;
 use crate::cli::exec::environment::{self, Variables};
 use crate::cli::exec::running::Running;
 use crate::cli::exec::trust::Trust;
-use crate::cli::in_process::InProcess;
+use crate::cli::in_process::{Beside, InProcess};
 use crate::cli::keys::create_private;
 use crate::config::Config;
 use crate::keys::{Algorithm, PrivateKey};
@@ -52,8 +53,10 @@ impl Scene {
         let accepted = Arc::clone(&stand_in.accepted);
         let address = stand_in.start(unix_ms).await?;
         let config = Config::parse(&configuration(&address.to_string()), &path)?;
-        let ca = Ephemeral::of(&config)?.expect("the route has a host");
-        let proxy = InProcess::start(&config, Arc::default(), Some(ca.authority)).await?;
+        let (ca, token) =
+            (Ephemeral::of(&config)?.expect("the route has a host"), Credentials::for_one_run());
+        let beside = Beside { authority: Some(ca.authority), tokens: Some(token.tokens()) };
+        let proxy = InProcess::start(&config, Arc::default(), beside).await?;
         let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
         environment::without_keys(&mut caller, &config);
         let trusting = caller.clone();
@@ -63,7 +66,8 @@ impl Scene {
             CliError::failed(format!("the trust files were not made: {error}"), "report this")
         })??;
         let running = Running { forward, gateway: None };
-        let (full, _) = environment::of_program(caller.clone(), &config, running, None, &trust);
+        let (full, _) =
+            environment::of_program(caller.clone(), &config, running, Some(&token), &trust);
         Ok(Self { caller, full, accepted, _proxy: proxy, trust })
     }
 

@@ -6,9 +6,9 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::trial::value;
+use crate::cli::exec::conversation::local;
 use crate::cli::exec::environment::{Variables, text};
 use crate::cli::exec::java;
-use crate::cli::exec::running::local;
 use crate::config::Config;
 use crate::tls::CaCertificate;
 

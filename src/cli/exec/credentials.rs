@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 
+use crate::access::Tokens;
 use crate::cli::{CliError, Exit};
 use crate::config::Config;
 use crate::keys::variable;
@@ -54,6 +55,19 @@ impl Credentials {
             return Err(CliError::new(Exit::Usage, what).fix(fix));
         };
         Ok(Some(Self { name: name.to_owned(), token: Secret::new(token.as_bytes().to_vec()) }))
+    }
+
+    /// For one run: the program has them, and whom it gives them to.
+    pub(in crate::cli) fn for_one_run() -> Self {
+        let mut random = [0; 32];
+        aws_lc_rs::rand::fill(&mut random).expect("the system has random numbers");
+        let token = Secret::new(base16ct::lower::encode_string(&random).into_bytes());
+        Self { name: "exec".to_owned(), token }
+    }
+
+    /// What a proxy has to know to take them.
+    pub(in crate::cli) fn tokens(&self) -> Tokens {
+        Tokens::one(&self.name, &self.token)
     }
 
     /// `Proxy-Authorization`, as clients make it from a proxy's URL.

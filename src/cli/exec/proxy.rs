@@ -14,7 +14,7 @@ use super::signals::Signals;
 use super::tally::{Tally, counted};
 use crate::access::Credentials as Shown;
 use crate::cli::CliError;
-use crate::cli::in_process::InProcess;
+use crate::cli::in_process::{Beside, InProcess};
 use crate::cli::state;
 use crate::config::{Config, Endpoint, Listen, Unrouted};
 use crate::refusal::Code;
@@ -25,8 +25,8 @@ use crate::tls::Authority;
 pub(super) enum Proxy {
     /// It runs by itself, and had counted this much.
     Running(Running, Option<Tally>),
-    /// It ends with the program. Another one, with another configuration, may run beside it.
-    Own { proxy: InProcess, running: Running, beside: bool },
+    /// It ends with the program, which has a token of its own where none was given.
+    Own { proxy: InProcess, running: Running, token: Option<Credentials> },
 }
 
 impl Proxy {
@@ -41,8 +41,9 @@ impl Proxy {
         if let Found::Own(running) = found {
             return Ok(Self::Running(running, running::tally(config, credentials).await));
         }
-        let nonces = state::nonces(config);
-        let proxy = InProcess::start(&on_free_ports(config), nonces, authority).await?;
+        let token = credentials.is_none().then(Credentials::for_one_run);
+        let beside = Beside { authority, tokens: token.as_ref().map(Credentials::tokens) };
+        let proxy = InProcess::start(&on_free_ports(config), state::nonces(config), beside).await?;
         if let Some(credentials) = credentials {
             let shown = HeaderMap::from_iter([(PROXY_AUTHORIZATION, credentials.header())]);
             let known = proxy.snapshot().access.owner(&Shown::of(&shown));
@@ -51,7 +52,7 @@ impl Proxy {
         let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
         let gateway = proxy.address(Role::Gateway);
         let running = Running { forward, gateway };
-        Ok(Self::Own { proxy, running, beside: found == Found::Other })
+        Ok(Self::Own { proxy, running, token })
     }
 
     /// Where it is.
@@ -61,11 +62,12 @@ impl Proxy {
         }
     }
 
-    /// Why the proxy that runs is not used, where one does and is not.
-    pub(super) fn passed_over(&self, config: &Config) -> Option<String> {
-        let Self::Own { beside: true, .. } = self else { return None };
-        let (admin, path) = (config.listen.admin.as_ref()?, config.path.display());
-        Some(format!("what runs at {admin} has not the configuration in {path}, so it is not used"))
+    /// What the program shows it: what was given, or the token for this run.
+    pub(super) fn shown<'a>(&'a self, given: Option<&'a Credentials>) -> Option<&'a Credentials> {
+        match self {
+            Self::Running(..) => given,
+            Self::Own { token, .. } => token.as_ref().or(given),
+        }
     }
 
     /// Which proxy it is, whom it signs for, and what becomes of other hosts.
@@ -149,7 +151,10 @@ fn on_free_ports(config: &Config) -> Config {
         forward: Some(free),
         gateway: config.listen.gateway.as_ref().map(|_| Endpoint::Tcp(free)),
         admin: config.listen.admin.as_ref().map(|_| Endpoint::Tcp(free)),
+        user: None,
     };
+    // Programs of others can be given the token.
+    own.access.users = Vec::new();
     own.access.from = vec![IpNet::from(IpAddr::from(Ipv4Addr::LOCALHOST))];
     own
 }

@@ -1,26 +1,23 @@
 //! Whether the configuration's own proxy runs already.
 //!
 //! Its admin listener is asked, and what answers is believed to be countersign, with this
-//! configuration, only if it is ready, names the configuration's digest, and listens where the
-//! configuration says. Programs are then sent to the configured forward listener, which has to take
-//! connections.
+//! configuration, only if it is ready, names the configuration's digest, listens where the
+//! configuration says, and is of a user who may: anybody can bind a port that is free, and say all
+//! this. Programs are then sent to the configured forward listener, which has to take connections.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use http::header::{HOST, PROXY_AUTHORIZATION};
-use http::{HeaderValue, Request, Response};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper::body::{Bytes, Incoming};
-use hyper_util::rt::TokioIo;
+use rustix::process::{Uid, geteuid};
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
+use super::conversation::{Conversation, local, whole};
 use super::credentials::Credentials;
 use super::tally::Tally;
 use crate::cli::CliError;
 use crate::config::{Config, Endpoint};
+use crate::peer::Peer;
 use crate::snapshot::Snapshot;
 
 /// The addresses of a proxy that runs.
@@ -37,8 +34,31 @@ pub(super) enum Found {
     Nothing,
     /// Countersign, and not with this configuration.
     Other,
+    /// What says it is the configuration's own proxy, of somebody who could as well be lying.
+    Strange(Peer),
     /// The configuration's own proxy.
     Own(Running),
+}
+
+impl Found {
+    /// Why what runs is not used.
+    pub(super) fn passed_over(self, config: &Config) -> Option<String> {
+        let admin = config.listen.admin.as_ref()?;
+        match self {
+            Self::Nothing | Self::Own(_) => None,
+            Self::Other => {
+                let path = config.path.display();
+                Some(format!(
+                    "what runs at {admin} has not the configuration in {path}, so it is not used"
+                ))
+            }
+            Self::Strange(Peer::User(user)) => Some(format!(
+                "what runs at {admin} is user {user}'s, so it is not used; if the proxy runs as that \
+                 user, write user = \"{user}\" below [listen]"
+            )),
+            Self::Strange(peer) => Some(format!("what runs at {admin} is not used, as {peer}")),
+        }
+    }
 }
 
 /// Looks for it.
@@ -66,7 +86,8 @@ async fn ask(config: &Config, credentials: Option<&Credentials>) -> Option<(Foun
         Some(Endpoint::Unix(_)) | None => None,
     };
     let running = Running { forward, gateway };
-    let ready = get(admin, "/readyz", None).await?;
+    let mut admin = Conversation::open(admin).await?;
+    let ready = admin.get("/readyz", None).await?;
     if !ready.status().is_success() {
         return None;
     }
@@ -75,18 +96,33 @@ async fn ask(config: &Config, credentials: Option<&Credentials>) -> Option<(Foun
     if found != Found::Own(running) {
         return Some((found, true));
     }
+    if !may_run(admin.peer(), config) {
+        return Some((Found::Strange(admin.peer()), true));
+    }
     TcpStream::connect(forward).await.ok()?;
     let admitted = match credentials {
-        Some(credentials) => get(admin, "/metrics", Some(credentials)).await?.status().is_success(),
+        Some(_) => admin.get("/metrics", credentials).await?.status().is_success(),
         None => true,
     };
     Some((found, admitted))
 }
 
+/// Whether a proxy of this user is believed: our own user can read our memory, root everything, and
+/// whom the configuration names is the caller's own choice.
+fn may_run(peer: Peer, config: &Config) -> bool {
+    let Peer::User(user) = peer else { return false };
+    user == geteuid().as_raw() || user == Uid::ROOT.as_raw() || Some(user) == config.listen.user
+}
+
 /// What it has counted so far, where it says.
 pub(super) async fn tally(config: &Config, credentials: Option<&Credentials>) -> Option<Tally> {
     let asked = async {
-        let answer = get(config.listen.admin.as_ref()?, "/metrics", credentials).await?;
+        let mut admin = Conversation::open(config.listen.admin.as_ref()?).await?;
+        whole(admin.get("/healthz", None).await?).await?;
+        if !may_run(admin.peer(), config) {
+            return None;
+        }
+        let answer = admin.get("/metrics", credentials).await?;
         let metrics =
             if answer.status().is_success() { whole(answer).await? } else { return None };
         Some(Tally::of(&String::from_utf8_lossy(&metrics)))
@@ -127,66 +163,16 @@ fn recognise(answer: &Value, digest: &str, wanted: Running) -> Found {
     if answer["configuration"] == digest && listens { Found::Own(wanted) } else { Found::Other }
 }
 
-/// The address by which this machine reaches a listener.
-pub(in crate::cli) fn local(address: SocketAddr) -> SocketAddr {
-    let ip = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
-        ip @ (IpAddr::V4(_) | IpAddr::V6(_)) => ip,
-    };
-    SocketAddr::new(ip, address.port())
-}
-
-pub(in crate::cli) async fn get(
-    endpoint: &Endpoint,
-    path: &str,
-    credentials: Option<&Credentials>,
-) -> Option<Response<Incoming>> {
-    match endpoint {
-        Endpoint::Tcp(address) => {
-            let address = local(*address);
-            let stream = TcpStream::connect(address).await.ok()?;
-            exchange(stream, &address.to_string(), path, credentials).await
-        }
-        Endpoint::Unix(socket) => {
-            exchange(UnixStream::connect(socket).await.ok()?, "localhost", path, credentials).await
-        }
-    }
-}
-
-async fn exchange(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    host: &str,
-    path: &str,
-    credentials: Option<&Credentials>,
-) -> Option<Response<Incoming>> {
-    let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream));
-    let (mut sender, connection) = handshake.await.ok()?;
-    tokio::spawn(connection);
-    let mut request = Request::new(Empty::<Bytes>::new());
-    *request.uri_mut() = path.parse().ok()?;
-    request.headers_mut().insert(HOST, HeaderValue::from_str(host).ok()?);
-    if let Some(credentials) = credentials {
-        request.headers_mut().insert(PROXY_AUTHORIZATION, credentials.header());
-    }
-    sender.send_request(request).await.ok()
-}
-
-pub(in crate::cli) async fn whole(response: Response<Incoming>) -> Option<Bytes> {
-    let body = Limited::new(response.into_body(), LONGEST).collect().await;
-    body.ok().map(http_body_util::Collected::to_bytes)
-}
-
 /// A proxy on this machine answers at once, or is not to be relied on.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Half a second in all: others may keep it busy for ever.
 const MOST_LOOKS: u32 = 50;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
-/// Somebody else's page may be long.
-const LONGEST: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use super::*;
 
     #[test]
@@ -212,17 +198,6 @@ mod tests {
         for body in ["{}", r#"{"state": "ready"}"#, "[]", "null", "\"ok\""] {
             let answer = serde_json::from_str(body).expect("JSON");
             assert_eq!(recognise(&answer, "d", wanted), Found::Nothing, "{body}");
-        }
-    }
-
-    #[test]
-    fn a_listener_on_every_address_is_reached_on_this_machines() {
-        for (bound, reached) in [
-            ("0.0.0.0:8080", "127.0.0.1:8080"),
-            ("[::]:8080", "[::1]:8080"),
-            ("10.0.0.7:8080", "10.0.0.7:8080"),
-        ] {
-            assert_eq!(local(bound.parse().expect("an address")).to_string(), reached);
         }
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn whole(number: u64) -> usize {
 }
 
 /// A user's number.
-fn user(text: &str) -> Result<u32, ValueFault> {
+pub(super) fn user(text: &str) -> Result<u32, ValueFault> {
     text.parse().map_err(|_| {
         let what = format!("is {}, which is no user's number", quoted(text));
         ValueFault::meant(what, "1001", "as `id -u NAME` prints it")

@@ -29,6 +29,7 @@ impl Resolver<'_> {
             forward: written.forward.value().copied(),
             gateway: written.gateway.value().cloned(),
             admin: written.admin.value().cloned(),
+            user: written.user,
         }
     }
 

@@ -26,6 +26,11 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "Where probes and metrics are, an address with a port or `unix:/path`.",
             )
             .restart(|new, old| keep(&mut new.listen.admin, &old.listen.admin)),
+            optional(
+                Key::string("user", "\"997\""),
+                "The user, by number, that the proxy runs as where that is neither root nor whoever \
+                 calls `exec`: it believes nobody else behind `admin`.",
+            ),
         ],
     },
     Section {
