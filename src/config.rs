@@ -171,6 +171,8 @@ pub struct Timeouts {
     pub tunnel_idle: Duration,
     /// A signature.
     pub sign: Duration,
+    /// The log may stand still this long before nothing more is signed.
+    pub log: Duration,
     /// Name resolution, TCP and TLS handshake to the upstream.
     pub connect: Duration,
     /// The upstream's response head, counted from the last byte of the request.

@@ -15,7 +15,7 @@
 //! - `https` asks the services that keys are in;
 //! - [`tls`] vouches for the hosts of routes to clients that speak HTTPS;
 //! - [`upstream`] sends it, [`tunnel`] carries WebSockets, [`refusal`] is every way the proxy says
-//!   no, [`record`] and [`metrics`] what is written down.
+//!   no, [`record`] and [`metrics`] what is written down, [`lines`] what waits to be.
 //!
 //! Beside the road: [`problem`] says what is wrong, `strict_modes` who could have written a file,
 //! [`document`] reads files, [`host`] reads names and addresses as clients write them, [`peer`] sees
@@ -35,6 +35,7 @@ pub mod host;
 mod https;
 pub mod keys;
 mod kms;
+pub mod lines;
 pub mod metrics;
 pub mod moment;
 pub mod nonces;

@@ -20,6 +20,8 @@ use prometheus_client::metrics::info::Info;
 use rows::Rows;
 pub use rows::{LABELS, Row};
 
+use crate::lines::dropped;
+
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByOutcome {
     route: String,
@@ -83,6 +85,12 @@ impl Default for Metrics {
         let mut rows = Rows::default();
         let build = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
         rows.register("build", &["version"], "What is running", build);
+        rows.add(
+            "log_lines_dropped",
+            &[],
+            "Lines that the log had no room for: never of a request that was sent signed",
+            dropped(),
+        );
         Self {
             requests: rows.counters(
                 "requests",

@@ -24,9 +24,10 @@ use self::ordered::{awaited, turn};
 pub(crate) use self::sending::upload;
 use self::socket::Socket;
 use crate::body::{self, CollectError, Keep, Lease, Reply, StreamError};
+use crate::lines::room;
 use crate::metrics::Metrics;
 use crate::moment::{Moment, Moments, unix_ms};
-use crate::record::Record;
+use crate::record::{Record, Samples};
 use crate::refusal::{Code, Refusal};
 use crate::request::{Arrival, Body, Outgoing, Plan, Trail, Unsigned, View, strip_hop_by_hop};
 use crate::route::Route;
@@ -67,6 +68,7 @@ pub struct Pipeline {
     moments: Moments,
     metrics: Arc<Metrics>,
     tunnels: Tunnels,
+    samples: Arc<Samples>,
     /// Begins this process's request ids.
     id_prefix: String,
     id_next: AtomicU64,
@@ -81,7 +83,8 @@ impl Pipeline {
     pub fn new(snapshots: Snapshots, moments: Moments, metrics: Arc<Metrics>) -> Self {
         let id_prefix = format!("{:x}-{:x}", unix_ms(), std::process::id());
         let tunnels = Tunnels::new(snapshots.current().limits.tunnels, Arc::clone(&metrics));
-        Self { snapshots, moments, metrics, tunnels, id_prefix, id_next: AtomicU64::new(1) }
+        let (samples, id_next) = (Arc::default(), AtomicU64::new(1));
+        Self { snapshots, moments, metrics, tunnels, samples, id_prefix, id_next }
     }
 
     /// The snapshot for a request that begins now.
@@ -103,7 +106,7 @@ impl Pipeline {
     pub fn record(&self) -> Box<Record> {
         let number = self.id_next.fetch_add(1, Ordering::Relaxed);
         let id = format!("{}-{number:x}", self.id_prefix);
-        Box::new(Record::new(id, Arc::clone(&self.metrics)))
+        Box::new(Record::new(id, Arc::clone(&self.metrics), Arc::clone(&self.samples)))
     }
 
     /// Carries a request to its provider and brings the answer back, or the refusal.
@@ -185,6 +188,7 @@ impl Pipeline {
         socket: Option<Socket>,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
+        logged(snapshot).await?;
         let started = Instant::now();
         let _turn = turn(snapshot, unsigned.route).await?;
         // Only now: a slow upload must not age the time stamp.
@@ -272,6 +276,16 @@ fn uncollected(
             Refusal::new(Code::BodyIncomplete, format!("{reads}; it broke off"))
         }
     }
+}
+
+/// Waits for the log: what is sent must be in it.
+async fn logged(snapshot: &Snapshot) -> Result<(), Refusal> {
+    let limit = snapshot.timeouts.log;
+    if room(limit).await {
+        return Ok(());
+    }
+    let what = format!("nobody read standard error for {limit:?}, and too many lines wait");
+    Err(Refusal::new(Code::LogStalled, what))
 }
 
 /// Has the route's keys sign, in time.

@@ -1,15 +1,20 @@
 //! The access log and metrics of a request: one log line and its counters, when it is over.
 //!
 //! The line holds names and numbers from the configuration and the request line, never a header
-//! value, a query, a body or a canonical text.
+//! value, a query, a body or a canonical text. That of a request which was sent with a signature is
+//! never dropped; refusals are sampled.
+
+mod samples;
 
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+pub use samples::Samples;
 use tracing::info;
 
+use crate::lines::certain;
 use crate::metrics::{Metrics, Open, Outcome};
 
 /// One request, from its head to the last byte of its answer. Dropping it writes the line; before
@@ -39,6 +44,7 @@ pub struct Record {
     outcome: Option<Outcome>,
     started: Instant,
     metrics: Arc<Metrics>,
+    samples: Arc<Samples>,
     /// Let go when everything else has been counted.
     _open: Open,
 }
@@ -46,7 +52,7 @@ pub struct Record {
 /// What happens to a request, in this order; none of it has to.
 impl Record {
     /// Starts the record of a request. Its id is in refusals, too.
-    pub fn new(id: String, metrics: Arc<Metrics>) -> Self {
+    pub fn new(id: String, metrics: Arc<Metrics>, samples: Arc<Samples>) -> Self {
         Self {
             id,
             peer: None,
@@ -66,6 +72,7 @@ impl Record {
             started: Instant::now(),
             _open: metrics.request_open(),
             metrics,
+            samples,
         }
     }
 
@@ -167,14 +174,8 @@ impl Record {
     }
 }
 
-impl Drop for Record {
-    fn drop(&mut self) {
-        let Some(outcome) = self.outcome else { return };
-        let route = self.route.as_deref().unwrap_or("-");
-        self.metrics.request(route, outcome, self.upstream);
-        if outcome == Outcome::Signed {
-            self.metrics.answered(route, self.status);
-        }
+impl Record {
+    fn log(&self, outcome: Outcome) {
         let code = if let Outcome::Refused(code) = outcome { Some(code) } else { None };
         let said = if self.cut.is_some() { Outcome::Cut } else { outcome };
         // Whole microseconds: writing fractions takes longer than the rest of the line.
@@ -184,11 +185,11 @@ impl Drop for Record {
             id = %self.id,
             peer = self.peer.map(tracing::field::display),
             client = self.client.as_deref(),
-            route,
+            route = self.route.as_deref().unwrap_or("-"),
             key = self.key.as_deref(),
-            method = %self.method,
-            host = %self.host,
-            path = %self.path,
+            method = %Short(&self.method),
+            host = %Short(&self.host),
+            path = %Short(&self.path),
             status = self.status,
             code,
             bytes = self.bytes,
@@ -199,5 +200,56 @@ impl Drop for Record {
             "{}",
             said.name()
         );
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let Some(outcome) = self.outcome else { return };
+        let route = self.route.as_deref().unwrap_or("-");
+        self.metrics.request(route, outcome, self.upstream);
+        if outcome == Outcome::Signed {
+            self.metrics.answered(route, self.status);
+        }
+        match outcome {
+            // It was sent, whatever came of it.
+            _ if self.signed => certain(|| self.log(outcome)),
+            Outcome::Refused(code) if !self.samples.takes(code) => {}
+            _ => self.log(outcome),
+        }
+    }
+}
+
+/// The beginning of what a client wrote: a line is no longer because a path is.
+struct Short<'a>(&'a str);
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(text) = self;
+        if text.len() <= LONGEST {
+            return f.write_str(text);
+        }
+        let end = text.floor_char_boundary(LONGEST);
+        f.write_str(text.get(..end).unwrap_or_default())?;
+        f.write_str("…")
+    }
+}
+
+/// Bytes of a path, a host or a method that are logged.
+const LONGEST: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_long_is_cut_between_characters() {
+        let long = "é".repeat(200);
+        let table = [("", String::new()), ("/x", "/x".into()), (&long, "é".repeat(128) + "…")];
+        for (text, shown) in table {
+            assert_eq!(Short(text).to_string(), shown);
+        }
+        let odd = format!("/{}", "é".repeat(128));
+        assert_eq!(Short(&odd).to_string(), format!("/{}…", "é".repeat(127)));
     }
 }

@@ -174,7 +174,12 @@ const LAYERS: &[Layer] = &[
     layer("peer", &[], "whose a connection is, whatever that may mean"),
     layer("host", &[], "a name or an address is the same to everybody who reads it"),
     layer("pem", &[], "blocks are found and decoded; what is in them is for whoever asks"),
-    layer("metrics", &[], "counters are handed down; they know names, not types"),
+    layer("lines", &[], "lines of the log in their queue; what they say is nothing to it"),
+    layer(
+        "metrics",
+        &[only("lines", &["dropped"])],
+        "counters are handed down; they know names, not types",
+    ),
     layer(
         "tls",
         &[all("pem"), all("problem"), all("secret")],
@@ -267,7 +272,11 @@ const LAYERS: &[Layer] = &[
         "a provider knows nothing of the proxy in front of it",
     ),
     layer("tunnel", &[all("metrics")], "bytes both ways; what they are is not looked at"),
-    layer("record", &[all("metrics")], "what is written down of a request is names and numbers"),
+    layer(
+        "record",
+        &[only("lines", &["certain"]), all("metrics")],
+        "what is written down of a request is names and numbers",
+    ),
     layer(
         "body",
         &[only("record", &["Record"])],
@@ -351,10 +360,11 @@ const LAYERS: &[Layer] = &[
         &[
             only("audit", &["Entry", "Mode"]),
             all("body"),
+            only("lines", &["room"]),
             all("metrics"),
             all("moment"),
             only("nonces", &["Taken"]),
-            only("record", &["Record"]),
+            only("record", &["Record", "Samples"]),
             all("refusal"),
             all("request"),
             only("route", &["BoundPolicy", "Route"]),

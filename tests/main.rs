@@ -33,6 +33,7 @@ mod intercept;
 mod keys;
 mod layering;
 mod lifecycle;
+mod log;
 mod loopring;
 mod matrix;
 mod metrics;

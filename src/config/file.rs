@@ -204,6 +204,7 @@ fn timeouts(table: &mut Settings<'_, '_>) -> Timeouts {
         body_idle: duration("body_idle"),
         tunnel_idle: duration("tunnel_idle"),
         sign: duration("sign"),
+        log: duration("log"),
         connect: duration("connect"),
         response_head: duration("response_head"),
         pool_idle: duration("pool_idle"),

@@ -25,6 +25,7 @@ impl Pipeline {
         body: Incoming,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
+        super::logged(snapshot).await?;
         let (route, envelope) = (sealed.route, sealed.envelope);
         let came = match (&sealed.readable, &sealed.body) {
             (Err(refusal), _) => Err(refusal.clone()),

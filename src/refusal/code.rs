@@ -49,6 +49,7 @@ pub enum Code {
     SignerUnavailable,
     SignerBusy,
     NoncesUnavailable,
+    LogStalled,
     TurnTimeout,
     TooManyTunnels,
     Draining,
@@ -442,6 +443,15 @@ static ROWS: &[Facts] = &[
         "proxy_internal_error",
         "There is no nonce that is surely new",
         "See that the state directory (nonces.state) can be written; nothing was sent.",
+    )
+    .with(RETRY),
+    row(
+        Code::LogStalled,
+        "log_stalled",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "proxy_internal_error",
+        "Nobody reads the log, and what is signed must be in it",
+        "Nothing was sent. Whatever reads the proxy's standard error has to go on reading, or its disk needs room; log.level = \"warn\" leaves requests out of the log.",
     )
     .with(RETRY),
     row(

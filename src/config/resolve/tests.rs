@@ -155,6 +155,7 @@ fn every_number_comes_from_its_own_key() {
         body_idle: Duration::from_secs(3_600),
         tunnel_idle: Duration::from_secs(7_200),
         sign: Duration::from_millis(1_500),
+        log: Duration::from_millis(750),
         connect: Duration::from_secs(3),
         response_head: Duration::from_secs(20),
         pool_idle: Duration::from_secs(30),

@@ -150,6 +150,10 @@ pub(crate) const SECTIONS: &[Section] = &[
             ),
             setting(Key::duration("sign", "\"2s\""), "A signature."),
             setting(
+                Key::duration("log", "\"5s\""),
+                "A request that is to be signed waits so long for a log that nobody reads.",
+            ),
+            setting(
                 Key::duration("connect", "\"5s\""),
                 "Name resolution, TCP and TLS handshake to the upstream.",
             ),

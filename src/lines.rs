@@ -1,0 +1,112 @@
+//! The queue of log lines: bounded, with backpressure for requests that are signed.
+//!
+//! A worker that wrote its line itself would hold a lock that all workers share, and a reader of
+//! standard error that stands still would stop every request. So lines wait in memory and are written
+//! together, some milliseconds later, by a thread of its own. A thread that was woken for each line,
+//! as tracing-appender has it, took more time than the lines: several microseconds of a request.
+//!
+//! Lines are of two kinds. Those of requests that were sent with a signature are [`certain`]: none is
+//! dropped, they go before the others, and while too many of them wait no request is signed, so that
+//! they are bounded by a number of bytes and by the requests under way. All others have room for
+//! another number, and what does not fit is counted.
+
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use std::cell::Cell;
+use std::io::{self, Write};
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+
+use self::queue::{PATIENCE, Queue};
+
+/// Lines on their way to the thread that writes them. When this is dropped, it waits for the last of
+/// them for as long as somebody reads.
+#[derive(Debug)]
+pub struct Lines(Arc<Queue>);
+
+/// The queue of this process's log, which is one, as the log is.
+static LOG: OnceLock<Arc<Queue>> = OnceLock::new();
+static DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
+
+thread_local! {
+    /// Whether what this thread writes now is certain.
+    static IS_CERTAIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Where lines are counted that were dropped.
+pub fn dropped() -> Counter {
+    DROPPED.clone()
+}
+
+/// The lines that are written meanwhile are not dropped. They are those of what was sent after
+/// [`room`] was had.
+pub fn certain<R>(write: impl FnOnce() -> R) -> R {
+    let before = IS_CERTAIN.replace(true);
+    let written = write();
+    IS_CERTAIN.set(before);
+    written
+}
+
+/// Waits until the log has room for lines that are certain; says whether it came in time. Costs the
+/// load of a number where there is room.
+pub async fn room(limit: Duration) -> bool {
+    match LOG.get() {
+        Some(queue) if !queue.has_room() => Box::pin(queue.wait(limit)).await,
+        _ => true,
+    }
+}
+
+impl Lines {
+    /// Starts the thread, which writes to `sink`.
+    pub fn to(sink: impl Write + Send + 'static) -> Self {
+        let queue = Arc::<Queue>::default();
+        let shared = Arc::clone(&queue);
+        let thread = thread::Builder::new().name("log".into());
+        if thread.spawn(move || shared.write_to(sink)).is_err() {
+            // Without a thread nothing is written, and nobody waits for it.
+            queue.abandon();
+        }
+        Self(queue)
+    }
+
+    /// Makes this the queue that [`room`] asks.
+    pub fn serve(&self) {
+        // A second log in one process would be an error of ours, and tracing takes none.
+        let _first_stays = LOG.set(Arc::clone(&self.0));
+    }
+
+    /// Where the formatter writes one line.
+    pub fn line(&self) -> impl Fn() -> Line + use<> {
+        let queue = Arc::clone(&self.0);
+        move || Line(Arc::clone(&queue))
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        // Whoever does not read standard error must not keep a stopped proxy from ending.
+        self.0.close(PATIENCE);
+    }
+}
+
+/// A writer that takes one whole line.
+#[derive(Debug)]
+pub struct Line(Arc<Queue>);
+
+impl Write for Line {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if !self.0.add(line, IS_CERTAIN.get()) {
+            DROPPED.inc();
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
