@@ -1,7 +1,7 @@
 //! The file of the writer's thread: whole lines at its end, or nothing.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write as _};
+use std::io::{self, Seek as _, Write as _};
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -47,7 +47,7 @@ impl AuditFile {
     pub(super) fn reopen(&mut self) -> Result<(), Problem> {
         let own = self.file.metadata().map_err(|error| self.failed(&error))?;
         let is_own = |there: &Metadata| (there.dev(), there.ino()) == (own.dev(), own.ino());
-        let (opened, chain) = if fs::metadata(&self.path).is_ok_and(|there| is_own(&there)) {
+        let (opened, chain) = if fs::symlink_metadata(&self.path).is_ok_and(|there| is_own(&there)) {
             if self.fault.is_none() && own.len() == self.end.bytes {
                 return Ok(());
             }
@@ -161,9 +161,16 @@ pub(super) fn write_once(mut file: &File, line: &[u8]) -> io::Result<usize> {
 fn open_locked(path: &Path) -> Result<(File, Chain), Problem> {
     let shown = path.display();
     let mut options = OpenOptions::new();
-    // Not blocking, for a pipe would wait for a reader.
-    options.read(true).append(true).create(true).mode(0o600);
-    let file = options.open(path).map_err(|error| failed(path, "cannot be opened", &error))?;
+    // Not blocking, for a pipe would wait for a reader. Not through a link, which whoever may write
+    // in the directory could turn to any file of ours.
+    options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
+    let file = options.open(path).map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => {
+            let fix = "name the file that it leads to, or move the link away";
+            Problem::new(format!("{shown} is a symbolic link"), fix)
+        }
+        _ => failed(path, "cannot be opened", &error),
+    })?;
     let found = file.metadata().map_err(|error| failed(path, "cannot be opened", &error))?;
     if !found.is_file() {
         return Err(Problem::new(format!("{shown} is no regular file"), "name a file"));
@@ -191,7 +198,8 @@ fn open_locked(path: &Path) -> Result<(File, Chain), Problem> {
 /// Follows the chain of a locked file, and moves what a crash has torn off out of its way.
 fn recover(path: &Path, file: &File) -> Result<Chain, Problem> {
     let failed = |error: io::Error| failed(path, "cannot be read", &error);
-    let reader = File::open(path).map_err(failed)?;
+    let mut reader: &File = file;
+    reader.rewind().map_err(failed)?;
     let chain = follow(reader, After::Any).map_err(|error| {
         let fix = "nothing is appended to a broken chain: find out who changed the file, move it \
                    away to keep it, and start with a new one";

@@ -203,6 +203,11 @@ fn what_cannot_be_a_file_of_ours_is_refused() {
         let error = AuditFile::open(&path).expect_err("no file").what;
         assert!(error.contains(expected), "{error}");
     }
+    let link = home.path().join("link");
+    std::os::unix::fs::symlink(home.path().join("victim"), &link).expect("a link");
+    let error = AuditFile::open(&link).expect_err("a link").what;
+    assert_eq!(error, format!("{} is a symbolic link", link.display()));
+    assert!(!home.path().join("victim").exists(), "nothing is made where it leads");
     let open = home.path().join("open");
     fs::write(&open, "").expect("a file");
     fs::set_permissions(&open, fs::Permissions::from_mode(0o644)).expect("a mode");
