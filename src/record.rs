@@ -211,11 +211,13 @@ impl Drop for Record {
         if outcome == Outcome::Signed {
             self.metrics.answered(route, self.status);
         }
-        match outcome {
-            // It was sent, whatever came of it.
-            _ if self.signed => certain(|| self.log(outcome)),
-            Outcome::Refused(code) if !self.samples.takes(code) => {}
-            _ => self.log(outcome),
+        // It was sent, whatever came of it.
+        if self.signed {
+            return certain(|| self.log(outcome));
+        }
+        let code = if let Outcome::Refused(code) = outcome { Some(code) } else { None };
+        if code.is_none_or(|code| self.samples.takes(code)) {
+            self.log(outcome);
         }
     }
 }
@@ -229,7 +231,8 @@ impl fmt::Display for Short<'_> {
         if text.len() <= LONGEST {
             return f.write_str(text);
         }
-        let end = text.floor_char_boundary(LONGEST);
+        let ends = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end));
+        let end = ends.unwrap_or_default();
         f.write_str(text.get(..end).unwrap_or_default())?;
         f.write_str("…")
     }

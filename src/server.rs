@@ -14,7 +14,7 @@ mod stream;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use listener::{Listener, Listening};
+pub use listener::{Bound, Listener, Listening};
 pub use shared::Role;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;

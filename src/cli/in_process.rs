@@ -15,7 +15,7 @@ use crate::metrics::Metrics;
 use crate::moment::{Moments, unix_ms};
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
-use crate::server::{Role, Server, Stop};
+use crate::server::{Listener, Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 use crate::tls::{Authority, LeafCache, LeafSettings};
 
@@ -59,10 +59,10 @@ impl InProcess {
             snapshot.access.tokens = tokens;
         }
         warn_of(config, &snapshot);
-        let listeners = bind(config).await?;
-        let at = |listener: &crate::server::Listener| {
-            listener.bound().tcp().map(|address| (listener.role(), address))
-        };
+        let listeners = bind(config)?.into_iter().map(Listener::of);
+        let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
+        let at =
+            |listener: &Listener| listener.bound().tcp().map(|address| (listener.role(), address));
         let addresses = listeners.iter().filter_map(at).collect();
         let (metrics, snapshots) = (Arc::clone(&surroundings.metrics), Snapshots::new(snapshot));
         let moments = Moments::new(config.replica);

@@ -12,21 +12,22 @@ use crate::config::settings::keep_the_fixed;
 use crate::config::{Config, ConfigErrors};
 use crate::moment::Moments;
 use crate::pipeline::Pipeline;
-use crate::server::{Listener, Listening, Role, Server, Stop};
+use crate::server::{Bound, Listener, Listening, Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 
 pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
     let config = Config::load(path)?;
+    let bound = bind(&config)?;
     let _lines = log::start(&config.log);
-    runtime()?.block_on(serve(config, out))
+    runtime()?.block_on(serve(config, bound, out))
 }
 
-async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
+async fn serve(config: Config, bound: Vec<Bound>, out: &mut dyn Write) -> Result<(), CliError> {
     let nonces = state::nonces(&config);
     let surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
     warn_of(&config, &snapshot);
-    let listeners = bind(&config).await?;
+    let listeners = bound.into_iter().map(Listener::of).collect::<Result<Vec<_>, _>>()?;
     let announced = announce(&snapshot, &listeners, out);
     let snapshots = Snapshots::new(snapshot);
     let metrics = Arc::clone(&surroundings.metrics);
@@ -49,22 +50,22 @@ async fn serve(config: Config, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 /// Binds every listener of the configuration.
-pub(super) async fn bind(config: &Config) -> Result<Vec<Listener>, CliError> {
+pub(super) fn bind(config: &Config) -> Result<Vec<Bound>, CliError> {
     let forward = config.listen.forward.map(crate::config::Endpoint::Tcp);
     let wanted = [
         (Role::Forward, forward),
         (Role::Gateway, config.listen.gateway.clone()),
         (Role::Admin, config.listen.admin.clone()),
     ];
-    let mut listeners = Vec::new();
+    let mut all = Vec::new();
     for (role, endpoint) in wanted {
         if let Some(endpoint) = endpoint {
             // The configuration may be right, and the port taken.
-            let bound = Listener::bind(role, &endpoint).await;
-            listeners.push(bound.map_err(|problem| CliError::failed(problem.what, problem.fix))?);
+            let bound = Bound::at(role, &endpoint);
+            all.push(bound.map_err(|problem| CliError::failed(problem.what, problem.fix))?);
         }
     }
-    Ok(listeners)
+    Ok(all)
 }
 
 /// What listens, which routes and which keys are live: one line each, a name first.

@@ -405,7 +405,7 @@ fn upstream(table: &mut Settings<'_, '_>, at: Location) -> Upstream {
     Upstream {
         at,
         url: table.text("url", UpstreamAddress::parse),
-        socket_uid: table.count("socket_uid", values::user),
+        socket_uid: table.count("socket_uid", values::uid),
         via: table.text("via", ParentProxy::parse),
         via_credentials: table.text("via_credentials", values::text),
         via_ca: table.text("via_ca", values::text),

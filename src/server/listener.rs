@@ -1,9 +1,11 @@
 //! One listening socket: TCP, or a Unix socket that only its owner can open.
 
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, TcpListener as Tcp};
+use std::os::unix::net::UnixListener as Unix;
 use std::path::PathBuf;
 
+use socket2::{Domain, Socket, Type};
 use tokio::net::{TcpListener, UnixListener};
 
 use super::shared::Role;
@@ -15,12 +17,26 @@ use crate::problem::Problem;
 use crate::socket_file;
 use crate::tunnel::keep_alive;
 
+/// A bound socket, which waits for no runtime yet.
+#[derive(Debug)]
+pub struct Bound {
+    role: Role,
+    socket: Bare,
+    place: Place,
+}
+
+#[derive(Debug)]
+enum Bare {
+    Tcp(Tcp),
+    Unix(Unix),
+}
+
 /// A bound socket.
 #[derive(Debug)]
 pub struct Listener {
     role: Role,
     inner: Inner,
-    bound: Listening,
+    place: Place,
 }
 
 #[derive(Debug)]
@@ -48,30 +64,69 @@ impl Listening {
     }
 }
 
-impl Listener {
+/// Where a listener is; its socket's name goes when this does.
+#[derive(Debug)]
+struct Place(Listening);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Listening::Unix(path) = &self.0 {
+            let _gone_already = std::fs::remove_file(path);
+        }
+    }
+}
+
+impl Bound {
     /// Binds an endpoint.
     ///
     /// # Errors
     ///
     /// When the address is taken, not ours, or not allowed.
-    pub async fn bind(role: Role, endpoint: &Endpoint) -> Result<Self, Problem> {
-        let (inner, bound) = match endpoint {
+    pub fn at(role: Role, endpoint: &Endpoint) -> Result<Self, Problem> {
+        let (socket, place) = match endpoint {
             Endpoint::Tcp(address) => {
-                let listener = TcpListener::bind(address).await;
-                let bound = listener.and_then(|listener| {
+                let bound = tcp(*address).and_then(|listener| {
                     keep_alive(&listener)?;
                     listener.local_addr().map(|address| (listener, address))
                 });
                 let (listener, address) = bound.map_err(|error| refused(role, address, &error))?;
-                (Inner::Tcp(listener), Listening::Tcp(address))
+                (Bare::Tcp(listener), Listening::Tcp(address))
             }
             Endpoint::Unix(path) => {
-                let bound = socket_file::bind(path, 0o600).and_then(UnixListener::from_std);
+                let bound = socket_file::bind(path, 0o600);
                 let listener = bound.map_err(|error| refused(role, path.display(), &error))?;
-                (Inner::Unix(listener), Listening::Unix(path.clone()))
+                (Bare::Unix(listener), Listening::Unix(path.clone()))
             }
         };
-        Ok(Self { role, inner, bound })
+        Ok(Self { role, socket, place: Place(place) })
+    }
+}
+
+/// A socket as tokio binds it: whose address may be had again at once, and which does not block.
+fn tcp(address: SocketAddr) -> io::Result<Tcp> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(WAITING)?;
+    Ok(socket.into())
+}
+
+/// Connections that nobody has accepted yet.
+const WAITING: i32 = 1024;
+
+impl Listener {
+    /// The same, in the runtime that this is called in.
+    ///
+    /// # Errors
+    ///
+    /// When the runtime cannot wait for it.
+    pub fn of(Bound { role, socket, place }: Bound) -> io::Result<Self> {
+        let inner = match socket {
+            Bare::Tcp(listener) => Inner::Tcp(TcpListener::from_std(listener)?),
+            Bare::Unix(listener) => Inner::Unix(UnixListener::from_std(listener)?),
+        };
+        Ok(Self { role, inner, place })
     }
 
     /// What it is for.
@@ -81,12 +136,12 @@ impl Listener {
 
     /// Where it is.
     pub fn bound(&self) -> &Listening {
-        &self.bound
+        &self.place.0
     }
 
     /// What clients may write in `Host`; nothing for a Unix socket, where it says nothing.
     pub(super) fn names(&self) -> Option<OwnNames> {
-        self.bound.tcp().map(OwnNames::of)
+        self.bound().tcp().map(OwnNames::of)
     }
 
     /// Takes a connection: its stream, its client's address, and, where that matters once it is
@@ -108,14 +163,6 @@ impl Listener {
 
 /// A connection, its client's address, and its user.
 pub(super) type Accepted = (Box<dyn Duplex>, (Option<IpAddr>, Peer));
-
-impl Drop for Listener {
-    fn drop(&mut self) {
-        if let Listening::Unix(path) = &self.bound {
-            let _gone_already = std::fs::remove_file(path);
-        }
-    }
-}
 
 fn refused(role: Role, place: impl ToString, error: &io::Error) -> Problem {
     let kind = error.kind();

@@ -97,7 +97,7 @@ fn signer(table: &mut Settings<'_, '_>) -> Signer {
 fn grant(table: &mut Settings<'_, '_>, at: Location) -> Grant {
     Grant {
         at,
-        uid: table.count("uid", values::user),
+        uid: table.count("uid", values::uid),
         certificate: table.text("certificate", values::server_name),
         keys: table.list("keys", values::text),
         algorithms: table.list("algorithms", values::algorithm),

@@ -22,7 +22,7 @@ pub(super) fn whole(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// A user's number.
+/// A user's number, as a text beside other words.
 pub(super) fn user(text: &str) -> Result<u32, ValueFault> {
     text.parse().map_err(|_| {
         let what = format!("is {}, which is no user's number", quoted(text));
@@ -166,8 +166,8 @@ pub(in crate::config) fn milliseconds(text: &str) -> Result<String, ValueFault> 
     Ok(duration(text)?.as_millis().to_string())
 }
 
-/// The number of a user.
-pub(super) fn user(number: u64) -> Result<u32, ValueFault> {
+/// The number of a user, as a number.
+pub(super) fn uid(number: u64) -> Result<u32, ValueFault> {
     u32::try_from(number).map_err(|_| ValueFault::new("is no number of a user", ""))
 }
 
