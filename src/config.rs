@@ -63,6 +63,8 @@ pub struct Config {
     pub upstreams: BTreeMap<String, Upstream>,
     /// `[routes.NAME]`.
     pub routes: BTreeMap<String, Route>,
+    /// `[audit]`, where it is written.
+    pub audit: Option<AuditFile>,
     /// `[log]`.
     pub log: Log,
     /// `[schemes.NAME]`: the text of each file.
@@ -171,7 +173,7 @@ pub struct Timeouts {
     pub tunnel_idle: Duration,
     /// A signature.
     pub sign: Duration,
-    /// The log may stand still this long before nothing more is signed.
+    /// How long a request that is to be signed waits for the log, and for a required audit.
     pub log: Duration,
     /// Name resolution, TCP and TLS handshake to the upstream.
     pub connect: Duration,
@@ -373,6 +375,17 @@ pub struct Decide {
     /// What is approved. The scheme reads it itself, so that an amount or an address in it is read
     /// by the code that reads those of requests.
     pub policy: Arc<dyn Policy>,
+    /// Where the table is written.
+    pub at: Location,
+}
+
+/// The audit of signatures.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct AuditFile {
+    /// The file, absolute or relative to the working directory.
+    pub file: PathBuf,
+    /// Whether nothing is sent that is not in it.
+    pub required: bool,
     /// Where the table is written.
     pub at: Location,
 }

@@ -78,6 +78,7 @@ pub struct Metrics {
     tunnels: Gauge,
     leaves_minted: Counter,
     nonces_unkept: Gauge,
+    audit_lines: [Counter; 2],
 }
 
 impl Default for Metrics {
@@ -139,6 +140,13 @@ impl Default for Metrics {
                 "nonces_unkept",
                 "Keys whose nonces are not kept: no state could be written, or no lane was free",
             ),
+            audit_lines: [
+                rows.counter("audit_lines", "Lines of audit files that were written"),
+                rows.counter(
+                    "audit_failures",
+                    "Entries that could not be written to an audit file",
+                ),
+            ],
             rows,
         }
     }
@@ -148,6 +156,11 @@ impl Metrics {
     /// Notes of how many keys no state is kept that should be.
     pub fn nonces_unkept(&self, keys: usize) {
         self.nonces_unkept.set(i64::try_from(keys).unwrap_or(i64::MAX));
+    }
+
+    /// Where lines of audit files are counted: those that are written, and those that are not.
+    pub fn audit_lines(&self) -> [Counter; 2] {
+        self.audit_lines.clone()
     }
 
     /// Every metric, in the order of the exposition.

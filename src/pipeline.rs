@@ -3,6 +3,7 @@
 //! What can be decided without waiting is in the plan; here is what happens, and what can go wrong
 //! while it does. Nothing is sent before it is signed, nothing is changed after.
 
+mod audited;
 mod exchange;
 mod framing;
 mod judged;
@@ -200,7 +201,9 @@ impl Pipeline {
         let (unsigned, to_sign) = canonicalise(unsigned, moment).await?;
         let signatures = signed(snapshot, unsigned.route, &to_sign.preimages).await?;
         let edits = unsigned.edits(&moment, to_sign.rest, &signatures)?;
-        record.signed(Some(started.elapsed()));
+        let took = started.elapsed();
+        audited::written(snapshot, unsigned.route, &to_sign.preimages, record).await?;
+        record.signed(Some(took));
         let Unsigned { route, scheme, outgoing, .. } = unsigned;
         let upstream = snapshot.upstream(route);
         if scheme.reply_need() == BodyNeed::Nothing {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 pub use samples::Samples;
 use tracing::info;
 
+use crate::audit::Sent;
 use crate::lines::certain;
 use crate::metrics::{Metrics, Open, Outcome};
 
@@ -45,6 +46,8 @@ pub struct Record {
     started: Instant,
     metrics: Arc<Metrics>,
     samples: Arc<Samples>,
+    /// What is to be said in the audit of signatures.
+    audited: Option<Sent>,
     /// Let go when everything else has been counted.
     _open: Open,
 }
@@ -73,6 +76,7 @@ impl Record {
             _open: metrics.request_open(),
             metrics,
             samples,
+            audited: None,
         }
     }
 
@@ -106,6 +110,11 @@ impl Record {
     pub fn signed(&mut self, took: Option<Duration>) {
         self.signed = true;
         self.sign = took.or(self.sign);
+    }
+
+    /// It is in the audit of signatures, and what comes of it shall be.
+    pub fn audited(&mut self, sent: Option<Sent>) {
+        self.audited = sent.or_else(|| self.audited.take());
     }
 
     /// This key signed, of several that could have.
@@ -158,6 +167,11 @@ impl Record {
         &self.id
     }
 
+    /// The name of its client's token, and its address.
+    pub fn sender(&self) -> (Option<&str>, Option<IpAddr>) {
+        (self.client.as_deref(), self.peer)
+    }
+
     /// The method; empty for what is no request.
     pub fn method(&self) -> &str {
         &self.method
@@ -175,9 +189,14 @@ impl Record {
 }
 
 impl Record {
-    fn log(&self, outcome: Outcome) {
+    /// What is said of it: the outcome, and the refusal's code.
+    fn said(&self, outcome: Outcome) -> (&'static str, Option<&'static str>) {
         let code = if let Outcome::Refused(code) = outcome { Some(code) } else { None };
-        let said = if self.cut.is_some() { Outcome::Cut } else { outcome };
+        (if self.cut.is_some() { Outcome::Cut } else { outcome }.name(), code)
+    }
+
+    fn log(&self, outcome: Outcome) {
+        let (said, code) = self.said(outcome);
         // Whole microseconds: writing fractions takes longer than the rest of the line.
         let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         info!(
@@ -197,8 +216,7 @@ impl Record {
             upstream_us = self.upstream.map(us),
             total_us = us(self.started.elapsed()),
             cut = self.cut.as_deref(),
-            "{}",
-            said.name()
+            "{said}"
         );
     }
 }
@@ -211,12 +229,15 @@ impl Drop for Record {
         if outcome == Outcome::Signed {
             self.metrics.answered(route, self.status);
         }
+        if let Some(audited) = self.audited.take() {
+            let (said, code) = self.said(outcome);
+            audited.over(said, code, self.status);
+        }
         // It was sent, whatever came of it.
         if self.signed {
             return certain(|| self.log(outcome));
         }
-        let code = if let Outcome::Refused(code) = outcome { Some(code) } else { None };
-        if code.is_none_or(|code| self.samples.takes(code)) {
+        if self.said(outcome).1.is_none_or(|code| self.samples.takes(code)) {
             self.log(outcome);
         }
     }

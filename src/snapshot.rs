@@ -14,6 +14,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use crate::access::Access;
+use crate::audit::Signatures;
 use crate::config::{Config, Limits, Problem, Timeouts, Unrouted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
@@ -37,6 +38,8 @@ pub struct Snapshot {
     pub timeouts: Timeouts,
     /// What happens to hosts that no route names.
     pub unrouted: Unrouted,
+    /// Where signatures are written down, where `[audit]` is written.
+    pub signatures: Option<Signatures>,
     /// Certificates for the hosts of routes, where HTTPS is ended for them.
     pub leaves: Option<Arc<LeafCache>>,
     /// What is allowed and should be known, in the order of the file.
@@ -85,7 +88,7 @@ pub struct Surroundings {
     /// Certificates of an authority that this process has made for itself, where the configuration
     /// has no `[intercept]`.
     pub leaves: Option<Arc<LeafCache>>,
-    /// Whether requests will be answered: files of decisions are opened then, each by one process
+    /// Whether requests will be answered: audit files are opened then, each by one process
     /// alone, and left alone by those that only look.
     pub serves: bool,
 }

@@ -229,7 +229,12 @@ const LAYERS: &[Layer] = &[
     layer("stores", &[all("keys"), all("kms")], "the table of the places that keys live in"),
     layer(
         "audit",
-        &[only("moment", &["unix_ms"]), all("problem"), only("scheme", &["Decision"])],
+        &[
+            only("lines", &["certain"]),
+            only("moment", &["unix_ms"]),
+            all("problem"),
+            only("scheme", &["Decision"]),
+        ],
         "writes down what it is told, and only that",
     ),
     layer(
@@ -274,7 +279,7 @@ const LAYERS: &[Layer] = &[
     layer("tunnel", &[all("metrics")], "bytes both ways; what they are is not looked at"),
     layer(
         "record",
-        &[only("lines", &["certain"]), all("metrics")],
+        &[only("audit", &["Sent"]), only("lines", &["certain"]), all("metrics")],
         "what is written down of a request is names and numbers",
     ),
     layer(
@@ -338,7 +343,7 @@ const LAYERS: &[Layer] = &[
         "snapshot",
         &[
             all("access"),
-            only("audit", &["Audit"]),
+            only("audit", &["Audit", "Signatures"]),
             all("config"),
             all("keys"),
             all("metrics"),
@@ -358,8 +363,9 @@ const LAYERS: &[Layer] = &[
     layer(
         "pipeline",
         &[
-            only("audit", &["Entry", "Mode"]),
+            only("audit", &["Entry", "Mode", "Sending", "Signatures", "Signed"]),
             all("body"),
+            only("keys", &["Content"]),
             only("lines", &["room"]),
             all("metrics"),
             all("moment"),

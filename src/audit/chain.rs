@@ -51,6 +51,19 @@ pub enum ChainError {
 ///
 /// The first line that does not follow.
 pub fn follow(file: impl Read, after: After) -> Result<Chain, ChainError> {
+    walk(file, after, |_, _| {})
+}
+
+/// The same, showing each whole line that follows, and its hash.
+///
+/// # Errors
+///
+/// As [`follow`].
+pub fn walk(
+    file: impl Read,
+    after: After,
+    mut show: impl FnMut(&[u8], LineHash),
+) -> Result<Chain, ChainError> {
     let mut reader = BufReader::with_capacity(BUFFER, file);
     let start = if let After::Line(hash) = after { hash } else { LineHash::START };
     let mut chain = Chain { lines: 0, seq: 0, last: start, bytes: 0, torn: 0 };
@@ -68,6 +81,7 @@ pub fn follow(file: impl Read, after: After) -> Result<Chain, ChainError> {
         chain.bytes += length as u64;
         line.pop();
         extend(&mut chain, &line, after)?;
+        show(&line, chain.last);
     }
 }
 

@@ -29,6 +29,18 @@ pub(super) struct End {
     last: LineHash,
 }
 
+impl End {
+    /// The `seq` of the last line.
+    pub(super) fn seq(self) -> u64 {
+        self.seq
+    }
+
+    /// Its hash.
+    pub(super) fn last(self) -> LineHash {
+        self.last
+    }
+}
+
 impl AuditFile {
     /// Opens a file or makes one, and follows its chain to the end.
     pub(super) fn open(path: &Path) -> Result<Self, Problem> {
@@ -42,12 +54,18 @@ impl AuditFile {
         self.end
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Goes on at the path: in the same file, or, when that was moved away, in a new one, whose
     /// first line follows the last of the old.
     pub(super) fn reopen(&mut self) -> Result<(), Problem> {
         let own = self.file.metadata().map_err(|error| self.failed(&error))?;
         let is_own = |there: &Metadata| (there.dev(), there.ino()) == (own.dev(), own.ino());
-        let (opened, chain) = if fs::symlink_metadata(&self.path).is_ok_and(|there| is_own(&there)) {
+        let (opened, chain) = if fs::symlink_metadata(&self.path).is_ok_and(|there| is_own(&there))
+        {
             if self.fault.is_none() && own.len() == self.end.bytes {
                 return Ok(());
             }

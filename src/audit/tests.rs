@@ -5,11 +5,15 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::file::{AuditFile, write_once};
 use super::*;
+use crate::problem::Problem;
 use crate::scheme::Decision;
 
 fn entry(number: u64) -> Entry {
@@ -31,8 +35,16 @@ fn home() -> (TempDir, PathBuf) {
     (home, path)
 }
 
+fn opened(path: &Path) -> Result<Audit, Problem> {
+    Audit::open(path, <[_; 2]>::default())
+}
+
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().expect("a runtime")
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_time()
+        .build()
+        .expect("a runtime")
 }
 
 fn put(file: &mut AuditFile, numbers: std::ops::Range<u64>) {
@@ -69,7 +81,7 @@ fn lines(path: &Path) -> Vec<Value> {
 #[test]
 fn appends_from_many_tasks_make_one_chain() {
     let (_home, path) = home();
-    let audit = Audit::open(&path).expect("a new file");
+    let audit = opened(&path).expect("a new file");
     let mode = fs::metadata(&path).expect("the file").permissions().mode();
     assert_eq!(mode & 0o7777, 0o600);
     runtime().block_on(async {
@@ -219,7 +231,8 @@ fn what_cannot_be_a_file_of_ours_is_refused() {
 fn nobody_is_told_that_a_line_is_there_when_the_disk_is_full() {
     let full = OpenOptions::new().append(true).open("/dev/full").expect("the device");
     let path = Path::new("/dev/full");
-    let audit = Audit::start(path, AuditFile::of(path, full)).expect("a thread");
+    let audit =
+        Audit::start(path, AuditFile::of(path, full), <[_; 2]>::default()).expect("a thread");
     let runtime = runtime();
     for number in 0..3 {
         let error = runtime.block_on(audit.append(entry(number))).expect_err("no room");
@@ -268,7 +281,8 @@ fn nobody_is_told_that_a_line_is_there_before_the_disk_has_it() {
     let (_reader, writer) = io::pipe().expect("a pipe");
     let pipe = File::from(std::os::fd::OwnedFd::from(writer));
     // Every write succeeds, and no fdatasync does.
-    let audit = Audit::start(&path, AuditFile::of(&path, pipe)).expect("a thread");
+    let audit =
+        Audit::start(&path, AuditFile::of(&path, pipe), <[_; 2]>::default()).expect("a thread");
     let runtime = runtime();
     for number in 0..3 {
         let error = runtime.block_on(audit.append(entry(number))).expect_err("no disk");
@@ -291,7 +305,7 @@ fn an_entry_too_long_for_a_line_is_refused_and_leaves_nothing() {
 fn a_file_moved_away_is_written_to_until_the_reload_and_its_chain_goes_on() {
     let (home, path) = home();
     let moved = home.path().join("audit.1.jsonl");
-    let audit = Audit::open(&path).expect("a new file");
+    let audit = opened(&path).expect("a new file");
     runtime().block_on(async {
         audit.append(entry(0)).await.expect("a line");
         audit.reopen().await.expect("nothing to do");
@@ -314,7 +328,7 @@ fn a_file_moved_away_is_written_to_until_the_reload_and_its_chain_goes_on() {
 #[test]
 fn a_file_deleted_or_emptied_takes_no_line_before_the_reload() {
     let (_home, path) = home();
-    let audit = Audit::open(&path).expect("a new file");
+    let audit = opened(&path).expect("a new file");
     runtime().block_on(async {
         audit.append(entry(0)).await.expect("a line");
         fs::remove_file(&path).expect("removed");
@@ -352,4 +366,60 @@ fn a_reload_mends_a_torn_line_that_a_fault_has_left() {
     file.reopen().expect("mended");
     put(&mut file, 2..3);
     assert_eq!(lines(&path).len(), 3);
+}
+
+fn sending(number: u64) -> Sending {
+    let id = format!("r-{number}").into();
+    Sending { id, route: "metasv".into(), client: None, peer: None, signatures: Vec::new() }
+}
+
+/// The audit of signatures in a new file, and what it counts.
+fn signatures(path: &Path, required: bool) -> (Audit, Signatures, [Counter; 2]) {
+    let counters = <[Counter; 2]>::default();
+    let audit = Audit::open(path, counters.clone()).expect("a new file");
+    (audit.clone(), Signatures::new(Some(audit), required), counters)
+}
+
+#[test]
+fn what_was_handed_over_is_written_before_the_file_is_closed() {
+    let (_home, path) = home();
+    let (audit, signatures, counters) = signatures(&path, false);
+    runtime().block_on(async {
+        for number in 0..300 {
+            let (sent, done) = signatures.sending(sending(number), Duration::ZERO).await;
+            done.expect("nothing is required");
+            sent.expect("there is a place").over("signed", None, 200);
+        }
+    });
+    drop((audit, signatures));
+    assert_eq!(lines(&path).len(), 600);
+    assert_eq!(counters.map(|counter| counter.get()), [600, 0]);
+}
+
+#[test]
+fn a_disk_that_stands_still_holds_up_those_alone_who_have_to_wait_for_it() {
+    for required in [false, true] {
+        let (_home, path) = home();
+        let (audit, signatures, counters) = signatures(&path, required);
+        let still = audit.hold();
+        let mut taken = 0;
+        runtime().block_on(async {
+            for number in 0..2_000 {
+                let (sent, done) = signatures.sending(sending(number), Duration::ZERO).await;
+                assert_eq!(done.is_err(), required, "{number}: {done:?}");
+                // What may be written later has an outcome, too.
+                taken += u64::from(sent.is_some());
+                if let Some(sent) = sent {
+                    sent.over("refused", Some("audit_failed"), 503);
+                }
+            }
+        });
+        drop(still);
+        drop((audit, signatures));
+        let lines = lines(&path);
+        let of_event =
+            |event: &str| lines.iter().filter(|line| line["event"] == event).count() as u64;
+        assert_eq!((taken, of_event("sending"), of_event("outcome")), (1024, 1024, 1024));
+        assert_eq!(counters.map(|counter| counter.get()), [2_048, 2_000 - 1024], "{required}");
+    }
 }

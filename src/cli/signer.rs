@@ -134,7 +134,7 @@ fn tell(measures: &[Measure], required: bool) -> Result<(), CliError> {
 
 async fn stand(config: SignerConfig, bound: Bound, out: &mut dyn Write) -> Result<(), CliError> {
     let held = Held::open(&config).await?;
-    let audit = Audit::open(&config.audit)?;
+    let audit = Audit::open(&config.audit, <[_; 2]>::default())?;
     let announced = announce(&config, &bound, &held, out);
     let shared = Shared::new(held, audit, config.durable);
     let (mut terminate, mut interrupt) =

@@ -47,6 +47,7 @@ pub(super) struct File {
     pub(super) secrets: Named<SecretEntry>,
     pub(super) routes: Named<Route>,
     pub(super) upstreams: Named<Upstream>,
+    pub(super) audit: Audit,
     pub(super) log: Log,
     /// What routes can name: the schemes of this program, and those of `[schemes]`.
     pub(super) schemes: Declared,
@@ -103,6 +104,11 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
         }),
         routes: sections(file, "routes", |table, at| route(table, at, &schemes)),
         upstreams: sections(file, "upstreams", upstream),
+        audit: section(file, "audit", |table| Audit {
+            at: table.at(),
+            file: table.text("file", values::text),
+            required: table.value("required", |table, key| table.flag(key)),
+        }),
         log: section(file, "log", log),
         schemes,
     }
@@ -113,6 +119,14 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
 pub(super) struct Nonces {
     pub(super) replica: Replica,
     pub(super) state: Field<String>,
+}
+
+/// `[audit]`.
+#[derive(Debug)]
+pub(super) struct Audit {
+    pub(super) at: Option<Location>,
+    pub(super) file: Field<String>,
+    pub(super) required: bool,
 }
 
 /// `[listen]`.

@@ -17,7 +17,7 @@ use std::fs;
 use std::path::Path;
 
 use super::file::{self, File};
-use super::{Config, ConfigErrors, Problem};
+use super::{AuditFile, Config, ConfigErrors, Problem};
 use crate::document::{Named, Report, Written, choose, is_shown, nearest, quoted};
 use crate::scheme::Registry;
 
@@ -123,11 +123,18 @@ impl Resolver<'_> {
             secrets: self.secrets(),
             upstreams: self.upstreams(),
             routes: self.routes(),
+            audit: self.audit(),
             log: self.file.log.clone(),
             schemes: self.file.schemes.texts.clone(),
             scheme_files: self.file.schemes.files.clone(),
             warnings: self.report.warnings(),
         }
+    }
+
+    fn audit(&self) -> Option<AuditFile> {
+        let written = &self.file.audit;
+        let file = self.directory.join(written.file.value()?);
+        Some(AuditFile { file, required: written.required, at: written.at? })
     }
 
     /// Reports a reference to nothing: `subject` names an entry that `[table]` does not have.

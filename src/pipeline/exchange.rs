@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::Incoming;
 
+use super::audited;
 use super::judged::Judged;
 use super::{Answer, Pipeline, forward_plain, whole};
 use crate::body;
@@ -49,6 +50,7 @@ impl Pipeline {
         let moment = self.moments.next();
         let preimages = envelope.canonicalise(&conclusion, &moment)?;
         let signatures = super::signed(snapshot, route, &preimages).await?;
+        audited::written(snapshot, route, &preimages, record).await?;
         record.signed(None);
         Ok(Answer::Whole(envelope.assemble(&conclusion, &moment, &signatures)?))
     }

@@ -50,6 +50,7 @@ pub enum Code {
     SignerBusy,
     NoncesUnavailable,
     LogStalled,
+    AuditFailed,
     TurnTimeout,
     TooManyTunnels,
     Draining,
@@ -452,6 +453,15 @@ static ROWS: &[Facts] = &[
         "proxy_internal_error",
         "Nobody reads the log, and what is signed must be in it",
         "Nothing was sent. Whatever reads the proxy's standard error has to go on reading, or its disk needs room; log.level = \"warn\" leaves requests out of the log.",
+    )
+    .with(RETRY),
+    row(
+        Code::AuditFailed,
+        "audit_failed",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "proxy_internal_error",
+        "The signature could not be written down, which audit.required asks for",
+        "Nothing was sent. The log says what is wrong with the audit file; after it is mended, a reload may be needed.",
     )
     .with(RETRY),
     row(

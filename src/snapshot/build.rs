@@ -42,6 +42,7 @@ impl Snapshot {
         builder.look_at_state();
         builder.warn_of_local();
         let routes = builder.routes(&keys, &secrets, &upstreams, &audits);
+        let signatures = builder.signatures(&audits);
         let access = builder.access(&secrets);
         let leaves = builder.leaves(&secrets);
         if !builder.errors.is_empty() {
@@ -52,6 +53,7 @@ impl Snapshot {
         Ok(Self {
             routes: Routes::new(routes),
             access,
+            signatures,
             leaves,
             warnings: builder.warnings,
             limits: config.limits.clone(),

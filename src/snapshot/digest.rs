@@ -69,7 +69,8 @@ fn placed(config: &Config) -> Config {
         let files = [&mut route.files].into_iter().chain(next);
         files.flat_map(BTreeMap::values_mut).flatten().chain(audit)
     });
-    for path in authority.chain(upstreams).chain(routes).chain(&mut placed.state) {
+    let audit = placed.audit.iter_mut().map(|audit| &mut audit.file);
+    for path in authority.chain(upstreams).chain(routes).chain(audit).chain(&mut placed.state) {
         *path = absolute(path);
     }
     placed

@@ -264,6 +264,7 @@ pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ),
     ("nonces_unavailable", "takes a disk that fails: a test in src/nonces/tests.rs has one"),
     ("log_stalled", "takes a log that nobody reads: a test in log.rs has one"),
+    ("audit_failed", "takes a file that cannot be written: tests in audit.rs have some"),
     ("turn_timeout", "takes another proxy: a test in nonces.rs has one"),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
     ("reply_untrusted", "no provider here signs its answers"),

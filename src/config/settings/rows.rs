@@ -151,7 +151,8 @@ pub(crate) const SECTIONS: &[Section] = &[
             setting(Key::duration("sign", "\"2s\""), "A signature."),
             setting(
                 Key::duration("log", "\"5s\""),
-                "A request that is to be signed waits so long for a log that nobody reads.",
+                "A request that is to be signed waits so long for a log that nobody reads, or for an audit that \
+                 is required.",
             ),
             setting(
                 Key::duration("connect", "\"5s\""),
@@ -417,6 +418,23 @@ pub(crate) const SECTIONS: &[Section] = &[
                 Key::duration("max_age", "\"5m\""),
                 "A connection that is older gets no new requests.",
             ),
+        ],
+    },
+    Section {
+        table: "audit",
+        doc: "The [audit of signatures](audit.md): a file with a line for each signed request before it \
+              is sent, and one for what came of it. Without the table there is none.",
+        settings: &[
+            required(
+                Key::string("file", "\"signatures.jsonl\""),
+                "The file; lines follow from each other, and `countersign audit verify` checks them.",
+            ),
+            setting(
+                Key::flag("required", "true"),
+                "Whether a request waits until its line is on the disk, as long as `timeouts.log` at \
+                 most, and is refused where that fails.",
+            )
+            .or("false"),
         ],
     },
     Section {

@@ -1,35 +1,38 @@
-//! Files of decisions: each is open once in this process, from one snapshot to the next.
+//! Audit files, of decisions and of signatures: each is open once in this process, from one snapshot to
+//! the next.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::{Audits, Builder};
-use crate::audit::Audit;
+use crate::audit::{Audit, Signatures};
 use crate::config::{self, Problem};
 use crate::route::BoundPolicy;
 
 impl Builder<'_> {
-    /// Opens the file of every route that has one. Those that are open already go on, in a new
-    /// file where the old one was moved away.
+    /// Opens the file of every route that has one, and that of signatures. Those that are open already
+    /// go on, in a new file where the old one was moved away.
     pub(super) async fn audits(&mut self) -> Audits {
         let mut audits = Audits::new();
         let config = self.config;
-        for (name, route) in &config.routes {
-            let Some(decide) = &route.decide else { continue };
-            if audits.contains_key(&decide.audit) {
+        let decisions = config.routes.iter().filter_map(|(name, route)| {
+            let decide = route.decide.as_ref()?;
+            Some((format!("routes.{name}.decide:"), &decide.audit, decide.at))
+        });
+        let signatures =
+            config.audit.iter().map(|audit| ("audit:".to_owned(), &audit.file, audit.at));
+        for (place, path, at) in decisions.chain(signatures) {
+            if audits.contains_key(path) {
                 continue;
             }
-            let opened = match self.known(&decide.audit) {
-                _ if !self.surroundings.serves => check(&decide.audit).map(|()| None),
+            let opened = match self.known(path) {
+                _ if !self.surroundings.serves => check(path).map(|()| None),
                 Some(audit) => audit.reopen().await.map(|()| Some(audit)),
-                None => Audit::open(&decide.audit).map(Some),
+                None => Audit::open(path, self.surroundings.metrics.audit_lines()).map(Some),
             };
             match opened {
-                Ok(audit) => audits.extend(audit.map(|audit| (decide.audit.clone(), audit))),
-                Err(error) => {
-                    let place = format!("routes.{name}.decide:");
-                    self.errors.push(error.of(place).at(decide.at));
-                }
+                Ok(audit) => audits.extend(audit.map(|audit| (path.clone(), audit))),
+                Err(error) => self.errors.push(error.of(place).at(at)),
             }
         }
         audits
@@ -37,9 +40,17 @@ impl Builder<'_> {
 
     /// The previous snapshot's.
     fn known(&self, path: &Path) -> Option<Audit> {
-        let routes = self.previous.into_iter().flat_map(|previous| previous.routes.all());
-        let mut audits = routes.filter_map(|route| route.policy.as_ref()?.audit.as_ref());
-        audits.find(|audit| audit.path() == path).cloned()
+        let previous = self.previous?;
+        let decisions =
+            previous.routes.all().filter_map(|route| route.policy.as_ref()?.audit.as_ref());
+        let signatures = previous.signatures.iter().filter_map(Signatures::audit);
+        decisions.chain(signatures).find(|audit| audit.path() == path).cloned()
+    }
+
+    /// The audit of signatures, in its file.
+    pub(super) fn signatures(&self, audits: &Audits) -> Option<Signatures> {
+        let written = self.config.audit.as_ref()?;
+        Some(Signatures::new(audits.get(&written.file).cloned(), written.required))
     }
 }
 
