@@ -8,12 +8,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use countersign::keys::{Algorithm, PrivateKey, Signature};
 use countersign::moment::{Moment, Nonce};
-use countersign::request::{Body, Outgoing};
+use countersign::request::{Body, Outgoing, handed};
 use countersign::route::Origin;
-use countersign::scheme::{Binding, Head, Registry, Rest, Scheme, Signatures};
+use countersign::scheme::{
+    Binding, Difference, Head, Registry, Rest, Scheme, Signable, Signatures,
+};
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 // Counts allocations too: a few nanoseconds on each, and a report of those that are too many.
 #[global_allocator]
@@ -78,6 +80,67 @@ fn sinohope_assemble(bencher: Bencher<'_, '_>) {
 fn metasv_assemble(bencher: Bencher<'_, '_>) {
     let head = head(Method::GET, BLOCK);
     assemble(bencher, &bound("metasv", Algorithm::ECDSA_SECP256K1), &head);
+}
+
+/// What the self-check adds to a GET: the head is taken from the request as it is handed over, the
+/// text made again, hashed, and compared.
+#[divan::bench]
+fn self_check_sinohope_get(bencher: Bencher<'_, '_>) {
+    let head = head(Method::GET, &format!("/v1/waas/mpc/wallet/list?{}", query(4)));
+    self_check(bencher, &bound("sinohope", Algorithm::ECDSA_P256), &head, &Bytes::new());
+}
+
+/// The same of a POST, with its body.
+#[divan::bench(args = [1 << 10, 64 << 10])]
+fn self_check_sinohope_post(bencher: Bencher<'_, '_>, length: usize) {
+    let head = head(Method::POST, "/v1/waas/mpc/transfer");
+    self_check(bencher, &bound("sinohope", Algorithm::ECDSA_P256), &head, &body(length));
+}
+
+/// The same of MetaSV's three parts.
+#[divan::bench]
+fn self_check_metasv(bencher: Bencher<'_, '_>) {
+    let head = head(Method::GET, BLOCK);
+    self_check(bencher, &bound("metasv", Algorithm::ECDSA_SECP256K1), &head, &Bytes::new());
+}
+
+/// The same of a body that goes through Poseidon, whose inputs are compared.
+#[divan::bench]
+fn self_check_loopring_order(bencher: Bencher<'_, '_>) {
+    let head = head(Method::POST, "/api/v2/order");
+    let params = [("canonical", "none"), ("body", "order")];
+    let scheme = bound_with("loopring", Algorithm::EDDSA_BABYJUB, &params);
+    self_check(bencher, &scheme, &head, &Bytes::from_static(ORDER));
+}
+
+fn self_check(bencher: Bencher<'_, '_>, scheme: &Arc<dyn Scheme>, head: &Head, body: &Bytes) {
+    let scheme = scheme.as_ref();
+    let mut head = head.clone();
+    for (name, value) in [("user-agent", "bench/1.0"), ("accept", "application/json")] {
+        head.headers.insert(name, HeaderValue::from_static(value));
+    }
+    let outgoing = dressed(scheme, &head, body);
+    let to_sign = outgoing.canonicalise(scheme, &MOMENT).expect("the request can be signed");
+    let mut signatures = Signatures::default();
+    for preimage in &to_sign.preimages {
+        let signature = match preimage.slot.as_ref() {
+            "eddsa" => Signature::BabyJub { rx: [1; 32], ry: [2; 32], s: [3; 32] },
+            _ => Signature::Ecdsa { r: [0xa5; 32], s: [0x5a; 32] },
+        };
+        signatures.insert(preimage.slot.clone(), signature);
+    }
+    let edits = outgoing.edits(scheme, &MOMENT, to_sign.rest, &signatures);
+    let (request, _) = outgoing.into_request(edits.expect("there is a place")).expect("a request");
+    let body = match request.body() {
+        Body::Held(body) => body.clone(),
+        Body::Absent | Body::Streamed(_) => Bytes::new(),
+    };
+    bencher.bench_local(|| {
+        let head = handed(black_box(&request)).expect("a head");
+        let sent = Signable { head: &head, body: Some(&body) };
+        let sent = scheme.reread(sent, &MOMENT, &signatures).expect("its texts");
+        assert_eq!(Difference::between(&to_sign.preimages, &sent), None);
+    });
 }
 
 fn canonicalise(bencher: Bencher<'_, '_>, scheme: &Arc<dyn Scheme>, head: &Head, body: &Bytes) {

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 pub use lease::Lease;
 pub use progress::Progress;
@@ -107,7 +107,7 @@ impl std::error::Error for StreamError {}
 #[derive(Debug)]
 pub enum Upload {
     /// Held whole (or empty).
-    Whole(Full<Bytes>),
+    Whole(Option<Bytes>),
     /// Streamed from the client.
     Stream(Box<Stream>),
 }
@@ -115,7 +115,7 @@ pub enum Upload {
 impl Upload {
     /// A body in hand.
     pub fn whole(body: Bytes) -> Self {
-        Self::Whole(Full::new(body))
+        Self::Whole(Some(body).filter(|body| !body.is_empty()))
     }
 
     /// A body streamed from the client, with the two ends that watch it.
@@ -127,6 +127,14 @@ impl Upload {
         let idle = Idle::new(idle);
         let stream = Stream { body, idle, answered: Some(answered), sent: Some(sent), progress };
         (Self::Stream(Box::new(stream)), Watch { sent: when_sent, keep })
+    }
+
+    /// The body, where it is held; before any of it is asked for.
+    pub fn held(&self) -> Option<Bytes> {
+        match self {
+            Self::Whole(body) => Some(body.clone().unwrap_or_default()),
+            Self::Stream(_) => None,
+        }
     }
 
     /// How far a streamed body is.
@@ -229,23 +237,23 @@ impl Body for Upload {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, StreamError>>> {
         match self.get_mut() {
-            Self::Whole(full) => Pin::new(full)
-                .poll_frame(cx)
-                .map(|frame| frame.map(|f| f.map_err(|never| match never {}))),
+            Self::Whole(body) => Poll::Ready(body.take().map(|body| Ok(Frame::data(body)))),
             Self::Stream(stream) => stream.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Whole(full) => full.is_end_stream(),
+            Self::Whole(body) => body.is_none(),
             Self::Stream(stream) => stream.body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Whole(full) => full.size_hint(),
+            Self::Whole(body) => {
+                SizeHint::with_exact(body.as_ref().map_or(0, |body| body.len() as u64))
+            }
             Self::Stream(stream) => stream.body.size_hint(),
         }
     }

@@ -47,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[timeouts]`.
     pub timeouts: Timeouts,
+    /// `[signing] self_check`.
+    pub self_check: SelfCheck,
     /// `[nonces] replica`.
     pub replica: Replica,
     /// `[nonces] state`, a directory that is absolute or relative to the working directory.
@@ -125,6 +127,17 @@ pub enum Unrouted {
     Refuse,
     /// It is forwarded as it is; CONNECT becomes a blind tunnel.
     Pass,
+}
+
+/// What is held against what was signed before a request is sent.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum SelfCheck {
+    /// Nothing.
+    Off,
+    /// The canonical strings, made again.
+    Digest,
+    /// These, and the signatures.
+    Signature,
 }
 
 /// TLS interception: what HTTPS is ended with for hosts that have a route.

@@ -79,6 +79,7 @@ pub struct Metrics {
     leaves_minted: Counter,
     nonces_unkept: Gauge,
     audit_lines: [Counter; 2],
+    self_check_failures: Family<ByRoute, Counter>,
 }
 
 impl Default for Metrics {
@@ -147,6 +148,11 @@ impl Default for Metrics {
                     "Entries that could not be written to an audit file",
                 ),
             ],
+            self_check_failures: rows.counters(
+                "self_check_failures",
+                &["route"],
+                "Requests that were not sent because they were not what was signed",
+            ),
             rows,
         }
     }
@@ -213,6 +219,11 @@ impl Metrics {
     /// Whether a rotating route's old key signs alone again: 1 then.
     pub fn fallen_back(&self, route: &str) -> Gauge {
         self.fallen_back.get_or_create_owned(&ByRoute { route: route.to_owned() })
+    }
+
+    /// Counts a request that was not what was signed.
+    pub fn self_check_failed(&self, route: &str) {
+        self.self_check_failures.get_or_create(&ByRoute { route: route.to_owned() }).inc();
     }
 
     /// Counts a reload.

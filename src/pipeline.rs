@@ -8,23 +8,26 @@ mod exchange;
 mod framing;
 mod judged;
 mod ordered;
+mod proof;
 mod sending;
 mod socket;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::{Method, Response, Version};
+use http::{Method, Request, Response, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 
 use self::ordered::{awaited, turn};
+use self::proof::{INLINE_BODY, Proof};
 pub(crate) use self::sending::upload;
 use self::socket::Socket;
-use crate::body::{self, CollectError, Keep, Lease, Reply, StreamError};
+use crate::body::{self, CollectError, Keep, Lease, Reply, StreamError, Upload};
+use crate::config::SelfCheck;
 use crate::lines::room;
 use crate::metrics::Metrics;
 use crate::moment::{Moment, Moments, unix_ms};
@@ -35,7 +38,7 @@ use crate::route::Route;
 use crate::scheme::{BodyNeed, Edits, Preimage, SchemeError, Signable, Signatures, ToSign};
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tunnel::Tunnels;
-use crate::upstream::Upstream;
+use crate::upstream::{Answered, Inspect, Upstream};
 
 /// What of a request is still on its connection, beside the [`Arrival`] that tells of it.
 #[derive(Debug)]
@@ -74,10 +77,6 @@ pub struct Pipeline {
     id_prefix: String,
     id_next: AtomicU64,
 }
-
-/// Bodies longer than this are hashed on a thread of their own kind: hashing them takes longer
-/// than a signature, and other requests wait behind an async worker.
-const INLINE_BODY: usize = 64 * 1024;
 
 impl Pipeline {
     /// A pipeline over the current and every later snapshot.
@@ -197,6 +196,7 @@ impl Pipeline {
             Some(moment) => moment,
             None => Box::pin(awaited(snapshot, unsigned.route)).await?,
         };
+        let in_use = Proof::in_use(snapshot, unsigned.scheme.as_ref());
         // Two pure halves around one effect.
         let (unsigned, to_sign) = canonicalise(unsigned, moment).await?;
         let signatures = signed(snapshot, unsigned.route, &to_sign.preimages).await?;
@@ -205,14 +205,26 @@ impl Pipeline {
         audited::written(snapshot, unsigned.route, &to_sign.preimages, record).await?;
         record.signed(Some(took));
         let Unsigned { route, scheme, outgoing, .. } = unsigned;
-        let upstream = snapshot.upstream(route);
+        let (level, signed) = (snapshot.self_check, to_sign.preimages);
+        let proof = (level != SelfCheck::Off && !signed.is_empty()).then(|| Proof {
+            level,
+            route,
+            scheme: scheme.as_ref(),
+            moment,
+            signed,
+            signatures,
+            in_use,
+            metrics: &self.metrics,
+            failed: OnceLock::new(),
+        });
         if scheme.reply_need() == BodyNeed::Nothing {
-            let sent = (outgoing, edits, body);
-            let answer = forward(snapshot, upstream, sent, socket, record).await?;
+            let sent = (outgoing, edits, body, proof);
+            let answer = forward(snapshot, snapshot.upstream(route), sent, socket, record).await?;
             return Ok(compared(answer, route, record));
         }
         let asked = outgoing.shown();
-        let answer = forward(snapshot, upstream, (outgoing, edits, body), None, record).await?;
+        let sent = (outgoing, edits, body, proof);
+        let answer = forward(snapshot, snapshot.upstream(route), sent, None, record).await?;
         let answer = compared(answer, route, record);
         let Answer::Streamed { head, kept: _kept, .. } = answer else { return Ok(answer) };
         let reply = collect_reply(snapshot, head).await?;
@@ -348,11 +360,11 @@ async fn forward_plain(
     record: &mut Record,
 ) -> Result<Answer, Refusal> {
     let again = upstream.may_leave_unprocessed().then(|| outgoing.spare()).flatten().map(Box::new);
-    let sent = (outgoing, Edits::default(), body);
+    let sent = (outgoing, Edits::default(), body, None);
     let first = forward(snapshot, upstream, sent, socket, record).await;
     match again.filter(|_| is_unprocessed(&first)) {
         Some(again) => {
-            let sent = (again, Edits::default(), None);
+            let sent = (again, Edits::default(), None, None);
             Box::pin(forward(snapshot, upstream, sent, None, record)).await
         }
         None => first,
@@ -362,7 +374,7 @@ async fn forward_plain(
 async fn forward(
     snapshot: &Snapshot,
     upstream: &Upstream,
-    (outgoing, edits, body): (Box<Outgoing>, Edits, Option<Incoming>),
+    (outgoing, edits, body, proof): (Box<Outgoing>, Edits, Option<Incoming>, Option<Proof<'_>>),
     socket: Option<Socket>,
     record: &mut Record,
 ) -> Result<Answer, Refusal> {
@@ -370,13 +382,18 @@ async fn forward(
     let (uploaded, keep) = watch.map_or((None, None), |watch| (Some(watch.sent), Some(watch.keep)));
     let started = Instant::now();
     let method = request.method().clone();
-    let (mut head, lease) = match socket {
-        None => {
-            // A piece of its own: what is boxed is moved there, and short pieces move faster.
-            let answered = Box::pin(upstream.send(request, uploaded)).await?;
-            (answered.head, answered.lease)
-        }
-        Some(_) => (Box::pin(upstream.send_upgrade(request)).await?, None),
+    let inspect = |request: &Request<Upload>| proof.as_ref().is_none_or(|own| own.holds(request));
+    let inspect: Option<Inspect<'_>> = if proof.is_some() { Some(&inspect) } else { None };
+    // A piece of its own: what is boxed is moved there, and short pieces move faster.
+    let answered = match socket {
+        None => Box::pin(upstream.send(request, uploaded, inspect)).await,
+        Some(_) => Box::pin(upstream.send_upgrade(request, inspect))
+            .await
+            .map(|head| Answered { head, lease: None }),
+    };
+    let Answered { mut head, lease } = match answered {
+        Ok(answered) => answered,
+        Err(error) => return Err(proof.and_then(Proof::into_refusal).unwrap_or(error.into())),
     };
     record.returned(started.elapsed());
     let has_body = framing::has_body(method.as_str(), &head);

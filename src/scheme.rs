@@ -24,6 +24,7 @@ mod metasv;
 mod origin;
 mod percent;
 mod registry;
+mod reread;
 mod sinohope;
 mod to_sign;
 
@@ -48,6 +49,7 @@ use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
 pub use origin::Origin;
 pub use registry::Registry;
+pub use reread::{Difference, InUse, Reread};
 pub use to_sign::{Rest, ToSign};
 
 use crate::keys::{Content, Hashing, PublicKey, Signature};
@@ -144,6 +146,26 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// no canonical string for the request as it is. [`SchemeError::Broken`]: its body should be in
     /// hand and is not.
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError>;
+
+    /// The texts again, of the signed request as it leaves. What it shows of time stamp, nonce and
+    /// key is read from there, or is held to be what `moment` and `signatures` make.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::canonicalise`]; [`SchemeError::Claim`] or [`SchemeError::Value`] of what it shows.
+    fn reread(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+        _signatures: &Signatures,
+    ) -> Result<Vec<Reread>, SchemeError> {
+        Ok(Reread::all(self.canonicalise(request, moment)?.preimages))
+    }
+
+    /// The secrets that the two halves would use now, where they use any.
+    fn in_use(&self) -> InUse {
+        InUse::default()
+    }
 
     /// The pieces of those texts, by where each came from; none where the scheme does not say.
     ///

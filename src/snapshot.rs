@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 use crate::access::Access;
 use crate::audit::Signatures;
-use crate::config::{Config, Limits, Problem, Timeouts, Unrouted};
+use crate::config::{Config, Limits, Problem, SelfCheck, Timeouts, Unrouted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::nonces::Nonces;
@@ -40,6 +40,8 @@ pub struct Snapshot {
     pub unrouted: Unrouted,
     /// Where signatures are written down, where `[audit]` is written.
     pub signatures: Option<Signatures>,
+    /// What is held against what was signed before a request is sent.
+    pub self_check: SelfCheck,
     /// Certificates for the hosts of routes, where HTTPS is ended for them.
     pub leaves: Option<Arc<LeafCache>>,
     /// What is allowed and should be known, in the order of the file.

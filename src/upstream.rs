@@ -88,6 +88,9 @@ pub struct Answered {
     pub lease: Option<Lease>,
 }
 
+/// Looks at a request as it is handed to the HTTP library; `false` keeps it from being sent.
+pub type Inspect<'a> = &'a (dyn Fn(&Request<Upload>) -> bool + Sync + 'a);
+
 /// The connection that a request is on.
 type On = Mutex<Option<Line>>;
 
@@ -156,6 +159,7 @@ impl Upstream {
     /// Sends a request and waits for the response head.
     ///
     /// `uploaded` resolves when a streamed body is over; the time for the head counts from then.
+    /// `inspect` sees the request last.
     ///
     /// # Errors
     ///
@@ -165,12 +169,13 @@ impl Upstream {
         &self,
         request: Request<Upload>,
         uploaded: Option<oneshot::Receiver<()>>,
+        inspect: Option<Inspect<'_>>,
     ) -> Result<Answered, ForwardError> {
         let uri = request.uri().clone();
         let progress = request.body().progress();
         let on = Mutex::default();
         // Pinned where it is: what is waited for is large, and would be moved twice more.
-        let sent = pin!(self.pooled(&uri, request, &on));
+        let sent = pin!(self.pooled(&uri, request, &on, inspect));
         let (head, lease, line) =
             self.in_time(&uri, sent, progress.as_ref(), uploaded, &on).await?;
         if head.status().as_u16() == SWITCHING_PROTOCOLS {
@@ -193,10 +198,11 @@ impl Upstream {
     pub async fn send_upgrade(
         &self,
         request: Request<Upload>,
+        inspect: Option<Inspect<'_>>,
     ) -> Result<Response<Incoming>, ForwardError> {
         let uri = request.uri().clone();
         let asked = request.headers().get(UPGRADE).cloned();
-        let sent = pin!(self.alone(&uri, request));
+        let sent = pin!(self.alone(&uri, request, inspect));
         let answer = self.in_time(&uri, sent, None, None, &Mutex::default()).await?;
         let switches = answer.status().as_u16() == SWITCHING_PROTOCOLS;
         if switches && !is_same_protocol(answer.headers().get(UPGRADE), asked.as_ref()) {
@@ -213,6 +219,7 @@ impl Upstream {
         uri: &Uri,
         mut request: Request<Upload>,
         on: &On,
+        inspect: Option<Inspect<'_>>,
     ) -> Result<(Response<Incoming>, Option<Lease>, Line), Failure> {
         let Some(place) = self.pool.place(uri) else {
             return Err((Phase::Connect, "the URL has no host".to_owned()));
@@ -221,6 +228,8 @@ impl Upstream {
             let lent = place.connection().await.map_err(ConnectFailure::into_parts)?;
             let (line, used) = (lent.line().clone(), lent.used);
             *lock(on) = Some(line.clone());
+            lent.address(&mut request);
+            inspected(inspect, &request)?;
             let unanswered = match lent.send(request).await {
                 Ok((answer, lease)) => {
                     line.answered();
@@ -248,11 +257,14 @@ impl Upstream {
     async fn alone(
         &self,
         uri: &Uri,
-        request: Request<Upload>,
+        mut request: Request<Upload>,
+        inspect: Option<Inspect<'_>>,
     ) -> Result<Response<Incoming>, Failure> {
         let opened = self.http_1_1.clone().open(uri.clone()).await;
         let stream = opened.map_err(ConnectFailure::into_parts)?;
         let line = stream.line().clone();
+        connection::origin_form(request.uri_mut());
+        inspected(inspect, &request)?;
         let answer = connection::send_alone(stream, request).await.map_err(|unanswered| {
             explain::explain(&unanswered.error, &line, unanswered.request.is_some())
         })?;
@@ -310,6 +322,15 @@ impl Upstream {
             None => url,
             Some(proxy) => format!("{url} through {proxy}"),
         }
+    }
+}
+
+/// Asks whether a request may go. Behind this, the names of its headers alone get other letters, and
+/// HTTP/2 drops the `Host` that its `:authority` repeats.
+fn inspected(inspect: Option<Inspect<'_>>, request: &Request<Upload>) -> Result<(), Failure> {
+    match inspect {
+        Some(inspect) if !inspect(request) => Err((Phase::Withheld, "it was kept back".to_owned())),
+        Some(_) | None => Ok(()),
     }
 }
 

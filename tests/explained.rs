@@ -179,6 +179,7 @@ const NOT_EXPLAINED: &[(&str, &str)] = &[
     ("admin_path_unknown", "the admin listener signs nothing"),
     ("admin_method_not_allowed", "the admin listener signs nothing"),
     ("internal", "a broken invariant"),
+    ("self_check", "what the HTTP library is handed"),
     ("signer_unavailable", "a key that fails"),
     ("signer_busy", "a crowd before a key"),
     ("signer_timeout", "a key that is late"),

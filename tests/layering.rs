@@ -365,6 +365,7 @@ const LAYERS: &[Layer] = &[
         &[
             only("audit", &["Entry", "Mode", "Sending", "Signatures", "Signed"]),
             all("body"),
+            only("config", &["SelfCheck"]),
             only("keys", &["Content"]),
             only("lines", &["room"]),
             all("metrics"),
@@ -377,7 +378,8 @@ const LAYERS: &[Layer] = &[
             all("scheme"),
             all("snapshot"),
             all("tunnel"),
-            only("upstream", &["Documented", "Upstream"]),
+            only("upstream", &["Answered", "Documented", "Inspect", "Upstream"]),
+            only("verification", &["verify"]),
         ],
         "the way of a request, which is why it knows every station",
     ),

@@ -52,6 +52,7 @@ mod rotation;
 mod rsa;
 mod running;
 mod secrets;
+mod self_check;
 mod signer;
 mod spelling;
 mod stores;

@@ -1,5 +1,5 @@
 //! `countersign signer`: who may use its keys, and what it gives up.
 
-mod conform;
+pub(crate) mod conform;
 mod grants;
 mod sandbox;

@@ -210,7 +210,7 @@ async fn ask(
         let fix = "see that the server runs, and that the URL is its";
         CliError::failed(format!("{url} gave no answer: {error}"), fix)
     };
-    let answered = pool.send(request, None).await.map_err(|error| failed(&error))?;
+    let answered = pool.send(request, None, None).await.map_err(|error| failed(&error))?;
     let status = answered.head.status().as_u16();
     let (most, limit) = (snapshot.limits.signed_body, snapshot.timeouts.response_head);
     let reply = body::collect(answered.head.into_body(), most, limit).await;

@@ -26,7 +26,7 @@ pub(super) use values::milliseconds;
 
 use super::settings::{self, Settings, section, sections, sections_or_texts};
 use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamAddress};
-use super::{Limits, LocalUser, Log, LogFormat, Timeouts, Unrouted};
+use super::{Limits, LocalUser, Log, LogFormat, SelfCheck, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
@@ -42,6 +42,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) nonces: Nonces,
+    pub(super) self_check: SelfCheck,
     pub(super) stores: Named<Store>,
     pub(super) keys: Named<KeyEntry>,
     pub(super) secrets: Named<SecretEntry>,
@@ -95,6 +96,7 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
             replica: table.value("replica", |table, key| table.parsed(key, values::replica)),
             state: table.text("state", values::text),
         }),
+        self_check: section(file, "signing", self_check),
         stores: sections(file, "stores", store),
         keys: sections_or_texts(file, "keys", key, &|report, name, text| {
             KeyEntry::located(located(report, name, &text), text.at)
@@ -127,6 +129,17 @@ pub(super) struct Audit {
     pub(super) at: Option<Location>,
     pub(super) file: Field<String>,
     pub(super) required: bool,
+}
+
+/// `[signing]`.
+fn self_check(table: &mut Settings<'_, '_>) -> SelfCheck {
+    let levels = [
+        ("off", SelfCheck::Off),
+        ("digest", SelfCheck::Digest),
+        ("signature", SelfCheck::Signature),
+    ];
+    let levels = values::one_of(&levels);
+    table.value("self_check", |table, key| table.parsed(key, &levels))
 }
 
 /// `[listen]`.

@@ -115,6 +115,7 @@ impl Resolver<'_> {
             intercept: self.intercept(),
             limits: self.file.limits.clone(),
             timeouts: self.file.timeouts.clone(),
+            self_check: self.file.self_check,
             replica: self.file.nonces.replica,
             state: self.file.nonces.state.value().map(|state| self.directory.join(state)),
             state_at: self.file.nonces.state.get().map(|state| state.at),

@@ -9,6 +9,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use sha2::{Digest as _, Sha256};
 
 use crate::secret::Secret;
@@ -133,6 +134,19 @@ impl Hashing {
         }
     }
 
+    /// Whether a key is given the same of the same text.
+    pub fn is(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Sha256(one), Self::Sha256(two)) | (Self::Own(one), Self::Own(two)) => one == two,
+            (Self::Message, Self::Message) => true,
+            (Self::Mac(one), Self::Mac(two)) => one.is(two),
+            (Self::Hash(one, at), Self::Hash(two, there)) => one == two && at == there,
+            (Self::Sha256(_) | Self::Own(_) | Self::Message | Self::Mac(_) | Self::Hash(..), _) => {
+                false
+            }
+        }
+    }
+
     /// The digest, where the scheme made one.
     pub fn digest(&self) -> Option<&Digest> {
         match self {
@@ -150,6 +164,19 @@ impl Hashing {
             Self::Mac(_) => "mac",
             Self::Hash(..) => "hash",
         }
+    }
+}
+
+impl Derivation {
+    fn is(&self, other: &Self) -> bool {
+        let same = match (&self.suffix, &other.suffix) {
+            (Some(one), Some(two)) => verify_slices_are_equal(one.expose(), two.expose()).is_ok(),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        same && self.prefix == other.prefix
+            && self.over == other.over
+            && self.written == other.written
     }
 }
 

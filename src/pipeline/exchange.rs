@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 
 use super::audited;
 use super::judged::Judged;
-use super::{Answer, Pipeline, forward_plain, whole};
+use super::{Answer, Pipeline, forward_plain, proof, whole};
 use crate::body;
 use crate::record::Record;
 use crate::refusal::Refusal;
@@ -52,7 +52,11 @@ impl Pipeline {
         let signatures = super::signed(snapshot, route, &preimages).await?;
         audited::written(snapshot, route, &preimages, record).await?;
         record.signed(None);
-        Ok(Answer::Whole(envelope.assemble(&conclusion, &moment, &signatures)?))
+        let edits = envelope.assemble(&conclusion, &moment, &signatures)?;
+        let body = edits.new_body();
+        let sealed = (route.as_ref(), envelope);
+        proof::sealed(snapshot, sealed, &conclusion, &preimages, body, &self.metrics)?;
+        Ok(Answer::Whole(edits))
     }
 
     /// What comes of an opened request: the policy answers, or the service; then it is written down,

@@ -35,6 +35,7 @@ pub enum Code {
     NotAnUpgrade,
     TooManyFields,
     Internal,
+    SelfCheck,
     TransferCodingUnknown,
     UpstreamUnreachable,
     UpstreamProxy,
@@ -330,6 +331,14 @@ static ROWS: &[Facts] = &[
         "proxy_internal_error",
         "The proxy broke one of its own rules",
         "This is a bug: please report it with the request id and the log line.",
+    ),
+    row(
+        Code::SelfCheck,
+        "self_check",
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "proxy_internal_error",
+        "What was about to leave is not what was signed",
+        "Nothing was sent. This is a bug, or a key or a machine that computes wrongly: please report it with the request id and the log line.",
     ),
     row(
         Code::TransferCodingUnknown,

@@ -20,6 +20,7 @@ fn code(phase: Phase) -> Code {
         Phase::ParentProxy(_) => Code::UpstreamProxy,
         Phase::Tls(Handshake::Silent) => Code::UpstreamTimeout,
         Phase::Tls(_) | Phase::Certificate(_) | Phase::ClientCertificate => Code::UpstreamTls,
+        Phase::Withheld => Code::SelfCheck,
         Phase::Unprocessed => Code::UpstreamUnprocessed,
         Phase::Exchange => Code::UpstreamClosed,
         Phase::Protocol => Code::UpstreamProtocol,
@@ -50,6 +51,7 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         ),
         Phase::Resolve
         | Phase::Connect
+        | Phase::Withheld
         | Phase::Unprocessed
         | Phase::Exchange
         | Phase::Protocol

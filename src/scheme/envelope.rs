@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Edits, Preimage, SchemeError, Signable, Signatures};
+use super::{Claim, Edits, Preimage, SchemeError, Signable, Signatures};
 use crate::moment::Moment;
 
 /// Opens a sealed request on its way in, seals the answer on its way out.
@@ -51,6 +51,13 @@ pub trait Envelope: fmt::Debug + Send + Sync {
         moment: &Moment,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError>;
+
+    /// Reads back an answer's body as it leaves, which must say what was concluded. Pure.
+    ///
+    /// # Errors
+    ///
+    /// A broken invariant: the body is what [`Self::assemble`] made of the same conclusion.
+    fn claim(&self, conclusion: &Conclusion, body: &Bytes) -> Result<Claim, SchemeError>;
 }
 
 /// Rules that say of an opened request what a service would be asked. Each kind of request has

@@ -24,9 +24,9 @@ use self::message::{MESSAGES, Message, SLOT};
 use super::credential::CredentialFault;
 use super::entry::texts;
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, KeySlot, Names,
-    ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, SecretSlot,
-    Signable, Signatures, ToSign,
+    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, InUse, KeySlot, Names,
+    ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme, SchemeError,
+    SecretSlot, Signable, Signatures, ToSign,
 };
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, Encoding, Hashing, PublicKey};
@@ -380,6 +380,23 @@ impl Scheme for Loopring {
             Signing::Body(message) => Ok(message.preimages(body(request)?)?.into()),
             Signing::Nothing => Ok(ToSign::default()),
         }
+    }
+
+    fn reread(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+        _: &Signatures,
+    ) -> Result<Vec<Reread>, SchemeError> {
+        // Poseidon costs more than all the rest: what goes into it is compared.
+        if let Signing::Body(message) = &self.signing {
+            return message.inputs(body(request)?);
+        }
+        Ok(Reread::all(self.canonicalise(request, moment)?.preimages))
+    }
+
+    fn in_use(&self) -> InUse {
+        InUse::of(self.api_key.iter().map(SecretCell::current).collect())
     }
 
     fn assemble(

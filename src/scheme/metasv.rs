@@ -14,8 +14,8 @@ use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{Jwt, Null};
 use super::{
     Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    Names, Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError, SecretSlot,
-    Signable, Signatures, ToSign, Way,
+    Names, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme, SchemeError,
+    SecretSlot, Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -199,6 +199,20 @@ impl Scheme for ClientSignature {
         Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }].into())
     }
 
+    fn reread(
+        &self,
+        request: Signable<'_>,
+        _: &Moment,
+        _: &Signatures,
+    ) -> Result<Vec<Reread>, SchemeError> {
+        if request.head.single("MetaSV-Client-Pubkey") != Some(&self.public_hex) {
+            let what = "is not the key that signs, exactly once";
+            return Err(SchemeError::Claim { part: "MetaSV-Client-Pubkey", what });
+        }
+        let moment = shown(request.head)?;
+        Ok(Reread::all(self.canonicalise(request, &moment)?.preimages))
+    }
+
     fn assemble(
         &self,
         _: Signable<'_>,
@@ -217,15 +231,7 @@ impl Scheme for ClientSignature {
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
         let head = request.head;
         let bad = |part, what| SchemeError::Claim { part, what };
-        let unix_ms = head.decimal("MetaSV-Timestamp");
-        let unix_ms = unix_ms.ok_or_else(|| {
-            bad("MetaSV-Timestamp", "is not there exactly once as decimal milliseconds")
-        })?;
-        let ten = head.single("MetaSV-Nonce").is_some_and(|nonce| nonce.len() == 10);
-        let nonce = head.decimal("MetaSV-Nonce").filter(|_| ten);
-        let nonce = nonce.ok_or_else(|| {
-            bad("MetaSV-Nonce", "is not there exactly once as ten decimal digits")
-        })?;
+        let moment = shown(head)?;
         let key = head.single("MetaSV-Client-Pubkey");
         let public_key = key
             .and_then(|hex| base16ct::mixed::decode_vec(hex).ok())
@@ -240,13 +246,26 @@ impl Scheme for ClientSignature {
             .ok_or_else(|| {
                 bad("MetaSV-Signature", "is not an ECDSA signature in DER and base64, once")
             })?;
-        let moment = Moment { unix_ms, nonce: Nonce::Given(nonce) };
         Ok(Claim {
             moment: Some(moment),
             proofs: vec![Proof { slot: SLOT.into(), public_key, signature }],
             signed: None,
         })
     }
+}
+
+/// Time stamp and nonce that a request shows.
+fn shown(head: &Head) -> Result<Moment, SchemeError> {
+    let bad = |part, what| SchemeError::Claim { part, what };
+    let unix_ms = head.decimal("MetaSV-Timestamp");
+    let unix_ms = unix_ms.ok_or_else(|| {
+        bad("MetaSV-Timestamp", "is not there exactly once as decimal milliseconds")
+    })?;
+    let ten = head.single("MetaSV-Nonce").is_some_and(|nonce| nonce.len() == 10);
+    let nonce = head.decimal("MetaSV-Nonce").filter(|_| ten);
+    let nonce = nonce
+        .ok_or_else(|| bad("MetaSV-Nonce", "is not there exactly once as ten decimal digits"))?;
+    Ok(Moment { unix_ms, nonce: Nonce::Given(nonce) })
 }
 
 /// `Authorization: Bearer` and the token. Nothing is signed.

@@ -10,8 +10,8 @@ use http::{HeaderName, Method};
 
 use super::{
     Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rest, Scheme, SchemeError,
-    Signable, Signatures, ToSign, Way,
+    Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme,
+    SchemeError, Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -172,6 +172,20 @@ impl Scheme for Sinohope {
         Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }].into())
     }
 
+    fn reread(
+        &self,
+        request: Signable<'_>,
+        _: &Moment,
+        _: &Signatures,
+    ) -> Result<Vec<Reread>, SchemeError> {
+        if request.head.single("BIZ-API-KEY") != Some(&self.public_hex) {
+            let what = "is not the key in the signed text, exactly once";
+            return Err(SchemeError::Claim { part: "BIZ-API-KEY", what });
+        }
+        let moment = shown(request.head)?;
+        Ok(Reread::all(self.canonicalise(request, &moment)?.preimages))
+    }
+
     fn assemble(
         &self,
         _: Signable<'_>,
@@ -192,17 +206,13 @@ impl Scheme for Sinohope {
             part: "BIZ-API-KEY",
             what: "is not a P-256 or secp256k1 public key (SPKI in hex)",
         })?;
-        let unix_ms = request.head.decimal("BIZ-API-NONCE").ok_or(SchemeError::Claim {
-            part: "BIZ-API-NONCE",
-            what: "is not there exactly once as decimal milliseconds",
-        })?;
+        let moment = shown(request.head)?;
         let der = hex_header(request.head, "BIZ-API-SIGNATURE")?;
         let signature =
             Signature::from_der(public_key.algorithm(), &der).ok_or(SchemeError::Claim {
                 part: "BIZ-API-SIGNATURE",
                 what: "is not an ECDSA signature in DER",
             })?;
-        let moment = Moment { unix_ms, nonce: Nonce::Given(0) };
         Ok(Claim {
             moment: Some(moment),
             proofs: vec![Proof { slot: SLOT.into(), public_key, signature }],
@@ -251,6 +261,15 @@ fn query_data(query: &str, text: &mut Vec<u8>) {
             text.extend_from_slice(part.as_bytes());
         }
     }
+}
+
+/// The time stamp that a request shows.
+fn shown(head: &Head) -> Result<Moment, SchemeError> {
+    let unix_ms = head.decimal("BIZ-API-NONCE").ok_or(SchemeError::Claim {
+        part: "BIZ-API-NONCE",
+        what: "is not there exactly once as decimal milliseconds",
+    })?;
+    Ok(Moment { unix_ms, nonce: Nonce::Given(0) })
 }
 
 fn hex_header(head: &Head, part: &'static str) -> Result<Vec<u8>, SchemeError> {

@@ -59,6 +59,7 @@ impl Snapshot {
             limits: config.limits.clone(),
             timeouts: config.timeouts.clone(),
             unrouted: config.access.unrouted,
+            self_check: config.self_check,
             keys: live,
             digest,
             pools: builder.pools,

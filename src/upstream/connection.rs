@@ -80,10 +80,9 @@ impl Http1 {
     /// Sends a request and waits for the response head.
     pub(super) async fn send(
         mut self,
-        mut request: Request<Upload>,
+        request: Request<Upload>,
     ) -> Result<Response<Incoming>, Box<Unanswered>> {
         self.shared.line.respell(&request);
-        origin_form(request.uri_mut());
         let sent = self.sender.try_send_request(request).await;
         let answer = sent.map_err(|error| Box::new(error.into()))?;
         let Self { sender, shared } = self;
@@ -136,14 +135,13 @@ impl Future for Task {
 /// Sends one request on a connection of its own, which may leave HTTP with the answer.
 pub(super) async fn send_alone(
     stream: Stream,
-    mut request: Request<Upload>,
+    request: Request<Upload>,
 ) -> Result<Response<Incoming>, Box<Unanswered>> {
     stream.line().respell(&request);
     let begun = http_1_1().handshake(stream).await;
     let (mut sender, connection) =
         begun.map_err(|error| Box::new(Unanswered { error, request: None }))?;
     tokio::spawn(connection.with_upgrades());
-    origin_form(request.uri_mut());
     sender.try_send_request(request).await.map_err(|error| Box::new(error.into()))
 }
 
@@ -161,7 +159,7 @@ fn http_1_1() -> http1::Builder {
 }
 
 /// The target as HTTP/1.1 has it (RFC 9112, section 3.2.1).
-fn origin_form(uri: &mut Uri) {
+pub(super) fn origin_form(uri: &mut Uri) {
     let mut parts = Parts::default();
     parts.path_and_query = uri.path_and_query().cloned();
     *uri = Uri::from_parts(parts).unwrap_or_default();

@@ -37,6 +37,8 @@ pub enum Phase {
     Certificate(CertificateFault),
     /// The upstream refused our certificate, or wants one. It looked at no request.
     ClientCertificate,
+    /// Whoever gave the request did not let it go. Nothing was sent.
+    Withheld,
     /// The upstream said that it did not process the request (RFC 9113, section 8.7).
     Unprocessed,
     /// The connection ended before a response head.
@@ -112,6 +114,7 @@ impl fmt::Display for ForwardError {
             Phase::ClientCertificate => {
                 write!(f, "{upstream} does not accept this proxy's certificate: {reason}")
             }
+            Phase::Withheld => write!(f, "nothing was sent to {upstream}: {reason}"),
             Phase::Unprocessed => write!(f, "{upstream} did not process the request: {reason}"),
             Phase::Exchange => write!(f, "{upstream} ended the connection: {reason}"),
             Phase::Protocol => write!(f, "{upstream} answered with something else: {reason}"),

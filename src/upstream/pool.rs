@@ -21,7 +21,7 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::connection::{Home, Http1, Http2, Unanswered};
+use super::connection::{Home, Http1, Http2, Unanswered, origin_form};
 use super::connector::Connector;
 use super::error::ConnectFailure;
 use super::explain::explain;
@@ -157,6 +157,13 @@ impl Lent {
         match &self.connection {
             Connection::Http1(http1) => http1.line(),
             Connection::Http2(http2, _) => http2.line(),
+        }
+    }
+
+    /// Gives a request the target that its protocol has.
+    pub(super) fn address(&self, request: &mut Request<Upload>) {
+        if let Connection::Http1(_) = self.connection {
+            origin_form(request.uri_mut());
         }
     }
 

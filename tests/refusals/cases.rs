@@ -258,6 +258,7 @@ const fn case(
 /// Codes that no client and no provider can bring about, and why.
 pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("internal", "a broken invariant of the program"),
+    ("self_check", "takes a signer that signs wrongly: a test in self_check.rs has one"),
     (
         "signer_busy",
         "takes 64 waiting signatures of one RSA key: tests in src/keys/pool.rs fill a small queue",

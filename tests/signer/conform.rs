@@ -97,10 +97,10 @@ fn another_signer_conforms_and_one_that_signs_wrongly_does_not() {
 }
 
 /// A running script; it ends when dropped.
-struct Python(Child);
+pub(crate) struct Python(Child);
 
 impl Python {
-    fn start(home: &Home, name: &str, keys: &[String]) -> Self {
+    pub(crate) fn start(home: &Home, name: &str, keys: &[String]) -> Self {
         let socket = home.path(format!("{name}.sock"));
         let mut command = Command::new("python3");
         command.arg(home.path(name)).arg(&socket).args(keys);

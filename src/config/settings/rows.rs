@@ -204,6 +204,16 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        table: "signing",
+        doc: "The proxy's check of itself, before a signed request is sent.",
+        settings: &[setting(
+            Key::string("self_check", "\"digest\""),
+            "What is made again of head and body as they are handed over, and compared: nothing \
+             (`off`), what was signed (`digest`), or that and the signatures (`signature`, which \
+             costs a verification).",
+        )],
+    },
+    Section {
         table: "stores.NAME",
         doc: "Where keys and secrets are kept. Stores are opened at the start and at a reload.",
         settings: &[required(

@@ -11,15 +11,17 @@ use bytes::Bytes;
 use http::Method;
 use http::header::CONTENT_TYPE;
 
+use super::super::jwt::Jwt;
 use super::super::{
-    Act, Answered, BindError, Binding, Build, Conclusion, Decision, Demo, Edits, Entry, Envelope,
-    Example, KeySlot, Opened, ParamDoc, Preimage, SchemeError, Signable, Signatures, Verdict, Way,
+    Act, Answered, BindError, Binding, Build, Claim, Conclusion, Decision, Demo, Edits, Entry,
+    Envelope, Example, KeySlot, Opened, ParamDoc, Preimage, Proof, SchemeError, Signable,
+    Signatures, Verdict, Way,
 };
 use super::request::Request;
 use super::response::{self, Response};
-use super::token::Tokens;
+use super::token::{self, Tokens};
 use super::{PING, SLOT, form, leeway, lifetime, payload, policy, span, verify_with};
-use crate::keys::{Algorithm, Encoding};
+use crate::keys::{Algorithm, Encoding, PublicKey, Signature};
 use crate::moment::Moment;
 use crate::scheme::entry::{nothing_doubtful, texts};
 
@@ -102,15 +104,16 @@ fn demo() -> Demo {
 }
 
 fn build(binding: &Binding) -> Result<Arc<dyn Envelope>, BindError> {
-    binding.key(SLOT)?;
+    let key = binding.key(SLOT)?.clone();
     let (shortest, longest) = (Duration::from_millis(1), Duration::from_millis(9_999));
     let deadline = span(binding, "deadline", shortest, longest)?;
-    Ok(Arc::new(Callback { tokens: Tokens::bind(binding)?, deadline }))
+    Ok(Arc::new(Callback { tokens: Tokens::bind(binding)?, key, deadline }))
 }
 
 #[derive(Debug)]
 struct Callback {
     tokens: Tokens,
+    key: PublicKey,
     deadline: Duration,
 }
 
@@ -151,6 +154,19 @@ impl Envelope for Callback {
     ) -> Result<Edits, SchemeError> {
         let token = self.tokens.seal(package(conclusion)?, moment, signatures)?;
         Ok(Edits::default().set(CONTENT_TYPE, b"text/plain")?.body(token))
+    }
+
+    fn claim(&self, conclusion: &Conclusion, body: &Bytes) -> Result<Claim, SchemeError> {
+        let token = Jwt::split(body, usize::MAX)?;
+        let sealed = self.tokens.package(&token)?;
+        let said = Response::read(&sealed).map_err(SchemeError::Broken)?;
+        if (said.status == 0 && said.action == Some(Decision::Approve)) != conclusion.approves {
+            return Err(SchemeError::Broken("what is sealed is not what was concluded"));
+        }
+        let signed = vec![token::preimage(token.signed_as("RS256")?.to_vec())];
+        let signature = Signature::Octets(token.signature().to_vec());
+        let proof = Proof { slot: SLOT.into(), public_key: self.key.clone(), signature };
+        Ok(Claim { moment: None, proofs: vec![proof], signed: Some(signed) })
     }
 }
 

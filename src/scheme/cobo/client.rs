@@ -11,7 +11,8 @@ use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
     BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    ParamDoc, Proof, ProviderRefusal, Rest, Scheme, SchemeError, Signable, Signatures, ToSign,
+    ParamDoc, Proof, ProviderRefusal, Reread, Rest, Scheme, SchemeError, Signable, Signatures,
+    ToSign,
 };
 use super::form::FORM;
 use super::request::Request;
@@ -89,6 +90,17 @@ impl Scheme for Client {
         }
         let (package, _) = plain(request)?;
         Ok(vec![self.tokens.preimage(package, moment)?].into())
+    }
+
+    fn reread(
+        &self,
+        request: Signable<'_>,
+        _: &Moment,
+        _: &Signatures,
+    ) -> Result<Vec<Reread>, SchemeError> {
+        let token = form::token(request)?;
+        let token = Jwt::split(token.as_bytes(), usize::MAX)?;
+        Ok(vec![token::preimage(token.signed_as("RS256")?.to_vec()).into()])
     }
 
     fn assemble(

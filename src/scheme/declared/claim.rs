@@ -170,7 +170,7 @@ impl Declared {
     }
 
     /// Holds the request to be what the file makes with these signatures.
-    fn hold(
+    pub(super) fn hold(
         &self,
         prepared: Prepared<'_>,
         signatures: &[Signature],

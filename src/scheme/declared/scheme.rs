@@ -20,8 +20,8 @@ use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::nonces::Counting;
 use crate::scheme::{
-    BindError, Binding, BodyNeed, Claim, Edits, Head, Names, Origin, Preimage, Rest, Scheme,
-    SchemeError, Signable, Signatures, ToSign,
+    BindError, Binding, BodyNeed, Claim, Edits, Head, InUse, Names, Origin, Preimage, Reread, Rest,
+    Scheme, SchemeError, Signable, Signatures, ToSign,
 };
 use crate::secret::{Secret, SecretCell};
 
@@ -167,6 +167,23 @@ impl Scheme for Declared {
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {
         let prepared = self.prepared(request, moment)?;
         Ok(ToSign::with(self.preimages(&prepared)?, prepared.filled))
+    }
+
+    fn reread(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+        signatures: &Signatures,
+    ) -> Result<Vec<Reread>, SchemeError> {
+        let prepared = self.prepared(request, moment)?;
+        let texts = Reread::all(self.preimages(&prepared)?);
+        let signatures = self.in_order(&prepared, signatures)?;
+        self.hold(prepared, &signatures, request)?;
+        Ok(texts)
+    }
+
+    fn in_use(&self) -> InUse {
+        InUse::of(self.secrets())
     }
 
     fn origins(

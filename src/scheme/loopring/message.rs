@@ -6,10 +6,10 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::super::json::{self, Object, Splice};
-use super::super::{Preimage, SchemeError};
+use super::super::{Preimage, Reread, SchemeError};
 use super::field::{Field, Kind};
 use super::written;
-use crate::keys::babyjub::poseidon;
+use crate::keys::babyjub::{Element, poseidon};
 use crate::keys::{Digest, Hashing, Signature};
 
 /// A kind of message.
@@ -175,6 +175,21 @@ impl Message {
         signed.iter().map(|object| self.preimage(document, object)).collect()
     }
 
+    /// The same without their hashes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::preimages`].
+    pub(super) fn inputs(&self, body: &Bytes) -> Result<Vec<Reread>, SchemeError> {
+        let document = json::document(body)?;
+        let signed = self.signed(document)?;
+        let one = |object: &Object<'_>| {
+            let (text, _) = self.read(document, object)?;
+            Ok(Reread { text: text.into_bytes(), hashing: None })
+        };
+        signed.iter().map(one).collect()
+    }
+
     fn preimage(&self, document: &str, object: &Object<'_>) -> Result<Preimage, SchemeError> {
         let (text, digest) = self.hashed(document, object)?;
         Ok(Preimage {
@@ -187,6 +202,16 @@ impl Message {
 
     /// The fields as text, and their Poseidon hash.
     fn hashed(&self, document: &str, object: &Object<'_>) -> Result<(String, Digest), SchemeError> {
+        let (text, inputs) = self.read(document, object)?;
+        Ok((text, Digest(poseidon(self.width, &inputs).to_be_bytes())))
+    }
+
+    /// The fields as text, and as they are hashed.
+    fn read(
+        &self,
+        document: &str,
+        object: &Object<'_>,
+    ) -> Result<(String, Vec<Element>), SchemeError> {
         let mut text = String::new();
         let mut inputs = Vec::with_capacity(self.fields.len());
         for field in self.fields {
@@ -197,7 +222,7 @@ impl Message {
             text.push_str(&format!("{}={}", field.path, number.to_decimal()));
             inputs.push(number);
         }
-        Ok((text, Digest(poseidon(self.width, &inputs).to_be_bytes())))
+        Ok((text, inputs))
     }
 
     /// The body with a signature for each preimage, every other byte as it was.
