@@ -129,6 +129,15 @@ pub enum Unrouted {
     Pass,
 }
 
+/// Parts of a request that its signature does not bind: passed or refused.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Unbound {
+    /// They are sent as they are.
+    Pass,
+    /// A request that bears some is refused.
+    Refuse,
+}
+
 /// What is held against what was signed before a request is sent.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SelfCheck {
@@ -337,6 +346,8 @@ pub struct Route {
     pub upstream: Option<String>,
     /// Whether a request goes after the answer to the one before it, of the same key.
     pub ordered: bool,
+    /// What becomes of a request with parts that its signature does not bind.
+    pub unbound: Unbound,
     /// Rules that say whether a request is approved, where the scheme answers requests.
     pub decide: Option<Decide>,
     /// What takes over from its keys.

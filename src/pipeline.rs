@@ -199,6 +199,7 @@ impl Pipeline {
         let in_use = Proof::in_use(snapshot, unsigned.scheme.as_ref());
         // Two pure halves around one effect.
         let (unsigned, to_sign) = canonicalise(unsigned, moment).await?;
+        unsigned.route.told.call_once(|| tell(unsigned.route));
         let signatures = signed(snapshot, unsigned.route, &to_sign.preimages).await?;
         let edits = unsigned.edits(&moment, to_sign.rest, &signatures)?;
         let took = started.elapsed();
@@ -336,14 +337,21 @@ async fn canonicalise(
         return Ok((unsigned, to_sign));
     }
     let Unsigned { route, scheme, outgoing, awaits_body } = unsigned;
-    let reads = Arc::clone(scheme);
+    let (reads, asks) = (Arc::clone(scheme), Arc::clone(route));
     let hashed = tokio::task::spawn_blocking(move || {
-        let to_sign = outgoing.canonicalise(reads.as_ref(), &moment);
+        let to_sign = outgoing.to_sign(&asks, reads.as_ref(), &moment);
         (outgoing, to_sign)
     });
     let lost = |_| Refusal::new(Code::Internal, "the canonical text was not finished");
     let (outgoing, to_sign) = hashed.await.map_err(lost)?;
     Ok((Unsigned { route, scheme, outgoing, awaits_body }, to_sign?))
+}
+
+/// Says what a route's signatures leave open.
+fn tell(route: &Route) {
+    if let Some(parts) = route.open_parts() {
+        tracing::info!(route = %route.name, not_bound = parts, "what its signatures do not bind");
+    }
 }
 
 /// Whether the upstream says that it did not process the request.

@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 use std::time::Instant;
 
 use http::Method;
@@ -17,7 +17,7 @@ pub use rotation::{Rotation, Side, Turn};
 pub use wander::wanders;
 
 use crate::audit::{Audit, Mode};
-use crate::config::HostPattern;
+use crate::config::{HostPattern, Unbound};
 use crate::keys::{PublicKey, SignError, Signer};
 use crate::nonces::{Order, Source};
 use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures, Text};
@@ -43,6 +43,10 @@ pub struct Route {
     pub nonces: Source,
     /// That key's order, where one request follows another.
     pub order: Option<Arc<Order>>,
+    /// What becomes of a request with parts that its signature does not bind.
+    pub unbound: Unbound,
+    /// Done when the log has what its signatures do not bind.
+    pub told: Once,
     /// Its requests leave by this one of the snapshot's pools: a number, so that finding the way of
     /// a request takes no network.
     pub pool: usize,
@@ -162,6 +166,13 @@ impl Route {
     pub fn public_key(&self, slot: &str) -> Option<&PublicKey> {
         let key = self.keys.iter().find(|key| key.slot == slot)?;
         Some(key.signer.public_key())
+    }
+
+    /// What its signatures do not bind, for people; nothing where none are made.
+    pub fn open_parts(&self) -> Option<String> {
+        let bounds = self.scheme.signing()?.bounds();
+        let parts: Vec<_> = bounds.iter().map(ToString::to_string).collect();
+        (!parts.is_empty()).then(|| parts.join("; "))
     }
 
     /// Why one of its keys waits for its store, where one does.

@@ -9,6 +9,7 @@
 //! verifier in the tests; CONTRIBUTING.md has the steps.
 
 mod act;
+mod bounds;
 mod cobo;
 mod credential;
 mod declared;
@@ -27,6 +28,7 @@ mod registry;
 mod reread;
 mod sinohope;
 mod to_sign;
+mod unbound;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -34,9 +36,10 @@ use std::fmt;
 use std::sync::Arc;
 
 pub use act::{Act, Demo, Way};
+pub use bounds::{Binds, Bounds};
 use bytes::Bytes;
 pub(crate) use declared::{
-    Binds, CATALOGUE, Captured, Compiled, Key, Known, Word, guess, instant, keys, vocabulary,
+    CATALOGUE, Captured, Compiled, Key, Known, Word, guess, instant, keys, vocabulary,
 };
 pub use edits::{Edit, Edits};
 pub use entry::{
@@ -51,6 +54,7 @@ pub use origin::Origin;
 pub use registry::Registry;
 pub use reread::{Difference, InUse, Reread};
 pub use to_sign::{Rest, ToSign};
+pub use unbound::{UnboundPart, unbound};
 
 use crate::keys::{Content, Hashing, PublicKey, Signature};
 use crate::moment::Moment;
@@ -166,6 +170,9 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     fn in_use(&self) -> InUse {
         InUse::default()
     }
+
+    /// What its signatures bind, by the kind of request; nothing where none are made.
+    fn bounds(&self) -> &[Bounds];
 
     /// The pieces of those texts, by where each came from; none where the scheme does not say.
     ///

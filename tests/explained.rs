@@ -96,7 +96,8 @@ fn start(tables: &str) -> Proxy {
     let home = Home::new(&config::proxy(&[
         config::sinohope(nobody, None),
         route("json", "hmac_sha256", &[], nobody),
-        config::metasv(nobody, None).replace("scheme =", "path = \"/x\"\nscheme ="),
+        config::metasv(nobody, None)
+            .replace("scheme =", "path = \"/x\"\nunbound = \"refuse\"\nscheme ="),
         config::loopring(
             nobody,
             &[("loopring", "loopring.test", "keys = { eddsa = \"loopring\" }")],
@@ -158,6 +159,7 @@ const REFUSED: &[Refused] = &[
     }),
     ("query_unsignable", Door::Forward, "GET http://loopring.test/x?a=1&a=2", nothing),
     ("value_unsignable", Door::Forward, "GET http://json.test/x", nothing),
+    ("part_unbound", Door::Forward, "GET http://apiv2.metasv.com/x?a=1", nothing),
     ("not_an_upgrade", Door::Forward, "GET http://expired.test/x", nothing),
     ("too_many_fields", Door::Forward, "GET http://apiv2.metasv.com/x", || {
         (b"X: 1\r\n".repeat(256).into_iter()).chain(*b"\r\n").collect()

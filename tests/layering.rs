@@ -303,7 +303,7 @@ const LAYERS: &[Layer] = &[
         "route",
         &[
             only("audit", &["Audit", "Mode"]),
-            only("config", &["HostPattern", "Turns"]),
+            only("config", &["HostPattern", "Turns", "Unbound"]),
             all("keys"),
             only("moment", &["unix_ms"]),
             only("nonces", &["Order", "Source"]),
@@ -329,7 +329,7 @@ const LAYERS: &[Layer] = &[
         "request",
         &[
             all("access"),
-            only("config", &["HostPattern", "Limits", "Unrouted"]),
+            only("config", &["HostPattern", "Limits", "Unbound", "Unrouted"]),
             all("host"),
             only("moment", &["Moment"]),
             only("peer", &["Peer"]),

@@ -60,6 +60,7 @@ mod streaming;
 mod strict_modes;
 mod support;
 mod tutorial;
+mod unbound;
 mod upstreams;
 mod vectors;
 mod websocket;

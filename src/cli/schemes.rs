@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use self::lines::lines;
 use super::{CliError, catalogue};
-use crate::scheme::Registry;
+use crate::scheme::{Bounds, Registry};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct SchemesArgs {
@@ -83,5 +83,40 @@ pub(super) fn markdown() -> String {
             let _infallible = writeln!(text, "\n{note}");
         }
     }
+    text + &bound()
+}
+
+/// What each scheme's signatures bind, as rows.
+fn bound() -> String {
+    let mut text = String::from(BOUND);
+    let registry = Registry::built_in();
+    for name in registry.names() {
+        let Some(entry) = registry.find(name) else { continue };
+        if entry.is_envelope() {
+            continue;
+        }
+        let nothing = [Bounds { of: "signs nothing", ..Bounds::NOTHING }];
+        let rows = if entry.binds.is_empty() { &nothing[..] } else { &entry.binds };
+        for row in rows {
+            let said = row.parts().map(|(_, how)| how.word());
+            let of = if row.of.is_empty() { String::new() } else { format!(", {}", row.of) };
+            let _infallible = writeln!(text, "| `{name}`{of} | {} |", said.join(" | "));
+        }
+    }
     text
 }
+
+const BOUND: &str = "
+## What a signature binds
+
+A part that is not bound could be another, and the signature would be good for it all the same: by whoever
+reads the request behind the TLS that it leaves in. \"In part\" is what the canonical string reads of it.
+The proxy signs as the providers do, says once for each route in its log what that leaves open, and with
+`unbound = \"refuse\"` on a route refuses requests that bear a method other than GET, a field of the query,
+a body or a field of one that could be another. It finds these by changing one after the other and making
+the canonical string again, which takes so many times longer. Rows of declared schemes are derived from
+their files; `countersign schemes show` has their headers too.
+
+| scheme | method | host | path | query | body | time | nonce |
+|---|---|---|---|---|---|---|---|
+";

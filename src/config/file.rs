@@ -26,7 +26,7 @@ pub(super) use values::milliseconds;
 
 use super::settings::{self, Settings, section, sections, sections_or_texts};
 use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamAddress};
-use super::{Limits, LocalUser, Log, LogFormat, SelfCheck, Timeouts, Unrouted};
+use super::{Limits, LocalUser, Log, LogFormat, SelfCheck, Timeouts, Unbound, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
@@ -384,6 +384,7 @@ pub(super) struct Route {
     pub(super) params: Field<Vec<Pair>>,
     pub(super) upstream: Field<String>,
     pub(super) ordered: Field<bool>,
+    pub(super) unbound: Field<Unbound>,
     pub(super) decide: Option<Decide>,
     pub(super) next: Option<Next>,
 }
@@ -393,6 +394,7 @@ fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Declared) -> Rout
     let entry = scheme.value().map(Arc::as_ref);
     let decide = table.table.inner("decide", |table, at| decide::decide(table, at, entry));
     let next = table.table.inner("next", next::next);
+    let unbound = [("pass", Unbound::Pass), ("refuse", Unbound::Refuse)];
     Route {
         at,
         host: table.text("host", HostPattern::parse),
@@ -404,6 +406,7 @@ fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Declared) -> Rout
         params: table.pairs("params", true),
         upstream: table.text("upstream", values::text),
         ordered: table.flag("ordered"),
+        unbound: table.text("unbound", values::one_of(&unbound)),
         decide,
         next,
     }

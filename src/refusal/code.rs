@@ -32,6 +32,7 @@ pub enum Code {
     BodyUnsignable,
     QueryUnsignable,
     ValueUnsignable,
+    PartUnbound,
     NotAnUpgrade,
     TooManyFields,
     Internal,
@@ -306,6 +307,14 @@ static ROWS: &[Facts] = &[
         "http_request_denied",
         "The request cannot be signed",
         "Send the headers that the scheme's file reads, once each and in visible ASCII.",
+    ),
+    row(
+        Code::PartUnbound,
+        "part_unbound",
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "http_request_denied",
+        "The signature does not bind a part of the request",
+        "Leave the part out, as the provider does not look at it or cannot tell who wrote it; or remove unbound = \"refuse\" from the route.",
     ),
     row(
         Code::NotAnUpgrade,

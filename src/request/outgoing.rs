@@ -14,10 +14,13 @@ use http::{Extensions, HeaderName, Method, Request, Uri};
 use super::Body;
 use super::cgi::{same_to_cgi, with_hyphens};
 use super::routing::no_host;
+use crate::config::Unbound;
 use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
-use crate::route::Origin;
-use crate::scheme::{Edits, Head, Names, Rest, Scheme, SchemeError, Signable, Signatures, ToSign};
+use crate::route::{Origin, Route};
+use crate::scheme::{
+    Edits, Head, Names, Rest, Scheme, SchemeError, Signable, Signatures, ToSign, unbound,
+};
 
 /// A request exactly as it will leave; unsigned, until [`Self::into_request`] puts the edits in.
 #[derive(Debug)]
@@ -125,6 +128,31 @@ impl Outgoing {
         moment: &Moment,
     ) -> Result<ToSign, SchemeError> {
         scheme.canonicalise(self.signable(), moment)
+    }
+
+    /// The same for a route, which may want every part of a request bound.
+    ///
+    /// # Errors
+    ///
+    /// What the scheme has against the request, and `part_unbound`.
+    pub fn to_sign(
+        &self,
+        route: &Route,
+        scheme: &dyn Scheme,
+        moment: &Moment,
+    ) -> Result<ToSign, Refusal> {
+        let made = self.canonicalise(scheme, moment)?;
+        if route.unbound == Unbound::Pass {
+            return Ok(made);
+        }
+        let streams = matches!(self.body, Body::Streamed(length) if length != Some(0));
+        match unbound(scheme, self.signable(), streams, (moment, &made.preimages)) {
+            None => Ok(made),
+            Some(part) => {
+                let detail = format!("the signature of routes.{} does not bind {part}", route.name);
+                Err(Refusal::new(Code::PartUnbound, detail))
+            }
+        }
     }
 
     /// What the scheme puts in, with the rest and the signatures of [`Self::canonicalise`].

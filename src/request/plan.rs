@@ -175,7 +175,7 @@ impl<'a> Unsigned<'a> {
     ///
     /// What the scheme has against the request.
     pub fn canonicalise(&self, moment: &Moment) -> Result<ToSign, Refusal> {
-        Ok(self.outgoing.canonicalise(self.scheme.as_ref(), moment)?)
+        self.outgoing.to_sign(self.route, self.scheme.as_ref(), moment)
     }
 
     /// What the scheme puts in, with the rest and the signatures of [`Self::canonicalise`].

@@ -51,7 +51,6 @@ mod word;
 pub(crate) use catalogue::{CATALOGUE, find};
 pub(crate) use clock::instant;
 pub(crate) use compiled::Compiled;
-pub(crate) use described::Binds;
 pub(crate) use guess::{Captured, Known, guess};
 
 pub(crate) use word::{Key, Word};

@@ -9,7 +9,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{BindError, Binding, Demo, Envelope, Policy, Scheme};
+use super::{BindError, Binding, Bounds, Demo, Envelope, Policy, Scheme};
 use crate::document::Table;
 use crate::keys::{Algorithm, Encoding, PublicKey};
 
@@ -41,6 +41,8 @@ pub struct Entry {
     pub refusal: Option<ProviderRefusal>,
     /// Paragraphs of Markdown on what a slot's sentence has no room for.
     pub notes: Vec<Text>,
+    /// What its signatures bind, by the kind of request; nothing where none are made.
+    pub binds: Vec<Bounds>,
     /// What is doubtful about a binding that builds, at the host it is for.
     pub advise: Advise,
     /// What `init` writes beside slots and defaults.

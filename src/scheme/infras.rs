@@ -15,8 +15,8 @@ use serde_json::{Map, Value};
 use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{IssuerKey, Jwt, Null, object};
 use super::{
-    Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, ParamDoc,
-    ParamKind, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
+    Act, BindError, Binding, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example, Head,
+    ParamDoc, ParamKind, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
 };
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
@@ -61,6 +61,7 @@ pub(super) fn entry() -> Entry {
     public_form: None,
     refusal: None,
     notes: Vec::new(),
+    binds: Vec::new(),
     advise: Arc::new(super::entry::nothing_doubtful),
     example: Example::default(),
     demo: demo(),
@@ -364,6 +365,10 @@ const NO_TOKEN: SchemeError = SchemeError::Claim {
 impl Scheme for Infras {
     fn owned_headers(&self) -> &[HeaderName] {
         &self.headers
+    }
+
+    fn bounds(&self) -> &[Bounds] {
+        &[]
     }
 
     fn body_need(&self, _: &Head) -> BodyNeed {

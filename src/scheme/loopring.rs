@@ -7,6 +7,7 @@
 //! There is no time stamp and no nonce either; equal requests have equal signatures.
 
 mod advice;
+mod bounds;
 mod canonical;
 mod field;
 mod message;
@@ -19,14 +20,15 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::{HeaderName, Uri};
 use sha2::{Digest as _, Sha256};
 
+use self::bounds::{BASE_BODY, BASE_QUERY, KV, MESSAGE};
 use self::canonical::{Canonical, Duplicates, Public};
 use self::message::{MESSAGES, Message, SLOT};
 use super::credential::CredentialFault;
 use super::entry::texts;
 use super::{
-    BindError, Binding, BodyNeed, Build, Claim, Edits, Entry, Example, Head, InUse, KeySlot, Names,
-    ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme, SchemeError,
-    SecretSlot, Signable, Signatures, ToSign,
+    BindError, Binding, BodyNeed, Bounds, Build, Claim, Edits, Entry, Example, Head, InUse,
+    KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme,
+    SchemeError, SecretSlot, Signable, Signatures, ToSign,
 };
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, Encoding, Hashing, PublicKey};
@@ -103,6 +105,7 @@ pub(super) fn entry() -> Entry {
                 .into(),
         }),
         notes: texts(NOTES),
+        binds: vec![KV, BASE_QUERY, BASE_BODY, MESSAGE],
         advise: Arc::new(advice::advise),
         example: example(),
         demo: played::demo(),
@@ -167,6 +170,8 @@ const NOTES: &[&str] = &[
      it is only replaced where `canonical` is not none.",
     "The same request has the same signature at any time, so whoever sees one can repeat it. That \
      is the provider's design; TLS is what keeps it from being seen.",
+    "Bound in part: the host of v2 and v3 where `base` is `host`; of a body that is a message, the \
+     fields of that message.",
 ];
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -347,6 +352,15 @@ impl Scheme for Loopring {
 
     fn documented_names(&self) -> Option<&Names> {
         Some(&DOCUMENTED)
+    }
+
+    fn bounds(&self) -> &[Bounds] {
+        match &self.signing {
+            Signing::Header { text: Canonical::Base(_), .. } => &[BASE_QUERY, BASE_BODY],
+            Signing::Header { .. } => &[KV],
+            Signing::Body(_) => &[MESSAGE],
+            Signing::Nothing => &[],
+        }
     }
 
     fn body_need(&self, head: &Head) -> BodyNeed {

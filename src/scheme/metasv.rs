@@ -13,9 +13,9 @@ use http::{HeaderName, Method, header};
 use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{Jwt, Null};
 use super::{
-    Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    Names, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme, SchemeError,
-    SecretSlot, Signable, Signatures, ToSign, Way,
+    Act, BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example,
+    Head, KeySlot, Names, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme,
+    SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -52,6 +52,7 @@ pub(super) fn entry() -> Entry {
             body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#.into(),
         }),
         notes: Vec::new(),
+        binds: vec![BOUNDS],
         advise: Arc::new(super::entry::nothing_doubtful),
         example: Example::default(),
         demo: demo(),
@@ -135,6 +136,9 @@ static OWNED: [HeaderName; 5] = [TIMESTAMP, PUBKEY, NONCE, SIGNATURE, header::AU
 
 const SLOT: &str = "signer";
 
+const BOUNDS: Bounds =
+    Bounds { path: Binds::Bound, time: Binds::Bound, nonce: Binds::Bound, ..Bounds::NOTHING };
+
 fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
     match (binding.keys.get(SLOT), binding.secrets.get("token")) {
         (Some(key), None) => Ok(Arc::new(ClientSignature::new(key))),
@@ -182,6 +186,10 @@ impl Scheme for ClientSignature {
 
     fn documented_names(&self) -> Option<&Names> {
         Some(&DOCUMENTED)
+    }
+
+    fn bounds(&self) -> &[Bounds] {
+        &[BOUNDS]
     }
 
     fn body_need(&self, _: &Head) -> BodyNeed {
@@ -300,6 +308,10 @@ const RENEW: &str = "store a JWT that the provider has just issued in that entry
 impl Scheme for Bearer {
     fn owned_headers(&self) -> &[HeaderName] {
         &OWNED
+    }
+
+    fn bounds(&self) -> &[Bounds] {
+        &[]
     }
 
     fn body_need(&self, _: &Head) -> BodyNeed {

@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 use http::{HeaderName, Method};
 
 use super::{
-    Act, BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme,
-    SchemeError, Signable, Signatures, ToSign, Way,
+    Act, BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example,
+    Head, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest,
+    Scheme, SchemeError, Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -36,7 +36,8 @@ pub(super) fn entry() -> Entry {
         status: 401,
         body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#.into(),
     }),
-    notes: Vec::new(),
+    notes: super::entry::texts(NOTES),
+    binds: vec![GET, POST],
     advise: Arc::new(super::entry::nothing_doubtful),
     example: Example::default(),
     demo: demo(),
@@ -92,6 +93,20 @@ static OWNED: [HeaderName; 3] = [API_KEY, API_NONCE, API_SIGNATURE];
 
 const SLOT: &str = "signer";
 
+const NOTES: &[&str] = &[
+    "Bound in part: of a name that stands in a GET's query more than once, the first alone is signed; \
+     of a POST's body, what `remove` leaves.",
+];
+
+const GET: Bounds = Bounds {
+    of: "GET",
+    path: Binds::Bound,
+    query: Binds::Partly,
+    time: Binds::Bound,
+    ..Bounds::NOTHING
+};
+const POST: Bounds = Bounds { of: "POST", query: Binds::Open, body: Binds::Partly, ..GET };
+
 #[derive(Debug)]
 struct Sinohope {
     /// The SPKI in lower-case hex: it is signed and sent, so it is made once.
@@ -143,6 +158,10 @@ impl Scheme for Sinohope {
 
     fn documented_names(&self) -> Option<&Names> {
         Some(&DOCUMENTED)
+    }
+
+    fn bounds(&self) -> &[Bounds] {
+        &[GET, POST]
     }
 
     fn body_need(&self, head: &Head) -> BodyNeed {

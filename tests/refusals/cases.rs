@@ -178,6 +178,14 @@ pub(super) const PROVOKED: &[Case] = &[
         client.send(b"\xff");
         client.reply()
     }),
+    case("part_unbound", 422, Some("metasv"), |scene| {
+        let refuse = scene
+            .stage
+            .configuration("")
+            .replace("scheme = \"metasv\"", "unbound = \"refuse\"\nscheme = \"metasv\"");
+        let proxy = Proxy::start(&refuse);
+        Client::connect(proxy.forward_url()).exchange(get(&format!("{METASV}/x?a=1")))
+    }),
     case("not_an_upgrade", 426, Some("expired"), |scene| scene.get("http://expired.test/x")),
     case("too_many_fields", 431, None, |scene| {
         let fields = "X: 1\r\n".repeat(256);

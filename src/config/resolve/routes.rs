@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Resolver;
 use super::decide::asks;
 use crate::config::file;
-use crate::config::{Location, Route};
+use crate::config::{Location, Route, Unbound};
 use crate::document::{Field, Named, Pair, Written, choose, quoted};
 use crate::scheme::{Entry, ParamDoc, ParamKind};
 
@@ -37,6 +37,7 @@ impl Resolver<'_> {
         }
         for (name, at) in [
             ("ordered", written.ordered.get().map(|ordered| ordered.at)),
+            ("unbound", written.unbound.get().map(|unbound| unbound.at)),
             ("scheme", written.scheme.get().map(|scheme| scheme.at)),
             ("params", written.params.get().map(|params| params.at)),
         ] {
@@ -54,6 +55,7 @@ impl Resolver<'_> {
             params,
             upstream: written.upstream.value().cloned(),
             ordered: written.ordered.holds() == Some(&true),
+            unbound: written.unbound.holds().copied().unwrap_or(Unbound::Pass),
             decide: self.decide(name, written),
             next: None,
             at: written.at,

@@ -316,6 +316,12 @@ pub(crate) const SECTIONS: &[Section] = &[
                  same key, in all processes of the machine.",
             )
             .or("false"),
+            setting(
+                Key::string("unbound", "\"refuse\""),
+                "What becomes of a request that bears parts which its signature does not bind \
+                 ([schemes.md](schemes.md#what-a-signature-binds)): `pass` or `refuse`.",
+            )
+            .or("\"pass\""),
         ],
     },
     Section {

@@ -62,6 +62,7 @@ pub(in crate::scheme) fn entry() -> Entry {
     notes: texts(super::CALLBACK_NOTES),
     example: Example::default(),
     demo: demo(),
+    binds: Vec::new(),
     advise: Arc::new(nothing_doubtful),
     policy: Some(Arc::new(policy::read)),
     build: Build::Envelope(Arc::new(build)),

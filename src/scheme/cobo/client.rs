@@ -10,9 +10,9 @@ use http::{HeaderName, Method};
 use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
-    BindError, Binding, BodyNeed, Build, Claim, Demo, Edits, Entry, Example, Head, KeySlot,
-    ParamDoc, Proof, ProviderRefusal, Reread, Rest, Scheme, SchemeError, Signable, Signatures,
-    ToSign,
+    BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example, Head,
+    KeySlot, ParamDoc, Proof, ProviderRefusal, Reread, Rest, Scheme, SchemeError, Signable,
+    Signatures, ToSign,
 };
 use super::form::FORM;
 use super::request::Request;
@@ -55,6 +55,7 @@ pub(in crate::scheme) fn entry() -> Entry {
     notes: texts(super::CLIENT_NOTES),
     example: Example::default(),
     demo: Demo::default(),
+    binds: vec![BOUNDS],
     advise: Arc::new(nothing_doubtful),
     policy: None,
     build: Build::Scheme(Arc::new(build)),
@@ -62,6 +63,8 @@ pub(in crate::scheme) fn entry() -> Entry {
 }
 
 static OWNED: [HeaderName; 2] = [CONTENT_TYPE, ACCEPT_ENCODING];
+
+const BOUNDS: Bounds = Bounds { body: Binds::Bound, time: Binds::Bound, ..Bounds::NOTHING };
 
 fn build(binding: &Binding) -> Result<Arc<dyn Scheme>, BindError> {
     let key = binding.key(SLOT)?.clone();
@@ -77,6 +80,10 @@ struct Client {
 impl Scheme for Client {
     fn owned_headers(&self) -> &[HeaderName] {
         &OWNED
+    }
+
+    fn bounds(&self) -> &[Bounds] {
+        &[BOUNDS]
     }
 
     fn body_need(&self, _: &Head) -> BodyNeed {

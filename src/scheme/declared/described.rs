@@ -1,11 +1,15 @@
 //! A scheme file described: its canonical strings part by part, and what its signatures bind.
 
+use http::HeaderName;
+use http::header::HOST;
+
 use super::compiled::Compiled;
 use super::jsons::Item;
 use super::origins::LITERAL;
 use super::place::{Place, To};
 use super::text::{Part, Source, Text};
 use super::value::Kind;
+use crate::scheme::{Binds, Bounds};
 
 /// A value that a key makes.
 #[derive(Debug)]
@@ -16,19 +20,6 @@ pub(crate) struct Signed {
     pub(crate) slot: String,
     /// The parts of its canonical string: as they are written, and what they are.
     pub(crate) parts: Vec<(String, String)>,
-}
-
-/// Whether a signature is good for another request that differs in one thing.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Binds {
-    /// It is not.
-    Bound,
-    /// It is where what differs is not what the text reads.
-    Partly,
-    /// It is.
-    Open,
-    /// It is itself made by a key.
-    Signature,
 }
 
 impl Compiled {
@@ -91,46 +82,62 @@ impl Compiled {
 
     /// What of a request its signatures bind, and whether they do, placements last.
     pub(crate) fn bound(&self) -> Vec<(String, Binds)> {
+        let (reached, bounds) = (Reached::of(self), self.bound_parts());
+        let mut rows: Vec<_> =
+            bounds.parts().into_iter().map(|(part, how)| (part.to_owned(), how)).collect();
+        if reached.values.iter().any(|value| matches!(self.values[*value].kind, Kind::Headers(_))) {
+            rows.push(("headers that are listed".to_owned(), Binds::Bound));
+        }
+        for place in &self.places {
+            let how = self.placed(place, &reached, bounds.of_place(place));
+            rows.push((format!("{} {}", place.to.kind(), place.name), how));
+        }
+        rows
+    }
+
+    /// What its signatures bind of each part of a request; nothing where it makes none.
+    pub(super) fn bounds(&self) -> Vec<Bounds> {
+        let signs = self.values.iter().any(|value| value.kind.slot().is_some());
+        if signs { vec![self.bound_parts()] } else { Vec::new() }
+    }
+
+    fn bound_parts(&self) -> Bounds {
         let reached = Reached::of(self);
         let yes = |bound: bool| if bound { Binds::Bound } else { Binds::Open };
         let has =
             |sources: &[Source]| sources.iter().any(|source| reached.sources.contains(&source));
         let path = has(&[Source::Path, Source::Target, Source::Url]);
-        let query = has(&[Source::Query, Source::Target, Source::Url]) || reached.query;
-        let body = has(&[Source::Body]) || reached.body;
-        let member = reached.sources.iter().any(|own| matches!(own, Source::Member(_)));
-        let body = if member && !body { Binds::Partly } else { yes(body) };
-        let fields = |place: &Place| match place.to {
-            To::Query => yes(query),
-            To::Form | To::Json | To::Body => body,
-            To::Header(_) => Binds::Open,
+        let mut bounds = Bounds {
+            of: "",
+            method: yes(has(&[Source::Method])),
+            host: yes(has(&[Source::Host, Source::Url]) || reached.has_header(self, &HOST)),
+            path: yes(path),
+            query: reached.query,
+            body: reached.body,
+            ..Bounds::NOTHING
         };
         let shown = |fits: fn(&Kind) -> bool| {
             let signed = reached.values.iter().any(|value| fits(&self.values[*value].kind));
-            let mut places = self.places.iter().filter(|place| fields(place) == Binds::Bound);
+            let mut places =
+                self.places.iter().filter(|place| bounds.of_place(place) != Binds::Open);
             let placed = places.any(|place| {
                 let values = holes(&place.item).filter_map(Source::value);
                 values.into_iter().any(|value| fits(&self.values[value].kind))
             });
             yes(signed || placed)
         };
-        let mut rows = vec![
-            ("method".to_owned(), yes(has(&[Source::Method]))),
-            ("host".to_owned(), yes(has(&[Source::Host, Source::Url]))),
-            ("path".to_owned(), yes(path)),
-            ("query".to_owned(), yes(query)),
-            ("body".to_owned(), body),
-            ("time".to_owned(), shown(|kind| kind.clock().is_some())),
-            ("nonce".to_owned(), shown(|kind| matches!(kind, Kind::Nonce(_)))),
-        ];
-        if reached.values.iter().any(|value| matches!(self.values[*value].kind, Kind::Headers(_))) {
-            rows.push(("headers that are listed".to_owned(), Binds::Bound));
-        }
-        for place in &self.places {
-            let how = self.placed(place, &reached, fields(place));
-            rows.push((format!("{} {}", place.to.kind(), place.name), how));
-        }
-        rows
+        let time = shown(|kind| kind.clock().is_some());
+        let nonce = shown(|kind| matches!(kind, Kind::Nonce(_)));
+        (bounds.time, bounds.nonce) = (time, nonce);
+        bounds
+    }
+
+    /// Whether its signatures bind headers of the request.
+    pub(super) fn binds_headers(&self) -> bool {
+        let reached = Reached::of(self);
+        let listed = |value: &usize| matches!(self.values[*value].kind, Kind::Headers(_));
+        reached.values.iter().any(listed)
+            || reached.sources.iter().any(|source| matches!(source, Source::Header(_)))
     }
 
     fn placed(&self, place: &Place, reached: &Reached<'_>, field: Binds) -> Binds {
@@ -138,14 +145,24 @@ impl Compiled {
         if holes(&place.item).any(made) {
             return Binds::Signature;
         }
-        let named = matches!(&place.to, To::Header(name)
-            if reached.sources.contains(&&Source::Header(name.clone())));
+        let named = matches!(&place.to, To::Header(name) if reached.has_header(self, name));
         let mut all = holes(&place.item).peekable();
         let some = all.peek().is_some();
         if named || some && all.all(|source| reached.sources.contains(&source)) {
             return Binds::Bound;
         }
         field
+    }
+}
+
+impl Bounds {
+    /// The part that a place is in.
+    fn of_place(&self, place: &Place) -> Binds {
+        match place.to {
+            To::Query => self.query,
+            To::Form | To::Json | To::Body => self.body,
+            To::Header(_) => Binds::Open,
+        }
     }
 }
 
@@ -169,35 +186,77 @@ fn holes(item: &Item) -> impl Iterator<Item = &Source> {
 struct Reached<'c> {
     sources: Vec<&'c Source>,
     values: Vec<usize>,
-    query: bool,
-    body: bool,
+    query: Binds,
+    body: Binds,
 }
 
 impl<'c> Reached<'c> {
     fn of(compiled: &'c Compiled) -> Self {
-        let mut reached =
-            Self { sources: Vec::new(), values: Vec::new(), query: false, body: false };
+        let (query, body) = (Binds::Open, Binds::Open);
+        let mut reached = Self { sources: Vec::new(), values: Vec::new(), query, body };
         let signed = compiled.values.iter().filter(|value| value.kind.slot().is_some());
         for value in signed {
-            reached.kind(&value.kind);
+            reached.kind(compiled, &value.kind);
         }
-        let mut next = 0;
-        while let Some(value) = reached.values.get(next).copied() {
-            reached.kind(&compiled.values[value].kind);
-            next += 1;
+        let (mut next, mut headers) = (0, Vec::new());
+        loop {
+            while let Some(value) = reached.values.get(next).copied() {
+                reached.kind(compiled, &compiled.values[value].kind);
+                next += 1;
+            }
+            // What a header is made of that is signed itself.
+            let signed = compiled.places.iter().enumerate().find(|(index, place)| {
+                !headers.contains(index)
+                    && matches!(&place.to, To::Header(name) if reached.has_header(compiled, name))
+            });
+            let Some((index, place)) = signed else { return reached };
+            headers.push(index);
+            for text in place.item.texts() {
+                reached.text(text, Binds::Bound);
+            }
         }
-        reached
     }
 
-    fn kind(&mut self, kind: &'c Kind) {
-        let (query, body) = kind.reads();
-        self.query |= query;
-        self.body |= body;
-        for hole in kind.texts().into_iter().flat_map(Text::holes) {
+    fn has_header(&self, compiled: &Compiled, name: &HeaderName) -> bool {
+        let listed = |value: &usize| matches!(&compiled.values[*value].kind, Kind::Headers(list) if list.has(name));
+        self.sources.contains(&&Source::Header(name.clone())) || self.values.iter().any(listed)
+    }
+
+    fn kind(&mut self, compiled: &'c Compiled, kind: &'c Kind) {
+        let fields = || compiled.places.iter().filter(|place| place.is_field());
+        let own = |name: &str| fields().any(|place| place.name == name);
+        let (query, body) = kind.binds(&own);
+        raise(&mut self.query, query);
+        raise(&mut self.body, body);
+        for (index, text) in kind.texts().into_iter().enumerate() {
+            // A text that is taken where others are empty is not always one.
+            let first = index == 0 || !matches!(kind, Kind::OneOf(_));
+            self.text(text, if first { Binds::Bound } else { Binds::Partly });
+        }
+    }
+
+    fn text(&mut self, text: &'c Text, read: Binds) {
+        for hole in text.holes() {
             self.sources.push(&hole.source);
+            match &hole.source {
+                Source::Query | Source::Target | Source::Url => raise(&mut self.query, read),
+                Source::Body => raise(&mut self.body, read),
+                Source::Member(_) => raise(&mut self.body, Binds::Partly),
+                _ => {}
+            }
             if let Some(value) = hole.source.value().filter(|own| !self.values.contains(own)) {
                 self.values.push(value);
             }
         }
     }
+}
+
+/// The more of the two.
+fn raise(own: &mut Binds, other: Binds) {
+    let more = match (*own, other) {
+        (Binds::Open, other) => other,
+        (Binds::Partly, Binds::Bound) => Binds::Bound,
+        (own, _) => own,
+    };
+    *own = more;
 }

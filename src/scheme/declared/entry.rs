@@ -62,6 +62,7 @@ impl Compiled {
             public_form: form.map(|form| PublicForm { name: form.name, write: form.write }),
             refusal: None,
             notes: Vec::new(),
+            binds: compiled.bounds(),
             advise: Arc::new(move |_, _| advise(&advice)),
             example: Example::default(),
             demo,

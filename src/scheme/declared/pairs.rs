@@ -7,6 +7,7 @@ use super::fields::Fields;
 use super::text::{Scope, Text};
 use super::word::{Key, Word, words};
 use crate::document::{Member, Node, choose, quoted};
+use crate::scheme::Binds;
 use crate::scheme::json::{Object, elements, string};
 
 /// What is made of names and values.
@@ -161,6 +162,24 @@ impl Pairs {
             lower: fields.row("names", NAMES).1,
             nested: fields.row("nested", NESTS).1,
         }
+    }
+
+    /// How much of query and of body it binds, where `own` are names that the file puts in.
+    pub(super) fn binds(&self, own: &dyn Fn(&str) -> bool) -> (Binds, Binds) {
+        let all = self.only.is_empty() && self.except.iter().all(|name| own(name));
+        let all = all && !self.skip_empty;
+        let all = all && self.repeat != Repeat::First && !self.lower;
+        let of = |from: From, whole: bool| match self.from.contains(&from) {
+            true if all && whole => Binds::Bound,
+            true => Binds::Partly,
+            false => Binds::Open,
+        };
+        let body = match of(From::Json, true) {
+            // Another body is none.
+            Binds::Open => of(From::Form, false),
+            json => json,
+        };
+        (of(From::Query, true), body)
     }
 
     /// How many bytes it can have for one of its names and values: each pair has two at least.

@@ -20,8 +20,8 @@ use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::nonces::Counting;
 use crate::scheme::{
-    BindError, Binding, BodyNeed, Claim, Edits, Head, InUse, Names, Origin, Preimage, Reread, Rest,
-    Scheme, SchemeError, Signable, Signatures, ToSign,
+    BindError, Binding, BodyNeed, Bounds, Claim, Edits, Head, InUse, Names, Origin, Preimage,
+    Reread, Rest, Scheme, SchemeError, Signable, Signatures, ToSign,
 };
 use crate::secret::{Secret, SecretCell};
 
@@ -39,6 +39,7 @@ pub(super) struct Declared {
     /// The first key's name, from which numbers and nonces are made.
     fingerprint: String,
     counter: Option<Nonce>,
+    bounds: Vec<Bounds>,
     /// Whether nonces are made, and from a seed.
     seeded: bool,
 }
@@ -61,6 +62,7 @@ impl Declared {
         let fingerprint = keys.first().map(PublicKey::fingerprint).unwrap_or_default();
         let counter = compiled.values.iter().find_map(|value| value.kind.counter());
         let seeded = compiled.values.iter().any(|value| matches!(value.kind, Kind::Nonce(_)));
+        let bounds = compiled.bounds();
         let owned = compiled.owned().cloned().collect();
         let placed = compiled.places.iter().filter(|place| !place.is_field());
         let documented = placed.map(|place| place.name.clone().into()).collect();
@@ -75,6 +77,7 @@ impl Declared {
             documented,
             fingerprint,
             counter,
+            bounds,
             seeded,
         })
     }
@@ -184,6 +187,10 @@ impl Scheme for Declared {
 
     fn in_use(&self) -> InUse {
         InUse::of(self.secrets())
+    }
+
+    fn bounds(&self) -> &[Bounds] {
+        &self.bounds
     }
 
     fn origins(

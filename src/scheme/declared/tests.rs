@@ -2,6 +2,7 @@
 
 mod bound;
 mod built_in;
+mod derived;
 mod forms;
 mod generator;
 mod leaks;

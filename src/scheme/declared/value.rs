@@ -10,6 +10,7 @@ use super::signing::{self, Jwt, Sign};
 use super::text::{Scope, Text};
 use super::word::{Key, Row, Word};
 use crate::document::{Location, Node};
+use crate::scheme::Binds;
 
 /// A named value.
 #[derive(Debug)]
@@ -262,6 +263,15 @@ impl Kind {
             | Self::OneOf(_)
             | Self::Unreadable => (false, false),
         }
+    }
+
+    /// How much of query and of body it binds, by itself and not by a hole; as [`Pairs::binds`].
+    pub(super) fn binds(&self, own: &dyn Fn(&str) -> bool) -> (Binds, Binds) {
+        let Self::Pairs(pairs) = self else {
+            let (query, body) = self.reads();
+            return [query, body].map(|read| if read { Binds::Bound } else { Binds::Open }).into();
+        };
+        pairs.binds(own)
     }
 
     /// The signature or MAC, where it is one.

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Once};
 
 use super::audits::policy;
 use super::builder::{Audits, Builder, Keys, Secrets, Upstreams};
-use crate::config::{self, Problem};
+use crate::config::{self, Problem, Unbound};
 use crate::moment::unix_ms;
 use crate::route::{BoundKey, Rotation, Route, Side, Turn};
 use crate::scheme::{BindError, Binding, Bound, SchemeError};
@@ -73,6 +73,9 @@ impl Builder<'_> {
         if !self.wants_what_keys_give(name, route, &scheme, &keys) {
             return None;
         }
+        if !self.signs_what_is_held(name, route, &scheme) {
+            return None;
+        }
         self.warn_of_order(name, route, &scheme);
         let (nonces, order) = self.nonces(name, route, &scheme, &keys)?;
         let live = Route {
@@ -85,6 +88,8 @@ impl Builder<'_> {
             keys,
             nonces,
             order,
+            unbound: route.unbound,
+            told: Once::new(),
             pool,
             origin,
             policy: policy(route, audits),
@@ -138,6 +143,18 @@ impl Builder<'_> {
             key.name, route.scheme.name
         );
         self.error(at, what, "keep the key in another store: a file, or a token by PKCS#11");
+        false
+    }
+
+    /// Refuses `unbound = "refuse"` where nothing is bound, and so every request would be refused.
+    fn signs_what_is_held(&mut self, name: &str, route: &config::Route, scheme: &Bound) -> bool {
+        let signs = scheme.signing().is_some_and(|scheme| !scheme.bounds().is_empty());
+        if signs || route.unbound == Unbound::Pass {
+            return true;
+        }
+        let at = route.fields.get("unbound").copied().unwrap_or(route.at);
+        let what = format!("routes.{name}: unbound is \"refuse\", and the route signs nothing");
+        self.error(at, what, "remove unbound: a secret binds no part of a request");
         false
     }
 
