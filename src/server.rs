@@ -10,6 +10,7 @@ mod listener;
 mod patience;
 mod shared;
 mod stream;
+mod told;
 
 use std::sync::Arc;
 use std::time::Duration;

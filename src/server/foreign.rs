@@ -2,10 +2,9 @@
 //! inside is signed. They get an answer in plain HTTP all the same: who sent them sees it in an
 //! error message at best, and knows then that HTTP is spoken here.
 
-use tokio::io::AsyncWriteExt as _;
-
 use super::shared::{Client, Shared};
-use super::stream::{Duplex, Lingering, Unread};
+use super::stream::Duplex;
+use super::told::tell;
 use crate::refusal::{Code, Refusal};
 
 /// What a connection begins with, and what to do about it.
@@ -71,27 +70,7 @@ pub(super) async fn refuse(
         "{what} came where HTTP is spoken ({place})"
     );
     let refusal = Refusal::new(Code::NotHttp, format!("this begins like {what}")).remedy(*remedy);
-    let code = refusal.code.name();
-    let response = refusal.into_response(None, record.id());
-    record.refused(code, response.status().as_u16());
-    let mut answer =
-        format!("HTTP/1.1 {}\r\nconnection: close\r\n", response.status()).into_bytes();
-    for (name, value) in response.headers() {
-        answer.extend_from_slice(
-            &[name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].concat(),
-        );
-    }
-    let body = response.into_body();
-    answer.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
-    answer.extend_from_slice(&body);
-    let unread = Unread::default();
-    unread.answer(true);
-    let mut stream = Lingering::new(stream, snapshot.timeouts.body_idle, unread);
-    let told = stream.write_all(&answer).await;
-    match told.and(stream.shutdown().await) {
-        Ok(()) => record.sent(body.len() as u64),
-        Err(error) => record.cut(&error),
-    }
+    tell(stream, refusal, &snapshot, record).await;
 }
 
 #[cfg(test)]
