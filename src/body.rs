@@ -3,6 +3,7 @@
 //! No body is ever cut quietly. One that grows past its limit, stands still or breaks off ends in
 //! an error, which closes the connection it was being written to.
 
+mod held;
 mod lease;
 mod progress;
 mod reply;
@@ -14,71 +15,15 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+pub use held::{CollectError, Holding, collect};
 use http_body::{Body, Frame, SizeHint};
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 pub use lease::Lease;
 pub use progress::Progress;
 pub use reply::{Answering, Reply};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
-
-/// Why a body could not be had whole.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum CollectError {
-    /// It is, or grew, larger than the limit.
-    TooLarge,
-    /// It was not there in time.
-    TooSlow,
-    /// The client went away or broke its framing.
-    Broken,
-}
-
-/// Reads a body whole.
-///
-/// A declared length over `limit` is refused before a byte is read.
-///
-/// # Errors
-///
-/// See [`CollectError`]. Nothing is ever truncated.
-pub async fn collect(
-    body: Incoming,
-    limit: u64,
-    deadline: Duration,
-) -> Result<Bytes, CollectError> {
-    let declared = body.size_hint().exact();
-    if declared.is_some_and(|length| length > limit) {
-        return Err(CollectError::TooLarge);
-    }
-    let room = usize::try_from(limit).unwrap_or(usize::MAX);
-    let whole = tokio::time::timeout(deadline, gather(Limited::new(body, room), declared));
-    whole.await.map_err(|_| CollectError::TooSlow)?
-}
-
-async fn gather(mut body: Limited<Incoming>, declared: Option<u64>) -> Result<Bytes, CollectError> {
-    let mut whole = BytesMut::new();
-    let mut first = None;
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|error| {
-            let grew = error.is::<http_body_util::LengthLimitError>();
-            if grew { CollectError::TooLarge } else { CollectError::Broken }
-        })?;
-        let Ok(data) = frame.into_data() else { continue };
-        // Most bodies arrive in one piece and need no copy.
-        if whole.is_empty() && first.is_none() {
-            first = Some(data);
-            continue;
-        }
-        if let Some(first) = first.take() {
-            let length = declared.and_then(|length| usize::try_from(length).ok());
-            whole.reserve(length.unwrap_or(first.len() + data.len()));
-            whole.extend_from_slice(&first);
-        }
-        whole.extend_from_slice(&data);
-    }
-    Ok(first.unwrap_or_else(|| whole.freeze()))
-}
 
 /// Why a streamed body ended early.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -173,6 +173,8 @@ pub struct Intercept {
 pub struct Limits {
     /// Bytes of a body that a scheme reads.
     pub signed_body: u64,
+    /// Bytes of all bodies that are held at once; never less than [`Self::signed_body`].
+    pub held_bodies: u64,
     /// Connections open at once, on the forward listener and the gateway together.
     pub connections: usize,
     /// WebSockets and blind tunnels open at once, beside these.

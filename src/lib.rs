@@ -19,10 +19,10 @@
 //!
 //! Beside the road: [`problem`] says what is wrong, `strict_modes` who could have written a file,
 //! [`document`] reads files, [`host`] reads names and addresses as clients write them, [`peer`] sees
-//! which user is at the other end, `pem` blocks of keys and certificates, [`config`] is what was
-//! written and what will run, [`snapshot`] what it becomes, [`audit`] the file of what was decided,
-//! [`secret`] what must not be seen, `signer` the process that holds keys for this one, and [`cli`]
-//! what a person meets.
+//! which user is at the other end, [`shares`] how a limit is shared by clients, `pem` blocks of keys
+//! and certificates, [`config`] is what was written and what will run, [`snapshot`] what it becomes,
+//! [`audit`] the file of what was decided, [`secret`] what must not be seen, `signer` the process that
+//! holds keys for this one, and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -50,6 +50,7 @@ pub mod route;
 pub mod scheme;
 pub mod secret;
 pub mod server;
+pub mod shares;
 mod signer;
 pub mod snapshot;
 mod socket_file;

@@ -57,6 +57,11 @@ struct ByRoute {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByLimit {
+    limit: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByResult {
     result: &'static str,
 }
@@ -76,6 +81,8 @@ pub struct Metrics {
     reloads: Family<ByResult, Counter>,
     connections: Gauge,
     tunnels: Gauge,
+    limits: Family<ByLimit, Gauge>,
+    limits_used: Family<ByLimit, Gauge>,
     leaves_minted: Counter,
     nonces_unkept: Gauge,
     audit_lines: [Counter; 2],
@@ -136,6 +143,13 @@ impl Default for Metrics {
             reloads: rows.counters("reloads", &["result"], "Reloads by result"),
             connections: rows.gauge("connections", "Client connections open"),
             tunnels: rows.gauge("tunnels", "WebSockets and blind CONNECT tunnels open"),
+            limits: rows.add("limit", &["limit"], "What there is of each limit", Family::default()),
+            limits_used: rows.add(
+                "limit_used",
+                &["limit"],
+                "What of each limit is taken",
+                Family::default(),
+            ),
             leaves_minted: rows.counter("leaves_minted", "Certificates made for intercepted hosts"),
             nonces_unkept: rows.gauge(
                 "nonces_unkept",
@@ -242,6 +256,16 @@ impl Metrics {
         Open::new(&self.tunnels)
     }
 
+    /// Where a limit that clients share is shown, and that there is so much of it.
+    pub fn limit(&self, limit: &'static str, most: u64) -> Limit {
+        let by = ByLimit { limit };
+        let (most_shown, used) =
+            (self.limits.get_or_create_owned(&by), self.limits_used.get_or_create_owned(&by));
+        let limit = Limit { most: most_shown, used };
+        limit.most(most);
+        limit
+    }
+
     /// Where the certificates made for intercepted hosts are counted.
     pub fn leaves_minted(&self) -> Counter {
         self.leaves_minted.clone()
@@ -269,6 +293,25 @@ impl Open {
 impl Drop for Open {
     fn drop(&mut self) {
         self.0.dec();
+    }
+}
+
+/// A limit and what of it is taken.
+#[derive(Debug)]
+pub struct Limit {
+    most: Gauge,
+    used: Gauge,
+}
+
+impl Limit {
+    /// There is so much of it.
+    pub fn most(&self, units: u64) {
+        self.most.set(i64::try_from(units).unwrap_or(i64::MAX));
+    }
+
+    /// So much of it is taken.
+    pub fn used(&self, units: u64) {
+        self.used.set(i64::try_from(units).unwrap_or(i64::MAX));
     }
 }
 

@@ -6,6 +6,7 @@
 mod audited;
 mod exchange;
 mod framing;
+mod holding;
 mod judged;
 mod ordered;
 mod proof;
@@ -26,7 +27,7 @@ use self::ordered::{awaited, turn};
 use self::proof::{INLINE_BODY, Proof};
 pub(crate) use self::sending::upload;
 use self::socket::Socket;
-use crate::body::{self, CollectError, Keep, Lease, Reply, StreamError, Upload};
+use crate::body::{Keep, Lease, Reply, StreamError, Upload};
 use crate::config::SelfCheck;
 use crate::lines::room;
 use crate::metrics::Metrics;
@@ -35,9 +36,10 @@ use crate::record::{Record, Samples};
 use crate::refusal::{Code, Refusal};
 use crate::request::{Arrival, Body, Outgoing, Plan, Trail, Unsigned, View, strip_hop_by_hop};
 use crate::route::Route;
-use crate::scheme::{BodyNeed, Edits, Preimage, SchemeError, Signable, Signatures, ToSign};
+use crate::scheme::{BodyNeed, Edits, Preimage, Signable, Signatures, ToSign};
+use crate::shares::Shares;
 use crate::snapshot::{Snapshot, Snapshots};
-use crate::tunnel::Tunnels;
+use crate::tunnel::{Slot, Tunnels};
 use crate::upstream::{Answered, Inspect, Upstream};
 
 /// What of a request is still on its connection, beside the [`Arrival`] that tells of it.
@@ -73,6 +75,8 @@ pub struct Pipeline {
     metrics: Arc<Metrics>,
     tunnels: Tunnels,
     samples: Arc<Samples>,
+    /// Bytes of bodies that are held.
+    held: Arc<Shares>,
     /// Begins this process's request ids.
     id_prefix: String,
     id_next: AtomicU64,
@@ -82,9 +86,11 @@ impl Pipeline {
     /// A pipeline over the current and every later snapshot.
     pub fn new(snapshots: Snapshots, moments: Moments, metrics: Arc<Metrics>) -> Self {
         let id_prefix = format!("{:x}-{:x}", unix_ms(), std::process::id());
-        let tunnels = Tunnels::new(snapshots.current().limits.tunnels, Arc::clone(&metrics));
+        let limits = &snapshots.current().limits;
+        let tunnels = Tunnels::new(limits.tunnels, Arc::clone(&metrics));
+        let held = Shares::new(metrics.limit("held_bodies", limits.held_bodies));
         let (samples, id_next) = (Arc::default(), AtomicU64::new(1));
-        Self { snapshots, moments, metrics, tunnels, samples, id_prefix, id_next }
+        Self { snapshots, moments, metrics, tunnels, samples, held, id_prefix, id_next }
     }
 
     /// The snapshot for a request that begins now.
@@ -161,9 +167,12 @@ impl Pipeline {
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
         let Carried { body, upgrade } = carried;
-        let socket = self.socket(upgrade)?;
+        let socket = self.socket(upgrade, record)?;
+        // A scheme may put another body in its place, which is there for as long.
+        let mut _held = None;
         let (unsigned, body) = if unsigned.awaits_body {
-            let whole = whole(snapshot, unsigned.route, body).await?;
+            let whole = self.whole(snapshot, unsigned.route, body, record).await?;
+            _held = Some(whole.clone());
             (unsigned.hold(whole), None)
         } else {
             let streams = matches!(unsigned.outgoing.body(), Body::Streamed(_));
@@ -228,18 +237,30 @@ impl Pipeline {
         let answer = forward(snapshot, snapshot.upstream(route), sent, None, record).await?;
         let answer = compared(answer, route, record);
         let Answer::Streamed { head, kept: _kept, .. } = answer else { return Ok(answer) };
-        let reply = collect_reply(snapshot, head).await?;
+        let reply = self.collect_reply(snapshot, head, record).await?;
         let signable = Signable { head: &asked.0, body: Some(&asked.1) };
         Ok(Answer::Whole(scheme.open_reply(signable, &reply, &self.moments.next())?))
     }
 
     /// The tunnel that a WebSocket handshake asks for: there must be room before anything is sent.
-    fn socket(&self, upgrade: Option<OnUpgrade>) -> Result<Option<Socket>, Refusal> {
+    fn socket(
+        &self,
+        upgrade: Option<OnUpgrade>,
+        record: &Record,
+    ) -> Result<Option<Socket>, Refusal> {
         let Some(client) = upgrade else { return Ok(None) };
-        let Some(slot) = self.tunnels.slot() else {
-            return Err(Refusal::new(Code::TooManyTunnels, "limits.tunnels are open"));
-        };
-        Ok(Some(Socket { client, slot }))
+        Ok(Some(Socket { client, slot: self.tunnel(record)? }))
+    }
+
+    /// A place for the tunnel that a request opens.
+    ///
+    /// # Errors
+    ///
+    /// `too_many_tunnels`.
+    pub fn tunnel(&self, record: &Record) -> Result<Slot, Refusal> {
+        self.tunnels
+            .slot(&record.holder())
+            .map_err(|full| Refusal::new(Code::TooManyTunnels, format!("limits.tunnels: {full}")))
     }
 
     /// A request for a host that no route names, where the configuration lets those through.
@@ -250,7 +271,7 @@ impl Pipeline {
         carried: Carried,
         record: &mut Record,
     ) -> Result<Answer, Refusal> {
-        let socket = self.socket(carried.upgrade)?;
+        let socket = self.socket(carried.upgrade, record)?;
         let body = matches!(outgoing.body(), Body::Streamed(_)).then_some(carried.body);
         forward_plain(snapshot, snapshot.passing(), (outgoing, body), socket, record).await
     }
@@ -264,33 +285,6 @@ pub(crate) fn follow(record: &mut Record, trail: Trail) {
     record.asked(path);
     if let Some(route) = &route {
         record.routed(route);
-    }
-}
-
-/// A body that a scheme reads. One that declares too much was refused by the plan.
-async fn whole(snapshot: &Snapshot, route: &Route, body: Incoming) -> Result<Bytes, Refusal> {
-    let (limit, deadline) = (snapshot.limits.signed_body, snapshot.timeouts.request_body);
-    let collected = body::collect(body, limit, deadline).await;
-    collected.map_err(|error| uncollected(error, route, limit, deadline))
-}
-
-fn uncollected(
-    error: CollectError,
-    route: &Route,
-    limit: u64,
-    deadline: std::time::Duration,
-) -> Refusal {
-    let reads = format!("routes.{} reads the body to sign it", route.name);
-    match error {
-        CollectError::TooLarge => {
-            Refusal::new(Code::BodyTooLarge, format!("{reads}; this one grew past {limit} bytes"))
-        }
-        CollectError::TooSlow => {
-            Refusal::new(Code::BodyTooSlow, format!("{reads}; it was not there in {deadline:?}"))
-        }
-        CollectError::Broken => {
-            Refusal::new(Code::BodyIncomplete, format!("{reads}; it broke off"))
-        }
     }
 }
 
@@ -318,13 +312,6 @@ async fn signed(
         route.away().map_or_else(slow, Refusal::from)
     };
     Ok(signatures.map_err(late)??)
-}
-
-/// An answer that a scheme wants to open.
-async fn collect_reply(snapshot: &Snapshot, head: Response<Incoming>) -> Result<Bytes, Refusal> {
-    let (most, limit) = (snapshot.limits.signed_body, snapshot.timeouts.response_head);
-    let collected = body::collect(head.into_body(), most, limit).await;
-    collected.map_err(|_| SchemeError::Reply("broke off, or is too long or too slow").into())
 }
 
 async fn canonicalise(

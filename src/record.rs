@@ -162,6 +162,12 @@ impl Record {
 }
 
 impl Record {
+    /// Whose share of what is limited it uses: the client's name, or where it has none its address.
+    pub fn holder(&self) -> String {
+        let address = || self.peer.map_or_else(String::new, |peer| peer.to_canonical().to_string());
+        self.client.clone().unwrap_or_else(address)
+    }
+
     /// The request's id.
     pub fn id(&self) -> &str {
         &self.id

@@ -12,16 +12,18 @@ use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, copy_bidirectional};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::metrics::{Metrics, Open};
+use crate::shares::{Full, Share, Shares};
 
 /// Every tunnel of the process.
 #[derive(Clone, Debug)]
 pub struct Tunnels {
-    slots: Arc<Semaphore>,
+    places: Arc<Shares>,
+    limit: u64,
     metrics: Arc<Metrics>,
     /// What a drain waits for.
     tasks: TaskTracker,
@@ -33,7 +35,7 @@ pub struct Tunnels {
 #[derive(Debug)]
 pub struct Slot {
     tunnels: Tunnels,
-    _permit: OwnedSemaphorePermit,
+    _place: Share,
     _open: Open,
 }
 
@@ -41,12 +43,9 @@ impl Tunnels {
     /// Room for `limit` tunnels at once.
     pub fn new(limit: usize, metrics: Arc<Metrics>) -> Self {
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
-        Self {
-            slots: Arc::new(Semaphore::new(limit.min(Semaphore::MAX_PERMITS))),
-            metrics,
-            tasks,
-            closing,
-        }
+        let limit = limit as u64;
+        let places = Shares::new(metrics.limit("tunnels", limit));
+        Self { places, limit, metrics, tasks, closing }
     }
 
     /// What ends the tunnels and what waits for them, for whoever drains.
@@ -54,10 +53,14 @@ impl Tunnels {
         (self.closing.clone(), self.tasks.clone())
     }
 
-    /// A slot for a tunnel; none when all are taken.
-    pub fn slot(&self) -> Option<Slot> {
-        let permit = Arc::clone(&self.slots).try_acquire_owned().ok()?;
-        Some(Slot { tunnels: self.clone(), _permit: permit, _open: self.metrics.tunnel() })
+    /// A slot for a tunnel of this client.
+    ///
+    /// # Errors
+    ///
+    /// When all are taken, or all that are for this client.
+    pub fn slot(&self, holder: &str) -> Result<Slot, Full> {
+        let place = self.places.take(self.limit, holder, 1)?;
+        Ok(Slot { tunnels: self.clone(), _place: place, _open: self.metrics.tunnel() })
     }
 }
 

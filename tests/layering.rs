@@ -180,6 +180,7 @@ const LAYERS: &[Layer] = &[
         &[only("lines", &["dropped"])],
         "counters are handed down; they know names, not types",
     ),
+    layer("shares", &[only("metrics", &["Limit"])], "counts what is taken, and knows not of what"),
     layer(
         "tls",
         &[all("pem"), all("problem"), all("secret")],
@@ -276,7 +277,11 @@ const LAYERS: &[Layer] = &[
         &[all("keys"), all("moment"), all("scheme"), all("verification")],
         "a provider knows nothing of the proxy in front of it",
     ),
-    layer("tunnel", &[all("metrics")], "bytes both ways; what they are is not looked at"),
+    layer(
+        "tunnel",
+        &[all("metrics"), all("shares")],
+        "bytes both ways; what they are is not looked at",
+    ),
     layer(
         "record",
         &[only("audit", &["Sent"]), only("lines", &["certain"]), all("metrics")],
@@ -284,7 +289,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "body",
-        &[only("record", &["Record"])],
+        &[only("record", &["Record"]), only("shares", &["Full", "Share", "Shares"])],
         "bytes on their way; the record is told when the last has gone",
     ),
     layer(
@@ -376,6 +381,7 @@ const LAYERS: &[Layer] = &[
             all("request"),
             only("route", &["BoundPolicy", "Route"]),
             all("scheme"),
+            only("shares", &["Shares"]),
             all("snapshot"),
             all("tunnel"),
             only("upstream", &["Answered", "Documented", "Inspect", "Upstream"]),

@@ -8,6 +8,7 @@ mod arrival;
 mod audit;
 mod authority;
 mod autobahn;
+mod availability;
 mod bodies;
 mod browser;
 mod callbacks;

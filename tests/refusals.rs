@@ -252,6 +252,7 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("not_an_upgrade", "Upgrade", "websocket"),
     ("not_an_upgrade", "Sec-WebSocket-Version", "13"),
     ("too_many_tunnels", "Retry-After", "1"),
+    ("too_many_bodies", "Retry-After", "1"),
     ("draining", "Retry-After", "1"),
     ("draining", "Connection", "close"),
 ];

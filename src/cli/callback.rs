@@ -213,7 +213,7 @@ async fn ask(
     let answered = pool.send(request, None, None).await.map_err(|error| failed(&error))?;
     let status = answered.head.status().as_u16();
     let (most, limit) = (snapshot.limits.signed_body, snapshot.timeouts.response_head);
-    let reply = body::collect(answered.head.into_body(), most, limit).await;
+    let reply = body::collect(answered.head.into_body(), most, limit, None).await;
     let reply = reply.map_err(|_| failed(&"it broke off, or is too long or too slow"))?;
     let signable = Signable { head: &shown.0, body: Some(&shown.1) };
     let opened = scheme.open_reply(signable, &reply, &moments.next());

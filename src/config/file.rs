@@ -215,8 +215,10 @@ fn intercept(table: &mut Settings<'_, '_>) -> Intercept {
 
 fn limits(table: &mut Settings<'_, '_>) -> Limits {
     let size = |table: &mut Table<'_>, key| table.parsed(key, units::size);
+    let signed_body = table.value("signed_body", size);
     Limits {
-        signed_body: table.value("signed_body", size),
+        signed_body,
+        held_bodies: table.value("held_bodies", size).max(signed_body),
         connections: table.value("connections", |table, key| table.count(key, values::connections)),
         tunnels: table.value("tunnels", |table, key| table.count(key, values::tunnels)),
         header: values::whole(table.value("header", size)),

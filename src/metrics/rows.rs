@@ -26,6 +26,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ("code", "the name of a [refusal](refusals.md)"),
     ("fingerprint", "that of a public key"),
     ("key", "the name of a key in the configuration"),
+    ("limit", "`tunnels` and `held_bodies` (bytes), as in `[limits]`"),
     ("result", "`ok`: it was taken up; `failed`: it was not, and what ran before goes on"),
     ("route", "the name of a route; `-` for requests that came to none"),
     ("status", "`401` or `403`"),

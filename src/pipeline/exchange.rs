@@ -8,8 +8,7 @@ use hyper::body::Incoming;
 
 use super::audited;
 use super::judged::Judged;
-use super::{Answer, Pipeline, forward_plain, proof, whole};
-use crate::body;
+use super::{Answer, Pipeline, forward_plain, proof};
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::request::{Body, Outgoing, Sealed};
@@ -30,7 +29,7 @@ impl Pipeline {
         let (route, envelope) = (sealed.route, sealed.envelope);
         let came = match (&sealed.readable, &sealed.body) {
             (Err(refusal), _) => Err(refusal.clone()),
-            (Ok(()), Body::Streamed(_)) => whole(snapshot, route, body).await,
+            (Ok(()), Body::Streamed(_)) => self.whole(snapshot, route, body, record).await,
             (Ok(()), Body::Held(body)) => Ok(body.clone()),
             (Ok(()), Body::Absent) => Ok(Bytes::new()),
         };
@@ -76,7 +75,7 @@ impl Pipeline {
                 let asked = match sealed.question(opened) {
                     Ok(outgoing) => {
                         record.aimed(outgoing.host());
-                        ask(snapshot, route, outgoing, envelope.deadline(), record).await
+                        self.ask(snapshot, route, outgoing, envelope.deadline(), record).await
                     }
                     Err(refusal) => Asked::Nothing(refusal.code.name().into()),
                 };
@@ -91,6 +90,34 @@ impl Pipeline {
                 envelope.conclude(Ok(opened), &Answered::Nothing(why))
             }
         }
+    }
+
+    /// Asks the service, under one deadline for all of it.
+    async fn ask(
+        &self,
+        snapshot: &Snapshot,
+        route: &Route,
+        outgoing: Box<Outgoing>,
+        limit: Duration,
+        record: &mut Record,
+    ) -> Asked {
+        let asked = async {
+            let sent =
+                forward_plain(snapshot, snapshot.upstream(route), (outgoing, None), None, record);
+            let (head, _kept) = match sent.await {
+                Ok(Answer::Streamed { head, kept, .. }) => (head, kept),
+                Ok(Answer::Whole(_)) => return Asked::Nothing("it gave no answer".into()),
+                // The code alone: the detail names addresses.
+                Err(refusal) => return Asked::Nothing(refusal.code.name().into()),
+            };
+            let status = head.status().as_u16();
+            match self.reply(snapshot, head.into_body(), limit, record).await {
+                Ok(body) => Asked::Reply(status, body),
+                Err(_) => Asked::Nothing("its answer broke off or is too long".into()),
+            }
+        };
+        let asked = tokio::time::timeout(limit, asked).await;
+        asked.unwrap_or_else(|_| Asked::Nothing(format!("it did not answer within {limit:?}")))
     }
 }
 
@@ -107,32 +134,4 @@ impl Asked {
             Self::Nothing(why) => Answered::Nothing(why),
         }
     }
-}
-
-/// Asks the service, under one deadline for all of it.
-async fn ask(
-    snapshot: &Snapshot,
-    route: &Route,
-    outgoing: Box<Outgoing>,
-    limit: Duration,
-    record: &mut Record,
-) -> Asked {
-    let asked = async {
-        let sent =
-            forward_plain(snapshot, snapshot.upstream(route), (outgoing, None), None, record);
-        let (head, _kept) = match sent.await {
-            Ok(Answer::Streamed { head, kept, .. }) => (head, kept),
-            Ok(Answer::Whole(_)) => return Asked::Nothing("it gave no answer".into()),
-            // The code alone: the detail names addresses.
-            Err(refusal) => return Asked::Nothing(refusal.code.name().into()),
-        };
-        let status = head.status().as_u16();
-        let most = snapshot.limits.signed_body;
-        match body::collect(head.into_body(), most, limit).await {
-            Ok(body) => Asked::Reply(status, body),
-            Err(_) => Asked::Nothing("its answer broke off or is too long".into()),
-        }
-    };
-    let asked = tokio::time::timeout(limit, asked).await;
-    asked.unwrap_or_else(|_| Asked::Nothing(format!("it did not answer within {limit:?}")))
 }

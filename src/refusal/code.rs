@@ -55,6 +55,7 @@ pub enum Code {
     AuditFailed,
     TurnTimeout,
     TooManyTunnels,
+    TooManyBodies,
     Draining,
     SignerTimeout,
     UpstreamTimeout,
@@ -498,6 +499,15 @@ static ROWS: &[Facts] = &[
         "connection_limit_reached",
         "Every tunnel is taken",
         "Close a WebSocket or CONNECT tunnel, or raise limits.tunnels in proxy.toml.",
+    )
+    .with(RETRY),
+    row(
+        Code::TooManyBodies,
+        "too_many_bodies",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "proxy_internal_response",
+        "There is no room for another body",
+        "Send it again in a second, or fewer at once; nothing was sent. limits.held_bodies in proxy.toml is what there is for all.",
     )
     .with(RETRY),
     row(

@@ -25,7 +25,6 @@ use crate::body::Reply;
 use crate::host::same_host;
 use crate::pipeline::{Carried, follow, plain, refuse};
 use crate::record::Record;
-use crate::refusal::{Code, Refusal};
 use crate::request::{Arrival, Connect, Inside, Trail, View};
 use crate::snapshot::Snapshot;
 use crate::tls::LeafCache;
@@ -78,8 +77,9 @@ async fn tunnel(
     shared: &Shared,
     mut record: Box<Record>,
 ) -> Response<Reply> {
-    let Some(slot) = shared.pipeline.tunnels().slot() else {
-        return refuse(Refusal::new(Code::TooManyTunnels, "limits.tunnels are open"), record);
+    let slot = match shared.pipeline.tunnel(&record) {
+        Ok(slot) => slot,
+        Err(refusal) => return refuse(refusal, record),
     };
     let limit = snapshot.timeouts.connect;
     let dialler = &shared.surroundings.dialer;

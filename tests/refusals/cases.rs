@@ -221,6 +221,16 @@ pub(super) const PROVOKED: &[Case] = &[
         assert_eq!(first.bare_reply().status, 200);
         Client::connect(proxy.forward_url()).exchange(connect)
     }),
+    case("too_many_bodies", 503, Some("sinohope"), |scene| {
+        let tables = "[limits]\nsigned_body = \"1KiB\"\nheld_bodies = \"1KiB\"\n";
+        let proxy = Proxy::start(&scene.stage.configuration(tables));
+        let head = format!("POST {SINOHOPE}/x HTTP/1.1\r\nHost: h\r\nContent-Length: 999\r\n\r\n");
+        let mut first = Client::connect(proxy.forward_url());
+        first.send(&head);
+        let held = "countersign_limit_used{limit=\"held_bodies\"}";
+        proxy.await_metric(held, 999);
+        Client::connect(proxy.forward_url()).exchange(head)
+    }),
     case("credential_expired", 503, Some("expired"), |scene| {
         scene.upgrade("http://expired.test/mpc/sign")
     }),

@@ -39,6 +39,16 @@ impl Client {
         Self::try_connect(url).unwrap_or_else(|why| panic!("cannot connect to {url}: {why}"))
     }
 
+    /// Connects to `http://address:port` from an address of this machine.
+    pub(crate) fn connect_from(own: &str, url: &str) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket can be made");
+        let address = |text: &str| text.parse::<SocketAddr>().expect("an address").into();
+        socket.bind(&address(&format!("{own}:0"))).expect("the address is this machine's");
+        let server = url.trim_start_matches("http://");
+        socket.connect(&address(server)).unwrap_or_else(|why| panic!("{url} from {own}: {why}"));
+        Self(Wire::new(Stream::tcp(socket.into()).expect("a socket can have a deadline")))
+    }
+
     /// Connects to a server that may be gone.
     pub(crate) fn try_connect(url: &str) -> io::Result<Self> {
         let stream = match (url.strip_prefix("http://"), url.strip_prefix("unix:")) {

@@ -147,7 +147,13 @@ fn files_of_a_parameter_are_as_many_as_it_names() {
 #[test]
 fn every_number_comes_from_its_own_key() {
     let config = good("tuned.toml");
-    let limits = Limits { signed_body: 65_536, connections: 16, tunnels: 8, header: 16_384 };
+    let limits = Limits {
+        signed_body: 65_536,
+        held_bodies: 131_072,
+        connections: 16,
+        tunnels: 8,
+        header: 16_384,
+    };
     assert_eq!(config.limits, limits);
     let timeouts = Timeouts {
         request_head: Duration::from_millis(500),

@@ -111,14 +111,21 @@ pub(crate) const SECTIONS: &[Section] = &[
                 "The longest body that is held whole to be signed.",
             ),
             setting(
+                Key::size("held_bodies", "\"64MiB\""),
+                "The bytes of all bodies that are held at once, at least `signed_body`; one client's \
+                 are at most seven eighths of them, and less the more others hold.",
+            ),
+            setting(
                 Key::count("connections", "1024"),
-                "Connections open at once, on the forward listener and the gateway together; \
-                 1,000,000 at most.",
+                "Connections open at once, on the forward listener and the gateway together, \
+                 1,000,000 at most; one client has at most seven eighths of them, and less the more \
+                 others have.",
             )
             .restart(|new, old| keep(&mut new.limits.connections, &old.limits.connections)),
             setting(
                 Key::count("tunnels", "512"),
-                "WebSockets and blind CONNECT tunnels open at once, beside these.",
+                "WebSockets and blind CONNECT tunnels open at once, beside these and shared like \
+                 these.",
             )
             .restart(|new, old| keep(&mut new.limits.tunnels, &old.limits.tunnels)),
             setting(

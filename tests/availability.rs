@@ -1,0 +1,3 @@
+//! Who is kept waiting by whom: no client by another.
+
+mod held;
