@@ -177,6 +177,8 @@ pub struct Limits {
     pub held_bodies: u64,
     /// Connections open at once, on the forward listener and the gateway together.
     pub connections: usize,
+    /// Connections of one address of which no request was admitted yet.
+    pub unauthenticated: usize,
     /// WebSockets and blind tunnels open at once, beside these.
     pub tunnels: usize,
     /// Bytes of a request head.

@@ -62,6 +62,11 @@ struct ByLimit {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByReason {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct ByResult {
     result: &'static str,
 }
@@ -80,6 +85,7 @@ pub struct Metrics {
     upstream: Family<ByRoute, Histogram>,
     reloads: Family<ByResult, Counter>,
     connections: Gauge,
+    turned_away: Family<ByReason, Counter>,
     tunnels: Gauge,
     limits: Family<ByLimit, Gauge>,
     limits_used: Family<ByLimit, Gauge>,
@@ -142,6 +148,11 @@ impl Default for Metrics {
             ),
             reloads: rows.counters("reloads", &["result"], "Reloads by result"),
             connections: rows.gauge("connections", "Client connections open"),
+            turned_away: rows.counters(
+                "turned_away",
+                &["reason"],
+                "Connections closed before a request of theirs was admitted",
+            ),
             tunnels: rows.gauge("tunnels", "WebSockets and blind CONNECT tunnels open"),
             limits: rows.add("limit", &["limit"], "What there is of each limit", Family::default()),
             limits_used: rows.add(
@@ -249,6 +260,12 @@ impl Metrics {
     /// Counts a connection for as long as the guard lives.
     pub fn connection(&self) -> Open {
         Open::new(&self.connections)
+    }
+
+    /// Where connections are counted that were closed for this reason before it was known whose
+    /// they are.
+    pub fn turned_away(&self, reason: &'static str) -> Counter {
+        self.turned_away.get_or_create_owned(&ByReason { reason })
     }
 
     /// Counts a tunnel for as long as the guard lives.

@@ -3,10 +3,12 @@
 mod answer;
 mod connect;
 mod conversation;
+mod door;
 mod foreign;
 mod http2;
 mod intake;
 mod listener;
+mod lobby;
 mod patience;
 mod shared;
 mod stream;
@@ -23,8 +25,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::conversation::converse;
-use self::shared::{Client, ConnectionPermit, Protocol, Shared};
+use self::lobby::Lobby;
+use self::shared::{Client, Place, Protocol, Shared};
 use crate::pipeline::Pipeline;
+use crate::refusal::Code;
+use crate::shares::Shares;
 use crate::snapshot::Surroundings;
 
 /// How a stop begins.
@@ -43,21 +48,33 @@ pub struct Server {
     listeners: Vec<Listener>,
 }
 
-const ADMIN_CONNECTIONS: usize = 32;
+/// Connections on which no request was admitted yet, on forward listener and gateway together.
+pub(crate) const UNAUTHENTICATED: usize = 512;
+/// Those of the admin listener, which are never more than that: the oldest makes room for the next.
+pub(crate) const ADMIN_CONNECTIONS: usize = 128;
 
 impl Server {
     /// A server over bound listeners.
     pub fn new(listeners: Vec<Listener>, pipeline: Pipeline, surroundings: Surroundings) -> Self {
         let own = listeners.iter().filter_map(|l| l.bound().tcp()).collect();
         surroundings.dialer.set_own(own);
-        let connections = pipeline.snapshot().limits.connections;
+        let connections = pipeline.snapshot().limits.connections as u64;
         let (closing, tasks) = pipeline.tunnels().drain();
+        let limit = |name, most| surroundings.metrics.limit(name, most);
+        let lobby = |name, most: usize| Lobby::new(most, limit(name, most as u64));
+        // From the start, so that the first one is seen as a change.
+        for reason in [Code::ClientNotAllowed.name(), MADE_ROOM] {
+            surroundings.metrics.turned_away(reason);
+        }
         let shared = Shared {
+            lobby: lobby("unauthenticated", UNAUTHENTICATED),
+            admin_lobby: lobby("admin", ADMIN_CONNECTIONS),
+            places: Shares::new(limit("connections", connections)),
+            connections,
+            farewells: Arc::new(Semaphore::new(door::FAREWELLS)),
             pipeline,
             surroundings,
             converse,
-            slots: Arc::new(Semaphore::new(connections)),
-            admin_slots: Arc::new(Semaphore::new(ADMIN_CONNECTIONS)),
             leaving: CancellationToken::new(),
             stopping: CancellationToken::new(),
             closing,
@@ -110,29 +127,19 @@ impl Server {
 
 const LAST_CALL: Duration = Duration::from_millis(500);
 
-/// Takes connections until a stop. A connection beyond the limit waits here, and those behind it
-/// in the kernel's queue.
+/// Takes connections until a stop.
 async fn accept(listener: Listener, shared: Arc<Shared>) {
     let role = listener.role();
-    let (slots, until) = if role == Role::Admin {
-        (&shared.admin_slots, shared.closing.clone())
-    } else {
-        (&shared.slots, shared.stopping.clone())
-    };
+    let until = if role == Role::Admin { &shared.closing } else { &shared.stopping }.clone();
     loop {
-        let next = async {
-            // In this order: a slot taken beforehand would be one less for the other listeners for
-            // as long as nobody comes to this one.
-            let accepted =
-                listener.accept(|| shared.pipeline.snapshot().access.users.matter()).await;
-            (accepted, Arc::clone(slots).acquire_owned().await)
-        };
-        let (accepted, slot) = tokio::select! {
-            next = next => next,
+        let users_matter = || shared.pipeline.snapshot().access.users.matter();
+        let accepted = tokio::select! {
+            accepted = listener.accept(users_matter) => accepted,
             () = until.cancelled() => return,
         };
-        let (socket, peer) = match accepted {
+        let (socket, from) = match accepted {
             Ok(accepted) => accepted,
+            Err(error) if door::is_of_one(&error) => continue,
             Err(error) => {
                 // Out of descriptors, most likely: the connection waits in the queue, so trying
                 // again at once would only spin.
@@ -141,13 +148,30 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
                 continue;
             }
         };
-        let Ok(slot) = slot else { return };
-        let place = ConnectionPermit::new(slot, shared.surroundings.metrics.connection());
-        let client = Client::new(role, peer, listener.names(), place);
-        let shared_too = Arc::clone(&shared);
+        let (peer, snapshot) = (from.0, shared.pipeline.snapshot());
+        if let Err(refusal) = door::pass(&snapshot, peer) {
+            door::turn_away(socket, peer, refusal, &shared);
+            continue;
+        }
+        let stay = tokio::select! {
+            stay = shared.lobby(role).enter(peer, snapshot.limits.unauthenticated) => stay,
+            () = until.cancelled() => return,
+        };
+        let turned_out = stay.turned_out();
+        let place = Place::new(stay, shared.surroundings.metrics.connection());
+        let client = Client::new(role, from, listener.names(), place);
         // A gateway's clients may begin in HTTP/2 at once; those of a forward listener do not.
         let protocol = if role == Role::Gateway { Protocol::Either } else { Protocol::Http1 };
-        let connection = converse(socket, protocol, client, shared_too);
+        let connection = converse(socket, protocol, client, Arc::clone(&shared));
+        let metrics = Arc::clone(&shared.surroundings.metrics);
+        let connection = async move {
+            tokio::select! {
+                () = turned_out.notified() => {
+                    metrics.turned_away(MADE_ROOM).inc();
+                }
+                () = connection => {}
+            }
+        };
         // An admin connection must not hold up a drain.
         if role == Role::Admin {
             tokio::spawn(connection);
@@ -156,5 +180,8 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         }
     }
 }
+
+/// Why an unauthenticated connection was closed, beside the codes of refusals.
+const MADE_ROOM: &str = "made_room";
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

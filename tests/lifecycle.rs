@@ -110,7 +110,7 @@ fn a_stop_ends_tunnels_only_when_its_time_is_over() {
 
 #[test]
 fn a_connection_beyond_the_limit_waits_for_another_to_close() {
-    let stage = Stage::new("[limits]\nconnections = 4\n");
+    let stage = Stage::new("[limits]\nconnections = 5\n");
     let mut clients: Vec<_> = (0..4).map(|_| stage.client()).collect();
     let mut ask_all = || {
         for client in &mut clients {

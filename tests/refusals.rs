@@ -251,6 +251,8 @@ const HEADERS: &[(&str, &str, &str)] = &[
     ("client_unauthenticated", "Proxy-Authenticate", "Basic realm=\"countersign\""),
     ("not_an_upgrade", "Upgrade", "websocket"),
     ("not_an_upgrade", "Sec-WebSocket-Version", "13"),
+    ("too_many_connections", "Retry-After", "1"),
+    ("too_many_connections", "Connection", "close"),
     ("too_many_tunnels", "Retry-After", "1"),
     ("too_many_bodies", "Retry-After", "1"),
     ("draining", "Retry-After", "1"),

@@ -220,6 +220,8 @@ fn limits(table: &mut Settings<'_, '_>) -> Limits {
         signed_body,
         held_bodies: table.value("held_bodies", size).max(signed_body),
         connections: table.value("connections", |table, key| table.count(key, values::connections)),
+        unauthenticated: table
+            .value("unauthenticated", |table, key| table.count(key, values::unauthenticated)),
         tunnels: table.value("tunnels", |table, key| table.count(key, values::tunnels)),
         header: values::whole(table.value("header", size)),
     }

@@ -26,7 +26,16 @@ pub const LABELS: &[(&str, &str)] = &[
     ("code", "the name of a [refusal](refusals.md)"),
     ("fingerprint", "that of a public key"),
     ("key", "the name of a key in the configuration"),
-    ("limit", "`tunnels` and `held_bodies` (bytes), as in `[limits]`"),
+    (
+        "limit",
+        "`connections`, `tunnels` and `held_bodies` (bytes), as in `[limits]`; `unauthenticated` and \
+         `admin`: connections of which no request was admitted yet, and those of the admin listener",
+    ),
+    (
+        "reason",
+        "the name of a refusal, `client_not_allowed`; `made_room`: others came \
+         while nothing that is admitted had come",
+    ),
     ("result", "`ok`: it was taken up; `failed`: it was not, and what ran before goes on"),
     ("route", "the name of a route; `-` for requests that came to none"),
     ("status", "`401` or `403`"),

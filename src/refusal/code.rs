@@ -54,6 +54,7 @@ pub enum Code {
     LogStalled,
     AuditFailed,
     TurnTimeout,
+    TooManyConnections,
     TooManyTunnels,
     TooManyBodies,
     Draining,
@@ -492,6 +493,15 @@ static ROWS: &[Facts] = &[
         "Send it again; nothing was sent. Where the provider has a nonce window, set it and leave ordered out; timeouts.response_head limits the wait.",
     )
     .with(RETRY),
+    row(
+        Code::TooManyConnections,
+        "too_many_connections",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "proxy_internal_response",
+        "There is no place for another connection of this client",
+        "Use connections again, or close some; limits.connections in proxy.toml is what there is for all, and timeouts.response_head how long one is waited for.",
+    )
+    .with(RETRY_ELSEWHERE),
     row(
         Code::TooManyTunnels,
         "too_many_tunnels",

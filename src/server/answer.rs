@@ -53,6 +53,10 @@ async fn decide(
             Err(refusal) => refuse(refusal, record),
         };
     }
+    let head = (request.version(), request.headers());
+    if let Err(refusal) = client.settle(view, head, shared, &mut record).await {
+        return refuse(refusal, record);
+    }
     let (arrival, carried) = intake(request, sender);
     if arrival.is_connect() {
         let answer = connect::answer(&arrival, carried, (client, view), &snapshot, shared, record);

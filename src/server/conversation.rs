@@ -132,6 +132,10 @@ async fn respond(
         unread.tunnel();
         return response;
     }
+    if client.ends_with(response.status().as_u16()) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        return response;
+    }
     if let Some(promise) = promise.filter(|_| !early && !shared.leaving.is_cancelled()) {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));

@@ -15,6 +15,7 @@ use http::{Method, Request, Response, Uri};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::answer::{BUFFER, answer, note};
@@ -41,12 +42,16 @@ pub(super) async fn http2(stream: Box<dyn Duplex>, client: Client, shared: Arc<S
         .keep_alive_timeout(quiet.first.max(quiet.between));
     let io = TokioIo::new(Lingering::new(stream, stall, Unread::never()));
     drop(snapshot);
-    let answers = Arc::new(Answers::default());
+    let (answers, ends) = (Arc::new(Answers::default()), Arc::new(Notify::new()));
     let role = client.role;
     let service = service_fn(|request: Request<Incoming>| {
         let (shared, client, answering) = (Arc::clone(&shared), client.clone(), answers.begin());
+        let ends = Arc::clone(&ends);
         async move {
             let response = respond(request, &client, &shared, answering).await;
+            if client.ends_with(response.status().as_u16()) {
+                ends.notify_one();
+            }
             Ok::<_, Infallible>(response)
         }
     });
@@ -62,6 +67,7 @@ pub(super) async fn http2(stream: Box<dyn Duplex>, client: Client, shared: Arc<S
                 connection.as_mut().graceful_shutdown();
             }
             () = shared.closing.cancelled(), if stopping => return,
+            () = ends.notified() => connection.as_mut().graceful_shutdown(),
             () = tokio::time::sleep(pause) => match answers.look(quiet, stall, stopping) {
                 Turn::Wait => {}
                 Turn::Leave => connection.as_mut().graceful_shutdown(),

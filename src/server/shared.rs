@@ -1,20 +1,25 @@
-//! Connection state: what a server's connections share, their limit, and who each is from.
+//! Connection state: what a server's connections share, their limits, and who each is from.
 
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use http::{HeaderMap, Version};
+use tokio::sync::{OnceCell, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::lobby::{Lobby, Stay};
 use super::stream::Duplex;
 use crate::access::OwnNames;
 use crate::metrics::Open;
 use crate::peer::Peer;
 use crate::pipeline::Pipeline;
-use crate::request::{Entrance, Inside, Sender};
+use crate::record::Record;
+use crate::refusal::{Code, Refusal};
+use crate::request::{Entrance, Inside, Sender, View, admit};
+use crate::shares::{Share, Shares};
 use crate::snapshot::Surroundings;
 
 /// What a listener is for.
@@ -50,10 +55,16 @@ pub(crate) struct Shared {
     pub(crate) surroundings: Surroundings,
     /// Speaks with a client: what is inside a CONNECT is a conversation again.
     pub(super) converse: Converse,
-    /// Connections on forward and gateway together.
-    pub(super) slots: Arc<Semaphore>,
-    /// The admin listener's own few: probes must get through when all others are taken.
-    pub(super) admin_slots: Arc<Semaphore>,
+    /// Connections on forward and gateway together, of which a request was admitted.
+    pub(super) places: Arc<Shares>,
+    /// How many there are.
+    pub(super) connections: u64,
+    /// Those of which none was yet.
+    pub(super) lobby: Arc<Lobby>,
+    /// All of the admin listener: probes must get through when all others are taken.
+    pub(super) admin_lobby: Arc<Lobby>,
+    /// Refusals on their way to those that did not get so far.
+    pub(super) farewells: Arc<Semaphore>,
     /// Cancelled when a stop was asked for: nobody new should be sent here.
     pub(crate) leaving: CancellationToken,
     /// Cancelled when nothing new is taken any more.
@@ -64,17 +75,25 @@ pub(crate) struct Shared {
     pub(super) tasks: TaskTracker,
 }
 
-/// A connection's place among all, kept until its HTTP is over, inside a CONNECT too. Tunnels have
-/// a limit of their own.
+impl Shared {
+    /// Where the connections of a listener begin.
+    pub(super) fn lobby(&self, role: Role) -> &Arc<Lobby> {
+        if role == Role::Admin { &self.admin_lobby } else { &self.lobby }
+    }
+}
+
+/// A connection's place, kept until its HTTP is over, inside a CONNECT too: in the lobby, and from
+/// its first admitted request on among all. Tunnels have a limit of their own.
 #[derive(Debug)]
-pub(super) struct ConnectionPermit {
-    _slot: OwnedSemaphorePermit,
+pub(super) struct Place {
+    stay: Stay,
+    share: OnceCell<Share>,
     _open: Open,
 }
 
-impl ConnectionPermit {
-    pub(super) fn new(slot: OwnedSemaphorePermit, open: Open) -> Self {
-        Self { _slot: slot, _open: open }
+impl Place {
+    pub(super) fn new(stay: Stay, open: Open) -> Self {
+        Self { stay, share: OnceCell::new(), _open: open }
     }
 }
 
@@ -87,8 +106,7 @@ pub(super) struct Client {
     own: Option<OwnNames>,
     /// The CONNECT this conversation is inside of.
     pub(super) inside: Option<Arc<Inside>>,
-    #[expect(dead_code, reason = "its drop frees a place among limits.connections")]
-    place: Arc<ConnectionPermit>,
+    place: Arc<Place>,
 }
 
 impl Client {
@@ -96,7 +114,7 @@ impl Client {
         role: Role,
         (peer, user): (Option<IpAddr>, Peer),
         own: Option<OwnNames>,
-        place: ConnectionPermit,
+        place: Place,
     ) -> Self {
         Self { role, peer, user, own, inside: None, place: Arc::new(place) }
     }
@@ -116,6 +134,56 @@ impl Client {
             (None, Role::Admin) => Entrance::Admin(own),
         };
         Sender { entrance, peer: self.peer, user: self.user, client: None }
+    }
+
+    /// Gives the connection its place with the first request that is admitted, once there is one
+    /// for this client. What is not admitted is refused further on.
+    ///
+    /// # Errors
+    ///
+    /// `too_many_connections`, `draining`.
+    pub(super) async fn settle(
+        &self,
+        view: View<'_>,
+        (version, headers): (Version, &HeaderMap),
+        shared: &Shared,
+        record: &mut Record,
+    ) -> Result<(), Refusal> {
+        if self.role == Role::Admin || self.place.share.initialized() {
+            return Ok(());
+        }
+        let Ok(name) = admit(view, self.sender(), version, headers) else { return Ok(()) };
+        record.recognised(name);
+        let holder = record.holder();
+        let settled = self.place.share.get_or_try_init(|| self.settled(&holder, shared));
+        let limit = shared.pipeline.snapshot().timeouts.response_head;
+        tokio::select! {
+            biased;
+            settled = settled => settled.map(|_| ()),
+            () = shared.stopping.cancelled() => {
+                Err(Refusal::new(Code::Draining, "a stop is in progress"))
+            }
+            () = tokio::time::sleep(limit) => {
+                let what = format!("no place among limits.connections within {limit:?}");
+                Err(Refusal::new(Code::TooManyConnections, what))
+            }
+        }
+    }
+
+    async fn settled(&self, holder: &str, shared: &Shared) -> Result<Share, Refusal> {
+        let share = shared.places.wait(shared.connections, holder).await;
+        if self.place.stay.leave() {
+            return Ok(share);
+        }
+        // Nothing more is begun on it.
+        let what = "the connection is being closed, as others came";
+        Err(Refusal::new(Code::TooManyConnections, what))
+    }
+
+    /// Whether its connection ends with an answer of this status: there is no place for it, or nobody
+    /// on it has shown yet that they may send anything.
+    pub(super) fn ends_with(&self, status: u16) -> bool {
+        !self.place.share.initialized() && matches!(status, 403 | 407 | 503)
     }
 
     /// The same client, inside a CONNECT.

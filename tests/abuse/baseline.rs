@@ -18,7 +18,7 @@ use crate::support::wait::eventually;
 #[test]
 fn connects_that_never_speak_free_their_places() {
     let (stage, _) = intercepting(&format!(
-        "{INTERCEPT}[limits]\nconnections = 4\n[timeouts]\nrequest_head = \"500ms\"\n"
+        "{INTERCEPT}[limits]\nconnections = 5\n[timeouts]\nrequest_head = \"500ms\"\n"
     ));
     let forward = stage.proxy.forward_url();
     let connect = |_| Client::tunnel(forward, "apiv2.metasv.com:443");

@@ -221,6 +221,13 @@ pub(super) const PROVOKED: &[Case] = &[
         assert_eq!(first.bare_reply().status, 200);
         Client::connect(proxy.forward_url()).exchange(connect)
     }),
+    case("too_many_connections", 503, None, |scene| {
+        let tables = "[limits]\nconnections = 1\n[timeouts]\nresponse_head = \"500ms\"\n";
+        let proxy = Proxy::start(&scene.stage.configuration(tables));
+        let mut first = Client::connect(proxy.forward_url());
+        assert_eq!(first.exchange(get("http://unrouted.test/x")).status, 403);
+        Client::connect(proxy.forward_url()).exchange(get("http://unrouted.test/x"))
+    }),
     case("too_many_bodies", 503, Some("sinohope"), |scene| {
         let tables = "[limits]\nsigned_body = \"1KiB\"\nheld_bodies = \"1KiB\"\n";
         let proxy = Proxy::start(&scene.stage.configuration(tables));

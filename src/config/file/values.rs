@@ -44,6 +44,14 @@ pub(super) fn connections(number: u64) -> Result<usize, ValueFault> {
     }
 }
 
+/// How many connections of one address may be open before a request of theirs is admitted.
+pub(super) fn unauthenticated(number: u64) -> Result<usize, ValueFault> {
+    match number {
+        0 => Err(ValueFault::new("is 0, and no request could arrive", "")),
+        _ => Ok(whole(number)),
+    }
+}
+
 /// How many tunnels may be open.
 pub(super) fn tunnels(number: u64) -> Result<usize, ValueFault> {
     match number {

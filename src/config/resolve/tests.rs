@@ -151,6 +151,7 @@ fn every_number_comes_from_its_own_key() {
         signed_body: 65_536,
         held_bodies: 131_072,
         connections: 16,
+        unauthenticated: 9,
         tunnels: 8,
         header: 16_384,
     };

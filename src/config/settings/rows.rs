@@ -123,6 +123,11 @@ pub(crate) const SECTIONS: &[Section] = &[
             )
             .restart(|new, old| keep(&mut new.limits.connections, &old.limits.connections)),
             setting(
+                Key::count("unauthenticated", "64"),
+                "Connections of one address (of IPv6: of a /64) of which no request was admitted yet; \
+                 beyond that, and beyond 512 in all, the oldest is closed for the next.",
+            ),
+            setting(
                 Key::count("tunnels", "512"),
                 "WebSockets and blind CONNECT tunnels open at once, beside these and shared like \
                  these.",

@@ -1,0 +1,209 @@
+//! Unauthenticated connections: each is in here until a request of its is admitted, and has none of
+//! the places of `limits.connections`. Where there is no room, the oldest is closed, as those who may
+//! send a request do so at once.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::metrics::Limit;
+
+/// Those of some listeners.
+#[derive(Debug)]
+pub(super) struct Lobby {
+    limit: usize,
+    state: Mutex<State>,
+    left: Notify,
+    shown: Limit,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    next: u64,
+    /// By their numbers, so that the first is the oldest.
+    waiting: BTreeMap<u64, Waiting>,
+    /// The numbers of each source, the oldest first.
+    sources: HashMap<Source, VecDeque<u64>>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    source: Source,
+    since: Instant,
+    turned_out: Arc<Notify>,
+}
+
+/// Where a connection comes from: an address, the network that one host has of IPv6 (a /64), or a
+/// Unix socket.
+type Source = Option<IpAddr>;
+
+fn source(peer: Option<IpAddr>) -> Source {
+    peer.map(|peer| match peer.to_canonical() {
+        IpAddr::V6(peer) => Ipv6Addr::from_bits(peer.to_bits() & !u128::from(u64::MAX)).into(),
+        peer => peer,
+    })
+}
+
+/// A connection's stay, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Stay {
+    lobby: Arc<Lobby>,
+    number: u64,
+    turned_out: Arc<Notify>,
+}
+
+impl Lobby {
+    /// Room for `limit` connections.
+    pub(super) fn new(limit: usize, shown: Limit) -> Arc<Self> {
+        Arc::new(Self { limit, state: Mutex::default(), left: Notify::new(), shown })
+    }
+
+    /// Lets a connection in. The oldest of the same source goes where that has `most` already, and
+    /// the oldest of all where there is no room. Who has just come is waited for.
+    pub(super) async fn enter(self: &Arc<Self>, peer: Option<IpAddr>, most: usize) -> Stay {
+        let source = source(peer);
+        loop {
+            let left = self.left.notified();
+            let young = match self.try_enter(source, most) {
+                Ok(stay) => return stay,
+                Err(young) => young,
+            };
+            tokio::select! {
+                () = left => {}
+                () = tokio::time::sleep(young) => {}
+            }
+        }
+    }
+
+    /// How long it takes until the oldest may be turned out, where there is no room.
+    fn try_enter(self: &Arc<Self>, source: Source, most: usize) -> Result<Stay, Duration> {
+        let mut state = self.state();
+        let own = state.sources.get(&source).filter(|own| own.len() >= most);
+        if let Some(oldest) = own.and_then(|own| own.front()).copied() {
+            // Where it is too young, the source has some more for a moment.
+            let _young = state.turn_out(oldest);
+        }
+        if state.waiting.len() >= self.limit {
+            let oldest = state.waiting.keys().next().copied().unwrap_or_default();
+            state.turn_out(oldest)?;
+        }
+        let (number, turned_out) = (state.next, Arc::new(Notify::new()));
+        state.next += 1;
+        let waiting =
+            Waiting { source, since: Instant::now(), turned_out: Arc::clone(&turned_out) };
+        state.waiting.insert(number, waiting);
+        state.sources.entry(source).or_default().push_back(number);
+        self.shown.used(state.waiting.len() as u64);
+        Ok(Stay { lobby: Arc::clone(self), number, turned_out })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Tells a connection to go.
+    ///
+    /// # Errors
+    ///
+    /// How long it may still stay: it has hardly come.
+    fn turn_out(&mut self, number: u64) -> Result<(), Duration> {
+        let Some(waiting) = self.waiting.get(&number) else { return Ok(()) };
+        let young = YOUNG.saturating_sub(waiting.since.elapsed());
+        if !young.is_zero() {
+            return Err(young);
+        }
+        if let Some(waiting) = self.remove(number) {
+            waiting.turned_out.notify_one();
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Waiting> {
+        let waiting = self.waiting.remove(&number)?;
+        if let Some(own) = self.sources.get_mut(&waiting.source) {
+            own.retain(|other| *other != number);
+            if own.is_empty() {
+                self.sources.remove(&waiting.source);
+            }
+        }
+        Some(waiting)
+    }
+}
+
+impl Stay {
+    /// What says that it is turned out. Who has left is not.
+    pub(super) fn turned_out(&self) -> Arc<Notify> {
+        Arc::clone(&self.turned_out)
+    }
+
+    /// A request of its is admitted, so it leaves. False where it was turned out before.
+    pub(super) fn leave(&self) -> bool {
+        let mut state = self.lobby.state();
+        let stayed = state.remove(self.number).is_some();
+        self.lobby.shown.used(state.waiting.len() as u64);
+        drop(state);
+        self.lobby.left.notify_one();
+        stayed
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+/// So long a connection may take to say what it wants before others may take its room: far more
+/// than a client takes that has something to say.
+const YOUNG: Duration = Duration::from_millis(100);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Metrics;
+
+    fn lobby(limit: usize) -> Arc<Lobby> {
+        Lobby::new(limit, Metrics::default().limit("unauthenticated", 0))
+    }
+
+    fn from(address: &str) -> Option<IpAddr> {
+        Some(address.parse().expect("an address"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_goes_and_whoever_has_just_come_stays() {
+        let lobby = lobby(3);
+        let first = lobby.enter(from("10.0.0.1"), 9).await;
+        tokio::time::advance(YOUNG / 2).await;
+        let others = [lobby.enter(from("10.0.0.2"), 9).await, lobby.enter(from("::1"), 9).await];
+        let (began, full) = (Instant::now(), lobby.enter(from("10.0.0.3"), 9).await);
+        assert_eq!(began.elapsed(), YOUNG / 2, "the first is waited for");
+        first.turned_out().notified().await;
+        assert!(!first.leave() && full.leave(), "only one of them is gone");
+        assert!(others.iter().all(Stay::leave));
+        assert!(lobby.state().sources.is_empty() && lobby.state().waiting.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_has_its_number_and_a_place_comes_back_at_once() {
+        let lobby = lobby(9);
+        let one = ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:ffff:ffff:ffff"];
+        let mut own = Vec::new();
+        for address in one {
+            own.push(lobby.enter(from(address), 2).await);
+        }
+        assert_eq!(lobby.state().waiting.len(), 3, "all are young");
+        tokio::time::advance(YOUNG).await;
+        let other = lobby.enter(from("2001:db8:0:1::1"), 2).await;
+        let next = lobby.enter(from("2001:db8::3"), 2).await;
+        let stayed: Vec<_> = own.iter().map(Stay::leave).collect();
+        assert_eq!(stayed, [false, true, true], "one of the same network");
+        assert!(other.leave() && next.leave());
+    }
+}
