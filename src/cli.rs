@@ -11,6 +11,7 @@ mod catalogue;
 mod check;
 mod config_file;
 mod demo;
+mod descriptors;
 mod directory;
 mod doctor;
 mod documents;

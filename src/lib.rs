@@ -19,10 +19,10 @@
 //!
 //! Beside the road: [`problem`] says what is wrong, `strict_modes` who could have written a file,
 //! [`document`] reads files, [`host`] reads names and addresses as clients write them, [`peer`] sees
-//! which user is at the other end, [`shares`] how a limit is shared by clients, `pem` blocks of keys
-//! and certificates, [`config`] is what was written and what will run, [`snapshot`] what it becomes,
-//! [`audit`] the file of what was decided, [`secret`] what must not be seen, `signer` the process that
-//! holds keys for this one, and [`cli`] what a person meets.
+//! which user is at the other end, [`shares`] how a limit is shared by clients, `descriptors` how many
+//! there are, `pem` blocks of keys and certificates, [`config`] is what was written and what will run,
+//! [`snapshot`] what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be
+//! seen, `signer` the process that holds keys for this one, and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -30,6 +30,7 @@ pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod config;
+mod descriptors;
 pub mod document;
 pub mod host;
 mod https;

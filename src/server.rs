@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::conversation::converse;
+use self::door::Reserve;
 use self::lobby::Lobby;
 use self::shared::{Client, Place, Protocol, Shared};
 use crate::pipeline::Pipeline;
@@ -63,7 +64,7 @@ impl Server {
         let limit = |name, most| surroundings.metrics.limit(name, most);
         let lobby = |name, most: usize| Lobby::new(most, limit(name, most as u64));
         // From the start, so that the first one is seen as a change.
-        for reason in [Code::ClientNotAllowed.name(), MADE_ROOM] {
+        for reason in [Code::ClientNotAllowed.name(), Code::OutOfDescriptors.name(), MADE_ROOM] {
             surroundings.metrics.turned_away(reason);
         }
         let shared = Shared {
@@ -131,6 +132,7 @@ const LAST_CALL: Duration = Duration::from_millis(500);
 async fn accept(listener: Listener, shared: Arc<Shared>) {
     let role = listener.role();
     let until = if role == Role::Admin { &shared.closing } else { &shared.stopping }.clone();
+    let mut reserve = Reserve::new();
     loop {
         let users_matter = || shared.pipeline.snapshot().access.users.matter();
         let accepted = tokio::select! {
@@ -141,13 +143,11 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
             Ok(accepted) => accepted,
             Err(error) if door::is_of_one(&error) => continue,
             Err(error) => {
-                // Out of descriptors, most likely: the connection waits in the queue, so trying
-                // again at once would only spin.
-                tracing::warn!(listener = role.name(), %error, "a connection was not accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                reserve.failed(&listener, &shared, &error).await;
                 continue;
             }
         };
+        reserve.well();
         let (peer, snapshot) = (from.0, shared.pipeline.snapshot());
         if let Err(refusal) = door::pass(&snapshot, peer) {
             door::turn_away(socket, peer, refusal, &shared);
@@ -183,5 +183,3 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
 
 /// Why an unauthenticated connection was closed, beside the codes of refusals.
 const MADE_ROOM: &str = "made_room";
-
-const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

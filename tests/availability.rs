@@ -1,6 +1,7 @@
 //! Who is kept waiting by whom: strangers by nobody, and no client by another.
 
 mod clients;
+mod descriptors;
 mod held;
 mod strangers;
 

@@ -180,6 +180,7 @@ const LAYERS: &[Layer] = &[
         &[only("lines", &["dropped"])],
         "counters are handed down; they know names, not types",
     ),
+    layer("descriptors", &[], "what the system says of descriptors is the same to everybody"),
     layer("shares", &[only("metrics", &["Limit"])], "counts what is taken, and knows not of what"),
     layer(
         "tls",
@@ -296,6 +297,7 @@ const LAYERS: &[Layer] = &[
         "upstream",
         &[
             only("body", &["Lease", "Progress", "StreamError", "Upload"]),
+            only("descriptors", &["ran_out"]),
             all("problem"),
             all("secret"),
             only("strict_modes", &["Owners", "check_socket"]),
@@ -411,6 +413,7 @@ const LAYERS: &[Layer] = &[
             all("admin"),
             only("body", &["Answering", "Progress", "Reply"]),
             only("config", &["Endpoint"]),
+            only("descriptors", &["ran_out"]),
             all("host"),
             only("metrics", &["Limit", "Open"]),
             only("peer", &["Peer"]),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{CliError, log, runtime, state};
+use super::{CliError, descriptors, log, runtime, state};
 use crate::config::settings::keep_the_fixed;
 use crate::config::{Config, ConfigErrors};
 use crate::moment::Moments;
@@ -19,6 +19,7 @@ pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
     let config = Config::load(path)?;
     let bound = bind(&config)?;
     let _lines = log::start(&config.log);
+    descriptors::provide(&config.limits);
     runtime()?.block_on(serve(config, bound, out))
 }
 

@@ -33,7 +33,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ),
     (
         "reason",
-        "the name of a refusal, `client_not_allowed`; `made_room`: others came \
+        "the name of a refusal, `client_not_allowed` or `out_of_descriptors`; `made_room`: others came \
          while nothing that is admitted had come",
     ),
     ("result", "`ok`: it was taken up; `failed`: it was not, and what ran before goes on"),

@@ -57,6 +57,7 @@ pub enum Code {
     TooManyConnections,
     TooManyTunnels,
     TooManyBodies,
+    OutOfDescriptors,
     Draining,
     SignerTimeout,
     UpstreamTimeout,
@@ -518,6 +519,15 @@ static ROWS: &[Facts] = &[
         "proxy_internal_response",
         "There is no room for another body",
         "Send it again in a second, or fewer at once; nothing was sent. limits.held_bodies in proxy.toml is what there is for all.",
+    )
+    .with(RETRY),
+    row(
+        Code::OutOfDescriptors,
+        "out_of_descriptors",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "proxy_internal_error",
+        "The proxy has no file descriptor left",
+        "Nothing was sent. Raise the hard limit that the proxy is started with (ulimit -Hn, LimitNOFILE= of systemd), or lower limits.connections and limits.tunnels.",
     )
     .with(RETRY),
     row(

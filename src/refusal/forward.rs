@@ -17,6 +17,7 @@ impl From<ForwardError> for Refusal {
 fn code(phase: Phase) -> Code {
     match phase {
         Phase::Resolve | Phase::ResolvePastProxy | Phase::Connect => Code::UpstreamUnreachable,
+        Phase::Descriptors => Code::OutOfDescriptors,
         Phase::ParentProxy(_) => Code::UpstreamProxy,
         Phase::Tls(Handshake::Silent) => Code::UpstreamTimeout,
         Phase::Tls(_) | Phase::Certificate(_) | Phase::ClientCertificate => Code::UpstreamTls,
@@ -52,6 +53,7 @@ fn remedy(phase: Phase) -> Option<&'static str> {
         Phase::Resolve
         | Phase::Connect
         | Phase::Withheld
+        | Phase::Descriptors
         | Phase::Unprocessed
         | Phase::Exchange
         | Phase::Protocol

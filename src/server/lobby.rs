@@ -101,6 +101,15 @@ impl Lobby {
         Ok(Stay { lobby: Arc::clone(self), number, turned_out })
     }
 
+    /// Turns the oldest out, so that what it has is there for others. Whether there was one.
+    pub(super) fn turn_oldest_out(&self) -> bool {
+        let mut state = self.state();
+        let oldest = state.waiting.keys().next().copied();
+        let gone = oldest.is_some_and(|oldest| state.turn_out(oldest).is_ok());
+        self.shown.used(state.waiting.len() as u64);
+        gone
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,6 +10,7 @@ use tokio::net::TcpStream;
 use super::error::{ConnectFailure, Phase};
 use super::race::{order, race};
 use super::reach::Reach;
+use crate::descriptors::ran_out;
 use crate::tunnel::keep_alive;
 
 /// Makes connections. One for the whole process: what it learns of addresses is for everybody.
@@ -44,8 +45,7 @@ impl Dialer {
         port: u16,
         reach: &Reach,
     ) -> Result<TcpStream, ConnectFailure> {
-        let unresolved =
-            |error: io::Error| ConnectFailure { phase: Phase::Resolve, reason: error.to_string() };
+        let unresolved = |error: io::Error| ConnectFailure::system(Phase::Resolve, &error);
         let resolved = tokio::net::lookup_host((host, port)).await.map_err(unresolved)?;
         let resolved = within(reach, resolved)?;
         let first = resolved.first().copied();
@@ -55,7 +55,10 @@ impl Dialer {
             TcpStream::connect(address).await.map(|stream| (stream, address))
         })
         .await
-        .map_err(|failed| ConnectFailure { phase: Phase::Connect, reason: list(&failed) })?;
+        .map_err(|failed| match failed.iter().find(|(_, error)| ran_out(error)) {
+            Some((_, error)) => ConnectFailure::system(Phase::Connect, error),
+            None => ConnectFailure { phase: Phase::Connect, reason: list(&failed) },
+        })?;
         self.0.remember(place, Some(address).filter(|_| first != Some(address)));
         let failed =
             |error: io::Error| ConnectFailure { phase: Phase::Connect, reason: error.to_string() };

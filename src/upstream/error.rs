@@ -2,8 +2,10 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 
 use super::certificate::CertificateFault;
+use crate::descriptors::ran_out;
 
 /// A request that was dressed and signed but got no answer.
 #[derive(Clone, Debug)]
@@ -27,6 +29,8 @@ pub enum Phase {
     Private,
     /// The TCP connection failed.
     Connect,
+    /// There was no descriptor for it. Nothing was sent.
+    Descriptors,
     /// The proxy in between failed or refused. Nothing was sent to the upstream.
     ParentProxy(Hop),
     /// Name, TCP and TLS together took too long. Nothing was sent.
@@ -102,7 +106,9 @@ impl fmt::Display for ForwardError {
             Phase::Resolve | Phase::ResolvePastProxy => {
                 write!(f, "the name in {upstream} does not resolve: {reason}")
             }
-            Phase::Connect => write!(f, "connecting to {upstream} failed: {reason}"),
+            Phase::Connect | Phase::Descriptors => {
+                write!(f, "connecting to {upstream} failed: {reason}")
+            }
             Phase::ParentProxy(_) => write!(f, "the proxy on the way failed {upstream}: {reason}"),
             Phase::ConnectTimeout => write!(f, "connecting to {upstream} took more than {reason}"),
             Phase::Tls(Handshake::Silent) => {
@@ -144,6 +150,12 @@ impl ConnectFailure {
     /// A proxy in between failed or refused.
     pub(super) fn via(hop: Hop, reason: String) -> Self {
         Self { phase: Phase::ParentProxy(hop), reason }
+    }
+
+    /// The system did not let us connect, or for want of descriptors not even begin to.
+    pub(super) fn system(phase: Phase, error: &io::Error) -> Self {
+        let phase = if ran_out(error) { Phase::Descriptors } else { phase };
+        Self { phase, reason: error.to_string() }
     }
 
     /// How far it came, and what the system said.

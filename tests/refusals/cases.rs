@@ -292,6 +292,10 @@ pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("log_stalled", "takes a log that nobody reads: a test in log.rs has one"),
     ("audit_failed", "takes a file that cannot be written: tests in audit.rs have some"),
     ("turn_timeout", "takes another proxy: a test in nonces.rs has one"),
+    (
+        "out_of_descriptors",
+        "takes a process with few: a test in availability/descriptors.rs has one",
+    ),
     ("signer_unavailable", "a key in memory that passed its self-test does not fail"),
     ("reply_untrusted", "no provider here signs its answers"),
     ("signer_timeout", "a key in memory signs before any deadline is looked at"),
