@@ -18,9 +18,11 @@ mod documents;
 mod error;
 mod exec;
 mod explain;
+mod given_up;
 mod health;
 mod in_process;
 mod init;
+mod inner;
 mod keys;
 mod log;
 mod manual;
@@ -107,6 +109,9 @@ enum Command {
 
 /// Runs the command the arguments name. The only function a binary needs.
 pub fn main() -> ExitCode {
+    if let Some(exit) = inner::told() {
+        return exit;
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {

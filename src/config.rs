@@ -27,7 +27,7 @@ pub use units::{
 
 use crate::audit::Mode;
 pub use crate::document::ConfigErrors;
-use crate::keys::{Algorithm, Encoding, StoreKind, StoreSettings, StoreVariables};
+use crate::keys::{Algorithm, Encoding, Need, StoreKind, StoreSettings, StoreVariables, needs};
 use crate::moment::Replica;
 pub use crate::problem::{Location, Problem};
 use crate::scheme::{Entry, Policy};
@@ -67,6 +67,8 @@ pub struct Config {
     pub routes: BTreeMap<String, Route>,
     /// `[audit]`, where it is written.
     pub audit: Option<AuditFile>,
+    /// `[process]`.
+    pub process: Process,
     /// `[log]`.
     pub log: Log,
     /// `[schemes.NAME]`: the text of each file.
@@ -238,6 +240,11 @@ impl Store {
     /// The file that an entry is in, where it is in one.
     pub fn file(&self, entry: &str) -> Option<PathBuf> {
         (self.kind.file)(&self.settings, entry)
+    }
+
+    /// What it takes to open an entry.
+    pub fn needs(&self, entry: &str) -> Vec<Need> {
+        needs(self.kind, &self.settings, entry)
     }
 
     /// The directory that it is, where it is one.
@@ -416,6 +423,31 @@ pub struct AuditFile {
     pub required: bool,
     /// Where the table is written.
     pub at: Location,
+}
+
+/// What the process gives up at its start.
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Process {
+    /// Whether it does.
+    pub sandbox: Sandbox,
+    /// Whether its memory stays out of swap.
+    pub lock_memory: bool,
+    /// What else is read, where it is written: directories and files.
+    pub read: Option<Vec<PathBuf>>,
+    /// What else is written, where it is written: directories.
+    pub write: Option<Vec<PathBuf>>,
+}
+
+/// What follows where something cannot be given up.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Sandbox {
+    /// Nothing is given up.
+    Off,
+    /// A warning.
+    #[default]
+    Warn,
+    /// The start is refused.
+    Require,
 }
 
 /// Logging: what is written down.

@@ -17,8 +17,10 @@ mod formats;
 mod hosted;
 mod key;
 pub(crate) mod kinds;
+mod need;
 mod pkcs11;
 mod pool;
+mod reach;
 pub(crate) mod remote;
 mod signature;
 mod ssh_agent;
@@ -32,15 +34,17 @@ pub use content::{Content, Derivation, Digest, Hash, Hashing, Written};
 pub(crate) use env::{Lookup, variable};
 pub use error::SignError;
 pub(crate) use error::pasted;
-pub(crate) use exec::words as command;
+pub(crate) use exec::{launcher, words as command};
 pub(crate) use file::read_private;
 pub use formats::{Encoding, FormatError, UnknownEncoding};
 pub(crate) use formats::{PassphraseFault, unquoted};
 pub(crate) use hosted::{Fault, Hosted, Input, Service};
 pub use key::{Algorithm, BoxFuture, Form, PrivateKey, PublicKey, Signer};
+pub use need::{Need, StoreVariables};
+pub(crate) use reach::needs;
 pub use signature::Signature;
 pub(crate) use store::GIVEN;
 pub use store::{
     ByteStore, Given, KeySpec, KeyStore, Needed, Parts, SettingKind, SignerStore, StoreKind,
-    StoreSetting, StoreSettings, StoreVariables,
+    StoreSetting, StoreSettings,
 };

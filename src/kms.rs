@@ -21,8 +21,9 @@ use session::{Failure, Session, Settings};
 use wire::{Described, KINDS, Kind};
 
 use crate::keys::{
-    BoxFuture, Fault, Hosted, Input, KeySpec, KeyStore, Parts, PublicKey, Service, SettingKind,
-    Signer, SignerStore, StoreKind, StoreSetting, StoreSettings, StoreVariables, pasted,
+    BoxFuture, Fault, Hosted, Input, KeySpec, KeyStore, Need, Parts, PublicKey, Service,
+    SettingKind, Signer, SignerStore, StoreKind, StoreSetting, StoreSettings, StoreVariables,
+    pasted,
 };
 use crate::problem::Problem;
 
@@ -70,6 +71,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
     },
     place: |_, entry| place(entry),
     file: |_, _| None,
+    needs: |_, _| chain::files().map(Need::File).collect(),
     variables: |_| StoreVariables {
         prefix: None,
         named: chain::SECRET_VARIABLES.iter().map(|name| (*name).to_owned()).collect(),

@@ -22,7 +22,8 @@
 //! which user is at the other end, [`shares`] how a limit is shared by clients, `descriptors` how many
 //! there are, `pem` blocks of keys and certificates, [`config`] is what was written and what will run,
 //! [`snapshot`] what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be
-//! seen, `signer` the process that holds keys for this one, and [`cli`] what a person meets.
+//! seen, `signer` the process that holds keys for this one, `sandbox` what both give up at their start,
+//! and [`cli`] what a person meets.
 
 pub mod access;
 mod admin;
@@ -48,6 +49,7 @@ pub mod record;
 pub mod refusal;
 pub mod request;
 pub mod route;
+mod sandbox;
 pub mod scheme;
 pub mod secret;
 pub mod server;

@@ -220,6 +220,12 @@ impl Nonces {
         Ok(found)
     }
 
+    /// Makes the directory, where there is one to be had, and says where it is.
+    pub fn prepare(&self) -> Option<&Path> {
+        let Keeping::In { path, .. } = &self.keeping else { return None };
+        matches!(self.directory(), Ok(Ok(_))).then_some(path)
+    }
+
     /// The directory, opened once; or why there is none to be had. An error where a named one is not
     /// safe.
     fn directory(&self) -> Result<Result<&Directory, Problem>, Problem> {

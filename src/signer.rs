@@ -1,14 +1,13 @@
 //! The signer: a process that alone holds keys, and signs for those who may have it.
 //!
 //! It has one listener and no other network, reads no requests of clients, and gives up what it does
-//! not need before its first thread starts ([`sandbox`]). What is asked and answered is the interface
+//! not need before its first thread starts (`sandbox`). What is asked and answered is the interface
 //! of the store kind `remote`, `docs/remote-signer.md`.
 
 mod answer;
 pub(crate) mod conform;
 mod grants;
 pub(crate) mod held;
-pub(crate) mod sandbox;
 pub(crate) mod shared;
 pub(crate) mod socket;
 

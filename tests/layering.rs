@@ -158,6 +158,7 @@ const LAYERS: &[Layer] = &[
         &[all("problem")],
         "whose a file is, and who may change it, is the same to everybody who believes it",
     ),
+    layer("sandbox", &[], "what a process gives up; what it is for is said by whoever starts it"),
     layer("socket_file", &[], "a socket with a name is bound the same way by everybody"),
     layer("secret", &[], "whoever guards secrets must not know who wants them"),
     layer(
@@ -249,6 +250,7 @@ const LAYERS: &[Layer] = &[
                 &[
                     "Algorithm",
                     "Encoding",
+                    "Need",
                     "Needed",
                     "PublicKey",
                     "SettingKind",
@@ -257,6 +259,7 @@ const LAYERS: &[Layer] = &[
                     "StoreSettings",
                     "StoreVariables",
                     "command",
+                    "needs",
                     "remote",
                 ],
             ),

@@ -14,6 +14,7 @@ mod browser;
 mod callbacks;
 mod cli;
 mod clients;
+mod confined;
 mod connections;
 mod declared;
 mod deployed;

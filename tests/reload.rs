@@ -154,6 +154,10 @@ fn what_takes_a_restart_is_named_by_a_reload_that_changes_it() {
         ("nonces.state", stage.configuration("[nonces]\nstate = \"elsewhere\"\n")),
         ("limits.connections", stage.configuration("[limits]\nconnections = 7\n")),
         ("limits.tunnels", stage.configuration("[limits]\ntunnels = 7\n")),
+        ("process.sandbox", stage.configuration("[process]\nsandbox = \"off\"\n")),
+        ("process.lock_memory", stage.configuration("[process]\nlock_memory = true\n")),
+        ("process.read", stage.configuration("[process]\nread = [\"elsewhere\"]\n")),
+        ("process.write", stage.configuration("[process]\nwrite = [\"elsewhere\"]\n")),
         ("log.level", stage.configuration("[log]\nlevel = \"debug\"\n")),
         ("log.format", stage.configuration("[log]\nformat = \"json\"\n")),
     ];

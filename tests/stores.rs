@@ -11,7 +11,7 @@ mod kms;
 mod memory;
 mod pkcs11;
 mod putting;
-mod token;
+pub(crate) mod token;
 mod transit;
 mod trent;
 mod uris;

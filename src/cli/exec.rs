@@ -35,7 +35,8 @@ use super::ca::Ephemeral;
 use super::config_file::DEFAULT;
 use super::directory::Directory;
 use super::{CliError, Exit, log, runtime};
-use crate::config::{Config, Intercept, Log};
+use crate::config::{Config, Intercept, Log, Sandbox};
+use crate::sandbox::undumpable;
 use crate::tls::CaCertificate;
 
 #[derive(Debug, clap::Args)]
@@ -82,6 +83,11 @@ impl ExecArgs {
 pub(super) fn run(args: &ExecArgs) -> Result<(), CliError> {
     let (config, command) = args.split()?;
     let config = Config::load(config)?;
+    if config.process.sandbox != Sandbox::Off
+        && let Err(why) = undumpable()
+    {
+        say(&format!("inspection by others could not be given up: {why}"));
+    }
     let credentials = Credentials::find(args.token.as_ref(), &config)?;
     let _lines = log::start(&quieter(&config.log, args.quiet));
     runtime()?.block_on(execute(args, command, &config, credentials.as_ref()))

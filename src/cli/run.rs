@@ -1,5 +1,7 @@
 //! `run`: start, say what is live, reload on SIGHUP, drain on SIGTERM.
 
+mod keeping;
+
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
@@ -7,10 +9,12 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{CliError, descriptors, log, runtime, state};
+use self::keeping::Keeping;
+use super::{CliError, descriptors, given_up, log, runtime, state};
 use crate::config::settings::keep_the_fixed;
 use crate::config::{Config, ConfigErrors};
 use crate::moment::Moments;
+use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
 use crate::server::{Bound, Listener, Listening, Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
@@ -18,13 +22,23 @@ use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
     let config = Config::load(path)?;
     let bound = bind(&config)?;
+    let nonces = state::nonces(&config);
+    // Before the first thread, which would keep what is given up.
+    let (keeping, measures) = Keeping::only(&config, &nonces)?;
     let _lines = log::start(&config.log);
+    given_up::tell(&measures, config.process.sandbox, "[process]")?;
+    // After the commands of stores have their process, which keeps the limit there was.
     descriptors::provide(&config.limits);
-    runtime()?.block_on(serve(config, bound, out))
+    runtime()?.block_on(serve(config, bound, nonces, keeping, out))
 }
 
-async fn serve(config: Config, bound: Vec<Bound>, out: &mut dyn Write) -> Result<(), CliError> {
-    let nonces = state::nonces(&config);
+async fn serve(
+    config: Config,
+    bound: Vec<Bound>,
+    nonces: Arc<Nonces>,
+    keeping: Keeping,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
     warn_of(&config, &snapshot);
@@ -35,8 +49,13 @@ async fn serve(config: Config, bound: Vec<Bound>, out: &mut dyn Write) -> Result
     let pipeline = Pipeline::new(snapshots.clone(), Moments::new(config.replica), metrics);
     let server = Server::new(listeners, pipeline, surroundings.clone());
     let mut stop = Signals::new()?;
-    let reloads =
-        tokio::spawn(reload(config, snapshots, surroundings, signal(SignalKind::hangup())?));
+    let reloads = tokio::spawn(reload(
+        config,
+        keeping,
+        snapshots,
+        surroundings,
+        signal(SignalKind::hangup())?,
+    ));
     // Nobody may be reading: that is no reason not to serve.
     let _unheard = announced.and_then(|()| Ok(writeln!(out, "ready").and_then(|()| out.flush())?));
     let (first, second) = stop.signals();
@@ -102,18 +121,21 @@ fn announce(
 /// Builds a new snapshot at every SIGHUP. A bad file changes nothing.
 async fn reload(
     started: Config,
+    keeping: Keeping,
     snapshots: Snapshots,
     surroundings: Surroundings,
     mut hangup: Signal,
 ) {
-    let started = Arc::new(started);
+    let (started, keeping) = (Arc::new(started), Arc::new(keeping));
     while hangup.recv().await.is_some() {
         let (fixed, current) = (Arc::clone(&started), snapshots.current());
-        let (around, runtime) = (surroundings.clone(), Handle::current());
+        let (around, runtime, keeping) =
+            (surroundings.clone(), Handle::current(), Arc::clone(&keeping));
         // On a thread of its own: opening an encrypted key takes a worker's time from requests.
         let built = tokio::task::spawn_blocking(move || {
             let mut config = Config::load(&fixed.path)?;
             let kept = keep_the_fixed(&mut config, &fixed);
+            keeping.check(&config)?;
             let built = runtime.block_on(Snapshot::build(&config, &around, Some(&current)));
             built.map(|snapshot| (config, kept, snapshot))
         });

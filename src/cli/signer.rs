@@ -2,19 +2,20 @@
 //! answers until it is stopped.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use super::{CliError, log, runtime};
+use super::{CliError, given_up, log, runtime};
 use crate::audit::Audit;
+use crate::config::Sandbox;
 use crate::config::signer::{Listen, Peer, SignerConfig};
 use crate::keys::remote;
+use crate::sandbox::{self, Plan, Right, SIGNER};
 use crate::signer::conform::{Case, Trial};
 use crate::signer::held::Held;
-use crate::signer::sandbox::{self, Measure, Plan};
 use crate::signer::serve;
 use crate::signer::shared::Shared;
 use crate::signer::socket::Bound;
@@ -92,18 +93,19 @@ pub(super) fn run(args: &SignerArgs, out: &mut dyn Write) -> Result<(), CliError
     let bound =
         Bound::at(&config.listen).map_err(|problem| CliError::failed(problem.what, problem.fix))?;
     // Before the first thread, which would keep what is given up.
-    let measures = sandbox::enter(&plan(&config));
+    let mut measures = match config.sandbox {
+        Sandbox::Off => Vec::new(),
+        Sandbox::Warn | Sandbox::Require => sandbox::enter(&plan(&config)).1,
+    };
+    measures.extend(config.lock_memory.then(sandbox::lock_memory));
     let _lines = log::start(&config.log);
-    tell(&measures, config.sandbox_required)?;
+    given_up::tell(&measures, config.sandbox, "[signer]")?;
     runtime()?.block_on(stand(config, bound, out))
 }
 
 /// What the signer will still read and write.
 fn plan(config: &SignerConfig) -> Plan {
-    let directory = |path: &Path| match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-        _ => PathBuf::from("."),
-    };
+    let mut plan = Plan::of(&SIGNER);
     let keys = config
         .keys
         .values()
@@ -113,23 +115,9 @@ fn plan(config: &SignerConfig) -> Plan {
         Listen::Unix(..) => Vec::new(),
     };
     let files = keys.chain(certificates).chain([config.path.clone()]);
-    Plan { read: files.map(|file| directory(&file)).collect(), write: directory(&config.audit) }
-}
-
-/// Says what was given up, and what could not be.
-fn tell(measures: &[Measure], required: bool) -> Result<(), CliError> {
-    for Measure { name, done } in measures {
-        match done {
-            Ok(how) => tracing::info!("given up: {name}, {how}"),
-            Err(why) if required => {
-                let what = format!("{name} could not be given up: {why}");
-                let fix = "use a newer kernel, or write sandbox = \"warn\" below [signer]";
-                return Err(CliError::failed(what, fix));
-            }
-            Err(why) => tracing::warn!("{name} could not be given up: {why}"),
-        }
-    }
-    Ok(())
+    files.for_each(|file| plan.file(&file, Right::Read));
+    plan.file(&config.audit, Right::Write);
+    plan
 }
 
 async fn stand(config: SignerConfig, bound: Bound, out: &mut dyn Write) -> Result<(), CliError> {

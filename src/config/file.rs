@@ -26,7 +26,7 @@ pub(super) use values::milliseconds;
 
 use super::settings::{self, Settings, section, sections, sections_or_texts};
 use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamAddress};
-use super::{Limits, LocalUser, Log, LogFormat, SelfCheck, Timeouts, Unbound, Unrouted};
+use super::{Limits, LocalUser, Log, LogFormat, Sandbox, SelfCheck, Timeouts, Unbound, Unrouted};
 use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
@@ -49,6 +49,7 @@ pub(super) struct File {
     pub(super) routes: Named<Route>,
     pub(super) upstreams: Named<Upstream>,
     pub(super) audit: Audit,
+    pub(super) process: Process,
     pub(super) log: Log,
     /// What routes can name: the schemes of this program, and those of `[schemes]`.
     pub(super) schemes: Declared,
@@ -111,6 +112,7 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
             file: table.text("file", values::text),
             required: table.value("required", |table, key| table.flag(key)),
         }),
+        process: section(file, "process", process),
         log: section(file, "log", log),
         schemes,
     }
@@ -243,6 +245,30 @@ fn timeouts(table: &mut Settings<'_, '_>) -> Timeouts {
         drain_linger: duration("drain_linger"),
         drain: duration("drain"),
     }
+}
+
+/// `[process]`.
+#[derive(Debug)]
+pub(super) struct Process {
+    pub(super) sandbox: Sandbox,
+    pub(super) lock_memory: bool,
+    pub(super) read: Field<Vec<Written<String>>>,
+    pub(super) write: Field<Vec<Written<String>>>,
+}
+
+fn process(table: &mut Settings<'_, '_>) -> Process {
+    Process {
+        sandbox: sandbox(table),
+        lock_memory: table.value("lock_memory", |table, key| table.flag(key)),
+        read: table.list("read", values::text),
+        write: table.list("write", values::text),
+    }
+}
+
+fn sandbox(table: &mut Settings<'_, '_>) -> Sandbox {
+    let all = [("off", Sandbox::Off), ("warn", Sandbox::Warn), ("require", Sandbox::Require)];
+    let one = values::one_of(&all);
+    table.value("sandbox", |table, key| table.parsed(key, &one))
 }
 
 fn log(table: &mut Settings<'_, '_>) -> Log {

@@ -17,8 +17,8 @@ use std::fs;
 use std::path::Path;
 
 use super::file::{self, File};
-use super::{AuditFile, Config, ConfigErrors, Problem};
-use crate::document::{Named, Report, Written, choose, is_shown, nearest, quoted};
+use super::{AuditFile, Config, ConfigErrors, Problem, Process};
+use crate::document::{Field, Named, Report, Written, choose, is_shown, nearest, quoted};
 use crate::scheme::Registry;
 
 impl Config {
@@ -125,6 +125,7 @@ impl Resolver<'_> {
             upstreams: self.upstreams(),
             routes: self.routes(),
             audit: self.audit(),
+            process: self.process(),
             log: self.file.log.clone(),
             schemes: self.file.schemes.texts.clone(),
             scheme_files: self.file.schemes.files.clone(),
@@ -136,6 +137,20 @@ impl Resolver<'_> {
         let written = &self.file.audit;
         let file = self.directory.join(written.file.value()?);
         Some(AuditFile { file, required: written.required, at: written.at? })
+    }
+
+    fn process(&self) -> Process {
+        let file::Process { sandbox, lock_memory, read, write } = &self.file.process;
+        let paths = |list: &Field<Vec<Written<String>>>| {
+            list.value()
+                .map(|list| list.iter().map(|path| self.directory.join(&path.value)).collect())
+        };
+        Process {
+            sandbox: *sandbox,
+            lock_memory: *lock_memory,
+            read: paths(read),
+            write: paths(write),
+        }
     }
 
     /// Reports a reference to nothing: `subject` names an entry that `[table]` does not have.

@@ -4,6 +4,8 @@
 //!
 //! A setting is its row, the field that it becomes, and the line that reads the one into the other.
 
+mod routes;
+mod row;
 mod rows;
 mod signer;
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::file::signer::{self as written, SignerFile};
 use super::resolve::Resolver;
-use super::{ConfigErrors, Endpoint, Key, Log, Problem, Store};
+use super::{ConfigErrors, Endpoint, Key, Log, Problem, Sandbox, Store};
 use crate::document::{Field, Report, Written};
 use crate::keys::Algorithm;
 use crate::scheme::Registry;
@@ -24,8 +24,10 @@ pub struct SignerConfig {
     pub audit: PathBuf,
     /// Whether a signature waits until its line is on the disk.
     pub durable: bool,
-    /// Whether everything must be given up that is given up where it can be.
-    pub sandbox_required: bool,
+    /// What follows where something cannot be given up.
+    pub sandbox: Sandbox,
+    /// Whether its memory stays out of swap.
+    pub lock_memory: bool,
     /// How long a stop waits.
     pub drain: Duration,
     /// `[stores.NAME]`.
@@ -109,7 +111,7 @@ impl SignerConfig {
 impl SignerConfig {
     /// `[signer]`, which is what it was at the start until the process ends.
     pub fn process(&self) -> impl Eq + '_ {
-        (&self.listen, &self.audit, self.durable, self.sandbox_required, self.drain)
+        (&self.listen, &self.audit, self.durable, self.sandbox, self.lock_memory, self.drain)
     }
 }
 
@@ -144,7 +146,8 @@ fn resolve(
         listen: listen?,
         audit: directory.join(file.signer.audit.value()?),
         durable: file.signer.durable,
-        sandbox_required: file.signer.required,
+        sandbox: file.signer.sandbox,
+        lock_memory: file.signer.lock_memory,
         drain: file.signer.drain,
         stores,
         keys,

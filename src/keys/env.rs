@@ -10,9 +10,8 @@ use std::sync::Arc;
 use super::error::pasted;
 use super::formats::{plain, unquoted};
 use super::key::BoxFuture;
-use super::store::{
-    ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings, StoreVariables,
-};
+use super::need::StoreVariables;
+use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings};
 use crate::problem::Problem;
 use crate::secret::Secret;
 
@@ -34,6 +33,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
     open: |settings| KeyStore::Bytes(Arc::new(EnvStore::new(prefix(settings)))),
     place: |settings, entry| place(&prefix(settings), entry),
     file: |_, _| None,
+    needs: |_, _| Vec::new(),
     variables: |settings| StoreVariables { prefix: settings.text(PREFIX), named: Vec::new() },
 };
 

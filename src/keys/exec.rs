@@ -4,6 +4,7 @@
 //! start and a reload, without the variables that are for this program alone, and for a limited time.
 //! What it says on standard error is shown when it fails; what it prints never is.
 
+pub(crate) mod launcher;
 mod running;
 pub(crate) mod words;
 
@@ -15,8 +16,9 @@ use super::env::PRIVATE;
 use super::error::pasted;
 use super::formats::plain;
 use super::key::BoxFuture;
+use super::need::{Need, StoreVariables};
 use super::store::all_entry;
-use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
+use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings};
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::strict_modes;
@@ -48,13 +50,14 @@ pub(crate) const KIND: StoreKind = StoreKind {
             doc: "How long the command may run.",
         },
     ],
-    open: |settings| {
-        let command = settings.text(COMMAND).unwrap_or_default();
-        let limit = Duration::from_millis(settings.number(TIMEOUT).unwrap_or(10_000));
-        KeyStore::Bytes(Arc::new(Commands { command, limit }))
-    },
+    open: |settings| KeyStore::Bytes(Arc::new(Commands::of(settings))),
     place: |settings, entry| place(&settings.text(COMMAND).unwrap_or_default(), entry),
     file: |_, _| None,
+    needs: |settings, entry| {
+        let Commands { command, limit } = Commands::of(settings);
+        let words = words(&command, entry).ok();
+        words.map(|words| Need::Command(words, limit)).into_iter().collect()
+    },
     variables: |_| StoreVariables { prefix: Some(PRIVATE.into()), named: Vec::new() },
 };
 
@@ -71,39 +74,46 @@ struct Commands {
     limit: Duration,
 }
 
+/// The program and its arguments, for an entry.
+fn words(command: &str, entry: &str) -> Result<Vec<String>, Problem> {
+    let wrong = |what: &str| {
+        Problem::new(what, "write a program and its arguments: op read op://Vault/item/field")
+            .of("the command")
+    };
+    let whole = command.is_empty();
+    let text = if whole { entry } else { command };
+    let mut words = words::split(text).map_err(wrong)?;
+    if words.first().is_none_or(String::is_empty) {
+        return Err(wrong("names no program"));
+    }
+    if whole {
+        return Ok(words);
+    }
+    if words.iter().any(|word| word.contains(ENTRY)) {
+        words = words.iter().map(|word| word.replace(ENTRY, entry)).collect();
+    } else {
+        words.push(entry.to_owned());
+    }
+    Ok(words)
+}
+
 impl Commands {
-    fn words(&self, entry: &str) -> Result<Vec<String>, Problem> {
-        let wrong = |what: &str| {
-            Problem::new(what, "write a program and its arguments: op read op://Vault/item/field")
-                .of("the command")
-        };
-        let whole = self.command.is_empty();
-        let text = if whole { entry } else { &self.command };
-        let mut words = words::split(text).map_err(wrong)?;
-        if words.first().is_none_or(String::is_empty) {
-            return Err(wrong("names no program"));
-        }
-        if whole {
-            return Ok(words);
-        }
-        if words.iter().any(|word| word.contains(ENTRY)) {
-            words = words.iter().map(|word| word.replace(ENTRY, entry)).collect();
-        } else {
-            words.push(entry.to_owned());
-        }
-        Ok(words)
+    fn of(settings: &StoreSettings) -> Self {
+        let command = settings.text(COMMAND).unwrap_or_default();
+        let limit = Duration::from_millis(settings.number(TIMEOUT).unwrap_or(10_000));
+        Self { command, limit }
     }
 
     async fn read_now(&self, entry: &str) -> Result<Secret, Problem> {
-        let words = self.words(entry)?;
+        let words = words(&self.command, entry)?;
         // One without a slash is where PATH says, which is not the configuration's.
         if let Some(program) = words.first().filter(|program| program.contains('/')) {
             strict_modes::check(Path::new(program))?;
         }
         let failed =
             |what: String, fix: &str| Problem::new(what, fix).of(place(&self.command, entry));
-        let printed = running::output(&words, self.limit).await;
-        let printed = printed.map_err(|(what, fix)| failed(what, fix))?;
+        let printed = launcher::output(words, self.limit).await;
+        let printed = printed.map_err(|(what, fix)| failed(what, &fix))?;
         let plain = plain(printed.expose());
         let plain = plain.map_err(|error| failed(error.what, "have it print UTF-8"))?;
         if plain.trim_ascii().is_empty() {

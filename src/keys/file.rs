@@ -21,8 +21,9 @@ use super::env::{Lookup, variable};
 use super::error::pasted;
 use super::formats::{Members, plain};
 use super::key::BoxFuture;
+use super::need::StoreVariables;
 use super::store::Parts;
-use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting, StoreVariables};
+use super::store::{ByteStore, KeyStore, SettingKind, StoreKind, StoreSetting};
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::strict_modes;
@@ -59,6 +60,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
     },
     place: |settings, entry| settings.path(DIR).join(entry).display().to_string(),
     file: |settings, entry| Some(settings.path(DIR).join(FileStore::file_of(entry))),
+    needs: |_, _| Vec::new(),
     variables: |settings| StoreVariables {
         prefix: None,
         named: settings.text(PASSPHRASE_ENV).into_iter().collect(),

@@ -21,7 +21,8 @@ mod store;
 mod token;
 mod uri;
 
-use super::store::{KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings, StoreVariables};
+use super::need::{Need, StoreVariables};
+use super::store::{KeyStore, SettingKind, StoreKind, StoreSetting, StoreSettings};
 use uri::{MODULE, PIN, SERIAL, TOKEN, place};
 
 /// `kind = "pkcs11"`.
@@ -69,6 +70,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
     open,
     place: |settings, entry| place(&settings.text(TOKEN).unwrap_or_default(), entry),
     file: |_, _| None,
+    needs: |_, _| vec![Need::Library],
     variables: |_| StoreVariables::default(),
 };
 

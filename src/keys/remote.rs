@@ -26,10 +26,10 @@ use super::content::Content;
 use super::error::{SignError, pasted};
 use super::file::read_private;
 use super::key::{Algorithm, BoxFuture, PublicKey, Signer};
+use super::need::StoreVariables;
 use super::signature::Signature;
 use super::store::{
     KeySpec, KeyStore, Parts, SettingKind, SignerStore, StoreKind, StoreSetting, StoreSettings,
-    StoreVariables,
 };
 use crate::problem::Problem;
 use crate::tls::mutual_client;
@@ -61,6 +61,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
     },
     place: |settings, entry| place(&settings.text(URL).unwrap_or_default(), entry),
     file: |_, _| None,
+    needs: |_, _| Vec::new(),
     variables: |_| StoreVariables::default(),
 };
 

@@ -24,11 +24,11 @@ use super::content::Content;
 use super::env::variable;
 use super::error::{SignError, pasted};
 use super::key::{BoxFuture, PublicKey, Signer};
+use super::need::StoreVariables;
 use super::signature::Signature;
 use super::store::all_entry;
 use super::store::{
     KeySpec, KeyStore, SettingKind, SignerStore, StoreKind, StoreSetting, StoreSettings,
-    StoreVariables,
 };
 use crate::problem::Problem;
 
@@ -51,6 +51,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
     open: |settings| KeyStore::Signers(Arc::new(Agent(socket(settings)))),
     place: |_, entry| place(entry),
     file: |_, _| None,
+    needs: |_, _| Vec::new(),
     variables: |_| StoreVariables { prefix: None, named: vec![VARIABLE.into()] },
 };
 

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use super::formats::{Encoding, FormatError, PassphraseFault};
 use super::key::{Algorithm, PrivateKey, PublicKey};
 use super::key::{BoxFuture, Signer};
+use super::need::{Need, StoreVariables};
 use crate::problem::Problem;
 use crate::secret::Secret;
 
@@ -39,6 +40,8 @@ pub struct StoreKind {
     pub place: fn(&StoreSettings, &str) -> String,
     /// The file that an entry is in, where it is in one: that can be watched, and written.
     pub file: fn(&StoreSettings, &str) -> Option<PathBuf>,
+    /// What it takes to open an entry, beside that file and what settings name.
+    pub needs: fn(&StoreSettings, &str) -> Vec<Need>,
     /// The variables that a program must not see beside the proxy.
     pub variables: fn(&StoreSettings) -> StoreVariables,
 }
@@ -114,15 +117,6 @@ impl SettingKind {
             Self::Duration => "a duration in quotes",
         }
     }
-}
-
-/// The variables in which a store's keys and secrets may be.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct StoreVariables {
-    /// Entries are variables whose names begin like this.
-    pub prefix: Option<String>,
-    /// Others that hold a secret.
-    pub named: Vec<String>,
 }
 
 /// A store's settings, each by its name; those that are left out have their default.

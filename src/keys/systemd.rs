@@ -12,8 +12,9 @@ use super::error::pasted;
 use super::file::FileStore;
 use super::file::readers::CREDENTIALS;
 use super::key::BoxFuture;
+use super::need::StoreVariables;
 use super::store::all_entry;
-use super::store::{ByteStore, KeyStore, StoreKind, StoreVariables};
+use super::store::{ByteStore, KeyStore, StoreKind};
 use crate::problem::Problem;
 use crate::secret::Secret;
 
@@ -29,6 +30,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
     open: |_| KeyStore::Bytes(Arc::new(Credentials(directory().map(FileStore::plain)))),
     place: |_, entry| place(entry),
     file: |_, entry| Some(directory().unwrap_or_default().join(FileStore::file_of(entry))),
+    needs: |_, _| Vec::new(),
     variables: |_| StoreVariables::default(),
 };
 

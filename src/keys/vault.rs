@@ -22,9 +22,10 @@ use super::env::{self, variable};
 use super::error::{SignError, pasted};
 use super::hosted::{Fault, Hosted, Input, Service};
 use super::key::{BoxFuture, Signer};
+use super::need::StoreVariables;
 use super::store::{
     KeySpec, KeyStore, Needed, SettingKind, SignerStore, StoreKind, StoreSetting, StoreSettings,
-    StoreVariables, all_entry,
+    all_entry,
 };
 use crate::https::Client;
 use crate::problem::Problem;
@@ -113,6 +114,7 @@ pub(crate) const KIND: StoreKind = StoreKind {
     open: |settings| KeyStore::Signers(Arc::new(Vault(connect(settings)))),
     place: |_, entry| place(entry),
     file: |_, _| None,
+    needs: |_, _| Vec::new(),
     variables: |settings| {
         let token = settings.secret(TOKEN).is_none().then(|| VAULT_TOKEN.to_owned());
         StoreVariables { prefix: None, named: token.into_iter().collect() }

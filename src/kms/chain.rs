@@ -77,6 +77,12 @@ impl Chain {
     }
 }
 
+/// The files that credentials may be in.
+pub(super) fn files() -> impl Iterator<Item = PathBuf> {
+    let named = ["AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"];
+    named.into_iter().filter_map(|name| set(name).map(PathBuf::from)).chain([shared_file()])
+}
+
 fn shared_file() -> PathBuf {
     let home = || PathBuf::from(set("HOME").unwrap_or_default()).join(".aws/credentials");
     set("AWS_SHARED_CREDENTIALS_FILE").map_or_else(home, PathBuf::from)

@@ -3,7 +3,7 @@
 //! It covers what was resolved, not how it was written, and the certificates and public keys that
 //! are read from files. Of keys and secrets it covers store and entry, never a byte of theirs: it
 //! is shown to whoever may ask whether the proxy is ready, and a hash of something short can be
-//! guessed. Where it listens is not in it, as port 0 becomes another one; nor what it logs.
+//! guessed. Where it listens is not in it, as port 0 becomes another one; nor what it logs and what its process gives up.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-use crate::config::{Config, Listen, LogFormat, Route};
+use crate::config::{Config, Listen, LogFormat, Process, Route};
 
 /// SHA-256 in lower-case hex, for this version of the program on this kind of machine.
 pub(super) fn digest(config: &Config) -> String {
@@ -45,6 +45,7 @@ fn placed(config: &Config) -> Config {
     placed.scheme_files.clear();
     placed.listen = Listen { forward: None, gateway: None, admin: None, user: None };
     (placed.log.level, placed.log.format) = (String::new(), LogFormat::Text);
+    placed.process = Process::default();
     for store in placed.stores.values_mut() {
         if let Some(directory) = store.kind.directory(&mut store.settings) {
             *directory = absolute(Path::new(directory)).into();

@@ -14,44 +14,44 @@ use crate::support::wait::eventually;
 
 /// A token; its server ends when dropped.
 #[derive(Debug)]
-pub(super) struct Token {
+pub(crate) struct Token {
     home: Home,
     server: Mutex<Option<Child>>,
 }
 
 /// The user's PIN.
-pub(super) const PIN: &str = "pin-of-the-token-7391";
+pub(crate) const PIN: &str = "pin-of-the-token-7391";
 
 /// The module in the proxy's own process.
-pub(super) const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
+pub(crate) const SOFTHSM: &str = "/usr/lib/softhsm/libsofthsm2.so";
 
 /// The settings of a store of these.
-pub(super) fn table(module: &Path) -> String {
+pub(crate) fn table(module: &Path) -> String {
     let module = module.display();
     format!("kind = \"pkcs11\"\nmodule = \"{module}\"\ntoken = \"trading\"\npin = \"file:pin\"\n")
 }
 
 /// The store of the token in the proxy's own process, called `hsm`.
-pub(super) fn hsm() -> String {
+pub(crate) fn hsm() -> String {
     format!("[stores.hsm]\n{}", table(SOFTHSM.as_ref()))
 }
 
 /// Variables as programs are given them.
-pub(super) fn borrowed<'v>(
+pub(crate) fn borrowed<'v>(
     variables: &'v [(&'static str, String)],
 ) -> Vec<(&'static str, &'v str)> {
     variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
 }
 
 /// The module of a program that speaks to the server.
-pub(super) fn client() -> PathBuf {
+pub(crate) fn client() -> PathBuf {
     let arch = std::env::consts::ARCH;
     PathBuf::from(format!("/usr/lib/{arch}-linux-gnu/pkcs11/p11-kit-client.so"))
 }
 
 impl Token {
     /// Makes one without keys, and a file `pin`.
-    pub(super) fn new(home: &Home) -> Self {
+    pub(crate) fn new(home: &Home) -> Self {
         let directory = home.path("tokens");
         fs::create_dir(&directory).expect("a directory can be made");
         let directory = directory.display();
@@ -64,20 +64,20 @@ impl Token {
     }
 
     /// Puts a key in, from PKCS#8 in PEM.
-    pub(super) fn import(&self, file: &str, label: &str, id: &str) {
+    pub(crate) fn import(&self, file: &str, label: &str, id: &str) {
         let put = ["--import", file, "--token", "trading", "--label", label, "--id", id];
         self.util(&[&put[..], &["--pin", PIN]].concat());
     }
 
     /// `countersign keys` in the home.
-    pub(super) fn keys(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn keys(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(under_test());
         command.arg("keys").args(arguments).current_dir(self.home.path("."));
         command.envs(self.variables()).output().expect("it can be run")
     }
 
     /// The same, which must do what it is told; what it says.
-    pub(super) fn done(&self, arguments: &[&str]) -> String {
+    pub(crate) fn done(&self, arguments: &[&str]) -> String {
         let output = self.keys(arguments);
         assert!(output.status.success(), "{arguments:?}: {output:?}");
         String::from_utf8(output.stdout).expect("it is text")
@@ -91,7 +91,7 @@ impl Token {
     }
 
     /// What a program needs to find it and its server.
-    pub(super) fn variables(&self) -> [(&'static str, String); 2] {
+    pub(crate) fn variables(&self) -> [(&'static str, String); 2] {
         [
             ("SOFTHSM2_CONF", self.home.path("softhsm.conf").display().to_string()),
             ("P11_KIT_SERVER_ADDRESS", format!("unix:path={}", self.socket().display())),
@@ -99,7 +99,7 @@ impl Token {
     }
 
     /// Starts the server again, or ends it.
-    pub(super) fn serve(&self, serve: bool) {
+    pub(crate) fn serve(&self, serve: bool) {
         let mut server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(old) = server.take() {
             end(old);
@@ -119,7 +119,7 @@ impl Token {
     }
 
     /// Has the server stand still, or go on.
-    pub(super) fn pause(&self, pause: bool) {
+    pub(crate) fn pause(&self, pause: bool) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
         signal(server.as_ref().expect("it runs"), if pause { "-STOP" } else { "-CONT" });
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use toml::de::DeTable;
 
 use super::{File, key, store, values, whole};
+use crate::config::Sandbox;
 use crate::config::file::schemes::Declared;
 use crate::config::file::{KeyEntry, located};
 use crate::config::settings::{Settings, section, sections, sections_or_texts};
@@ -34,7 +35,8 @@ pub(in crate::config) struct Signer {
     pub(in crate::config) client_ca: Field<String>,
     pub(in crate::config) audit: Field<String>,
     pub(in crate::config) durable: bool,
-    pub(in crate::config) required: bool,
+    pub(in crate::config) sandbox: Sandbox,
+    pub(in crate::config) lock_memory: bool,
     pub(in crate::config) drain: Duration,
 }
 
@@ -78,8 +80,6 @@ fn empty() -> File {
 }
 
 fn signer(table: &mut Settings<'_, '_>) -> Signer {
-    let sandboxes = [("warn", false), ("require", true)];
-    let sandbox = values::one_of(&sandboxes);
     Signer {
         at: table.at(),
         listen: table.text("listen", Endpoint::parse),
@@ -89,7 +89,8 @@ fn signer(table: &mut Settings<'_, '_>) -> Signer {
         client_ca: table.text("client_ca", values::text),
         audit: table.text("audit", values::text),
         durable: table.value("durable", |table, key| table.flag(key)),
-        required: table.value("sandbox", |table, key| table.parsed(key, &sandbox)),
+        sandbox: super::sandbox(table),
+        lock_memory: table.value("lock_memory", |table, key| table.flag(key)),
         drain: table.value("drain", |table, key| table.parsed(key, units::duration)),
     }
 }

@@ -1,7 +1,10 @@
 //! Every setting there is, in the order of proxy.toml.example.
 
-use super::{Need, Section, Setting, Takes};
-use crate::config::Config;
+use super::Section;
+use super::routes::{DECIDE, NEXT, ROUTE};
+use super::row::{
+    LOCK_MEMORY, LOCK_MEMORY_DOC, SANDBOX, SANDBOX_DOC, keep, optional, required, setting,
+};
 use crate::document::Key;
 
 /// The tables of the file, in the order in which a request meets them.
@@ -288,99 +291,9 @@ pub(crate) const SECTIONS: &[Section] = &[
             "The file, from this directory; [declared.md](declared.md) says what stands in it.",
         )],
     },
-    Section {
-        table: "routes.NAME",
-        doc: "Which requests are signed, how, and with what. A request takes the most specific \
-             route: an exact host before `*.example.com`, then the longest path.",
-        settings: &[
-            optional(
-                Key::string("host", "\"api.example.com\""),
-                "The host that is matched, signed and sent; without one the gateway alone leads \
-                 here.",
-            ),
-            setting(Key::string("path", "\"/v1\""), "A prefix of the path, on segment borders.")
-                .or("\"/\""),
-            optional(
-                Key::list("methods", "[\"GET\", \"POST\"]"),
-                "The methods it takes; all, when left out.",
-            ),
-            required(
-                Key::string("scheme", "\"metasv\""),
-                "The scheme: one of [schemes.md](schemes.md).",
-            ),
-            optional(
-                Key::table("keys", "{ slot = \"name\" }"),
-                "The `[keys]` entry for each of the scheme's key slots.",
-            ),
-            optional(
-                Key::table("secrets", "{ slot = \"name\" }"),
-                "The `[secrets]` entry for each of its secret slots.",
-            ),
-            optional(Key::table("params", "{ name = \"value\" }"), "Its parameters."),
-            optional(
-                Key::string("upstream", "\"name\""),
-                "The `[upstreams]` entry that its requests leave by; without one they go to the \
-                 host, over TLS.",
-            ),
-            setting(
-                Key::flag("ordered", "true"),
-                "Whether a request goes out after the head of the answer to the one before it, of the \
-                 same key, in all processes of the machine.",
-            )
-            .or("false"),
-            setting(
-                Key::string("unbound", "\"refuse\""),
-                "What becomes of a request that bears parts which its signature does not bind \
-                 ([schemes.md](schemes.md#what-a-signature-binds)): `pass` or `refuse`.",
-            )
-            .or("\"pass\""),
-        ],
-    },
-    Section {
-        table: "routes.NAME.decide",
-        doc: "A policy that answers in place of a service; [decide.md](decide.md) has its rules.",
-        settings: &[
-            setting(
-                Key::string("mode", "\"enforce\""),
-                "Who answers: the rules (`enforce`), or a service that the rules watch \
-                 (`shadow`).",
-            ),
-            required(Key::string("audit", "\"cobo-audit.jsonl\""), "The file of decisions."),
-        ],
-    },
-    Section {
-        table: "routes.NAME.next",
-        doc: "Key rotation: what takes over from the route's own keys. Slots and parameters that it \
-              leaves out stay as they are.",
-        settings: &[
-            required(
-                Key::table("keys", "{ slot = \"name\" }"),
-                "The new `[keys]` entry, by its slot.",
-            ),
-            optional(
-                Key::table("secrets", "{ slot = \"name\" }"),
-                "The `[secrets]` entries that belong to it.",
-            ),
-            optional(
-                Key::table("params", "{ name = \"value\" }"),
-                "The parameters that belong to it.",
-            ),
-            optional(
-                Key::string("from", "\"2026-12-01T00:00:00Z\""),
-                "The first moment at which it signs, in UTC; all requests from then on, where there \
-                 is no `canary`.",
-            ),
-            optional(
-                Key::string("canary", "\"5%\""),
-                "The share of the requests that it signs; none any more once the provider rejects \
-                 its signatures and not the old key's.",
-            ),
-            optional(
-                Key::string("until", "\"2026-12-02T00:00:00Z\""),
-                "When the canary ends: from then on it signs all requests, unless it was rejected.",
-            ),
-        ],
-    },
+    ROUTE,
+    DECIDE,
+    NEXT,
     Section {
         table: "upstreams.NAME",
         doc: "How requests leave: where to, through what, whom to trust there and who to be.",
@@ -466,6 +379,30 @@ pub(crate) const SECTIONS: &[Section] = &[
         ],
     },
     Section {
+        table: "process",
+        doc: "What `run` gives up at its start, before a request comes: files that the configuration does \
+              not name, listening anew, starting programs, and being looked into.",
+        settings: &[
+            setting(SANDBOX, SANDBOX_DOC)
+                .restart(|new, old| keep(&mut new.process.sandbox, &old.process.sandbox)),
+            setting(LOCK_MEMORY, LOCK_MEMORY_DOC)
+                .or("false")
+                .restart(|new, old| keep(&mut new.process.lock_memory, &old.process.lock_memory)),
+            optional(
+                Key::list("read", "[\"/etc/softhsm\"]"),
+                "Directories and files that may be read beside those that the configuration names. A \
+                 store of kind `pkcs11` loads a library whose needs nobody knows: files and programs \
+                 are given up beside it only where this or `write` says what it needs.",
+            )
+            .restart(|new, old| keep(&mut new.process.read, &old.process.read)),
+            optional(
+                Key::list("write", "[\"/var/lib/softhsm/tokens\"]"),
+                "The same, which may be written as well.",
+            )
+            .restart(|new, old| keep(&mut new.process.write, &old.process.write)),
+        ],
+    },
+    Section {
         table: "log",
         doc: "What is written down. At no level: keys, secrets, or headers that the proxy put in.",
         settings: &[
@@ -483,39 +420,3 @@ pub(crate) const SECTIONS: &[Section] = &[
 
 const STORE: Key = Key::string("store", "\"files\"");
 const ENTRY: Key = Key::string("entry", "\"name.pem\"");
-
-/// A setting whose example is its default.
-pub(super) const fn setting(key: Key, doc: &'static str) -> Setting {
-    Setting { key, need: Need::Default(key.example), doc, takes: Takes::Reload }
-}
-
-pub(super) const fn optional(key: Key, doc: &'static str) -> Setting {
-    Setting { key, need: Need::Optional, doc, takes: Takes::Reload }
-}
-
-pub(super) const fn required(key: Key, doc: &'static str) -> Setting {
-    Setting { key, need: Need::Required, doc, takes: Takes::Reload }
-}
-
-impl Setting {
-    /// With a default that is not what messages show as an example.
-    pub(super) const fn or(self, default: &'static str) -> Self {
-        Self { need: Need::Default(default), ..self }
-    }
-
-    /// With the names it had before.
-    const fn was(self, names: &'static [&'static str]) -> Self {
-        Self { key: Key { was: names, ..self.key }, ..self }
-    }
-
-    pub(super) const fn restart(self, keep: fn(&mut Config, &Config) -> bool) -> Self {
-        Self { takes: Takes::Restart(keep), ..self }
-    }
-}
-
-/// Gives a value that takes a restart the one it had at the start; says whether it was another.
-fn keep<T: Clone + PartialEq>(new: &mut T, old: &T) -> bool {
-    let changed = new != old;
-    new.clone_from(old);
-    changed
-}

@@ -1,7 +1,7 @@
 //! Every setting of `signer.toml` that is not one of `proxy.toml` as well.
 
 use super::Section;
-use super::rows::{optional, required, setting};
+use super::row::{LOCK_MEMORY, LOCK_MEMORY_DOC, SANDBOX, SANDBOX_DOC, optional, required, setting};
 use crate::config::Config;
 use crate::document::Key;
 
@@ -50,12 +50,8 @@ pub(crate) const SIGNER: &[Section] = &[
             )
             .or("false")
             .restart(KEPT),
-            setting(
-                Key::string("sandbox", "\"warn\""),
-                "What follows where the kernel cannot take something away that is given up: `warn`, or \
-                 `require`, which refuses to start.",
-            )
-            .restart(KEPT),
+            setting(SANDBOX, SANDBOX_DOC).restart(KEPT),
+            setting(LOCK_MEMORY, LOCK_MEMORY_DOC).or("false").restart(KEPT),
             setting(
                 Key::duration("drain", "\"5s\""),
                 "How long a stop waits for signatures under way.",
