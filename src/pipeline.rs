@@ -388,7 +388,9 @@ async fn forward(
     };
     let Answered { mut head, lease } = match answered {
         Ok(answered) => answered,
-        Err(error) => return Err(proof.and_then(Proof::into_refusal).unwrap_or(error.into())),
+        Err(error) => {
+            return Err(proof.and_then(Proof::into_refusal).unwrap_or_else(|| error.into()));
+        }
     };
     record.returned(started.elapsed());
     let has_body = framing::has_body(method.as_str(), &head);

@@ -45,9 +45,11 @@ fn verified(path: &Path, more: &[&str]) -> (bool, String) {
     (output.status.success(), said)
 }
 
-/// An origin that verifies, and keeps the digest of what was signed beside what the file says when the
-/// request arrives.
-fn looking(path: PathBuf, seen: Arc<Mutex<Vec<(String, Value)>>>) -> Handler {
+/// The digest of what each request had signed, and the last line of the file when it arrived.
+type Seen = Arc<Mutex<Vec<(String, Value)>>>;
+
+/// An origin that verifies, and looks into the file when a request arrives.
+fn looking(path: PathBuf, seen: Seen) -> Handler {
     let vectors = load("metasv");
     let key = text(&vectors, "/keys/test-a/public_key_compressed_hex").to_owned();
     let provider = MetaSv::signature(&key, Clock::Running);
@@ -70,10 +72,10 @@ fn sha256(text: &str) -> String {
 }
 
 /// A home, the path of its audit, and an origin that looks into it.
-fn scene() -> (Home, PathBuf, Origin, Arc<Mutex<Vec<(String, Value)>>>) {
+fn scene() -> (Home, PathBuf, Origin, Seen) {
     let home = Home::new("");
     let path = home.path("signatures.jsonl");
-    let seen = Arc::default();
+    let seen = Seen::default();
     let origin = Origin::start(looking(path.clone(), Arc::clone(&seen)));
     home.write("proxy.toml", &configuration(&origin.url(), &path, true));
     (home, path, origin, seen)

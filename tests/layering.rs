@@ -460,6 +460,7 @@ const PURE: &[&str] = &["request", "scheme"];
 /// The files that may speak of status codes.
 const STATUS_CODES: &[(&str, &str)] = &[
     ("refusal/code.rs", "every refusal's own"),
+    ("refusal/code/list.rs", "what a row holds"),
     ("refusal.rs", "writes the code's into the answer"),
     ("admin.rs", "200, and 503 for a probe while stopping"),
     ("standin.rs", "a provider's refusals are not ours"),

@@ -53,8 +53,8 @@ fn a_signature_over_something_else_leaves_unless_signatures_are_checked() {
         let reply = Client::connect(proxy.forward_url()).exchange(get(&format!("{SINOHOPE}/v1")));
         let counted = proxy.probe("/metrics");
         let counted = String::from_utf8_lossy(&counted.body).into_owned();
-        let line = "countersign_self_check_failures_total{route=\"sinohope\"} 1";
-        assert_eq!(counted.contains(line), refused, "{level}: {counted}");
+        let line = format!("countersign_self_check_failures_total {}", u8::from(refused));
+        assert!(counted.contains(&line), "{level}: {counted}");
         assert_eq!(origin.arrived().len(), usize::from(!refused), "{level}");
         assert_eq!(reply.status, if refused { 500 } else { 200 }, "{level}");
         if refused {

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::support::authority::{Authority, serve};
 use crate::support::client::Client;
-use crate::support::config;
+use crate::support::config::{self, PASS};
 use crate::support::home::Home;
 use crate::support::origin::{Origin, metasv, providers};
 use crate::support::proxy::Proxy;
@@ -68,7 +68,7 @@ fn an_unused_upstream_connection_is_closed_in_time() {
 
 #[test]
 fn a_tunnel_in_which_one_side_speaks_is_not_silent() {
-    let stage = Stage::new("[access]\nunrouted = \"pass\"\n[timeouts]\ntunnel_idle = \"500ms\"\n");
+    let stage = Stage::new(&format!("{PASS}[timeouts]\ntunnel_idle = \"500ms\"\n"));
     for from_client in [true, false] {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
         let place = listener.local_addr().expect("it is bound");
@@ -152,7 +152,7 @@ fn the_time_that_is_signed_is_that_of_the_whole_request() {
 
 #[test]
 fn an_unrouted_https_target_is_passed_on_over_tls() {
-    let stage = Stage::new("[access]\nunrouted = \"pass\"\n[timeouts]\nconnect = \"1s\"\n");
+    let stage = Stage::new(&format!("{PASS}[timeouts]\nconnect = \"1s\"\n"));
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     let place = listener.local_addr().expect("it is bound");
     let mut client = stage.client();

@@ -36,6 +36,10 @@ impl Users {
 
     /// Why somebody is not one of them, where no token could help.
     pub(super) fn refusal(peer: Peer) -> Refusal {
+        // The kernel is asked through a socket.
+        if let Peer::Untold(libc::EMFILE | libc::ENFILE) = peer {
+            return Refusal::new(Code::OutOfDescriptors, peer.to_string());
+        }
         let remedy = match peer {
             Peer::User(user) => format!(
                 "Write users = [\"{user}\"] below [access] in proxy.toml, or \"any\" for all users of \
@@ -81,6 +85,7 @@ mod tests {
         for (peer, detail, remedy) in [
             (Peer::User(1001), "is user 1001's", "users = [\"1001\"] below [access]"),
             (Peer::Untold(libc::EAFNOSUPPORT), "not supported", "AF_NETLINK"),
+            (Peer::Untold(libc::EMFILE), "open files", "LimitNOFILE"),
             (Peer::Gone, "cannot be seen any more", "until the answer"),
             (Peer::Unasked, "not asked", "Connect again"),
         ] {

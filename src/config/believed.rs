@@ -35,7 +35,11 @@ impl Config {
             })
         });
         let routes = self.routes.iter().flat_map(|(name, route)| route_files(name, route));
-        let named = schemes.chain(authority).chain(upstreams).chain(routes);
+        let audit = self
+            .audit
+            .iter()
+            .map(|audit| ("audit.file: ".to_owned(), audit.file.as_path(), Some(audit.at)));
+        let named = schemes.chain(authority).chain(upstreams).chain(routes).chain(audit);
         judged(own.into_iter().chain(named).chain(store_files(&self.stores)))
     }
 }

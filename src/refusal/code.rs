@@ -1,89 +1,13 @@
 //! The refusal codes: name, HTTP status, `Proxy-Status` error, title and remedy of each are a row.
 //!
-//! A code is a name in [`Code`] and a row at the same place of [`ROWS`], which the compiler
+//! A code is a name in `code/list.rs` and a row at the same place of [`ROWS`], which the compiler
 //! compares. `docs/refusals.md` is made of the rows.
 
+mod list;
+
 use http::StatusCode;
-
-/// Why a request was refused, by status. The title in its row says what each means; the names in
-/// the rows are part of the interface and never change.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[expect(missing_docs, reason = "a title would stand here twice")]
-pub enum Code {
-    BadTarget,
-    BadHost,
-    NotHttp,
-    BodyIncomplete,
-    ClientNotAllowed,
-    CrossSite,
-    HostNotRouted,
-    PrivateAddress,
-    OutsideRoute,
-    InterceptionOff,
-    RouteUnknown,
-    AdminPathUnknown,
-    MethodUnsignable,
-    AdminMethodNotAllowed,
-    ClientUnauthenticated,
-    BodyTooSlow,
-    BodyTooLarge,
-    BodyEncoded,
-    WrongAuthority,
-    BodyUnsignable,
-    QueryUnsignable,
-    ValueUnsignable,
-    PartUnbound,
-    NotAnUpgrade,
-    TooManyFields,
-    Internal,
-    SelfCheck,
-    TransferCodingUnknown,
-    UpstreamUnreachable,
-    UpstreamProxy,
-    UpstreamTls,
-    UpstreamUntrusted,
-    UpstreamUnprocessed,
-    UpstreamClosed,
-    UpstreamProtocol,
-    ReplyUntrusted,
-    CredentialExpired,
-    CredentialUnusable,
-    SignerUnavailable,
-    SignerBusy,
-    NoncesUnavailable,
-    LogStalled,
-    AuditFailed,
-    TurnTimeout,
-    TooManyConnections,
-    TooManyTunnels,
-    TooManyBodies,
-    OutOfDescriptors,
-    Draining,
-    SignerTimeout,
-    UpstreamTimeout,
-    Loop,
-}
-
-/// What is fixed about a code.
-#[derive(Debug)]
-pub struct Facts {
-    /// The code.
-    pub code: Code,
-    /// The stable name.
-    pub name: &'static str,
-    /// The HTTP status.
-    pub status: StatusCode,
-    /// The error type of RFC 9209, section 2.3.
-    pub proxy_error: &'static str,
-    /// One line for people.
-    pub title: &'static str,
-    /// What to do about it, unless the refusal knows better.
-    pub remedy: &'static str,
-    /// Headers its answer carries, in lower case.
-    pub(super) headers: Headers,
-}
-
-type Headers = &'static [(&'static str, &'static str)];
+use list::Headers;
+pub use list::{Code, Facts};
 
 impl Code {
     /// Every code, by status.

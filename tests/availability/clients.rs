@@ -50,7 +50,11 @@ fn where_nobody_has_a_name_an_address_is_a_client() {
 fn one_client_leaves_a_tunnel_for_another() {
     let (origin, proxy) = guarded(&format!("{PATIENT}[limits]\ntunnels = 4\n"));
     let config = std::fs::read_to_string(proxy.home().path("proxy.toml")).expect("it is there");
-    proxy.reload(&config.replace("[access]", "[access]\nunrouted = \"pass\""), true);
+    proxy.reload(
+        &config
+            .replace("[access]", "[access]\nunrouted = \"pass\"\npass_private = [\"127.0.0.0/8\"]"),
+        true,
+    );
     let place = origin.url().trim_start_matches("http://").to_owned();
     let open = |token: &str| {
         let mut client = Client::connect(proxy.forward_url());

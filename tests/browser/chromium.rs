@@ -89,19 +89,19 @@ fn path_of(word: &str) -> Option<String> {
     word.starts_with('/').then(|| word.to_owned())
 }
 
-/// The pages: a first one with a frame for each of the others, which do what they can.
+/// The pages: a first one with a frame for each of the others, which do what they can. What is refused
+/// is logged to twenty lines a second, so that the attempts take turns: a page has those of one policy
+/// and one way, and is followed by the next.
 fn page(target: &str, gateway: &str) -> Answer {
-    let body = match target {
-        "/" => {
+    let body = match (target, target.strip_prefix("/turn/").map(str::parse)) {
+        ("/", _) => {
             let frame = |url: &&str| format!("<iframe src='{url}'></iframe>");
-            let others =
-                ["http://evil.example/referrer", "http://evil.example/no-referrer", WALLET];
-            others.iter().map(frame).collect()
+            ["http://evil.example/turn/0", WALLET].iter().map(frame).collect()
         }
-        "/wallet" => {
+        ("/wallet", _) => {
             "<script>fetch('http://apiv2.metasv.com/wallet').catch(() => 0)</script>".to_owned()
         }
-        "/referrer" | "/no-referrer" => attempts(target, gateway),
+        (_, Some(Ok(turn))) => attempts(turn, gateway),
         _ => String::new(),
     };
     let length = body.len();
@@ -111,24 +111,30 @@ fn page(target: &str, gateway: &str) -> Answer {
 
 const WALLET: &str = "http://wallet.example/wallet";
 
-fn attempts(policy: &str, gateway: &str) -> String {
-    let meta = if policy == "/referrer" { "unsafe-url" } else { "no-referrer" };
-    let mut page = format!("<meta name=referrer content={meta}>");
-    for way in WAYS {
-        let base = match way {
-            "http" | "https" => format!("{way}://apiv2.metasv.com"),
-            "loopback" => format!("{gateway}/metasv"),
-            _ => "http://gateway.example/metasv".to_owned(),
-        };
-        for (trial, html) in TRIALS {
-            let html = html.replace("{}", &format!("{base}{policy}/{way}/{trial}"));
-            // Each form is the first of a document of its own.
-            let html =
-                if trial == "form" { format!("<iframe srcdoc=\"{html}\"></iframe>") } else { html };
-            page.push_str(&html);
-        }
+fn attempts(turn: usize, gateway: &str) -> String {
+    let turns = 2 * WAYS.len();
+    let (policy, way) =
+        (["referrer", "no-referrer"][turn / WAYS.len() % 2], WAYS[turn % WAYS.len()]);
+    let meta = if policy == "referrer" { "unsafe-url" } else { "no-referrer" };
+    let next = (turn + 1) % turns;
+    let mut page = format!(
+        "<meta name=referrer content={meta}><meta http-equiv=refresh content='3; url=/turn/{next}'>"
+    );
+    let base = match way {
+        "http" | "https" => format!("{way}://apiv2.metasv.com"),
+        "loopback" => format!("{gateway}/metasv"),
+        _ => "http://gateway.example/metasv".to_owned(),
+    };
+    for (trial, html) in TRIALS {
+        let html = html.replace("{}", &format!("{base}/{policy}/{way}/{trial}"));
+        // Each form is the first of a document of its own.
+        let html =
+            if trial == "form" { format!("<iframe srcdoc=\"{html}\"></iframe>") } else { html };
+        page.push_str(&html);
     }
-    page + &format!("<script>new WebSocket('ws://apiv2.metasv.com{policy}/http/socket')</script>")
+    let socket = format!("ws://apiv2.metasv.com/{policy}/http/socket");
+    let socket = if way == "http" { format!("new WebSocket('{socket}')") } else { String::new() };
+    page + &format!("<script>{socket}</script>")
 }
 
 /// The browser, with all of its processes; killed when dropped.

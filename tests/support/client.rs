@@ -59,18 +59,6 @@ impl Client {
         Ok(Self(Wire::new(stream?)))
     }
 
-    /// Connects to `http://address:port` from this address of the machine.
-    pub(crate) fn connect_from(address: &str, url: &str) -> Self {
-        let from: SocketAddr = format!("{address}:0").parse().expect("an address");
-        let to: SocketAddr = url.trim_start_matches("http://").parse().expect("address and port");
-        let socket = Socket::new(Domain::for_address(to), Type::STREAM, None);
-        let socket = socket.expect("there are sockets");
-        socket.bind(&from.into()).expect("the address is this machine's");
-        socket.connect(&to.into()).unwrap_or_else(|why| panic!("cannot connect to {url}: {why}"));
-        let stream = Stream::tcp(socket.into()).expect("it is connected");
-        Self(Wire::new(stream))
-    }
-
     /// Opens a tunnel to `place` through the forward listener at `proxy`.
     pub(crate) fn tunnel(proxy: &str, place: &str) -> Self {
         let mut client = Self::connect(proxy);

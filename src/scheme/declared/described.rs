@@ -238,11 +238,13 @@ impl<'c> Reached<'c> {
     fn text(&mut self, text: &'c Text, read: Binds) {
         for hole in text.holes() {
             self.sources.push(&hole.source);
-            match &hole.source {
-                Source::Query | Source::Target | Source::Url => raise(&mut self.query, read),
-                Source::Body => raise(&mut self.body, read),
-                Source::Member(_) => raise(&mut self.body, Binds::Partly),
-                _ => {}
+            let source = &hole.source;
+            if matches!(source, Source::Query | Source::Target | Source::Url) {
+                raise(&mut self.query, read);
+            } else if *source == Source::Body {
+                raise(&mut self.body, read);
+            } else if matches!(source, Source::Member(_)) {
+                raise(&mut self.body, Binds::Partly);
             }
             if let Some(value) = hole.source.value().filter(|own| !self.values.contains(own)) {
                 self.values.push(value);

@@ -174,11 +174,9 @@ impl Pairs {
             true => Binds::Partly,
             false => Binds::Open,
         };
-        let body = match of(From::Json, true) {
-            // Another body is none.
-            Binds::Open => of(From::Form, false),
-            json => json,
-        };
+        // Of a form, for another body is none.
+        let json = of(From::Json, true);
+        let body = if json == Binds::Open { of(From::Form, false) } else { json };
         (of(From::Query, true), body)
     }
 
