@@ -7,30 +7,32 @@
 
 mod decide;
 mod next;
+mod route;
 mod schemes;
 pub(super) mod signer;
 mod values;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) use decide::Decide;
-use http::{HeaderValue, Method};
+use http::HeaderValue;
 use ipnet::IpNet;
 pub(super) use next::Next;
+pub(super) use route::Route;
+use route::route;
 pub(super) use schemes::Declared;
 use toml::de::DeTable;
 pub(super) use values::milliseconds;
 
 use super::settings::{self, Settings, section, sections, sections_or_texts};
-use super::units::{self, Endpoint, HostPattern, ParentProxy, UpstreamAddress};
-use super::{Limits, LocalUser, Log, LogFormat, Sandbox, SelfCheck, Timeouts, Unbound, Unrouted};
-use crate::document::{Field, Key, Location, Named, Pair, Report, Table, Written};
+use super::units::{self, Endpoint, ParentProxy, UpstreamAddress};
+use super::{Limits, LocalUser, Log, LogFormat, Sandbox, SelfCheck, Timeouts, Unrouted};
+use crate::document::{Field, Key, Location, Named, Report, Table, Written};
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
-use crate::scheme::{Entry, Registry};
+use crate::scheme::Registry;
 use crate::stores::{Located, STORES};
 
 /// A whole file.
@@ -398,47 +400,6 @@ impl SecretEntry {
     fn located(uri: Option<Located>, at: Location) -> Self {
         let (store, entry) = (beside(uri.as_ref()), beside(uri.as_ref()));
         Self { uri, at, store, entry, watch: Field::Absent(None) }
-    }
-}
-
-/// `[routes.NAME]`.
-#[derive(Debug)]
-pub(super) struct Route {
-    pub(super) at: Location,
-    pub(super) host: Field<HostPattern>,
-    pub(super) path: Field<String>,
-    pub(super) methods: Field<Vec<Written<Method>>>,
-    pub(super) scheme: Field<Arc<Entry>>,
-    pub(super) keys: Field<Vec<Pair>>,
-    pub(super) secrets: Field<Vec<Pair>>,
-    pub(super) params: Field<Vec<Pair>>,
-    pub(super) upstream: Field<String>,
-    pub(super) ordered: Field<bool>,
-    pub(super) unbound: Field<Unbound>,
-    pub(super) decide: Option<Decide>,
-    pub(super) next: Option<Next>,
-}
-
-fn route(table: &mut Settings<'_, '_>, at: Location, schemes: &Declared) -> Route {
-    let scheme = schemes.known(table.text("scheme", |name| schemes.find(name)));
-    let entry = scheme.value().map(Arc::as_ref);
-    let decide = table.table.inner("decide", |table, at| decide::decide(table, at, entry));
-    let next = table.table.inner("next", next::next);
-    let unbound = [("pass", Unbound::Pass), ("refuse", Unbound::Refuse)];
-    Route {
-        at,
-        host: table.text("host", HostPattern::parse),
-        path: table.text("path", values::path),
-        methods: table.list("methods", values::method),
-        scheme,
-        keys: table.pairs("keys", false),
-        secrets: table.pairs("secrets", false),
-        params: table.pairs("params", true),
-        upstream: table.text("upstream", values::text),
-        ordered: table.flag("ordered"),
-        unbound: table.text("unbound", values::one_of(&unbound)),
-        decide,
-        next,
     }
 }
 
