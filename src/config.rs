@@ -140,6 +140,15 @@ pub enum Unbound {
     Refuse,
 }
 
+/// Whose clock time stamps are by.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Clock {
+    /// This machine's.
+    Machine,
+    /// The provider's, as its answers show it.
+    Provider,
+}
+
 /// What is held against what was signed before a request is sent.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum SelfCheck {
@@ -359,6 +368,8 @@ pub struct Route {
     pub ordered: bool,
     /// What becomes of a request with parts that its signature does not bind.
     pub unbound: Unbound,
+    /// Whose clock its time stamps are by.
+    pub clock: Clock,
     /// Rules that say whether a request is approved, where the scheme answers requests.
     pub decide: Option<Decide>,
     /// What takes over from its keys.

@@ -58,6 +58,7 @@ mod signer;
 pub mod snapshot;
 mod socket_file;
 pub mod standin;
+pub mod standing;
 pub mod stores;
 mod strict_modes;
 pub mod tls;

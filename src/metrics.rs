@@ -31,7 +31,8 @@ struct ByOutcome {
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
 struct Rejection {
     route: String,
-    status: &'static str,
+    status: u16,
+    cause: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -120,8 +121,8 @@ impl Default for Metrics {
             requests_open: rows.gauge("requests_open", "Requests under way, this one included"),
             rejections: rows.counters(
                 "rejections",
-                &["route", "status"],
-                "Signed requests that the provider answered with 401 or 403",
+                &["route", "status", "cause"],
+                "Signed requests that the provider did not accept, by the first likely cause",
             ),
             sign: rows.add(
                 "sign_seconds",
@@ -211,14 +212,10 @@ impl Metrics {
         }
     }
 
-    /// Counts a signed request that the provider did not believe or did not want (401, 403).
-    pub fn answered(&self, route: &str, status: u16) {
-        let status = match status {
-            401 => "401",
-            403 => "403",
-            _ => return,
-        };
-        self.rejections.get_or_create(&Rejection { route: route.to_owned(), status }).inc();
+    /// Counts a signed request that the provider rejected.
+    pub fn rejected(&self, route: &str, status: u16, cause: &'static str) {
+        let by = Rejection { route: route.to_owned(), status, cause };
+        self.rejections.get_or_create(&by).inc();
     }
 
     /// Counts a request for as long as the guard lives.

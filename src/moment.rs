@@ -52,6 +52,12 @@ impl Moment {
         source.draw(unix_ms).map(|drawn| Self::with(unix_ms, drawn))
     }
 
+    /// The same moment by a clock that is so many milliseconds before this machine's. Its nonce stays,
+    /// for what keeps nonces apart is the machine's clock.
+    pub fn ahead(self, ms: i64) -> Self {
+        Self { unix_ms: self.unix_ms.saturating_add_signed(ms), ..self }
+    }
+
     /// The same, at the latest after `limit` and a disk's time; it blocks its thread.
     ///
     /// # Errors

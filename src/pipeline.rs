@@ -6,6 +6,7 @@
 mod audited;
 mod exchange;
 mod framing;
+mod heard;
 mod holding;
 mod judged;
 mod ordered;
@@ -200,11 +201,13 @@ impl Pipeline {
         logged(snapshot).await?;
         let started = Instant::now();
         let _turn = turn(snapshot, unsigned.route).await?;
+        heard::asked(snapshot, &unsigned).await;
         // Only now: a slow upload must not age the time stamp.
         let moment = match Moment::of(&unsigned.route.nonces) {
             Some(moment) => moment,
             None => Box::pin(awaited(snapshot, unsigned.route)).await?,
         };
+        let moment = moment.ahead(unsigned.route.standing.correction_ms());
         let in_use = Proof::in_use(snapshot, unsigned.scheme.as_ref());
         // Two pure halves around one effect.
         let (unsigned, to_sign) = canonicalise(unsigned, moment).await?;
@@ -230,13 +233,16 @@ impl Pipeline {
         if scheme.reply_need() == BodyNeed::Nothing {
             let sent = (outgoing, edits, body, proof);
             let answer = forward(snapshot, snapshot.upstream(route), sent, socket, record).await?;
-            return Ok(compared(answer, route, record));
+            if let Answer::Streamed { head, .. } = &answer {
+                heard::noted(head, route, record);
+            }
+            return Ok(answer);
         }
         let asked = outgoing.shown();
         let sent = (outgoing, edits, body, proof);
         let answer = forward(snapshot, snapshot.upstream(route), sent, None, record).await?;
-        let answer = compared(answer, route, record);
         let Answer::Streamed { head, kept: _kept, .. } = answer else { return Ok(answer) };
+        heard::noted(&head, route, record);
         let reply = self.collect_reply(snapshot, head, record).await?;
         let signable = Signable { head: &asked.0, body: Some(&asked.1) };
         Ok(Answer::Whole(scheme.open_reply(signable, &reply, &self.moments.next())?))
@@ -398,15 +404,6 @@ async fn forward(
     Ok(Answer::Streamed { head, kept: (keep, lease), socket })
 }
 
-/// Notes whether a key was accepted, where keys take over from others.
-fn compared(answer: Answer, route: &Route, record: &mut Record) -> Answer {
-    if let (Some(turn), Answer::Streamed { head, .. }) = (&route.turn, &answer) {
-        record.signed_by(turn.key());
-        turn.answered(route.entry.rejects(head.status().as_u16()));
-    }
-    answer
-}
-
 /// An answer whose body broke before anything of it was passed on.
 fn broken(error: &StreamError) -> Refusal {
     Refusal::new(Code::UpstreamClosed, format!("the upstream's answer broke off: {error}"))
@@ -416,6 +413,7 @@ fn broken(error: &StreamError) -> Refusal {
 fn made(edits: Edits, mut record: Box<Record>) -> Response<Reply> {
     let mut response = Response::new(());
     let body = edits.apply(response.headers_mut()).unwrap_or_default();
+    record.heard(&body);
     record.answered(response.status().as_u16());
     response.map(|()| Reply::whole(body, Some(record)))
 }

@@ -12,11 +12,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use samples::Samples;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::audit::Sent;
 use crate::lines::certain;
 use crate::metrics::{Metrics, Open, Outcome};
+use crate::scheme::{Entry, Rejected};
+use crate::standing::Standing;
 
 /// One request, from its head to the last byte of its answer. Dropping it writes the line; before
 /// it is answered, that says that the request was abandoned.
@@ -48,8 +50,22 @@ pub struct Record {
     samples: Arc<Samples>,
     /// What is to be said in the audit of signatures.
     audited: Option<Sent>,
+    /// Of an answer that can mean a rejection.
+    trial: Option<Box<Trial>>,
     /// Let go when everything else has been counted.
     _open: Open,
+}
+
+/// An answer that can mean that the provider rejected the request: known when enough of its body
+/// has passed.
+#[derive(Debug)]
+struct Trial {
+    status: u16,
+    entry: Arc<Entry>,
+    standing: Arc<Standing>,
+    /// Whether the body is in no content coding, so that something can be read in it.
+    plain: bool,
+    body: Vec<u8>,
 }
 
 /// What happens to a request, in this order; none of it has to.
@@ -77,6 +93,7 @@ impl Record {
             metrics,
             samples,
             audited: None,
+            trial: None,
         }
     }
 
@@ -127,6 +144,19 @@ impl Record {
         self.upstream = Some(took);
     }
 
+    /// The answer can be a rejection, by this scheme's rows; its body can be read if it is plain.
+    pub fn doubted(&mut self, status: u16, route: (&Arc<Entry>, &Arc<Standing>), plain: bool) {
+        let (entry, standing) = (Arc::clone(route.0), Arc::clone(route.1));
+        self.trial = Some(Box::new(Trial { status, entry, standing, plain, body: Vec::new() }));
+    }
+
+    /// The answer's body begins with this, or is this.
+    pub fn heard(&mut self, body: &[u8]) {
+        if let Some(trial) = &mut self.trial {
+            trial.body.extend(body.iter().take(LOOKED_INTO));
+        }
+    }
+
     /// The client is given an answer that is not ours.
     pub fn answered(&mut self, status: u16) {
         self.status = status;
@@ -168,6 +198,16 @@ impl Record {
         self.client.clone().unwrap_or_else(address)
     }
 
+    /// Whether the beginning of the answer's body is wanted.
+    pub fn listens(&self) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.plain)
+    }
+
+    /// How long the upstream took to answer.
+    pub fn trip(&self) -> Duration {
+        self.upstream.unwrap_or_default()
+    }
+
     /// The request's id.
     pub fn id(&self) -> &str {
         &self.id
@@ -201,6 +241,40 @@ impl Record {
         (if self.cut.is_some() { Outcome::Cut } else { outcome }.name(), code)
     }
 
+    /// The scheme's verdict on an answer that can be a rejection.
+    fn verdict(&mut self) -> Option<(Rejected, Box<Trial>)> {
+        let trial = self.trial.take()?;
+        let rejected = trial.entry.rejections.judge(trial.status, &trial.body);
+        if rejected.is_none() {
+            trial.standing.accepted();
+        }
+        Some((rejected?, trial))
+    }
+
+    /// Says that the provider rejected the request, and why, most likely.
+    fn tell(&self, rejected: &Rejected, trial: &Trial) {
+        let Trial { status, standing, .. } = trial;
+        let cause = standing.rejected(*status, rejected);
+        let route = self.route.as_deref().unwrap_or("-");
+        self.metrics.rejected(route, *status, cause.blame.name());
+        certain(|| {
+            warn!(
+                target: "countersign::rejected",
+                id = %self.id,
+                route,
+                status,
+                provider_code = rejected.code.as_deref(),
+                cause = cause.blame.name(),
+                certainty = if cause.said { "said" } else { "inferred" },
+                clock_offset_ms = standing.offset().map(|offset| offset.ms),
+                fingerprint = standing.key().map(|key| &**key),
+                in_use_s = standing.in_use_s(),
+                params = Some(standing.params()).filter(|params| !params.is_empty()),
+                "the provider rejected the request: {}; {}", cause.what, cause.fix
+            );
+        });
+    }
+
     fn log(&self, outcome: Outcome) {
         let (said, code) = self.said(outcome);
         // Whole microseconds: writing fractions takes longer than the rest of the line.
@@ -229,12 +303,16 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let Some(outcome) = self.outcome else { return };
+        let Some(mut outcome) = self.outcome else { return };
+        if let Some((rejected, trial)) = self.verdict() {
+            self.tell(&rejected, &trial);
+            // One whose answer could not be opened is refused all the same.
+            if outcome == Outcome::Signed {
+                outcome = Outcome::Rejected;
+            }
+        }
         let route = self.route.as_deref().unwrap_or("-");
         self.metrics.request(route, outcome, self.upstream);
-        if outcome == Outcome::Signed {
-            self.metrics.answered(route, self.status);
-        }
         if let Some(audited) = self.audited.take() {
             let (said, code) = self.said(outcome);
             audited.over(said, code, self.status);
@@ -265,6 +343,8 @@ impl fmt::Display for Short<'_> {
     }
 }
 
+/// Bytes of an answer's body that are looked into, of one that can be a rejection.
+pub const LOOKED_INTO: usize = 4096;
 /// Bytes of a path, a host or a method that are logged.
 const LONGEST: usize = 256;
 

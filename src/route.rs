@@ -21,6 +21,7 @@ use crate::config::{HostPattern, Unbound};
 use crate::keys::{PublicKey, SignError, Signer};
 use crate::nonces::{Order, Source};
 use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures, Text};
+use crate::standing::Standing;
 
 /// A route with everything it needs bound.
 #[derive(Debug)]
@@ -45,6 +46,8 @@ pub struct Route {
     pub order: Option<Arc<Order>>,
     /// What becomes of a request with parts that its signature does not bind.
     pub unbound: Unbound,
+    /// How its key stands with the provider.
+    pub standing: Arc<Standing>,
     /// Done when the log has what its signatures do not bind.
     pub told: Once,
     /// Its requests leave by this one of the snapshot's pools: a number, so that finding the way of

@@ -21,6 +21,7 @@ use crate::metrics::Metrics;
 use crate::nonces::Nonces;
 use crate::request::View;
 use crate::route::{Route, Routes};
+use crate::standing::Standings;
 use crate::tls::LeafCache;
 use crate::upstream::{Dialer, Upstream};
 use watching::Watching;
@@ -87,6 +88,8 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// The nonces of keys.
     pub nonces: Arc<Nonces>,
+    /// How keys stand with their providers.
+    pub standings: Standings,
     /// Certificates of an authority that this process has made for itself, where the configuration
     /// has no `[intercept]`.
     pub leaves: Option<Arc<LeafCache>>,

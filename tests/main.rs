@@ -49,6 +49,7 @@ mod programs;
 mod properties;
 mod refusals;
 mod registry;
+mod rejected;
 mod reload;
 mod rotation;
 mod rsa;

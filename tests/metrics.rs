@@ -56,7 +56,7 @@ fn what_is_exposed_are_the_rows_of_the_document() {
     stage.proxy.reload(&stage.configuration(another_key), true);
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 401);
     stage.proxy.await_metric("countersign_refusals_total{code=\"host_not_routed\"}", 1);
-    let rejected = "countersign_rejections_total{route=\"metasv\",status=\"401\"}";
+    let rejected = "countersign_rejections_total{route=\"metasv\",status=\"401\",cause=\"key\"}";
     stage.proxy.await_metric(rejected, 1);
     let reply = stage.proxy.probe("/metrics");
     let kind = reply.values("Content-Type");

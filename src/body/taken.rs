@@ -7,12 +7,12 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::{Buf, Bytes};
 
 use super::progress::Progress;
-use crate::record::Record;
+use crate::record::{LOOKED_INTO, Record};
 
 /// A request that is being answered, from its head to the last byte of the answer: over when it
 /// is dropped.
@@ -50,11 +50,15 @@ pub(super) struct Account {
     /// Nothing more will be given.
     whole: AtomicBool,
     broken: OnceLock<String>,
+    /// How the body begins, where the record wants to know.
+    heard: Option<Mutex<Vec<u8>>>,
 }
 
 impl Account {
     pub(super) fn open(record: Option<Box<Record>>) -> Arc<Self> {
+        let listens = record.as_ref().is_some_and(|record| record.listens());
         Arc::new(Self {
+            heard: listens.then(Mutex::default),
             record,
             answering: None,
             given: AtomicU64::new(0),
@@ -74,7 +78,13 @@ impl Account {
 
     /// The piece as it is given to the HTTP library.
     pub(super) fn give(self: &Arc<Self>, bytes: Bytes) -> Piece {
-        self.given.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        let before = self.given.fetch_add(bytes.len() as u64, Ordering::Relaxed);
+        if let Some(heard) = self.heard.as_ref().filter(|_| before < LOOKED_INTO as u64) {
+            heard
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend_from_slice(bytes.get(..LOOKED_INTO).unwrap_or(&bytes));
+        }
         Piece { bytes, account: Arc::clone(self) }
     }
 
@@ -93,6 +103,9 @@ impl Drop for Account {
         let Some(record) = &mut self.record else { return };
         let taken = *self.taken.get_mut();
         record.sent(taken);
+        if let Some(heard) = &mut self.heard {
+            record.heard(heard.get_mut().unwrap_or_else(PoisonError::into_inner));
+        }
         match self.broken.get() {
             Some(why) => record.cut(why),
             None if *self.whole.get_mut() && taken == *self.given.get_mut() => {}

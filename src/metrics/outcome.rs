@@ -6,6 +6,8 @@
 pub enum Outcome {
     /// It was sent with a signature or a secret, and answered.
     Signed,
+    /// It was sent with a signature or a secret, and the provider did not accept that.
+    Rejected,
     /// It was sent unsigned, and answered.
     Passed,
     /// The proxy answered it itself, with this code.
@@ -20,8 +22,9 @@ pub enum Outcome {
 
 impl Outcome {
     /// Every outcome, with a code that stands for all of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Signed,
+        Self::Rejected,
         Self::Passed,
         Self::Refused("CODE"),
         Self::Abandoned,
@@ -42,6 +45,11 @@ impl Outcome {
     fn facts(self) -> (&'static str, &'static str) {
         match self {
             Self::Signed => ("signed", "sent with a signature or a secret, and answered"),
+            Self::Rejected => (
+                "rejected",
+                "sent with a signature or a secret, and not accepted: a 401 or 403, or a code that the \
+                 scheme knows as a rejection",
+            ),
             Self::Passed => ("passed", "sent unsigned, to a host without a route, and answered"),
             Self::Refused(_) => ("refused", "answered by the proxy itself, with a code"),
             Self::Abandoned => {

@@ -23,6 +23,11 @@ pub struct Row {
 /// What each label's values are.
 pub const LABELS: &[(&str, &str)] = &[
     ("answer", "`accepted` or `rejected`: a 400, 401, 403, or what the scheme's provider answers"),
+    (
+        "cause",
+        "what the provider says is wrong, or what most likely is: `clock`, `signature`, `key`, `address`, \
+         `permission` or `nonce`",
+    ),
     ("code", "the name of a [refusal](refusals.md)"),
     ("fingerprint", "that of a public key"),
     ("key", "the name of a key in the configuration"),
@@ -38,7 +43,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ),
     ("result", "`ok`: it was taken up; `failed`: it was not, and what ran before goes on"),
     ("route", "the name of a route; `-` for requests that came to none"),
-    ("status", "`401` or `403`"),
+    ("status", "of the provider's answer"),
     ("version", "this program's"),
 ];
 

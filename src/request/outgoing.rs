@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery};
 use http::{Extensions, HeaderName, Method, Request, Uri};
 
 use super::Body;
@@ -181,6 +181,21 @@ impl Outgoing {
     pub fn shown(&self) -> (Head, Bytes) {
         let body = self.signable().body.cloned();
         (self.head.clone(), body.unwrap_or_default())
+    }
+
+    /// A bare HEAD of the place that this request goes to.
+    pub fn probe(&self) -> Self {
+        let head = Head {
+            method: Method::HEAD,
+            target: PathAndQuery::from_static("/"),
+            headers: HeaderMap::new(),
+            ..self.head.clone()
+        };
+        let (origin, spelled) = (self.origin.clone(), Extensions::new());
+        let mut probe =
+            Self { head, origin, body: Body::Absent, upgrade: false, spelled, documented: None };
+        probe.head.headers.extend(self.head.headers.get(HOST).cloned().map(|host| (HOST, host)));
+        probe
     }
 
     /// The request with the scheme's edits, and how the provider writes the names of its headers.

@@ -37,6 +37,7 @@ mod place;
 mod played;
 mod readable;
 mod reads;
+mod rejects;
 mod scheme;
 mod signing;
 mod slot;
@@ -75,8 +76,8 @@ pub(crate) fn vocabulary() -> Vec<(&'static str, Vec<&'static Word>)> {
 /// The keys of tables, by the names of theirs in the reference.
 pub(crate) fn keys() -> Vec<(&'static str, &'static [Key])> {
     let kinds = value::KINDS.iter().map(|row| (row.word.name, row.keys));
-    let derive = ("derive", signing::DERIVE);
-    kinds.chain([derive]).filter(|(_, keys)| !keys.is_empty()).collect()
+    let others = [("derive", signing::DERIVE), ("rejects", rejects::KEYS)];
+    kinds.chain(others).filter(|(_, keys)| !keys.is_empty()).collect()
 }
 
 impl Compiled {

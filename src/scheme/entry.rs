@@ -9,7 +9,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use super::{BindError, Binding, Bounds, Demo, Envelope, Policy, Scheme};
+use super::{BindError, Binding, Bounds, Demo, Envelope, Policy, Rejections, Scheme};
 use crate::document::Table;
 use crate::keys::{Algorithm, Encoding, PublicKey};
 
@@ -39,6 +39,8 @@ pub struct Entry {
     /// The lines of a provider's own refusal of a bad signature, for stand-ins; none where it
     /// is not known.
     pub refusal: Option<ProviderRefusal>,
+    /// How the provider rejects requests.
+    pub rejections: Rejections,
     /// Paragraphs of Markdown on what a slot's sentence has no room for.
     pub notes: Vec<Text>,
     /// What its signatures bind, by the kind of request; nothing where none are made.
@@ -155,14 +157,6 @@ pub(super) fn nothing_doubtful(_: &Binding, _: Option<&str>) -> Vec<BindError> {
 /// Texts of this program.
 pub(super) fn texts(of: &[&'static str]) -> Vec<Text> {
     of.iter().map(|text| Text::Borrowed(text)).collect()
-}
-
-impl Entry {
-    /// Whether an answer's status can mean that the provider did not accept the signature.
-    pub fn rejects(&self, status: u16) -> bool {
-        let own = self.refusal.as_ref().map(|refusal| refusal.status);
-        matches!(status, 400 | 401 | 403) || own.is_some_and(|own| own == status && own >= 400)
-    }
 }
 
 /// What `init` writes of a provider that slots and defaults do not say.

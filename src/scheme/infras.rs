@@ -16,7 +16,8 @@ use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{IssuerKey, Jwt, Null, object};
 use super::{
     Act, BindError, Binding, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example, Head,
-    ParamDoc, ParamKind, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
+    ParamDoc, ParamKind, Rejections, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures,
+    ToSign, Way,
 };
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
@@ -60,6 +61,7 @@ pub(super) fn entry() -> Entry {
     ],
     public_form: None,
     refusal: None,
+    rejections: Rejections::default(),
     notes: Vec::new(),
     binds: Vec::new(),
     advise: Arc::new(super::entry::nothing_doubtful),

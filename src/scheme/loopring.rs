@@ -27,8 +27,8 @@ use super::credential::CredentialFault;
 use super::entry::texts;
 use super::{
     BindError, Binding, BodyNeed, Bounds, Build, Claim, Edits, Entry, Example, Head, InUse,
-    KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme,
-    SchemeError, SecretSlot, Signable, Signatures, ToSign,
+    KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rejections, Reread,
+    Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign,
 };
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, Encoding, Hashing, PublicKey};
@@ -104,6 +104,7 @@ pub(super) fn entry() -> Entry {
             body: r#"{"resultInfo":{"code":100000,"message":"invalid signature: {reason}"}}"#
                 .into(),
         }),
+        rejections: Rejections::new(&[], "resultInfo.code", &[]),
         notes: texts(NOTES),
         binds: vec![KV, BASE_QUERY, BASE_BODY, MESSAGE],
         advise: Arc::new(advice::advise),

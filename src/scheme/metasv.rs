@@ -14,8 +14,8 @@ use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{Jwt, Null};
 use super::{
     Act, BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example,
-    Head, KeySlot, Names, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest, Scheme,
-    SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
+    Head, KeySlot, Names, Preimage, Proof, ProviderRefusal, PublicForm, Rejections, Reread, Rest,
+    Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -51,6 +51,7 @@ pub(super) fn entry() -> Entry {
             status: 401,
             body: r#"{"code":401,"message":"Unauthorized: {reason}"}"#.into(),
         }),
+        rejections: Rejections::default(),
         notes: Vec::new(),
         binds: vec![BOUNDS],
         advise: Arc::new(super::entry::nothing_doubtful),

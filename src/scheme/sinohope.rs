@@ -9,9 +9,9 @@ use std::sync::{Arc, LazyLock};
 use http::{HeaderName, Method};
 
 use super::{
-    Act, BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example,
-    Head, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Reread, Rest,
-    Scheme, SchemeError, Signable, Signatures, ToSign, Way,
+    Act, BindError, Binding, Binds, Blame, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry,
+    Example, Head, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm,
+    Rejections, Reread, Rest, Scheme, SchemeError, Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
@@ -36,6 +36,7 @@ pub(super) fn entry() -> Entry {
         status: 401,
         body: r#"{"code":1005,"msg":"signature verification failed: {reason}","data":null,"success":false}"#.into(),
     }),
+    rejections: rejections(),
     notes: super::entry::texts(NOTES),
     binds: vec![GET, POST],
     advise: Arc::new(super::entry::nothing_doubtful),
@@ -44,6 +45,18 @@ pub(super) fn entry() -> Entry {
     policy: None,
     build: Build::Scheme(Arc::new(build)),
 }
+}
+
+/// By the provider's list of error codes, which come with HTTP status 200 or 401.
+fn rejections() -> Rejections {
+    let codes = [
+        ("1002", Blame::Nonce),
+        ("1004", Blame::Key),
+        ("1005", Blame::Signature),
+        ("1008", Blame::Address),
+        ("1013", Blame::Signature),
+    ];
+    Rejections::new(&[200], "code", &codes)
 }
 
 /// Of the demo.

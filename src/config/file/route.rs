@@ -6,7 +6,7 @@ use http::Method;
 
 use super::super::settings::Settings;
 use super::{Decide, Declared, Next, decide, next, values};
-use crate::config::{HostPattern, Unbound};
+use crate::config::{Clock, HostPattern, Unbound};
 use crate::document::{Field, Location, Pair, Written};
 use crate::scheme::Entry;
 
@@ -24,6 +24,7 @@ pub(in crate::config) struct Route {
     pub(in crate::config) upstream: Field<String>,
     pub(in crate::config) ordered: Field<bool>,
     pub(in crate::config) unbound: Field<Unbound>,
+    pub(in crate::config) clock: Field<Clock>,
     pub(in crate::config) decide: Option<Decide>,
     pub(in crate::config) next: Option<Next>,
 }
@@ -37,6 +38,7 @@ pub(in crate::config) fn route(
     let entry = scheme.value().map(Arc::as_ref);
     let decide = table.table.inner("decide", |table, at| decide::decide(table, at, entry));
     let next = table.table.inner("next", next::next);
+    let clock = [("machine", Clock::Machine), ("provider", Clock::Provider)];
     let unbound = [("pass", Unbound::Pass), ("refuse", Unbound::Refuse)];
     Route {
         at,
@@ -50,6 +52,7 @@ pub(in crate::config) fn route(
         upstream: table.text("upstream", values::text),
         ordered: table.flag("ordered"),
         unbound: table.text("unbound", values::one_of(&unbound)),
+        clock: table.text("clock", values::one_of(&clock)),
         decide,
         next,
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::Resolver;
 use super::decide::asks;
 use crate::config::file;
-use crate::config::{Location, Route, Unbound};
+use crate::config::{Clock, Location, Route, Unbound};
 use crate::document::{Field, Named, Pair, Written, choose, quoted};
 use crate::scheme::{Entry, ParamDoc, ParamKind};
 
@@ -56,6 +56,7 @@ impl Resolver<'_> {
             upstream: written.upstream.value().cloned(),
             ordered: written.ordered.holds() == Some(&true),
             unbound: written.unbound.holds().copied().unwrap_or(Unbound::Pass),
+            clock: written.clock.holds().copied().unwrap_or(Clock::Machine),
             decide: self.decide(name, written),
             next: None,
             at: written.at,

@@ -51,6 +51,12 @@ pub(super) const ROUTE: Section = Section {
          ([schemes.md](schemes.md#what-a-signature-binds)): `pass` or `refuse`.",
         )
         .or("\"pass\""),
+        setting(
+            Key::string("clock", "\"provider\""),
+            "Whose clock its time stamps are by: this `machine`'s, or the `provider`'s as the `Date` of \
+         its answers shows it, which is believed up to ten minutes from this machine's.",
+        )
+        .or("\"machine\""),
     ],
 };
 

@@ -14,8 +14,8 @@ use http::header::CONTENT_TYPE;
 use super::super::jwt::Jwt;
 use super::super::{
     Act, Answered, BindError, Binding, Build, Claim, Conclusion, Decision, Demo, Edits, Entry,
-    Envelope, Example, KeySlot, Opened, ParamDoc, Preimage, Proof, SchemeError, Signable,
-    Signatures, Verdict, Way,
+    Envelope, Example, KeySlot, Opened, ParamDoc, Preimage, Proof, Rejections, SchemeError,
+    Signable, Signatures, Verdict, Way,
 };
 use super::request::Request;
 use super::response::{self, Response};
@@ -59,6 +59,7 @@ pub(in crate::scheme) fn entry() -> Entry {
     ],
     public_form: Some(super::PUBLIC),
     refusal: None,
+    rejections: Rejections::default(),
     notes: texts(super::CALLBACK_NOTES),
     example: Example::default(),
     demo: demo(),

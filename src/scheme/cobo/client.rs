@@ -10,9 +10,9 @@ use http::{HeaderName, Method};
 use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
-    BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example, Head,
-    KeySlot, ParamDoc, Proof, ProviderRefusal, Reread, Rest, Scheme, SchemeError, Signable,
-    Signatures, ToSign,
+    BindError, Binding, Binds, Blame, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example,
+    Head, KeySlot, ParamDoc, Proof, ProviderRefusal, Rejections, Reread, Rest, Scheme, SchemeError,
+    Signable, Signatures, ToSign,
 };
 use super::form::FORM;
 use super::request::Request;
@@ -52,6 +52,7 @@ pub(in crate::scheme) fn entry() -> Entry {
     ],
     public_form: Some(super::PUBLIC),
     refusal: Some(ProviderRefusal { status: 401, body: r#"{"status":20,"error":"{reason}"}"#.into() }),
+    rejections: Rejections::new(&[200], "status", &[("20", Blame::Signature)]),
     notes: texts(super::CLIENT_NOTES),
     example: Example::default(),
     demo: Demo::default(),

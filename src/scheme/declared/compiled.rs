@@ -11,6 +11,7 @@ use super::value::Value;
 use super::vector::Vector;
 use crate::document::Location;
 use crate::keys::PublicKey;
+use crate::scheme::Rejections;
 
 /// A scheme file whose every word is known. Whether its vectors hold is another question.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct Compiled {
     pub(super) values: Vec<Value>,
     pub(super) places: Vec<Place>,
     pub(super) strip: Vec<HeaderName>,
+    pub(super) rejections: Rejections,
     pub(super) order: Order,
     /// Found once: whether a body is waited for is asked with each request.
     pub(super) reads: Reads,

@@ -61,6 +61,7 @@ impl Compiled {
             params: params.collect(),
             public_form: form.map(|form| PublicForm { name: form.name, write: form.write }),
             refusal: None,
+            rejections: compiled.rejections.clone(),
             notes: Vec::new(),
             binds: compiled.bounds(),
             advise: Arc::new(move |_, _| advise(&advice)),

@@ -12,6 +12,7 @@ use super::order::Order;
 use super::place;
 use super::readable;
 use super::reads::Reads;
+use super::rejects;
 use super::slot::Slot;
 use super::text::{SOURCES, Scope};
 use super::value::Value;
@@ -95,6 +96,7 @@ impl Compiled {
             members.map(|member| Value::read(&member.name, member.node, &scope)).collect();
         let places = place::read(root, &scope);
         let strip = place::strip(root);
+        let rejections = rejects::read(root);
         let order = Order::of(&values, &places, &|at, what, fix| root.report_at(at, what, fix));
         let reads = Reads::of(&values, &places);
         let vectors = Vector::read_all(root);
@@ -108,6 +110,7 @@ impl Compiled {
             values,
             places,
             strip,
+            rejections,
             order,
             reads,
             vectors,

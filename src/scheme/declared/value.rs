@@ -211,7 +211,7 @@ fn clock(fields: &Fields<'_>, _: Node<'_>, _: &Scope) -> Kind {
 }
 
 /// `120s`, `-5s`, `250ms`, `1h`: milliseconds, up to a day.
-fn seconds(text: &str) -> Option<i64> {
+pub(super) fn seconds(text: &str) -> Option<i64> {
     let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
     let unit = match &text[digits.len()..] {
         "ms" => 1,

@@ -8,11 +8,12 @@ use std::sync::{Arc, Once};
 
 use super::audits::policy;
 use super::builder::{Audits, Builder, Keys, Secrets, Upstreams};
-use crate::config::{self, Problem, Unbound};
+use crate::config::{self, Clock, Problem, Unbound};
 use crate::moment::unix_ms;
-use crate::route::{BoundKey, Rotation, Route, Side, Turn};
-use crate::scheme::{BindError, Binding, Bound, SchemeError};
+use crate::route::{BoundKey, Origin, Rotation, Route, Side, Turn};
+use crate::scheme::{BindError, Binding, Bound, ParamDoc, SchemeError};
 use crate::snapshot::DIRECT;
+use crate::standing::{About, Standing};
 
 impl Builder<'_> {
     pub(super) fn routes(
@@ -77,6 +78,7 @@ impl Builder<'_> {
             return None;
         }
         self.warn_of_order(name, route, &scheme);
+        let standing = self.standing(name, route, &keys, origin.as_ref());
         let (nonces, order) = self.nonces(name, route, &scheme, &keys)?;
         let live = Route {
             name: name.into(),
@@ -89,6 +91,7 @@ impl Builder<'_> {
             nonces,
             order,
             unbound: route.unbound,
+            standing,
             told: Once::new(),
             pool,
             origin,
@@ -98,6 +101,37 @@ impl Builder<'_> {
         };
         self.warn_of_credential(route, &live);
         Some(live)
+    }
+
+    /// How the route's key stands with the provider: as before, where a snapshot before this one has
+    /// it.
+    fn standing(
+        &self,
+        name: &str,
+        route: &config::Route,
+        keys: &[BoundKey],
+        origin: Option<&Origin>,
+    ) -> Arc<Standing> {
+        let host = || route.host.as_ref().map_or_else(|| name.to_owned(), ToString::to_string);
+        let several = |doc: &&ParamDoc| doc.values.len() > 1;
+        let written = |doc: &ParamDoc| {
+            format!(
+                "{}={}",
+                doc.name,
+                route.params.get(doc.name.as_ref()).map_or("", String::as_str)
+            )
+        };
+        let params: Vec<_> = route.scheme.params.iter().filter(several).map(written).collect();
+        let key = keys.first().map(|key| key.signer.public_key().fingerprint().into());
+        self.surroundings.standings.of(About {
+            route: name.into(),
+            key,
+            provider: origin.map_or_else(host, ToString::to_string),
+            window_ms: route.scheme.rejections.window_ms,
+            between: route.upstream.as_ref().map(|name| format!("upstreams.{name}")),
+            corrects: route.clock == Clock::Provider,
+            params: params.join(" "),
+        })
     }
 
     /// A route whose keys are taken over by others.
