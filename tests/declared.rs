@@ -297,7 +297,7 @@ fn every_problem_of_every_file_is_told_in_one_run() {
     let output = countersign(&["check", &path]);
     let said = String::from_utf8_lossy(&output.stderr).replace(&path.replace("proxy.toml", ""), "");
     for expected in [
-        "vector.toml:28:19: the text of signature differs at byte 3, which came from {time}: \
+        "vector.toml:39:19: the text of signature differs at byte 3, which came from {time}: \
          \"2025-11-28T13:50:00\" and not \"2026-11-28T13:50:00\"\n  \
          fix: mend the value, or the vector's text\n",
         "word.toml:14:29: \"methd\" is no source, value, secret or param\n  fix: write method\n",

@@ -25,14 +25,14 @@ impl Provider {
         let own = Self { answer: Arc::new(Mutex::new(ok())), ahead: Arc::default() };
         let shown = own.clone();
         let handler: Handler = Box::new(move |_| {
-            let answer = shown.answer.lock().unwrap().clone();
+            let answer = shown.answer.lock().expect("nobody panics with it").clone();
             dated(answer, shown.ahead.load(Ordering::Relaxed))
         });
         (own, Origin::start(handler))
     }
 
     fn answers(&self, answer: Answer) {
-        *self.answer.lock().unwrap() = answer;
+        *self.answer.lock().expect("nobody panics with it") = answer;
     }
 }
 
@@ -48,9 +48,10 @@ fn dated(mut answer: Answer, ahead: i64) -> Answer {
     answer
 }
 
+#[expect(clippy::disallowed_methods, reason = "the provider has a clock of its own")]
 fn there(ahead: i64) -> SystemTime {
-    let by = Duration::from_secs(ahead.unsigned_abs());
-    if ahead < 0 { SystemTime::now() - by } else { SystemTime::now() + by }
+    let (now, by) = (SystemTime::now(), Duration::from_secs(ahead.unsigned_abs()));
+    if ahead < 0 { now - by } else { now + by }
 }
 
 fn ask(proxy: &Proxy, requests: usize) {
@@ -70,7 +71,7 @@ fn field<'a>(line: &'a str, name: &str) -> &'a str {
 fn the_log_names_the_first_likely_cause() {
     let (provider, origin) = Provider::new();
     let own = config::metasv(&origin.url(), None);
-    let proxy = Proxy::start(&config::proxy(&[own.clone()]));
+    let proxy = Proxy::start(&config::proxy(std::slice::from_ref(&own)));
     let denied = Answer::json(401, &json!({ "code": 4010, "message": "no" }));
     // Nothing was accepted yet.
     provider.answers(denied.clone());
@@ -79,7 +80,7 @@ fn the_log_names_the_first_likely_cause() {
     assert_eq!(field(&line, "cause"), "key", "{line}");
     assert!(line.contains(" WARN ") && line.contains("provider_code=\"4010\""), "{line}");
     assert!(field(&line, "fingerprint").starts_with("SHA256:"), "{line}");
-    let ours: i64 = field(&line, "clock_offset_ms").parse().unwrap();
+    let ours: i64 = field(&line, "clock_offset_ms").parse().expect("a number");
     assert!(ours.abs() < 2_000, "{line}");
     // Accepted, and then not: something on the way.
     provider.answers(ok());
@@ -102,7 +103,7 @@ fn the_log_names_the_first_likely_cause() {
     ask(&proxy, 1);
     let line = proxy.await_line(REJECTED, 3);
     assert_eq!(field(&line, "cause"), "clock", "{line}");
-    let apart: i64 = field(&line, "clock_offset_ms").parse().unwrap();
+    let apart: i64 = field(&line, "clock_offset_ms").parse().expect("a number");
     assert!((88_900..=91_100).contains(&apart), "{line}");
     provider.ahead.store(0, Ordering::Relaxed);
     provider.answers(ok());
@@ -178,8 +179,9 @@ fn strict(ahead: Arc<AtomicI64>, probes: Arc<AtomicUsize>) -> Handler {
         }
         let stamp = request.values("MetaSV-Timestamp").first().copied().expect("it is signed");
         let stamp: i64 = stamp.parse().expect("milliseconds");
-        let own = there(ahead).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
-        let off = stamp - i64::try_from(own).unwrap();
+        let own =
+            there(ahead).duration_since(SystemTime::UNIX_EPOCH).expect("it is later").as_millis();
+        let off = stamp - i64::try_from(own).expect("it is small");
         let status = if off.abs() <= 30_000 { 200 } else { 401 };
         dated(Answer::json(status, &json!({ "off": off })), ahead)
     })
@@ -191,7 +193,7 @@ fn time_stamps_go_by_the_providers_clock_where_the_route_says_so() {
     let probes = Arc::new(AtomicUsize::new(0));
     let origin = Origin::start(strict(Arc::clone(&ahead), Arc::clone(&probes)));
     let own = config::metasv(&origin.url(), None);
-    let proxy = Proxy::start(&config::proxy(&[own.clone()]));
+    let proxy = Proxy::start(&config::proxy(std::slice::from_ref(&own)));
     let statuses = |requests: usize| {
         let mut client = Client::connect(proxy.forward_url());
         let mut one = || client.exchange(get(&format!("{METASV}/x"))).status;
@@ -200,7 +202,7 @@ fn time_stamps_go_by_the_providers_clock_where_the_route_says_so() {
     assert_eq!(statuses(2), [401, 401]);
     let by_provider =
         own.replace("scheme = \"metasv\"", "scheme = \"metasv\"\nclock = \"provider\"");
-    proxy.reload(&config::proxy(&[by_provider.clone()]), true);
+    proxy.reload(&config::proxy(std::slice::from_ref(&by_provider)), true);
     // What was heard before the reload is known.
     assert_eq!(statuses(3), [200; 3]);
     assert_eq!(probes.load(Ordering::Relaxed), 0);

@@ -115,7 +115,7 @@ fn what_is_wrong_has_a_place_and_a_fix() {
         (
             "texts.signature = \"2025-11-28T13:50:00.123ZGET/api/v5/account/balance?",
             "texts.signature = \"2025-11-28T13:50:00.123ZGET/api/v5/account/balances?",
-            "28:19: the text of signature differs at byte 50, which came from {target}: \
+            "39:19: the text of signature differs at byte 50, which came from {target}: \
              \"/balance?ccy=BTC%2CETH\" and not \"/balances?ccy=BTC%2CETH\"\n  fix: mend the value, \
              or the vector's text",
         ),
