@@ -36,6 +36,8 @@ pub(crate) enum Access {
     Open,
     /// Whoever shows a token, where tokens are configured.
     Token,
+    /// Those who could have requests signed: by a token, or where there are none as users.
+    Client,
 }
 
 /// What there is to show.
@@ -45,6 +47,8 @@ struct View<'a> {
     draining: bool,
     /// Whether whoever asks could have requests signed.
     admitted: bool,
+    /// Behind the `?`.
+    query: &'a str,
 }
 
 /// A page as it is shown: status, media type and text.
@@ -66,7 +70,8 @@ pub(crate) const PAGES: &[Page] = &[
         shows: "200 when every key has signed and verified a test, 503 while a stop is in progress; in \
                 JSON, the routes and those that cannot be used, the configuration's digest and the \
                 listening addresses; to those who could have requests signed, by a token or as users, \
-                the keys with their fingerprints too",
+                the keys with their fingerprints, and how many milliseconds each provider's clock is \
+                ahead, too",
         render: ready,
     },
     Page {
@@ -75,6 +80,26 @@ pub(crate) const PAGES: &[Page] = &[
         access: Access::Token,
         shows: "every [metric](metrics.md)",
         render: |view| (StatusCode::OK, OPEN_METRICS, view.surroundings.metrics.expose()),
+    },
+    Page {
+        path: "/requests",
+        methods: READ,
+        access: Access::Client,
+        shows: "the last requests that are held (`[inspect]`) and the last 50 rejections, in JSON, the \
+                latest first",
+        render: |view| {
+            let all = view.snapshot.inspect.all();
+            let all: Vec<_> = all.iter().map(|seen| seen.summary()).collect();
+            (StatusCode::OK, JSON, format!("{}\n", Value::from(all)))
+        },
+    },
+    Page {
+        path: "/request",
+        methods: READ,
+        access: Access::Client,
+        shows: "one of them, `?id=ID`, with the canonical string, its parts and the headers that were set, \
+                where they are held",
+        render: request_page,
     },
 ];
 
@@ -86,14 +111,21 @@ pub(crate) fn answer(
     draining: bool,
     record: Box<Record>,
 ) -> Response<Reply> {
-    let page = match page(request, snapshot) {
+    let shown = Credentials::of(request.headers());
+    let client = snapshot.access.client(&shown, sender.peer, sender.user);
+    let admitted = client.is_ok();
+    let page = page(request, snapshot).and_then(|page| match page.access {
+        Access::Client => client.map(|_| page),
+        Access::Open | Access::Token => Ok(page),
+    });
+    let page = match page {
         Ok(page) => page,
         Err(refusal) => return refuse(refusal, record),
     };
     record.forget();
-    let shown = Credentials::of(request.headers());
-    let admitted = snapshot.access.client(&shown, sender.peer, sender.user).is_ok();
-    let (status, kind, body) = (page.render)(&View { snapshot, surroundings, draining, admitted });
+    let query = request.uri().query().unwrap_or_default();
+    let (status, kind, body) =
+        (page.render)(&View { snapshot, surroundings, draining, admitted, query });
     let mut response = plain(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -124,7 +156,7 @@ fn page(request: &Request<Incoming>, snapshot: &Snapshot) -> Result<&'static Pag
 /// addresses `exec` knows its own configuration's proxy. Which keys there are is for those who could
 /// have something signed with them.
 fn ready(view: &View<'_>) -> Shown {
-    let View { snapshot, surroundings, draining, admitted } = *view;
+    let View { snapshot, surroundings, draining, admitted, .. } = *view;
     let keys: Vec<_> = snapshot
         .keys
         .iter()
@@ -147,11 +179,26 @@ fn ready(view: &View<'_>) -> Shown {
     });
     if admitted {
         body["self_tested_keys"] = keys.into();
+        let offset = |route: &Arc<Route>| {
+            Some((route.name.to_string(), Value::from(route.standing.offset()?.ms)))
+        };
+        body["clock_offset_ms"] =
+            snapshot.routes.all().filter_map(offset).collect::<Map<_, _>>().into();
     }
     let status = if draining { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
-    (status, "application/json", format!("{body}\n"))
+    (status, JSON, format!("{body}\n"))
 }
 
+/// One request, by its id.
+fn request_page(view: &View<'_>) -> Shown {
+    let id = view.query.strip_prefix("id=").unwrap_or_default();
+    match view.snapshot.inspect.find(id) {
+        Some(seen) => (StatusCode::OK, JSON, format!("{:#}\n", seen.json())),
+        None => (StatusCode::NOT_FOUND, JSON, "null\n".to_owned()),
+    }
+}
+
+const JSON: &str = "application/json";
 const READ: &[&str] = &["GET", "HEAD"];
 const TEXT: &str = "text/plain; charset=utf-8";
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

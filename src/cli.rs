@@ -35,6 +35,7 @@ mod settings;
 mod signer;
 mod state;
 mod verify;
+mod why;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -79,6 +80,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Say whether a signed request is valid, and if not, which part
     Verify(verify::VerifyArgs),
+    /// Say why the provider rejected a request that a running proxy signed
+    Why(why::WhyArgs),
     /// Make, import, encrypt and show keys
     Keys(keys::KeysArgs),
     /// Make, show and export the certificate authority for HTTPS
@@ -141,6 +144,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Init(args) => init::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Why(args) => why::run(&args, out),
         Command::Keys(args) => keys::run(args, out),
         Command::Ca(args) => ca::run(&args, out),
         Command::Signer(args) => signer::run(&args, out),

@@ -27,6 +27,7 @@ pub use units::{
 
 use crate::audit::Mode;
 pub use crate::document::ConfigErrors;
+use crate::inspect::Keep;
 use crate::keys::{Algorithm, Encoding, Need, StoreKind, StoreSettings, StoreVariables, needs};
 use crate::moment::Replica;
 pub use crate::problem::{Location, Problem};
@@ -49,6 +50,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// `[signing] self_check`.
     pub self_check: SelfCheck,
+    /// How many requests are held for those who ask later.
+    pub keep: Keep,
     /// `[nonces] replica`.
     pub replica: Replica,
     /// `[nonces] state`, a directory that is absolute or relative to the working directory.

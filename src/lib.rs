@@ -35,6 +35,7 @@ mod descriptors;
 pub mod document;
 pub mod host;
 mod https;
+pub mod inspect;
 pub mod keys;
 mod kms;
 pub mod lines;

@@ -8,6 +8,7 @@
 mod outcome;
 mod rows;
 
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 pub use outcome::Outcome;
@@ -78,6 +79,7 @@ pub struct Metrics {
     rows: Rows,
     requests: Family<ByOutcome, Counter>,
     requests_open: Gauge,
+    clock_offset: Family<ByRoute, Gauge<f64, AtomicU64>>,
     refusals: Family<ByCode, Counter>,
     rejections: Family<Rejection, Counter>,
     sign: Family<ByKey, Histogram>,
@@ -123,6 +125,12 @@ impl Default for Metrics {
                 "rejections",
                 &["route", "status", "cause"],
                 "Signed requests that the provider did not accept, by the first likely cause",
+            ),
+            clock_offset: rows.add(
+                "clock_offset_seconds",
+                &["route"],
+                "How far the provider's clock is before this machine's, by the Date of its answers",
+                Family::default(),
             ),
             sign: rows.add(
                 "sign_seconds",
@@ -235,6 +243,11 @@ impl Metrics {
             let (route, fingerprint) = (route.to_owned(), fingerprint.to_owned());
             self.rotations.get_or_create_owned(&ByFingerprint { route, fingerprint, answer })
         })
+    }
+
+    /// How far the clock of a route's provider is before this machine's, in seconds.
+    pub fn clock_offset(&self, route: &str) -> Gauge<f64, AtomicU64> {
+        self.clock_offset.get_or_create_owned(&ByRoute { route: route.to_owned() })
     }
 
     /// Whether a rotating route's old key signs alone again: 1 then.

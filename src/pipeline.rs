@@ -11,6 +11,7 @@ mod holding;
 mod judged;
 mod ordered;
 mod proof;
+mod seen;
 mod sending;
 mod socket;
 
@@ -217,6 +218,7 @@ impl Pipeline {
         let took = started.elapsed();
         audited::written(snapshot, unsigned.route, &to_sign.preimages, record).await?;
         record.signed(Some(took));
+        seen::kept(snapshot, &unsigned, (&moment, &to_sign.preimages, &edits), record);
         let Unsigned { route, scheme, outgoing, .. } = unsigned;
         let (level, signed) = (snapshot.self_check, to_sign.preimages);
         let proof = (level != SelfCheck::Off && !signed.is_empty()).then(|| Proof {
@@ -234,7 +236,7 @@ impl Pipeline {
             let sent = (outgoing, edits, body, proof);
             let answer = forward(snapshot, snapshot.upstream(route), sent, socket, record).await?;
             if let Answer::Streamed { head, .. } = &answer {
-                heard::noted(head, route, record);
+                heard::noted(snapshot, head, route, record);
             }
             return Ok(answer);
         }
@@ -242,7 +244,7 @@ impl Pipeline {
         let sent = (outgoing, edits, body, proof);
         let answer = forward(snapshot, snapshot.upstream(route), sent, None, record).await?;
         let Answer::Streamed { head, kept: _kept, .. } = answer else { return Ok(answer) };
-        heard::noted(&head, route, record);
+        heard::noted(snapshot, &head, route, record);
         let reply = self.collect_reply(snapshot, head, record).await?;
         let signable = Signable { head: &asked.0, body: Some(&asked.1) };
         Ok(Answer::Whole(scheme.open_reply(signable, &reply, &self.moments.next())?))

@@ -15,8 +15,10 @@ pub use samples::Samples;
 use tracing::{info, warn};
 
 use crate::audit::Sent;
+use crate::inspect::{Inspect, Over, Seen, Told};
 use crate::lines::certain;
 use crate::metrics::{Metrics, Open, Outcome};
+use crate::moment::unix_ms;
 use crate::scheme::{Entry, Rejected};
 use crate::standing::Standing;
 
@@ -50,6 +52,8 @@ pub struct Record {
     samples: Arc<Samples>,
     /// What is to be said in the audit of signatures.
     audited: Option<Sent>,
+    /// What is held of it for those who ask later.
+    seen: Option<Arc<Seen>>,
     /// Of an answer that can mean a rejection.
     trial: Option<Box<Trial>>,
     /// Let go when everything else has been counted.
@@ -63,6 +67,7 @@ struct Trial {
     status: u16,
     entry: Arc<Entry>,
     standing: Arc<Standing>,
+    inspect: Arc<Inspect>,
     /// Whether the body is in no content coding, so that something can be read in it.
     plain: bool,
     body: Vec<u8>,
@@ -93,6 +98,7 @@ impl Record {
             metrics,
             samples,
             audited: None,
+            seen: None,
             trial: None,
         }
     }
@@ -145,9 +151,22 @@ impl Record {
     }
 
     /// The answer can be a rejection, by this scheme's rows; its body can be read if it is plain.
-    pub fn doubted(&mut self, status: u16, route: (&Arc<Entry>, &Arc<Standing>), plain: bool) {
-        let (entry, standing) = (Arc::clone(route.0), Arc::clone(route.1));
-        self.trial = Some(Box::new(Trial { status, entry, standing, plain, body: Vec::new() }));
+    pub fn doubted(
+        &mut self,
+        status: u16,
+        route: (&Arc<Entry>, &Arc<Standing>),
+        plain: bool,
+        inspect: &Arc<Inspect>,
+    ) {
+        let (entry, standing, inspect) =
+            (Arc::clone(route.0), Arc::clone(route.1), Arc::clone(inspect));
+        let trial = Trial { status, entry, standing, inspect, plain, body: Vec::new() };
+        self.trial = Some(Box::new(trial));
+    }
+
+    /// This of it is held for those who ask later.
+    pub fn seen(&mut self, seen: Arc<Seen>) {
+        self.seen = Some(seen);
     }
 
     /// The answer's body begins with this, or is this.
@@ -252,33 +271,68 @@ impl Record {
     }
 
     /// Says that the provider rejected the request, and why, most likely.
-    fn tell(&self, rejected: &Rejected, trial: &Trial) {
-        let Trial { status, standing, .. } = trial;
-        let cause = standing.rejected(*status, rejected);
+    fn tell(&mut self, rejected: Rejected, trial: &Trial) -> Told {
+        let Trial { status, standing, inspect, .. } = trial;
+        let cause = standing.rejected(*status, &rejected);
         let route = self.route.as_deref().unwrap_or("-");
         self.metrics.rejected(route, *status, cause.blame.name());
+        let told = Told {
+            provider_code: rejected.code,
+            cause: cause.blame.name(),
+            said: cause.said,
+            what: cause.what,
+            fix: cause.fix,
+            clock_offset_ms: standing.offset().map(|offset| offset.ms),
+            key: standing.key().map(|key| key.to_string()),
+            in_use_s: standing.in_use_s(),
+            params: standing.params().to_owned(),
+        };
         certain(|| {
             warn!(
                 target: "countersign::rejected",
                 id = %self.id,
                 route,
                 status,
-                provider_code = rejected.code.as_deref(),
-                cause = cause.blame.name(),
-                certainty = if cause.said { "said" } else { "inferred" },
-                clock_offset_ms = standing.offset().map(|offset| offset.ms),
-                fingerprint = standing.key().map(|key| &**key),
-                in_use_s = standing.in_use_s(),
-                params = Some(standing.params()).filter(|params| !params.is_empty()),
-                "the provider rejected the request: {}; {}", cause.what, cause.fix
+                provider_code = told.provider_code.as_deref(),
+                cause = told.cause,
+                certainty = told.certainty(),
+                clock_offset_ms = told.clock_offset_ms,
+                fingerprint = told.key.as_deref(),
+                in_use_s = told.in_use_s,
+                params = Some(&*told.params).filter(|params| !params.is_empty()),
+                "the provider rejected the request: {}; {}", told.what, told.fix
             );
         });
+        let seen = self.seen.get_or_insert_with(|| {
+            Arc::new(Seen {
+                id: self.id.clone(),
+                unix_ms: unix_ms(),
+                route: route.to_owned(),
+                client: self.client.clone(),
+                method: Short(&self.method).to_string(),
+                host: Short(&self.host).to_string(),
+                path: Short(&self.path).to_string(),
+                ..Seen::default()
+            })
+        });
+        inspect.rejected(Arc::clone(seen));
+        told
+    }
+
+    fn over(&self, outcome: Outcome, rejection: Option<Told>) -> Over {
+        let (said, code) = self.said(outcome);
+        let took = [self.sign, self.upstream, Some(self.started.elapsed())];
+        Over {
+            outcome: said,
+            code,
+            status: self.status,
+            took_us: took.map(|took| took.map(us)),
+            rejection,
+        }
     }
 
     fn log(&self, outcome: Outcome) {
         let (said, code) = self.said(outcome);
-        // Whole microseconds: writing fractions takes longer than the rest of the line.
-        let us = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         info!(
             target: "countersign::request",
             id = %self.id,
@@ -301,11 +355,17 @@ impl Record {
     }
 }
 
+/// Whole microseconds: writing fractions takes longer than the rest of the line.
+fn us(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         let Some(mut outcome) = self.outcome else { return };
+        let mut rejection = None;
         if let Some((rejected, trial)) = self.verdict() {
-            self.tell(&rejected, &trial);
+            rejection = Some(self.tell(rejected, &trial));
             // One whose answer could not be opened is refused all the same.
             if outcome == Outcome::Signed {
                 outcome = Outcome::Rejected;
@@ -316,6 +376,9 @@ impl Drop for Record {
         if let Some(audited) = self.audited.take() {
             let (said, code) = self.said(outcome);
             audited.over(said, code, self.status);
+        }
+        if let Some(seen) = self.seen.take() {
+            seen.ends(self.over(outcome, rejection));
         }
         // It was sent, whatever came of it.
         if self.signed {

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::access::Access;
 use crate::audit::Signatures;
 use crate::config::{Config, Limits, Problem, SelfCheck, Timeouts, Unrouted};
+use crate::inspect::{Inspect, Keep};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::nonces::Nonces;
@@ -41,6 +42,10 @@ pub struct Snapshot {
     pub unrouted: Unrouted,
     /// Where signatures are written down, where `[audit]` is written.
     pub signatures: Option<Signatures>,
+    /// The last requests, for those who ask later.
+    pub inspect: Arc<Inspect>,
+    /// How many of them are held.
+    pub keep: Keep,
     /// What is held against what was signed before a request is sent.
     pub self_check: SelfCheck,
     /// Certificates for the hosts of routes, where HTTPS is ended for them.
@@ -88,6 +93,8 @@ pub struct Surroundings {
     pub metrics: Arc<Metrics>,
     /// The nonces of keys.
     pub nonces: Arc<Nonces>,
+    /// The last requests.
+    pub inspect: Arc<Inspect>,
     /// How keys stand with their providers.
     pub standings: Standings,
     /// Certificates of an authority that this process has made for itself, where the configuration

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use prometheus_client::metrics::gauge::Gauge;
+
 pub use cause::{Answered, Cause, Facts};
 pub use clock::{Offset, ServerClock};
 
@@ -48,6 +50,8 @@ pub struct About {
     pub between: Option<String>,
     /// Whether time stamps are by the provider's clock.
     pub corrects: bool,
+    /// Where the offset of the clocks is shown, in seconds.
+    pub shown: Gauge<f64, AtomicU64>,
     /// The parameters that have alternatives, as `name=value` with spaces between.
     pub params: String,
 }
@@ -115,6 +119,7 @@ impl Standing {
     pub fn heard(&self, date: u64, trip: (Instant, Instant)) {
         self.clock.learn(date, trip);
         let Some(offset) = self.offset() else { return };
+        self.about.shown.set(offset.ms as f64 / 1000.0);
         let (far, limit) = (offset.is_beyond(self.threshold_ms()), self.threshold_ms());
         if far == self.told.swap(far, Ordering::Relaxed) {
             return;

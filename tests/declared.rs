@@ -242,6 +242,7 @@ fn secrets_that_stand_in_query_or_body_are_shown_to_nobody() {
         home.write("request.http", request);
         let path = |name: &str| home.path(name).to_string_lossy().into_owned();
         let (config, file) = (path("proxy.toml"), path("request.http"));
+        no_secret_is_held(&home, request);
         for form in [&[][..], &["--json"]] {
             let said = countersign(&[&["explain", &config, "--file", &file], form].concat());
             assert_eq!(said.status.code(), Some(0), "{said:?}");
@@ -252,6 +253,31 @@ fn secrets_that_stand_in_query_or_body_are_shown_to_nobody() {
                 assert!(!text.contains(&hex(hidden.as_bytes())), "{text}");
             }
         }
+    }
+}
+
+/// Nor in what a running proxy holds of its requests.
+fn no_secret_is_held(home: &Home, request: &str) {
+    let origin = Origin::start(echo());
+    let written = std::fs::read_to_string(home.path("proxy.toml")).expect("it is there");
+    let written = written.replace("http://127.0.0.2:9", &origin.url());
+    let own = Home::new(&format!("{written}\n[inspect]\nkeep = 9\nbodies = true\n"));
+    for name in ["api_key", "htx.secret", "crypto_com.secret"] {
+        if let Ok(secret) = std::fs::read_to_string(home.path(format!("keys/{name}"))) {
+            own.write(&format!("keys/{name}"), &secret);
+        }
+    }
+    let proxy = Proxy::start_in(own, &[]);
+    let (head, host) = request.split_once(" /").expect("a path");
+    let name = host.split_once("Host: ").and_then(|(_, rest)| rest.split_once("\r\n"));
+    let request = format!("{head} http://{}/{host}", name.expect("a Host").0);
+    assert_eq!(Client::connect(proxy.forward_url()).exchange(request).status, 200);
+    let page = |path: &str| String::from_utf8(proxy.probe(path).body).expect("text");
+    let list: serde_json::Value = serde_json::from_str(&page("/requests")).expect("JSON");
+    let one = page(&format!("/request?id={}", list[0]["id"].as_str().expect("an id")));
+    assert!(one.contains("(secret)"), "{one}");
+    for hidden in ["placed-in-the-open", "never-placed"] {
+        assert!(!one.contains(hidden) && !one.contains(&hex(hidden.as_bytes())), "{one}");
     }
 }
 

@@ -241,10 +241,16 @@ const LAYERS: &[Layer] = &[
         "writes down what it is told, and only that",
     ),
     layer(
+        "inspect",
+        &[],
+        "what is held of requests is texts; who may see them is decided elsewhere",
+    ),
+    layer(
         "config",
         &[
             only("audit", &["Mode"]),
             all("document"),
+            only("inspect", &["Keep"]),
             only(
                 "keys",
                 &[
@@ -295,8 +301,10 @@ const LAYERS: &[Layer] = &[
         "record",
         &[
             only("audit", &["Sent"]),
+            only("inspect", &["Inspect", "Over", "Seen", "Told"]),
             only("lines", &["certain"]),
             all("metrics"),
+            only("moment", &["unix_ms"]),
             only("scheme", &["Entry", "Rejected"]),
             only("standing", &["Standing"]),
         ],
@@ -367,6 +375,7 @@ const LAYERS: &[Layer] = &[
             all("access"),
             only("audit", &["Audit", "Signatures"]),
             all("config"),
+            only("inspect", &["Inspect", "Keep"]),
             all("keys"),
             all("metrics"),
             only("moment", &["unix_ms"]),
@@ -389,6 +398,7 @@ const LAYERS: &[Layer] = &[
             only("audit", &["Entry", "Mode", "Sending", "Signatures", "Signed"]),
             all("body"),
             only("config", &["SelfCheck"]),
+            all("inspect"),
             only("keys", &["Content"]),
             only("lines", &["room"]),
             all("metrics"),

@@ -67,4 +67,5 @@ mod unbound;
 mod upstreams;
 mod vectors;
 mod websocket;
+mod why;
 mod wiring;

@@ -88,6 +88,7 @@ fn pages() -> String {
         let access = match page.access {
             Access::Open => "everybody",
             Access::Token => "with a token, where there are any",
+            Access::Client => "those who could have requests signed",
         };
         let path = format!("`{}`", page.path);
         [path, page.methods.join(", "), access.into(), page.shows.into()]

@@ -30,6 +30,7 @@ use super::settings::{self, Settings, section, sections, sections_or_texts};
 use super::units::{self, Endpoint, ParentProxy, UpstreamAddress};
 use super::{Limits, LocalUser, Log, LogFormat, Sandbox, SelfCheck, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Report, Table, Written};
+use crate::inspect::Keep;
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
 use crate::moment::Replica;
 use crate::scheme::Registry;
@@ -45,6 +46,7 @@ pub(super) struct File {
     pub(super) timeouts: Timeouts,
     pub(super) nonces: Nonces,
     pub(super) self_check: SelfCheck,
+    pub(super) keep: Keep,
     pub(super) stores: Named<Store>,
     pub(super) keys: Named<KeyEntry>,
     pub(super) secrets: Named<SecretEntry>,
@@ -100,6 +102,10 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
             state: table.text("state", values::text),
         }),
         self_check: section(file, "signing", self_check),
+        keep: section(file, "inspect", |table| Keep {
+            requests: table.value("keep", |table, key| table.count(key, values::keep)),
+            bodies: table.value("bodies", |table, key| table.flag(key)),
+        }),
         stores: sections(file, "stores", store),
         keys: sections_or_texts(file, "keys", key, &|report, name, text| {
             KeyEntry::located(located(report, name, &text), text.at)

@@ -116,6 +116,7 @@ impl Resolver<'_> {
             limits: self.file.limits.clone(),
             timeouts: self.file.timeouts.clone(),
             self_check: self.file.self_check,
+            keep: self.file.keep,
             replica: self.file.nonces.replica,
             state: self.file.nonces.state.value().map(|state| self.directory.join(state)),
             state_at: self.file.nonces.state.get().map(|state| state.at),

@@ -15,7 +15,12 @@ use crate::snapshot::Snapshot;
 
 /// Notes how the route's key stands with the provider after the head of an answer; where keys take
 /// over from others, for both.
-pub(super) fn noted<B>(head: &Response<B>, route: &Route, record: &mut Record) {
+pub(super) fn noted<B>(
+    snapshot: &Snapshot,
+    head: &Response<B>,
+    route: &Route,
+    record: &mut Record,
+) {
     let status = head.status().as_u16();
     let may_be = route.entry.rejections.may_be(status);
     if let Some(turn) = &route.turn {
@@ -26,7 +31,7 @@ pub(super) fn noted<B>(head: &Response<B>, route: &Route, record: &mut Record) {
     match may_be {
         true => {
             let plain = !head.headers().contains_key(CONTENT_ENCODING);
-            record.doubted(status, (&route.entry, &route.standing), plain);
+            record.doubted(status, (&route.entry, &route.standing), plain, &snapshot.inspect);
         }
         // What breaks at the provider says nothing about the signature.
         false if status < 500 => route.standing.accepted(),

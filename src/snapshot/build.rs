@@ -12,6 +12,8 @@ mod proxies;
 mod routes;
 mod unopened;
 
+use std::sync::Arc;
+
 use builder::Builder;
 
 use super::watching::{EVERY, Watching};
@@ -60,6 +62,8 @@ impl Snapshot {
             timeouts: config.timeouts.clone(),
             unrouted: config.access.unrouted,
             self_check: config.self_check,
+            inspect: Arc::clone(&surroundings.inspect),
+            keep: config.keep,
             keys: live,
             digest,
             pools: builder.pools,

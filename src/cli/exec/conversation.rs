@@ -60,7 +60,7 @@ impl Conversation {
     }
 
     /// Whose what has answered is.
-    pub(super) fn peer(&self) -> Peer {
+    pub(in crate::cli) fn peer(&self) -> Peer {
         match &self.whose {
             Whose::Socket(socket) => Peer::of(socket),
             Whose::User(peer) => *peer,

@@ -17,7 +17,7 @@ pub(super) const VARIABLE: &str = "COUNTERSIGN_TOKEN";
 
 /// What stood on the command line; it is not shown in errors or anywhere.
 #[derive(Clone)]
-pub(super) struct Typed(String);
+pub(in crate::cli) struct Typed(String);
 
 impl fmt::Debug for Typed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,7 +40,10 @@ pub(in crate::cli) struct Credentials {
 
 impl Credentials {
     /// Takes them from the command line or the environment, where the configuration wants any.
-    pub(super) fn find(typed: Option<&Typed>, config: &Config) -> Result<Option<Self>, CliError> {
+    pub(in crate::cli) fn find(
+        typed: Option<&Typed>,
+        config: &Config,
+    ) -> Result<Option<Self>, CliError> {
         if config.access.tokens.is_none() {
             return Ok(None);
         }

@@ -109,7 +109,7 @@ async fn ask(config: &Config, credentials: Option<&Credentials>) -> Option<(Foun
 
 /// Whether a proxy of this user is believed: our own user can read our memory, root everything, and
 /// whom the configuration names is the caller's own choice.
-fn may_run(peer: Peer, config: &Config) -> bool {
+pub(in crate::cli) fn may_run(peer: Peer, config: &Config) -> bool {
     let Peer::User(user) = peer else { return false };
     user == geteuid().as_raw() || user == Uid::ROOT.as_raw() || Some(user) == config.listen.user
 }

@@ -68,6 +68,14 @@ pub(super) fn leaf_cache(number: u64) -> Result<usize, ValueFault> {
     Ok(whole(number))
 }
 
+/// How many requests are held in memory; one takes some KiB.
+pub(super) fn keep(number: u64) -> Result<usize, ValueFault> {
+    if number > MOST_KEPT {
+        return Err(ValueFault::new(format!("is {number}, and must be 0 to {MOST_KEPT}"), ""));
+    }
+    Ok(whole(number))
+}
+
 /// How long a leaf certificate is valid. Certificates count in seconds, and a new one is made at
 /// half of this.
 pub(super) fn leaf_lifetime(text: &str) -> Result<Duration, ValueFault> {
@@ -278,6 +286,7 @@ pub(super) fn level(text: &str) -> Result<String, ValueFault> {
 
 /// More than any process has descriptors for, and less than a semaphore can count.
 const MOST_CONNECTIONS: u64 = 1_000_000;
+const MOST_KEPT: u64 = 10_000;
 const MOST_LEAVES: u64 = 100_000;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];

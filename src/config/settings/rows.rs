@@ -229,6 +229,24 @@ pub(crate) const SECTIONS: &[Section] = &[
         )],
     },
     Section {
+        table: "inspect",
+        doc: "What is held of the last signed requests, in memory, for `countersign why` and the admin \
+              listener's pages: canonical string, moment, nonce and head, never a secret.",
+        settings: &[
+            setting(
+                Key::count("keep", "200"),
+                "How many, up to 10,000; each takes a few kB. With 0 only rejections are held, without \
+                 what was signed.",
+            )
+            .or("0"),
+            setting(
+                Key::flag("bodies", "true"),
+                "Whether bodies are held too, up to 64 KiB of each; else their SHA-256.",
+            )
+            .or("false"),
+        ],
+    },
+    Section {
         table: "stores.NAME",
         doc: "Where keys and secrets are kept. Stores are opened at the start and at a reload.",
         settings: &[required(

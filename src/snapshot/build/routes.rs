@@ -130,6 +130,7 @@ impl Builder<'_> {
             window_ms: route.scheme.rejections.window_ms,
             between: route.upstream.as_ref().map(|name| format!("upstreams.{name}")),
             corrects: route.clock == Clock::Provider,
+            shown: self.surroundings.metrics.clock_offset(name),
             params: params.join(" "),
         })
     }
