@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
 use hyper::body::Incoming;
 use serde_json::{Map, Value, json};
 
 use crate::access::Credentials;
 use crate::body::Reply;
+use crate::metrics::Form;
 use crate::moment::unix_ms;
 use crate::pipeline::{plain, refuse};
 use crate::record::Record;
@@ -47,6 +48,8 @@ struct View<'a> {
     draining: bool,
     /// Whether whoever asks could have requests signed.
     admitted: bool,
+    /// What it would have.
+    accept: Option<&'a str>,
     /// Behind the `?`.
     query: &'a str,
 }
@@ -78,8 +81,9 @@ pub(crate) const PAGES: &[Page] = &[
         path: "/metrics",
         methods: READ,
         access: Access::Token,
-        shows: "every [metric](metrics.md)",
-        render: |view| (StatusCode::OK, OPEN_METRICS, view.surroundings.metrics.expose()),
+        shows: "every [metric](metrics.md), in OpenMetrics 1.0, or by `Accept: text/plain` in \
+                Prometheus' own form",
+        render: metrics_page,
     },
     Page {
         path: "/requests",
@@ -124,8 +128,9 @@ pub(crate) fn answer(
     };
     record.forget();
     let query = request.uri().query().unwrap_or_default();
-    let (status, kind, body) =
-        (page.render)(&View { snapshot, surroundings, draining, admitted, query });
+    let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    let view = View { snapshot, surroundings, draining, admitted, accept, query };
+    let (status, kind, body) = (page.render)(&view);
     let mut response = plain(body);
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
@@ -189,6 +194,14 @@ fn ready(view: &View<'_>) -> Shown {
     (status, JSON, format!("{body}\n"))
 }
 
+/// In the form that is asked for.
+fn metrics_page(view: &View<'_>) -> Shown {
+    let (metrics, form) = (&view.surroundings.metrics, Form::asked(view.accept));
+    let now_s = i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX);
+    metrics.expire(view.snapshot.expiries(now_s));
+    (StatusCode::OK, form.media_type(), metrics.expose(form))
+}
+
 /// One request, by its id.
 fn request_page(view: &View<'_>) -> Shown {
     let id = view.query.strip_prefix("id=").unwrap_or_default();
@@ -201,4 +214,3 @@ fn request_page(view: &View<'_>) -> Shown {
 const JSON: &str = "application/json";
 const READ: &[&str] = &["GET", "HEAD"];
 const TEXT: &str = "text/plain; charset=utf-8";
-const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

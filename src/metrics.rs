@@ -5,13 +5,18 @@
 //! closed sets in the code, never from a request, so a client cannot make the number of series
 //! grow.
 
+mod exposition;
 mod outcome;
+mod process;
 mod rows;
 
+use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+pub use exposition::Form;
 pub use outcome::Outcome;
+pub use process::Process;
 use prometheus_client::encoding::{EncodeLabelSet, text};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -37,13 +42,26 @@ struct Rejection {
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByCode {
-    code: &'static str,
+struct ByClass {
+    route: String,
+    status: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByKey {
+struct BySigner {
+    route: String,
     key: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByExpiry {
+    what: &'static str,
+    name: String,
+}
+
+#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
+struct ByCode {
+    code: &'static str,
 }
 
 #[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
@@ -82,7 +100,13 @@ pub struct Metrics {
     clock_offset: Family<ByRoute, Gauge<f64, AtomicU64>>,
     refusals: Family<ByCode, Counter>,
     rejections: Family<Rejection, Counter>,
-    sign: Family<ByKey, Histogram>,
+    sign: Family<BySigner, Histogram>,
+    answers: Family<ByClass, Counter>,
+    expires: Family<ByExpiry, Gauge>,
+    last_reload: Gauge,
+    process: OnceLock<Process>,
+    process_fds: Gauge,
+    process_memory: Gauge,
     rotations: Family<ByFingerprint, Counter>,
     fallen_back: Family<ByRoute, Gauge>,
     upstream: Family<ByRoute, Histogram>,
@@ -115,6 +139,25 @@ impl Default for Metrics {
                 &["route", "outcome"],
                 "Requests by route and what came of them",
             ),
+            answers: rows.counters(
+                "answers",
+                &["route", "status"],
+                "Answers to clients by route and class of status, the proxy's own among them",
+            ),
+            expires: rows.add(
+                "expires_seconds",
+                &["what", "name"],
+                "Seconds until a certificate or a token that the proxy uses is no longer valid",
+                Family::default(),
+            ),
+            last_reload: rows.gauge(
+                "last_reload_timestamp_seconds",
+                "When the configuration in force was taken up, at the start or by a reload",
+            ),
+            process: OnceLock::new(),
+            process_fds: rows.gauge("process_open_fds", "Descriptors that the process has open"),
+            process_memory: rows
+                .gauge("process_resident_memory_bytes", "Memory of the process that is resident"),
             refusals: rows.counters(
                 "refusals",
                 &["code"],
@@ -134,7 +177,7 @@ impl Default for Metrics {
             ),
             sign: rows.add(
                 "sign_seconds",
-                &["key"],
+                &["route", "key"],
                 "Time a key took to sign",
                 Family::new_with_constructor(|| Histogram::new(SIGN_SECONDS)),
             ),
@@ -207,10 +250,26 @@ impl Metrics {
         self.rows.all()
     }
 
-    /// Counts a request that is over.
-    pub fn request(&self, route: &str, outcome: Outcome, upstream: Option<Duration>) {
+    /// Shows a route's counters from zero on, so that the first of anything is an increase.
+    pub fn begin(&self, route: &str, outcomes: &[Outcome]) {
+        for outcome in outcomes {
+            let by = ByOutcome { route: route.to_owned(), outcome: outcome.name() };
+            drop(self.requests.get_or_create(&by));
+        }
+        for status in CLASSES {
+            drop(self.answers.get_or_create(&ByClass { route: route.to_owned(), status }));
+        }
+        drop(self.upstream.get_or_create(&ByRoute { route: route.to_owned() }));
+    }
+
+    /// Counts a request that is over, with the status of the answer, if there was one.
+    pub fn request(&self, route: &str, outcome: Outcome, status: u16, upstream: Option<Duration>) {
         let by = ByOutcome { route: route.to_owned(), outcome: outcome.name() };
         self.requests.get_or_create(&by).inc();
+        if let Some(class) = CLASSES.get(usize::from(status / 100).wrapping_sub(1)) {
+            let by = ByClass { route: route.to_owned(), status: class };
+            self.answers.get_or_create(&by).inc();
+        }
         if let Outcome::Refused(code) = outcome {
             self.refusals.get_or_create(&ByCode { code }).inc();
         }
@@ -231,9 +290,10 @@ impl Metrics {
         Open::new(&self.requests_open)
     }
 
-    /// Where the signatures of a key are timed.
-    pub fn sign_seconds(&self, key: &str) -> Histogram {
-        self.sign.get_or_create_owned(&ByKey { key: key.to_owned() })
+    /// Where the signatures of a route's key are timed.
+    pub fn sign_seconds(&self, route: &str, key: &str) -> Histogram {
+        let (route, key) = (route.to_owned(), key.to_owned());
+        self.sign.get_or_create_owned(&BySigner { route, key })
     }
 
     /// Where the answers to a key of a rotating route are counted: those that accept its signature,
@@ -258,6 +318,25 @@ impl Metrics {
     /// Counts a request that was not what was signed.
     pub fn self_check_failed(&self) {
         self.self_check_failures.inc();
+    }
+
+    /// Where the process is looked at, for what it takes of the machine.
+    pub fn looks_at(&self, process: Process) {
+        let _once = self.process.set(process);
+    }
+
+    /// What is no longer valid after a while, each with its kind, its name and the seconds that are
+    /// left.
+    pub fn expire(&self, all: impl IntoIterator<Item = (&'static str, String, i64)>) {
+        self.expires.clear();
+        for (what, name, seconds) in all {
+            self.expires.get_or_create(&ByExpiry { what, name }).set(seconds);
+        }
+    }
+
+    /// Notes when a configuration was taken up, in seconds since 1970.
+    pub fn taken_up(&self, unix_s: u64) {
+        self.last_reload.set(i64::try_from(unix_s).unwrap_or(i64::MAX));
     }
 
     /// Counts a reload.
@@ -298,10 +377,14 @@ impl Metrics {
     }
 
     /// The exposition text.
-    pub fn expose(&self) -> String {
+    pub fn expose(&self, form: Form) -> String {
+        if let Some(process) = self.process.get() {
+            process.open_descriptors().map(|count| self.process_fds.set(count));
+            process.resident().map(|bytes| self.process_memory.set(bytes));
+        }
         let mut out = String::new();
         text::encode(&mut out, self.rows.registry()).expect("writing to a string cannot fail");
-        out
+        form.of(out)
     }
 }
 
@@ -341,6 +424,8 @@ impl Limit {
     }
 }
 
+/// Classes of statuses.
+const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const SIGN_SECONDS: [f64; 8] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1];
 const UPSTREAM_SECONDS: [f64; 9] = [1e-3, 5e-3, 2e-2, 5e-2, 0.1, 0.5, 1.0, 5.0, 30.0];
 
@@ -351,9 +436,9 @@ mod tests {
     #[test]
     fn what_was_counted_is_exposed() {
         let metrics = Metrics::default();
-        metrics.request("a", Outcome::Refused("loop"), Some(Duration::from_millis(3)));
+        metrics.request("a", Outcome::Refused("loop"), 508, Some(Duration::from_millis(3)));
         let open = metrics.connection();
-        let text = metrics.expose();
+        let text = metrics.expose(Form::OpenMetrics);
         for line in [
             "countersign_requests_total{route=\"a\",outcome=\"refused\"} 1",
             "countersign_refusals_total{code=\"loop\"} 1",
@@ -363,6 +448,6 @@ mod tests {
             assert!(text.contains(line), "{line} in\n{text}");
         }
         drop(open);
-        assert!(metrics.expose().contains("countersign_connections 0"));
+        assert!(metrics.expose(Form::OpenMetrics).contains("countersign_connections 0"));
     }
 }

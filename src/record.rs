@@ -372,7 +372,7 @@ impl Drop for Record {
             }
         }
         let route = self.route.as_deref().unwrap_or("-");
-        self.metrics.request(route, outcome, self.upstream);
+        self.metrics.request(route, outcome, self.status, self.upstream);
         if let Some(audited) = self.audited.take() {
             let (said, code) = self.said(outcome);
             audited.over(said, code, self.status);

@@ -131,6 +131,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
         Ok(())
     }
 
+    /// When a secret that this scheme inserts is no longer valid, in seconds since 1970, where that
+    /// can be told.
+    fn expires_s(&self) -> Option<i64> {
+        None
+    }
+
     /// Whether the key in a slot is given digests by a rule of the scheme's own, which only a key
     /// that signs digests can sign.
     fn wants_digests(&self, _slot: &str) -> bool {

@@ -56,6 +56,8 @@ pub struct Snapshot {
     pub keys: Vec<LiveKey>,
     /// The digest of the configuration, as [`Self::digest`] has it.
     pub digest: String,
+    /// When the client certificates of upstreams are no longer valid, in seconds since 1970.
+    ends: Vec<(String, i64)>,
     /// Every pool, by the number that routes have it by; the next snapshot takes them over.
     pools: Vec<Arc<Upstream>>,
     /// Keeps secrets up to date for as long as somebody uses this snapshot.
@@ -137,6 +139,20 @@ impl Snapshot {
     /// networks.
     pub fn passing(&self) -> &Upstream {
         &self.pools[PASSING]
+    }
+
+    /// What is no longer valid after a while, each with its kind, its name and the seconds that are
+    /// left at `now_s`.
+    pub fn expiries(&self, now_s: i64) -> Vec<(&'static str, String, i64)> {
+        let ca =
+            self.leaves.as_ref().map(|leaves| ("ca", "-".to_owned(), leaves.authority_expires_s()));
+        let certificate = |(name, end): &(String, i64)| ("client_certificate", name.clone(), *end);
+        let token = |route: &Arc<Route>| {
+            Some(("token", route.name.to_string(), route.scheme.signing()?.expires_s()?))
+        };
+        let certificates = self.ends.iter().map(certificate);
+        let all = ca.into_iter().chain(certificates).chain(self.routes.all().filter_map(token));
+        all.map(|(what, name, end)| (what, name, end.saturating_sub(now_s))).collect()
     }
 
     /// The digest of a configuration, 64 hex digits: equal when two processes would do the same

@@ -114,10 +114,12 @@ impl About {
 }
 
 impl Standing {
-    /// An answer came, with this `Date` in seconds since 1970, to a request that was sent and whose
-    /// head was received at these moments.
-    pub fn heard(&self, date: u64, trip: (Instant, Instant)) {
-        self.clock.learn(date, trip);
+    /// An answer came, with this `Date`, to a request that was sent and whose head was received at
+    /// these moments.
+    pub fn heard(&self, date: &str, trip: (Instant, Instant)) {
+        if !self.clock.learn(date, trip) {
+            return;
+        }
         let Some(offset) = self.offset() else { return };
         self.about.shown.set(offset.ms as f64 / 1000.0);
         let (far, limit) = (offset.is_beyond(self.threshold_ms()), self.threshold_ms());
@@ -136,11 +138,6 @@ impl Standing {
         } else {
             tracing::info!(route, clock_offset_ms = offset.ms, "the clocks agree again");
         }
-    }
-
-    /// Whether the next answer's `Date` need not be read.
-    pub fn is_settled(&self, now: Instant) -> bool {
-        self.clock.is_settled(now)
     }
 
     /// How far the provider's clock is before this machine's, once it is known.

@@ -18,6 +18,8 @@ use std::sync::{Arc, LazyLock};
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 
 pub use authority::{Authority, MintError};
 pub use certificate::CaCertificate;
@@ -31,6 +33,16 @@ pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: LazyLock<Arc<CryptoProvider>> =
         LazyLock::new(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider()));
     Arc::clone(&PROVIDER)
+}
+
+/// When the first of these certificates in PEM is no longer valid, in seconds since 1970.
+pub(crate) fn ends_s(pem: &[u8]) -> Option<i64> {
+    let chain = CertificateDer::pem_slice_iter(pem).filter_map(Result::ok);
+    let end = |own: CertificateDer<'_>| {
+        let (_, own) = x509_parser::parse_x509_certificate(&own).ok()?;
+        Some(own.validity().not_after.timestamp())
+    };
+    chain.filter_map(end).min()
 }
 
 /// The system's roots, or the bundled Mozilla roots where the system has none, as in an empty

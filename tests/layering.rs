@@ -387,7 +387,7 @@ const LAYERS: &[Layer] = &[
             all("secret"),
             all("standing"),
             only("strict_modes", &["check_socket"]),
-            only("tls", &["Authority", "CaCertificate", "LeafSettings", "LeafCache"]),
+            only("tls", &["Authority", "CaCertificate", "LeafSettings", "LeafCache", "ends_s"]),
             all("upstream"),
         ],
         "the one place where a configuration becomes what runs",
@@ -422,6 +422,7 @@ const LAYERS: &[Layer] = &[
         &[
             only("access", &["Credentials"]),
             only("body", &["Reply"]),
+            only("metrics", &["Form"]),
             only("moment", &["unix_ms"]),
             all("pipeline"),
             only("record", &["Record"]),

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use countersign::metrics::{LABELS, Metrics};
 
-use crate::support::client::Client;
-use crate::support::config::PASS;
+use crate::support::client::{Client, curl};
+use crate::support::config::{INTERCEPT, PASS};
 use crate::support::origin::{Origin, echo};
-use crate::support::stage::{METASV, SINOHOPE, Stage, get};
+use crate::support::stage::{METASV, SINOHOPE, Stage, get, intercepting};
 
 #[test]
 fn signed_refused_and_passed_requests_are_counted_apart() {
@@ -35,8 +35,8 @@ fn signed_refused_and_passed_requests_are_counted_apart() {
         (requests("-", "signed"), 0),
         ("countersign_refusals_total{code=\"upstream_closed\"}".to_owned(), 1),
         ("countersign_refusals_total{code=\"host_not_routed\"}".to_owned(), 1),
-        ("countersign_sign_seconds_count{key=\"metasv\"}".to_owned(), 4),
-        ("countersign_sign_seconds_count{key=\"sinohope\"}".to_owned(), 1),
+        ("countersign_sign_seconds_count{route=\"metasv\",key=\"metasv\"}".to_owned(), 4),
+        ("countersign_sign_seconds_count{route=\"sinohope\",key=\"sinohope\"}".to_owned(), 1),
         ("countersign_upstream_seconds_count{route=\"metasv\"}".to_owned(), 3),
         ("countersign_upstream_seconds_count{route=\"-\"}".to_owned(), 2),
     ];
@@ -47,13 +47,13 @@ fn signed_refused_and_passed_requests_are_counted_apart() {
 
 #[test]
 fn what_is_exposed_are_the_rows_of_the_document() {
-    let stage = Stage::new("");
+    let (stage, _) = intercepting(INTERCEPT);
     // A family without a member is not shown, so each gets one.
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 200);
     assert_eq!(stage.exchange(get("http://unrouted.test/x")).status, 403);
     let another_key = "[keys.next]\nstore = \"files\"\nentry = \"metasv.wif\"\n\n\
                        [routes.metasv.next]\nkeys = { signer = \"next\" }\nfrom = \"2020-01-01T00:00:00Z\"\n";
-    stage.proxy.reload(&stage.configuration(another_key), true);
+    stage.proxy.reload(&stage.configuration(&format!("{INTERCEPT}{another_key}")), true);
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 401);
     stage.proxy.await_metric("countersign_refusals_total{code=\"host_not_routed\"}", 1);
     let rejected = "countersign_rejections_total{route=\"metasv\",status=\"401\",cause=\"key\"}";
@@ -86,6 +86,39 @@ fn names_of(series: &str) -> impl Iterator<Item = &str> {
     let inside = series.split_once('{').and_then(|(_, rest)| rest.split_once('}'));
     let pairs = inside.map_or("", |(inside, _)| inside).split(',');
     pairs.filter_map(|pair| pair.split_once('=')).map(|(name, _)| name)
+}
+
+#[test]
+fn what_can_be_told_without_a_request_is_there_from_the_start() {
+    let (stage, _) = intercepting(INTERCEPT);
+    let url = format!("{}/metrics", stage.proxy.admin_url());
+    let output = curl(["-s", "-i", "-H", "Accept: text/plain", &url]);
+    let text = String::from_utf8(output.stdout).expect("metrics are text");
+    assert!(text.contains("text/plain; version=0.0.4"), "{text}");
+    assert!(text.contains("# TYPE countersign_requests_total counter\n"), "{text}");
+    assert!(text.contains("# TYPE countersign_build_info gauge\n"), "{text}");
+    assert!(!text.contains("# EOF"), "{text}");
+    for zero in [
+        "countersign_requests_total{route=\"metasv\",outcome=\"signed\"}",
+        "countersign_requests_total{route=\"metasv\",outcome=\"rejected\"}",
+        "countersign_requests_total{route=\"-\",outcome=\"refused\"}",
+        "countersign_answers_total{route=\"sinohope\",status=\"5xx\"}",
+        "countersign_upstream_seconds_count{route=\"metasv\"}",
+        "countersign_sign_seconds_count{route=\"metasv\",key=\"metasv\"}",
+    ] {
+        assert!(text.contains(&format!("\n{zero} 0\n")), "{zero} in {text}");
+    }
+    let figure = |name: &str| -> i64 {
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        line.unwrap_or_else(|| panic!("{name} in {text}")).parse().expect("a number")
+    };
+    // The vectors' authority lives for years; the process for a moment.
+    assert!(figure("countersign_expires_seconds{what=\"ca\",name=\"-\"}") > 86_400);
+    assert!((5..500).contains(&figure("countersign_process_open_fds")));
+    assert!(figure("countersign_process_resident_memory_bytes") > 1 << 20);
+    assert!(figure("countersign_last_reload_timestamp_seconds") > 1_700_000_000);
+    assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 200);
+    stage.proxy.await_metric("countersign_answers_total{route=\"metasv\",status=\"2xx\"}", 1);
 }
 
 #[test]

@@ -12,8 +12,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use self::keeping::Keeping;
 use super::{CliError, descriptors, given_up, log, runtime, state};
 use crate::config::settings::keep_the_fixed;
-use crate::config::{Config, ConfigErrors};
-use crate::moment::Moments;
+use crate::config::{Config, ConfigErrors, Unrouted};
+use crate::metrics::{Metrics, Outcome, Process};
+use crate::moment::{Moments, unix_ms};
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
 use crate::server::{Bound, Listener, Listening, Role, Server, Stop};
@@ -23,24 +24,27 @@ pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
     let config = Config::load(path)?;
     let bound = bind(&config)?;
     let nonces = state::nonces(&config);
+    let process = Process::open();
     // Before the first thread, which would keep what is given up.
     let (keeping, measures) = Keeping::only(&config, &nonces)?;
     let _lines = log::start(&config.log);
     given_up::tell(&measures, config.process.sandbox, "[process]")?;
     // After the commands of stores have their process, which keeps the limit there was.
     descriptors::provide(&config.limits);
-    runtime()?.block_on(serve(config, bound, nonces, keeping, out))
+    runtime()?.block_on(serve(config, bound, nonces, (keeping, process), out))
 }
 
 async fn serve(
     config: Config,
     bound: Vec<Bound>,
     nonces: Arc<Nonces>,
-    keeping: Keeping,
+    (keeping, process): (Keeping, Process),
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
+    surroundings.metrics.looks_at(process);
+    begin(&surroundings.metrics, &snapshot);
     warn_of(&config, &snapshot);
     let listeners = bound.into_iter().map(Listener::of).collect::<Result<Vec<_>, _>>()?;
     let announced = announce(&snapshot, &listeners, out);
@@ -149,6 +153,7 @@ async fn reload(
                 for name in kept {
                     tracing::warn!("{name} has changed: that takes a restart, not a reload");
                 }
+                begin(&surroundings.metrics, &snapshot);
                 warn_of(&config, &snapshot);
                 let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
                 snapshots.replace(snapshot);
@@ -162,6 +167,20 @@ async fn reload(
             }
         }
     }
+}
+
+/// Shows what a configuration will count, from zero, and when it was taken up.
+fn begin(metrics: &Metrics, snapshot: &Snapshot) {
+    let common = [Outcome::Refused(""), Outcome::Abandoned];
+    for route in snapshot.routes.all() {
+        metrics.begin(&route.name, &[Outcome::Signed, Outcome::Rejected]);
+        metrics.begin(&route.name, &common);
+    }
+    metrics.begin("-", &common);
+    if snapshot.unrouted == Unrouted::Pass {
+        metrics.begin("-", &[Outcome::Passed]);
+    }
+    metrics.taken_up(unix_ms() / 1000);
 }
 
 /// Writes what is allowed and should be known into the log.

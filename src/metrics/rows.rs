@@ -43,8 +43,10 @@ pub const LABELS: &[(&str, &str)] = &[
     ),
     ("result", "`ok`: it was taken up; `failed`: it was not, and what ran before goes on"),
     ("route", "the name of a route; `-` for requests that came to none"),
-    ("status", "of the provider's answer"),
+    ("name", "of what has an end: a route or an upstream in the configuration, or `-`"),
+    ("status", "a status of the provider's answer; in `answers` its class, `2xx`"),
     ("version", "this program's"),
+    ("what", "`ca`, `client_certificate` or `token`"),
 ];
 
 /// The metrics so far.

@@ -61,19 +61,17 @@ pub(super) async fn asked(snapshot: &Snapshot, unsigned: &Unsigned<'_>) {
 
 /// A cache's answer has the time at which it was made.
 fn clock<B>(head: &Response<B>, route: &Route, record: &Record) {
-    let received = Instant::now();
-    if route.standing.is_settled(received) || head.headers().contains_key(AGE) {
+    if head.headers().contains_key(AGE) {
         return;
     }
+    let received = Instant::now();
     if let Some((date, sent)) = date(head.headers()).zip(received.checked_sub(record.trip())) {
         route.standing.heard(date, (sent, received));
     }
 }
 
-/// In seconds since 1970.
-fn date(headers: &HeaderMap) -> Option<u64> {
-    let date = httpdate::parse_http_date(headers.get(DATE)?.to_str().ok()?).ok()?;
-    Some(date.duration_since(std::time::UNIX_EPOCH).ok()?.as_secs())
+fn date(headers: &HeaderMap) -> Option<&str> {
+    headers.get(DATE)?.to_str().ok()
 }
 
 /// For a provider's time.

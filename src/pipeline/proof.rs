@@ -337,7 +337,7 @@ secrets = { api_key = "plain" }
             assert_eq!(refusal.code, Code::SelfCheck, "{refusal:?}");
             assert!(refusal.detail.contains(said), "{asked:?}: {said}: {}", refusal.detail);
         }
-        let counted = metrics.expose();
+        let counted = metrics.expose(crate::metrics::Form::OpenMetrics);
         let line = format!("countersign_self_check_failures_total {}", FAULTS.len());
         assert!(counted.contains(&line), "{counted}");
     }

@@ -381,6 +381,13 @@ impl Scheme for Infras {
         self.check(self.token.current().expose(), unix_ms).map_err(|fault| fault.of(SLOT))
     }
 
+    fn expires_s(&self) -> Option<i64> {
+        let Form::Jwt(_) = &self.form else { return None };
+        let token = self.token.current();
+        let token = Jwt::split(token.expose(), MAX_TOKEN).ok()?;
+        Some(token.date("exp", Null::Wrong).ok()?? as i64)
+    }
+
     fn wants_upgrade(&self) -> bool {
         true
     }

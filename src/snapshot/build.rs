@@ -66,6 +66,7 @@ impl Snapshot {
             keep: config.keep,
             keys: live,
             digest,
+            ends: builder.ends,
             pools: builder.pools,
             _watching: Watching::start(watched, EVERY),
         })

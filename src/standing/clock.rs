@@ -5,7 +5,7 @@
 //! monotonic clock, so that a leap of this machine's own clock is seen with the next answer.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 /// A provider's clock as it is known.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ struct State {
     known: Option<Interval>,
     /// When it was narrowed or confirmed last.
     at: Duration,
+    /// The last `Date` that was read.
+    last: String,
     /// What answers said that do not go with it, and how many there were in a row.
     other: Option<(Interval, u32)>,
 }
@@ -46,11 +48,19 @@ impl ServerClock {
     }
 
     /// An answer to a request that was sent at `sent`, and whose head was there at `received`, has
-    /// this `Date`, in seconds since 1970.
-    pub fn learn(&self, date: u64, (sent, received): (Instant, Instant)) {
-        if received.duration_since(sent) > LONGEST_TRIP {
-            return;
+    /// this `Date`. Says whether it was read: what is none says nothing.
+    pub fn learn(&self, date: &str, (sent, received): (Instant, Instant)) -> bool {
+        if received.duration_since(sent) > LONGEST_TRIP || self.is_settled(date, received) {
+            return false;
         }
+        let Ok(read) = httpdate::parse_http_date(date) else { return false };
+        let read = read.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        date.clone_into(&mut self.state().last);
+        self.narrow(read, (sent, received));
+        true
+    }
+
+    fn narrow(&self, date: u64, (sent, received): (Instant, Instant)) {
         let since = |at: Instant| micros(at.saturating_duration_since(self.base));
         let date = i64::try_from(date).unwrap_or_default().saturating_mul(SECOND);
         let new = Interval {
@@ -63,7 +73,7 @@ impl ServerClock {
         let Some(both) = known.map_or(Some(new), |known| known.meet(new)) else {
             return state.doubt(new, now);
         };
-        *state = State { known: Some(both), at: now, other: None };
+        (state.known, state.at, state.other) = (Some(both), now, None);
     }
 
     /// The offset, at a moment by both clocks of this machine; nothing before the first answer.
@@ -76,9 +86,12 @@ impl ServerClock {
         Some(Offset { ms, within: (until - from) / 2000 })
     }
 
-    /// Whether another answer would tell little.
-    pub fn is_settled(&self, now: Instant) -> bool {
+    /// Whether another answer with the same `Date` as the last would tell little. Most are not read.
+    fn is_settled(&self, date: &str, now: Instant) -> bool {
         let state = self.state();
+        if state.last != date {
+            return false;
+        }
         let fresh = now.saturating_duration_since(self.base).saturating_sub(state.at) < FRESH;
         fresh && state.other.is_none() && state.known.is_some_and(|k| k.until - k.from < NARROW)
     }
@@ -98,7 +111,7 @@ impl State {
             self.other = Some((other, count));
             return;
         }
-        *self = Self { known: Some(other), at: now, other: None };
+        (self.known, self.at, self.other) = (Some(other), now, None);
     }
 }
 
@@ -154,7 +167,9 @@ mod tests {
             let sent = self.base + Duration::from_millis(at);
             let received = sent + Duration::from_millis(trip);
             let there = TRUE_UNIX_US / 1000 + self.ahead + i64::try_from(at + trip / 2).unwrap();
-            self.clock.learn(u64::try_from(there / 1000).unwrap(), (sent, received));
+            let there = Duration::from_millis(u64::try_from(there).unwrap());
+            let date = httpdate::fmt_http_date(UNIX_EPOCH + there);
+            self.clock.learn(&date, (sent, received));
         }
 
         fn offset(&self, at: u64) -> Offset {
@@ -199,12 +214,14 @@ mod tests {
     }
 
     #[test]
-    fn a_settled_clock_is_looked_at_again_after_a_while() {
+    fn a_settled_clock_reads_another_second_and_not_the_same_again() {
         let provider = Provider::new(0);
         let at = |ms| provider.base + Duration::from_millis(ms);
-        assert!(!provider.clock.is_settled(at(0)));
+        let last = || provider.clock.state().last.clone();
+        assert!(!provider.clock.is_settled(&last(), at(0)));
         (0..100).for_each(|answer| provider.answers(answer * 137, 2));
-        assert!(provider.clock.is_settled(at(13_600)));
-        assert!(!provider.clock.is_settled(at(15_000)));
+        assert!(provider.clock.is_settled(&last(), at(13_600)));
+        assert!(!provider.clock.is_settled("Sun, 06 Nov 1994 08:49:37 GMT", at(13_600)));
+        assert!(!provider.clock.is_settled(&last(), at(15_000)));
     }
 }

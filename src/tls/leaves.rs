@@ -83,6 +83,11 @@ impl LeafCache {
         Ok(Self { authority, settings, key, public, clock, minted, known })
     }
 
+    /// When the authority's certificate is no longer valid, in seconds since 1970.
+    pub fn authority_expires_s(&self) -> i64 {
+        self.authority.certificate().not_after()
+    }
+
     /// The settings of a TLS server that is `host` to its client: a DNS name or an address, IPv6
     /// without brackets. However many ask at once, a leaf is made once.
     ///

@@ -25,12 +25,12 @@ fn the_end_says_how_many_requests_came_and_how_many_the_provider_refused() {
         (
             "proxy.toml",
             both.clone(),
-            "2 requests came through: 2 signed; the provider answered none",
+            "2 requests came through: 2 signed; the provider rejected none",
         ),
         (
             "unknown.toml",
             both,
-            "2 requests came through: 2 signed; the provider answered 1 with 401 or 403",
+            "2 requests came through: 2 signed; the provider rejected 1",
         ),
         ("proxy.toml", format!("curl -s {https}/c"), "1 request came through: 1 signed; "),
         (
@@ -84,7 +84,7 @@ fn the_end_counts_what_a_proxy_that_runs_has_taken_meanwhile() {
         assert_eq!(
             end(&three),
             "countersign: 3 requests came through from this program or others: 3 signed; the \
-             provider answered 2 with 401 or 403"
+             provider rejected 2"
         );
     }
     assert!(end("true").starts_with("countersign: no request came through: "));

@@ -110,7 +110,7 @@ impl Proxy {
                     signals.ending().await;
                 };
                 proxy.finish(hurry).await;
-                let metrics = metrics.expose();
+                let metrics = metrics.expose(crate::metrics::Form::OpenMetrics);
                 (Some(Tally::of(&metrics).line(false, has_gateway)), refusals(&metrics))
             }
             Self::Running(_, before) if asked => {

@@ -9,7 +9,7 @@ pub(super) struct Tally {
     abandoned: u64,
     /// CONNECTs whose inside is requests of their own.
     opened: u64,
-    /// Signed ones that the provider answered with 401 or 403.
+    /// Those of the signed that the provider did not accept.
     rejected: u64,
     /// Under way: these have not been counted yet.
     pub(super) open: u64,
@@ -26,14 +26,15 @@ impl Tally {
             let outcome = labels.and_then(|labels| labels.split_once("outcome=\""));
             let counter = match (outcome.map(|(_, outcome)| outcome), series) {
                 (Some("signed\"}"), _) => &mut tally.signed,
+                (Some("rejected\"}"), _) => {
+                    tally.rejected += count;
+                    &mut tally.signed
+                }
                 (Some("passed\"}"), _) => &mut tally.passed,
                 (Some("refused\"}"), _) => &mut tally.refused,
                 (Some("abandoned\"}"), _) => &mut tally.abandoned,
                 (Some("intercepted\"}"), _) => &mut tally.opened,
                 (None, "countersign_requests_open") => &mut tally.open,
-                (None, series) if series.starts_with("countersign_rejections_total{") => {
-                    &mut tally.rejected
-                }
                 _ => continue,
             };
             *counter += count;
@@ -73,8 +74,8 @@ impl Tally {
         let (requests, kinds) = (counted(came, "request"), kinds.join(", "));
         let rejected = match (self.signed, self.rejected) {
             (0, _) => String::new(),
-            (_, 0) => "; the provider answered none with 401 or 403".to_owned(),
-            (_, rejected) => format!("; the provider answered {rejected} with 401 or 403"),
+            (_, 0) => "; the provider rejected none".to_owned(),
+            (_, rejected) => format!("; the provider rejected {rejected}"),
         };
         format!("{requests} came through{whose}: {kinds}{rejected}")
     }
@@ -110,12 +111,11 @@ mod tests {
     use super::*;
 
     const METRICS: &str = "# TYPE countersign_requests counter\n\
-        countersign_requests_total{route=\"a\",outcome=\"signed\"} 3\n\
-        countersign_requests_total{route=\"b\",outcome=\"signed\"} 1\n\
+        countersign_requests_total{route=\"a\",outcome=\"signed\"} 2\n\
+        countersign_requests_total{route=\"a\",outcome=\"rejected\"} 1\n\
+        countersign_requests_total{route=\"b\",outcome=\"rejected\"} 1\n\
         countersign_requests_total{route=\"-\",outcome=\"refused\"} 2\n\
         countersign_requests_total{route=\"-\",outcome=\"intercepted\"} 5\n\
-        countersign_rejections_total{route=\"a\",status=\"401\"} 1\n\
-        countersign_rejections_total{route=\"b\",status=\"403\"} 1\n\
         countersign_requests_open 1\n\
         countersign_connections 9\n";
 
@@ -137,13 +137,13 @@ mod tests {
             (
                 Tally { signed: 1, ..nothing },
                 false,
-                "1 request came through: 1 signed; the provider answered none with 401 or 403",
+                "1 request came through: 1 signed; the provider rejected none",
             ),
             (
                 Tally { signed: 3, passed: 1, rejected: 2, ..nothing },
                 false,
                 "4 requests came through: 3 signed, 1 passed on unsigned; \
-                 the provider answered 2 with 401 or 403",
+                 the provider rejected 2",
             ),
             (
                 Tally { refused: 2, abandoned: 1, opened: 1, ..nothing },

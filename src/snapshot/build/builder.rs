@@ -23,6 +23,8 @@ pub(super) struct Builder<'a> {
     pub(super) public: Option<Trust>,
     /// Keys whose nonces are not kept, and should be.
     pub(super) unkept: BTreeSet<String>,
+    /// When client certificates are no longer valid, each by the name of its upstream.
+    pub(super) ends: Vec<(String, i64)>,
     /// Those of hosts which no upstream speaks of come first.
     pub(super) pools: Vec<Arc<Upstream>>,
 }
@@ -44,7 +46,8 @@ impl<'a> Builder<'a> {
     ) -> Self {
         let (errors, warnings, pools) = (Vec::new(), config.warnings.clone(), Vec::new());
         let (public, unkept) = (None, BTreeSet::new());
-        Self { config, surroundings, previous, errors, warnings, public, unkept, pools }
+        let ends = Vec::new();
+        Self { config, surroundings, previous, errors, warnings, public, unkept, ends, pools }
     }
 
     pub(super) fn error(&mut self, at: Location, what: String, fix: impl Into<String>) {

@@ -10,6 +10,7 @@ use crate::config::{self, ParentProxy, Problem, UpstreamAddress};
 use crate::keys::variable;
 use crate::route::Origin;
 use crate::secret::{Secret, SecretCell};
+use crate::tls::ends_s;
 use crate::upstream::{
     self, Choice, ClientCertificate, Credentials, Dial, Environment, Fingerprint, HostPort,
     Identity, LocalSocket, Protocol, Proxy, Reach, Settings, Through, Trust, Upstream, remedy, tls,
@@ -45,7 +46,7 @@ impl Builder<'_> {
     pub(super) fn upstreams(&mut self, secrets: &Secrets) -> Upstreams {
         let mut upstreams = Upstreams::new();
         for (name, upstream) in &self.config.upstreams {
-            let made = self.upstream(upstream, secrets);
+            let made = self.upstream(name, upstream, secrets);
             match made {
                 Ok(Some(found)) => drop(upstreams.insert(name.clone(), found)),
                 // A secret that is not there has had its own error.
@@ -72,6 +73,7 @@ impl Builder<'_> {
 
     fn upstream(
         &mut self,
+        name: &str,
         upstream: &config::Upstream,
         secrets: &Secrets,
     ) -> Result<Option<Reached>, Problem> {
@@ -89,6 +91,7 @@ impl Builder<'_> {
         }
         if let Some(client) = &upstream.client {
             let chain = read(&client.cert, "client_cert")?;
+            self.ends.extend(ends_s(&chain).map(|end| (name.to_owned(), end)));
             let Some(key) = secrets.get(&client.key).map(SecretCell::current) else {
                 return Ok(None);
             };

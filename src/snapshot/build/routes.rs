@@ -272,7 +272,7 @@ impl Builder<'_> {
                 self.error(at, what, format!("scheme {} wants {wanted}", route.scheme.name));
                 return None;
             }
-            let seconds = self.surroundings.metrics.sign_seconds(name);
+            let seconds = self.surroundings.metrics.sign_seconds(route_name, name);
             let signer = signer.for_route(route_name).unwrap_or_else(|| Arc::clone(signer));
             bound.push(BoundKey { slot: slot.name.clone(), name: name.clone(), signer, seconds });
         }
