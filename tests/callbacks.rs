@@ -6,6 +6,7 @@ mod answers;
 mod asking;
 mod attacks;
 mod given;
+mod judged;
 mod local;
 mod python;
 mod rules;

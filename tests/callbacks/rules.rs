@@ -23,12 +23,12 @@ fn said(proxy: &Proxy, package: &str, id: &str) -> Value {
 }
 
 /// The lines of the file of decisions.
-fn lines(home: &Home) -> Vec<Value> {
+pub(super) fn lines(home: &Home) -> Vec<Value> {
     let text = fs::read_to_string(home.path("audit.jsonl")).expect("there is a file");
     text.lines().map(|line| serde_json::from_str(line).expect("a line is JSON")).collect()
 }
 
-fn keygen(id: &str) -> String {
+pub(super) fn keygen(id: &str) -> String {
     format!(r#"{{"request_id":"{id}","request_type":1,"request_detail":"{{}}"}}"#)
 }
 
@@ -77,15 +77,17 @@ fn rules_in_the_shadow_change_nothing_and_are_written_down() {
     let server = Party::server().believer();
     for (path, package, action, rules, word) in [
         ("/v1/check", keysign("a"), "APPROVE", "REJECT", "APPROVE"),
-        ("/v1/check", keygen("a"), "APPROVE", "APPROVE", "APPROVE"),
-        ("/v1/no", keygen("a"), "REJECT", "APPROVE", "REJECT"),
-        ("/v1/gone", keygen("a"), "REJECT", "APPROVE", "the service gave no answer"),
+        ("/v1/check", keygen("b"), "APPROVE", "APPROVE", "APPROVE"),
+        ("/v1/no", keygen("c"), "REJECT", "APPROVE", "REJECT"),
+        ("/v1/gone", keygen("d"), "REJECT", "APPROVE", "the service gave no answer"),
     ] {
+        let id: Value = serde_json::from_str(&package).expect("a package is JSON");
+        let id = id["request_id"].as_str().unwrap_or_default().to_owned();
         let form = format!("TSS_JWT_MSG={}", Party::node().seal(&package));
         let request = post(proxy.gateway_url(), "application/x-www-form-urlencoded", &form);
         let request = request.replacen("/v1/check", path, 1);
         let reply = Client::connect(proxy.gateway_url()).exchange(request);
-        let said = server.answer(reply.status, &reply.body, "a").expect(path);
+        let said = server.answer(reply.status, &reply.body, &id).expect(path);
         assert_eq!(said["action"], action, "{path}: {said}");
         let line = lines(proxy.home()).pop().expect("a line");
         assert_eq!((&line["mode"], &line["verdict"]), (&json!("shadow"), &json!(rules)), "{line}");
@@ -115,7 +117,7 @@ fn an_approval_that_cannot_be_written_down_is_none() {
 #[test]
 fn two_routes_may_share_a_file_and_two_processes_may_not() {
     let other = "\n[routes.other]\nscheme = \"cobo_callback\"\nkeys = { signer = \"cobo_server\" }\n\
-                 params.verify_with = \"cobo-node-public.pem\"\n\
+                 params.verify_with = \"cobo-server-public.pem\"\n\
                  decide = { audit = \"audit.jsonl\", keygen = \"allow\" }\n";
     let tables = [config::cobo_rules("keygen = \"allow\""), other.to_owned()];
     let proxy = Proxy::start(&config::proxy(&tables));
@@ -198,14 +200,16 @@ fn ask_until(
 #[test]
 fn rules_answer_at_once_under_load() {
     let proxy = Proxy::start(&config::proxy(&[config::cobo_rules("keygen = \"allow\"")]));
-    let (token, url) = (Party::node().seal(keygen("k")), proxy.gateway_url());
+    let (node, url) = (Party::node(), proxy.gateway_url());
+    let tokens: Vec<String> = (0..40).map(|n| node.seal(keygen(&format!("k-{n}")))).collect();
     thread::scope(|scope| {
-        for _ in 0..8 {
-            scope.spawn(|| {
+        for (part, tokens) in tokens.chunks(5).enumerate() {
+            scope.spawn(move || {
                 let server = Party::server().believer();
-                for _ in 0..5 {
-                    let reply = ask(url, &format!("TSS_JWT_MSG={token}"));
-                    assert!(server.approves(reply.status, &reply.body, "k"));
+                for (n, token) in tokens.iter().enumerate() {
+                    let (id, form) = (part * 5 + n, format!("TSS_JWT_MSG={token}"));
+                    let reply = ask(url, &form);
+                    assert!(server.approves(reply.status, &reply.body, &format!("k-{id}")));
                 }
             });
         }

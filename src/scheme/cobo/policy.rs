@@ -12,6 +12,7 @@
 
 mod amount;
 mod keysign;
+mod known;
 mod member;
 mod rules;
 mod table;
@@ -56,7 +57,7 @@ impl Rules {
             (Kind::KeyShareSign, _) => self.keysharesign,
             (Kind::KeySign, KeySign::Every(permission)) => *permission,
             (Kind::KeySign, KeySign::Limited(limits)) => {
-                return keysign::judge(limits, detail.as_ref(), extra.as_ref());
+                return keysign::judge(limits, &request, detail.as_ref(), extra.as_ref());
             }
         };
         let rule = kind.name();

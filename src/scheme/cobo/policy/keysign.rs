@@ -9,17 +9,31 @@ use std::borrow::Cow;
 use super::super::super::Verdict;
 use super::super::super::json::{self, Object, Value};
 use super::amount::Amount;
+use super::known;
 use super::member::{EXTRA, member, shown, text};
 use super::rules::{Address, Allowed, Ceiling, Limits, Transactions};
 
 /// Judges a KeySign request by its `request_detail` and `extra_info`.
 pub(super) fn judge(
     limits: &Limits,
+    request: &Object<'_>,
     detail: Option<&Object<'_>>,
     extra: Option<&Object<'_>>,
 ) -> Result<Verdict, Verdict> {
     let detail = detail
         .ok_or_else(|| Verdict::reject("request.detail", "a keysign has no request_detail"))?;
+    let verdict = judge_known(limits, detail, extra)?;
+    // Last: what is wrong with a member that is known says more.
+    known::check(&limits.allow_members, request, detail, extra)?;
+    Ok(verdict)
+}
+
+/// Judges what is known of a request.
+fn judge_known(
+    limits: &Limits,
+    detail: &Object<'_>,
+    extra: Option<&Object<'_>>,
+) -> Result<Verdict, Verdict> {
     let Some(extra) = extra.filter(|extra| extra.names().any(|name| !IDS.contains(&name))) else {
         return judge_blind(limits, detail);
     };
@@ -41,8 +55,9 @@ pub(super) fn judge(
     check_code("keysign.transaction_type", &rules.transaction_type, extra, kind)?;
     let payment = Payment::read(extra)?;
     payment.check_addresses(&rules.to_address)?;
+    let coin = text("keysign.coin", extra, "coin")?.unwrap_or_default();
+    check_hashes(rules.max_hashes.get(coin.as_ref()).copied(), detail)?;
     if let Some(ceilings) = &rules.max_amount {
-        let coin = text("keysign.coin", extra, "coin")?.unwrap_or_default();
         let Some(ceiling) = ceilings.get(coin.as_ref()) else {
             let reason = format!("max_amount has no ceiling for the coin {}", shown(&coin));
             return Err(Verdict::reject("keysign.max_amount", reason));
@@ -60,14 +75,35 @@ fn judge_blind(limits: &Limits, detail: &Object<'_>) -> Result<Verdict, Verdict>
         let reason = "extra_info says nothing of a transaction, and blind is not true";
         return Err(Verdict::reject(rule, reason));
     }
+    hashes(rule, detail)?;
+    Ok(Verdict::approve(rule, "hashes without a transaction may be signed"))
+}
+
+/// How many hashes are to be signed.
+fn hashes(rule: &'static str, detail: &Object<'_>) -> Result<usize, Verdict> {
     let hash =
         |item: &&str| matches!(json::value(item), Ok(Value::String(hash)) if !hash.is_empty());
     match member(rule, detail, "msg_hash_list")? {
         Some(Value::Array(hashes)) if !hashes.is_empty() && hashes.iter().all(hash) => {
-            Ok(Verdict::approve(rule, "hashes without a transaction may be signed"))
+            Ok(hashes.len())
         }
         _ => Err(Verdict::reject(rule, "msg_hash_list is not a list of hashes")),
     }
+}
+
+/// A transaction is one hash, unless its coin has one for each of its inputs: beside what was
+/// judged, nothing else is signed.
+fn check_hashes(most: Option<usize>, detail: &Object<'_>) -> Result<(), Verdict> {
+    let found = hashes(HASHES, detail)?;
+    let most = most.unwrap_or(1);
+    if found <= most {
+        return Ok(());
+    }
+    let reason = format!(
+        "msg_hash_list has {found} hashes, and a transaction of this coin may have {most}: \
+         max_hashes says how many"
+    );
+    Err(Verdict::reject(HASHES, reason))
 }
 
 /// Refuses JSON inside `extra_info` that the rules do not use and that has two meanings, or none.
@@ -260,6 +296,7 @@ const IDS: [&str; 2] = ["cobo_id", "api_request_id"];
 /// Members of `extra_info` that only protocol v2 has.
 const V2: [&str; 5] = ["transaction", "org", "project", "vault", "wallet"];
 
+const HASHES: &str = "keysign.hashes";
 const ADDRESS: &str = "keysign.to_address";
 const DETAILS: &str = "keysign.to_address_details";
 const AMOUNT: &str = "keysign.amount";

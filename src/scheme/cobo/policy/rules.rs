@@ -34,7 +34,7 @@ pub(super) enum KeySign {
     /// All of them or none.
     Every(Permission),
     /// Those for which this holds.
-    Limited(Limits),
+    Limited(Box<Limits>),
 }
 
 /// Restrictions on signatures.
@@ -45,6 +45,8 @@ pub(super) struct Limits {
     /// Whether hashes may be signed of which nothing is said at all. Whoever can leave out what
     /// a transaction is about gets past every other restriction then.
     pub(super) blind: bool,
+    /// Members that a request may have beside those that nodes are known to send.
+    pub(super) allow_members: BTreeSet<String>,
 }
 
 /// Restrictions on transactions; all of them must hold.
@@ -61,6 +63,8 @@ pub(super) struct Transactions {
     /// The most that one transaction may move, by coin; a coin without a ceiling is refused.
     /// `None` where amounts do not matter.
     pub(super) max_amount: Option<BTreeMap<String, Ceiling>>,
+    /// The most hashes that are signed for one transaction, by coin; one for all others.
+    pub(super) max_hashes: BTreeMap<String, usize>,
 }
 
 /// The values a member may have.

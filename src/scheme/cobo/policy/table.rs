@@ -28,7 +28,7 @@ fn rules(table: &mut Table<'_>) -> Rules {
         ping: permission("ping", Permission::Allow),
         keygen: permission("keygen", Permission::Refuse),
         keysign: match limited {
-            Some(limits) => KeySign::Limited(limits),
+            Some(limits) => KeySign::Limited(Box::new(limits)),
             None => KeySign::Every(permission("keysign", Permission::Refuse)),
         },
         keyreshare: permission("keyreshare", Permission::Refuse),
@@ -48,7 +48,9 @@ struct Restrictions {
     /// `None` for `"any"`.
     max_amount: Field<Option<Vec<Pair>>>,
     decimals: Field<Vec<Pair>>,
+    max_hashes: Field<Vec<Pair>>,
     blind: Field<bool>,
+    allow_members: Field<Vec<Written<String>>>,
 }
 
 fn limits(table: &mut Table<'_>, at: Location) -> Limits {
@@ -71,7 +73,9 @@ fn limits(table: &mut Table<'_>, at: Location) -> Limits {
             table.pairs(max_amount, false).map(Some)
         },
         decimals: table.pairs(Key::table("decimals", "{ ETH = 18 }"), true),
+        max_hashes: table.pairs(Key::table("max_hashes", "{ BTC = 20 }"), true),
         blind: table.flag(Key::flag("blind", "true")),
+        allow_members: table.list(Key::list("allow_members", "[\"my_field\"]"), visible),
     };
     Resolver(table).limits(&written)
 }
@@ -136,15 +140,18 @@ struct Resolver<'t, 'd>(&'t Table<'d>);
 impl Resolver<'_, '_> {
     fn limits(&self, written: &Restrictions) -> Limits {
         let blind = written.blind.value().copied().unwrap_or(false);
+        let members = written.allow_members.value().into_iter().flatten();
+        let allow_members = members.map(|member| member.value.clone()).collect();
         let absent = [
             written.coin.is_absent(),
             written.to_address.is_absent(),
             written.operation.is_absent(),
             written.transaction_type.is_absent(),
             written.max_amount.is_absent(),
+            written.max_hashes.is_absent(),
         ];
         if blind && absent.iter().all(|absent| *absent) {
-            return Limits { transactions: None, blind };
+            return Limits { transactions: None, blind, allow_members };
         }
         let transactions = Transactions {
             coin: self.allowed(written, "coin", &written.coin),
@@ -152,8 +159,9 @@ impl Resolver<'_, '_> {
             operation: self.allowed(written, "operation", &written.operation),
             transaction_type: self.allowed(written, "transaction_type", &written.transaction_type),
             max_amount: self.max_amount(written),
+            max_hashes: self.max_hashes(written),
         };
-        Limits { transactions: Some(transactions), blind }
+        Limits { transactions: Some(transactions), blind, allow_members }
     }
 
     /// A list; or `"any"`, which must be written, as nothing is allowed in silence.
@@ -196,17 +204,47 @@ impl Resolver<'_, '_> {
             Some((pair.name.clone(), self.ceiling(pair, decimals)?))
         };
         if let Some(Allowed::Only(coins)) = written.coin.value() {
-            for pair in pairs.iter().filter(|pair| !coins.contains(&pair.name)) {
-                let what = format!("decide.keysign.coin does not allow {}", quoted(&pair.name));
-                let fix = "add it to coin, or remove its ceiling";
-                self.0.report(pair.name_at, what, fix);
-            }
+            self.only_coins(coins, pairs, "its ceiling");
             for coin in coins.iter().filter(|coin| !pairs.iter().any(|pair| pair.name == **coin)) {
                 let what = format!("decide.keysign.max_amount has no ceiling for {}", quoted(coin));
                 self.0.report(at, what, format!("write {coin} = \"1.5\" in it"));
             }
         }
         Some(pairs.iter().filter_map(ceiling).collect())
+    }
+
+    /// Reports what is written of a coin that is not allowed.
+    fn only_coins(&self, coins: &BTreeSet<String>, pairs: &[Pair], what_it_has: &str) {
+        for pair in pairs.iter().filter(|pair| !coins.contains(&pair.name)) {
+            let what = format!("decide.keysign.coin does not allow {}", quoted(&pair.name));
+            let fix = format!("add it to coin, or remove {what_it_has}");
+            self.0.report(pair.name_at, what, fix);
+        }
+    }
+
+    /// How many hashes a transaction of each coin may have.
+    fn max_hashes(&self, written: &Restrictions) -> BTreeMap<String, usize> {
+        let mut most = BTreeMap::new();
+        let pairs = written.max_hashes.value().map_or(&[][..], Vec::as_slice);
+        for Pair { name, value, .. } in pairs {
+            let Some(Written { value, at }) = value else { continue };
+            match value.parse() {
+                Ok(number) if (1..=MOST_HASHES).contains(&number) => {
+                    most.insert(name.clone(), number);
+                }
+                _ => {
+                    let (value, coin) = (quoted(value), quoted(name));
+                    let what = format!(
+                        "decide.keysign.max_hashes has {value} for {coin}, which is no number of hashes"
+                    );
+                    self.0.report(*at, what, format!("write 1 to {MOST_HASHES}"));
+                }
+            }
+        }
+        if let Some(Allowed::Only(coins)) = written.coin.value() {
+            self.only_coins(coins, pairs, "its hashes");
+        }
+        most
     }
 
     /// How many decimals each coin with a ceiling has.
@@ -275,6 +313,9 @@ impl Resolver<'_, '_> {
 /// More than any coin has; 2^256 of its smallest unit has 78 digits.
 const MOST_DECIMALS: u8 = 77;
 
+/// Inputs that a Bitcoin transaction has room for, about.
+const MOST_HASHES: usize = 4096;
+
 #[cfg(test)]
 mod tests {
     use toml::de::DeTable;
@@ -335,6 +376,8 @@ mod tests {
             transaction_type = "any"
             max_amount = { ETH = "1.50", BTC = "0.1" }
             decimals = { ETH = 18, BTC = 8 }
+            max_hashes = { BTC = 20 }
+            allow_members = ["my_field"]
         "#;
         let rules = good(text);
         let ceiling = |coins: &str, decimals| {
@@ -349,11 +392,14 @@ mod tests {
             max_amount: Some(
                 [("ETH".into(), ceiling("1.5", 18)), ("BTC".into(), ceiling("0.1", 8))].into(),
             ),
+            max_hashes: [("BTC".into(), 20)].into(),
         };
-        let limits = Limits { transactions: Some(transactions), blind: false };
-        assert_eq!(rules.keysign, KeySign::Limited(limits));
+        let allow_members = ["my_field".into()].into();
+        let limits = Limits { transactions: Some(transactions), blind: false, allow_members };
+        assert_eq!(rules.keysign, KeySign::Limited(Box::new(limits)));
         let blind = good("decide = { keysign = { blind = true } }").keysign;
-        assert_eq!(blind, KeySign::Limited(Limits { transactions: None, blind: true }));
+        let limits = Limits { transactions: None, blind: true, allow_members: [].into() };
+        assert_eq!(blind, KeySign::Limited(Box::new(limits)));
     }
 
     #[test]
