@@ -47,7 +47,7 @@ pub use entry::{
     Advise, Bound, Build, Entry, Example, KeySlot, Make, ParamDoc, ParamKind, ProviderRefusal,
     PublicForm, SecretSlot, Text,
 };
-pub use envelope::{Answered, Conclusion, Decision, Envelope, Opened, Policy, Verdict};
+pub use envelope::{Answered, Caller, Conclusion, Decision, Envelope, Opened, Policy, Verdict};
 pub use error::{BindError, SchemeError};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};

@@ -5,6 +5,7 @@
 mod answers;
 mod asking;
 mod attacks;
+mod belonging;
 mod given;
 mod judged;
 mod local;

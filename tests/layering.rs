@@ -383,7 +383,7 @@ const LAYERS: &[Layer] = &[
             all("problem"),
             only("request", &["View"]),
             all("route"),
-            only("scheme", &["BindError", "Binding", "Bound", "ParamDoc", "SchemeError"]),
+            only("scheme", &["BindError", "Binding", "Bound", "Caller", "ParamDoc", "SchemeError"]),
             all("secret"),
             all("standing"),
             only("strict_modes", &["check_socket"]),

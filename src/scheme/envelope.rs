@@ -26,6 +26,9 @@ pub trait Envelope: fmt::Debug + Send + Sync {
     /// How long the service may take, its whole answer included.
     fn deadline(&self) -> Duration;
 
+    /// Whose requests are believed. A caller belongs to one route.
+    fn callers(&self) -> Vec<Caller>;
+
     /// What is to be said, once and for all. Pure.
     fn conclude(&self, opened: Result<&Opened, &SchemeError>, answer: &Answered<'_>) -> Conclusion;
 
@@ -115,6 +118,23 @@ pub struct Opened {
     pub id: String,
     /// The caller's number for its kind.
     pub kind: u64,
+}
+
+/// Who may have sealed a request that is believed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Caller {
+    /// The fingerprint of its public key.
+    pub key: String,
+    /// What its requests must say of who made them; nothing where they may say anything.
+    pub issuer: Option<String>,
+}
+
+impl Caller {
+    /// Whether one request could be believed to be of both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let apart = self.issuer.is_some() && other.issuer.is_some() && self.issuer != other.issuer;
+        self.key == other.key && !apart
+    }
 }
 
 /// What came of asking.

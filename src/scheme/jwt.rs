@@ -112,6 +112,7 @@ impl<'t> Jwt<'t> {
 pub(super) struct IssuerKey {
     key: ParsedPublicKey,
     algorithm: &'static str,
+    fingerprint: String,
 }
 
 /// Keys that tokens are signed with, and what the algorithm is called there (RFC 7518, section 3).
@@ -130,8 +131,9 @@ impl IssuerKey {
         })?;
         let kind = KINDS.iter().find(|(own, ..)| *own == key.algorithm());
         let (_, kind, algorithm) = *kind.ok_or(IssuerKeyFault::Kind)?;
+        let fingerprint = key.fingerprint();
         let key = ParsedPublicKey::new(kind, key.spki()).map_err(|_| IssuerKeyFault::Kind)?;
-        Ok(Self { key, algorithm })
+        Ok(Self { key, algorithm, fingerprint })
     }
 }
 
@@ -153,6 +155,11 @@ impl IssuerKey {
     /// Whether it signs RS256.
     pub(super) fn is_rsa(&self) -> bool {
         self.algorithm == "RS256"
+    }
+
+    /// That of the public key.
+    pub(super) fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 }
 

@@ -3,6 +3,7 @@
 mod access;
 mod audits;
 mod builder;
+mod callers;
 mod intercept;
 mod keys;
 mod local;
@@ -44,6 +45,7 @@ impl Snapshot {
         builder.look_at_state();
         builder.warn_of_local();
         let routes = builder.routes(&keys, &secrets, &upstreams, &audits);
+        builder.callers(&routes);
         let signatures = builder.signatures(&audits);
         let access = builder.access(&secrets);
         let leaves = builder.leaves(&secrets);

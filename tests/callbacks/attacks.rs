@@ -109,7 +109,13 @@ fn no_token_but_the_nodes_own_reaches_the_service() {
         ("an exp of flags", node.sign(HEADER, &with(&good, "\"exp\":true"))),
         ("two exps", node.sign(HEADER, &with(&good, "\"exp\":1,\"exp\":4102444800"))),
         ("a huge exp", node.sign(HEADER, &with(&good, "\"exp\":1e999"))),
-        ("for later", node.sign(HEADER, &with(&good, "\"exp\":4102444800,\"nbf\":4102444000"))),
+        ("for later", {
+            let dates = format!("\"exp\":{},\"nbf\":{}", now() + 600, now() + 400);
+            node.sign(HEADER, &with(&good, &dates))
+        }),
+        ("good for too long", node.sign(HEADER, &claims(keysign("r-1"), now() + 720))),
+        ("good for ever", node.sign(HEADER, &with(&good, "\"exp\":4102444800"))),
+        ("an exp that is endless", node.sign(HEADER, &with(&good, "\"exp\":1e308"))),
         ("two packages", node.sign(HEADER, &good.replace("{\"", "{\"package_data\":\"e30=\",\""))),
     ];
     for (name, token) in &table {
@@ -123,29 +129,32 @@ fn no_token_but_the_nodes_own_reaches_the_service() {
 fn a_token_may_say_more_than_is_looked_at() {
     let scene = Scene::set();
     let node = &scene.node;
-    let good = claims(keysign("good"), now() + 120);
+    let good = |n: usize| claims(keysign(&format!("good-{n}")), now() + 120);
     let named = r#"{"alg":"RS256","kid":"x","jku":"http://127.0.0.1:1/","jwk":{},"x5c":[]}"#;
     let server = Party::server().believer();
-    let table = [
-        node.sign(named, &good),
-        node.sign(r#"{"alg":"RS256"}"#, &good),
-        node.sign(HEADER, &claims(keysign("good"), now() - 30)),
-        node.sign(
-            HEADER,
-            &with(&good, "\"exp\":4102444800,\"nbf\":null,\"iat\":null,\"aud\":null"),
-        ),
-        node.sign(HEADER, &with(&good, &format!("\"exp\":4102444800.5,\"nbf\":{}", now() + 30))),
-        format!("%20{}+", node.sign(HEADER, &good)),
-        format!("{}&other=1", node.sign(HEADER, &good)),
+    let until = now() + 640;
+    let dates = [
+        format!("\"exp\":{until},\"nbf\":null,\"iat\":null,\"aud\":null"),
+        format!("\"exp\":{until}.5,\"nbf\":{}", now() + 30),
     ];
-    for (count, token) in table.iter().enumerate() {
+    let table = [
+        node.sign(named, &good(0)),
+        node.sign(r#"{"alg":"RS256"}"#, &good(1)),
+        node.sign(HEADER, &claims(keysign("good-2"), now() - 30)),
+        node.sign(HEADER, &with(&good(3), &dates[0])),
+        node.sign(HEADER, &with(&good(4), &dates[1])),
+        format!("%20{}+", node.sign(HEADER, &good(5))),
+        format!("{}&other=1", node.sign(HEADER, &good(6))),
+    ];
+    for (n, token) in table.iter().enumerate() {
         let reply = ask(scene.proxy.gateway_url(), &form(token));
-        assert!(server.approves(reply.status, &reply.body, "good"), "{token}: {reply:?}");
-        assert_eq!(scene.service.arrived().len(), count + 1);
+        let approved = server.approves(reply.status, &reply.body, &format!("good-{n}"));
+        assert!(approved, "{token}: {reply:?}");
+        assert_eq!(scene.service.arrived().len(), n + 1);
     }
     // The same token again: nodes repeat what got no answer.
     let reply = ask(scene.proxy.gateway_url(), &form(&table[0]));
-    assert!(server.approves(reply.status, &reply.body, "good"));
+    assert!(server.approves(reply.status, &reply.body, "good-0"));
 }
 
 #[test]

@@ -13,8 +13,8 @@ use http::header::CONTENT_TYPE;
 
 use super::super::jwt::Jwt;
 use super::super::{
-    Act, Answered, BindError, Binding, Build, Claim, Conclusion, Decision, Demo, Edits, Entry,
-    Envelope, Example, KeySlot, Opened, ParamDoc, Preimage, Proof, Rejections, SchemeError,
+    Act, Answered, BindError, Binding, Build, Caller, Claim, Conclusion, Decision, Demo, Edits,
+    Entry, Envelope, Example, KeySlot, Opened, ParamDoc, Preimage, Proof, Rejections, SchemeError,
     Signable, Signatures, Verdict, Way,
 };
 use super::request::Request;
@@ -50,6 +50,16 @@ pub(in crate::scheme) fn entry() -> Entry {
         ),
         lifetime(),
         leeway(),
+        ParamDoc::text(
+            "horizon",
+            "10m",
+            "How far ahead a token's exp may lie, 24 hours (1440m) at most: who steals a token may repeat it until then. Nodes make theirs for 2 minutes, unless their token_expire_minutes says otherwise.",
+        ),
+        ParamDoc::text(
+            "node_issuer",
+            "",
+            "The iss that a node's tokens must have; any, where it is empty. Routes that believe the same key need it, each another one.",
+        ),
         ParamDoc::text(
             "deadline",
             "7s",
@@ -109,7 +119,8 @@ fn build(binding: &Binding) -> Result<Arc<dyn Envelope>, BindError> {
     let key = binding.key(SLOT)?.clone();
     let (shortest, longest) = (Duration::from_millis(1), Duration::from_millis(9_999));
     let deadline = span(binding, "deadline", shortest, longest)?;
-    Ok(Arc::new(Callback { tokens: Tokens::bind(binding)?, key, deadline }))
+    let tokens = Tokens::bind(binding)?.of_nodes(binding)?;
+    Ok(Arc::new(Callback { tokens, key, deadline }))
 }
 
 #[derive(Debug)]
@@ -128,6 +139,10 @@ impl Envelope for Callback {
 
     fn deadline(&self) -> Duration {
         self.deadline
+    }
+
+    fn callers(&self) -> Vec<Caller> {
+        self.tokens.callers()
     }
 
     fn conclude(&self, opened: Result<&Opened, &SchemeError>, answer: &Answered<'_>) -> Conclusion {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::super::json::{self, Object, Splice};
 use super::super::jwt::{IssuerKey, Jwt, JwtFault, Null};
-use super::super::{BindError, Binding, Preimage, SchemeError, Signatures};
+use super::super::{BindError, Binding, Caller, Preimage, SchemeError, Signatures};
 use super::{SLOT, payload, span};
 use crate::keys::Hashing;
 use crate::moment::Moment;
@@ -22,6 +22,10 @@ pub(super) struct Tokens {
     issuer: String,
     lifetime: Duration,
     leeway: Duration,
+    /// How far ahead an `exp` may lie, where that matters.
+    horizon: Option<Duration>,
+    /// The `iss` that tokens must have that come in; any without one.
+    of: Option<String>,
     layout: Layout,
 }
 
@@ -48,8 +52,25 @@ impl Tokens {
             issuer: binding.param("issuer").to_owned(),
             lifetime: span(binding, "lifetime", seconds(1), seconds(600))?,
             leeway: span(binding, "leeway", Duration::ZERO, seconds(60))?,
+            horizon: None,
+            of: None,
             layout,
         })
+    }
+
+    /// Reads the parameters of who answers nodes.
+    pub(super) fn of_nodes(self, binding: &Binding) -> Result<Self, BindError> {
+        let (shortest, longest) = (Duration::from_secs(1), Duration::from_secs(24 * 60 * 60));
+        let horizon = Some(span(binding, "horizon", shortest, longest)?);
+        let of = Some(binding.param("node_issuer").to_owned()).filter(|issuer| !issuer.is_empty());
+        Ok(Self { horizon, of, ..self })
+    }
+
+    /// Whose tokens are believed.
+    pub(super) fn callers(&self) -> Vec<Caller> {
+        let caller =
+            |key: &IssuerKey| Caller { key: key.fingerprint().to_owned(), issuer: self.of.clone() };
+        self.issuers.iter().map(caller).collect()
     }
 
     /// The JSON text of a token that one of the issuers signed and whose time it is.
@@ -61,6 +82,7 @@ impl Tokens {
     pub(super) fn open(&self, token: &str, moment: &Moment) -> Result<Vec<u8>, SchemeError> {
         let token = Jwt::split(token.as_bytes(), usize::MAX)?;
         self.verify(&token)?;
+        self.check_issuer(&token)?;
         self.check_times(&token, moment)?;
         self.package(&token)
     }
@@ -89,6 +111,16 @@ impl Tokens {
         Err(fault)
     }
 
+    fn check_issuer(&self, token: &Jwt<'_>) -> Result<(), SchemeError> {
+        let Some(of) = &self.of else { return Ok(()) };
+        match token.claim("iss") {
+            Some(Value::String(found)) if found == of => Ok(()),
+            _ => Err(SchemeError::Token(
+                "has another iss than params.node_issuer: it is for another route",
+            )),
+        }
+    }
+
     fn check_times(&self, token: &Jwt<'_>, moment: &Moment) -> Result<(), SchemeError> {
         let (expiry, beginning) =
             (token.date("exp", Null::Absent)?, token.date("nbf", Null::Absent)?);
@@ -99,6 +131,11 @@ impl Tokens {
         };
         if expiry <= now - leeway {
             return Err(SchemeError::Token("has expired"));
+        }
+        if self.horizon.is_some_and(|most| expiry > now + leeway + most.as_secs_f64()) {
+            return Err(SchemeError::Token(
+                "has an exp too far ahead: lower token_expire_minutes, or raise params.horizon",
+            ));
         }
         if beginning.is_some_and(|beginning| beginning > now + leeway) {
             return Err(SchemeError::Token("is not valid yet (nbf)"));
