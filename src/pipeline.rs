@@ -17,7 +17,7 @@ mod socket;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{Method, Request, Response, Version};
@@ -62,6 +62,8 @@ enum Answer {
         /// What lives as long: the request's body, while it is still being sent, and the place
         /// on a shared connection.
         kept: (Option<Keep>, Option<Lease>),
+        /// How long it was awaited.
+        took: Duration,
         /// The tunnel that opens if the answer is 101.
         socket: Option<Socket>,
     },
@@ -139,7 +141,10 @@ impl Pipeline {
             Err(refusal) => Err(refusal),
         };
         let (head, kept, socket) = match answer {
-            Ok(Answer::Streamed { head, kept, socket }) => (head, kept, socket),
+            Ok(Answer::Streamed { head, kept, took, socket }) => {
+                record.returned(took);
+                (head, kept, socket)
+            }
             Ok(Answer::Whole(edits)) => return made(edits, record),
             Err(refusal) => return refuse(refusal, record),
         };
@@ -234,7 +239,7 @@ impl Pipeline {
         });
         if scheme.reply_need() == BodyNeed::Nothing {
             let sent = (outgoing, edits, body, proof);
-            let answer = forward(snapshot, snapshot.upstream(route), sent, socket, record).await?;
+            let answer = forward(snapshot, snapshot.upstream(route), sent, socket).await?;
             if let Answer::Streamed { head, .. } = &answer {
                 heard::noted(snapshot, head, route, record);
             }
@@ -242,8 +247,9 @@ impl Pipeline {
         }
         let asked = outgoing.shown();
         let sent = (outgoing, edits, body, proof);
-        let answer = forward(snapshot, snapshot.upstream(route), sent, None, record).await?;
-        let Answer::Streamed { head, kept: _kept, .. } = answer else { return Ok(answer) };
+        let answer = forward(snapshot, snapshot.upstream(route), sent, None).await?;
+        let Answer::Streamed { head, kept: _kept, took, .. } = answer else { return Ok(answer) };
+        record.returned(took);
         heard::noted(snapshot, &head, route, record);
         let reply = self.collect_reply(snapshot, head, record).await?;
         let signable = Signable { head: &asked.0, body: Some(&asked.1) };
@@ -281,7 +287,7 @@ impl Pipeline {
     ) -> Result<Answer, Refusal> {
         let socket = self.socket(carried.upgrade, record)?;
         let body = matches!(outgoing.body(), Body::Streamed(_)).then_some(carried.body);
-        forward_plain(snapshot, snapshot.passing(), (outgoing, body), socket, record).await
+        forward_plain(snapshot, snapshot.passing(), (outgoing, body), socket).await
     }
 }
 
@@ -360,15 +366,14 @@ async fn forward_plain(
     upstream: &Upstream,
     (outgoing, body): (Box<Outgoing>, Option<Incoming>),
     socket: Option<Socket>,
-    record: &mut Record,
 ) -> Result<Answer, Refusal> {
     let again = upstream.may_leave_unprocessed().then(|| outgoing.spare()).flatten().map(Box::new);
     let sent = (outgoing, Edits::default(), body, None);
-    let first = forward(snapshot, upstream, sent, socket, record).await;
+    let first = forward(snapshot, upstream, sent, socket).await;
     match again.filter(|_| is_unprocessed(&first)) {
         Some(again) => {
             let sent = (again, Edits::default(), None, None);
-            Box::pin(forward(snapshot, upstream, sent, None, record)).await
+            Box::pin(forward(snapshot, upstream, sent, None)).await
         }
         None => first,
     }
@@ -379,7 +384,6 @@ async fn forward(
     upstream: &Upstream,
     (outgoing, edits, body, proof): (Box<Outgoing>, Edits, Option<Incoming>, Option<Proof<'_>>),
     socket: Option<Socket>,
-    record: &mut Record,
 ) -> Result<Answer, Refusal> {
     let (request, watch) = upload(outgoing, edits, body, snapshot.timeouts.body_idle)?;
     let (uploaded, keep) = watch.map_or((None, None), |watch| (Some(watch.sent), Some(watch.keep)));
@@ -400,10 +404,10 @@ async fn forward(
             return Err(proof.and_then(Proof::into_refusal).unwrap_or_else(|| error.into()));
         }
     };
-    record.returned(started.elapsed());
+    let took = started.elapsed();
     let has_body = framing::has_body(method.as_str(), &head);
     framing::state_length(head.headers_mut(), has_body)?;
-    Ok(Answer::Streamed { head, kept: (keep, lease), socket })
+    Ok(Answer::Streamed { head, kept: (keep, lease), took, socket })
 }
 
 /// An answer whose body broke before anything of it was passed on.

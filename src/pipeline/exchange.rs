@@ -7,6 +7,7 @@ use bytes::Bytes;
 use hyper::body::Incoming;
 
 use super::audited;
+use super::holding::reply;
 use super::judged::Judged;
 use super::{Answer, Pipeline, forward_plain, proof};
 use crate::record::Record;
@@ -102,16 +103,19 @@ impl Pipeline {
         record: &mut Record,
     ) -> Asked {
         let asked = async {
-            let sent =
-                forward_plain(snapshot, snapshot.upstream(route), (outgoing, None), None, record);
+            let sent = forward_plain(snapshot, snapshot.upstream(route), (outgoing, None), None);
             let (head, _kept) = match sent.await {
-                Ok(Answer::Streamed { head, kept, .. }) => (head, kept),
+                Ok(Answer::Streamed { head, kept, took, .. }) => {
+                    record.returned(took);
+                    (head, kept)
+                }
                 Ok(Answer::Whole(_)) => return Asked::Nothing("it gave no answer".into()),
                 // The code alone: the detail names addresses.
                 Err(refusal) => return Asked::Nothing(refusal.code.name().into()),
             };
             let status = head.status().as_u16();
-            match self.reply(snapshot, head.into_body(), limit, record).await {
+            let held = (&self.held, &*record.holder());
+            match reply(snapshot, head.into_body(), limit, held).await {
                 Ok(body) => Asked::Reply(status, body),
                 Err(_) => Asked::Nothing("its answer broke off or is too long".into()),
             }

@@ -1,5 +1,6 @@
 //! Bodies that are held whole on a request's way, with their share of `limits.held_bodies`.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use crate::record::Record;
 use crate::refusal::{Code, Refusal};
 use crate::route::Route;
 use crate::scheme::SchemeError;
+use crate::shares::Shares;
 use crate::snapshot::Snapshot;
 
 impl Pipeline {
@@ -32,20 +34,6 @@ impl Pipeline {
         collected.map_err(|error| uncollected(error, route, limit, deadline))
     }
 
-    /// An answer that somebody here has to read. It is counted among the bodies that are held, and
-    /// never refused for them: what was asked for may have been carried out.
-    pub(super) async fn reply(
-        &self,
-        snapshot: &Snapshot,
-        body: Incoming,
-        limit: Duration,
-        record: &Record,
-    ) -> Result<Bytes, CollectError> {
-        let holder = record.holder();
-        let holding = Holding { held: &self.held, budget: u64::MAX, holder: &holder };
-        body::collect(body, snapshot.limits.signed_body, limit, Some(holding)).await
-    }
-
     /// An answer that a scheme wants to open.
     pub(super) async fn collect_reply(
         &self,
@@ -54,9 +42,22 @@ impl Pipeline {
         record: &Record,
     ) -> Result<Bytes, Refusal> {
         let limit = snapshot.timeouts.response_head;
-        let collected = self.reply(snapshot, head.into_body(), limit, record).await;
+        let holder = record.holder();
+        let collected = reply(snapshot, head.into_body(), limit, (&self.held, &holder)).await;
         collected.map_err(|_| SchemeError::Reply("broke off, or is too long or too slow").into())
     }
+}
+
+/// An answer that somebody here has to read. It is counted among the bodies that are held, and never
+/// refused for them: what was asked for may have been carried out.
+pub(super) async fn reply(
+    snapshot: &Snapshot,
+    body: Incoming,
+    limit: Duration,
+    (held, holder): (&Arc<Shares>, &str),
+) -> Result<Bytes, CollectError> {
+    let holding = Holding { held, budget: u64::MAX, holder };
+    body::collect(body, snapshot.limits.signed_body, limit, Some(holding)).await
 }
 
 fn uncollected(error: CollectError, route: &Route, limit: u64, deadline: Duration) -> Refusal {
