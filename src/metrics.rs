@@ -120,6 +120,7 @@ pub struct Metrics {
     nonces_unkept: Gauge,
     audit_lines: [Counter; 2],
     self_check_failures: Counter,
+    asked_again: Counter,
 }
 
 impl Default for Metrics {
@@ -229,6 +230,10 @@ impl Default for Metrics {
                 "self_check_failures",
                 "Requests that were not sent because they were not what was signed",
             ),
+            asked_again: rows.counter(
+                "callbacks_again",
+                "Callbacks that got the answer which their request_id had got before",
+            ),
             rows,
         }
     }
@@ -337,6 +342,11 @@ impl Metrics {
     /// Notes when a configuration was taken up, in seconds since 1970.
     pub fn taken_up(&self, unix_s: u64) {
         self.last_reload.set(i64::try_from(unix_s).unwrap_or(i64::MAX));
+    }
+
+    /// Counts a callback that got the answer which its id had got.
+    pub fn asked_again(&self) {
+        self.asked_again.inc();
     }
 
     /// Counts a reload.

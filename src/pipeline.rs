@@ -11,6 +11,8 @@ mod holding;
 mod judged;
 mod ordered;
 mod proof;
+mod question;
+mod remembered;
 mod seen;
 mod sending;
 mod socket;
@@ -27,6 +29,7 @@ use hyper::upgrade::OnUpgrade;
 
 use self::ordered::{awaited, turn};
 use self::proof::{INLINE_BODY, Proof};
+use self::remembered::Remembered;
 pub(crate) use self::sending::upload;
 use self::socket::Socket;
 use crate::body::{Keep, Lease, Reply, StreamError, Upload};
@@ -81,6 +84,8 @@ pub struct Pipeline {
     samples: Arc<Samples>,
     /// Bytes of bodies that are held.
     held: Arc<Shares>,
+    /// What callbacks were answered.
+    remembered: Remembered,
     /// Begins this process's request ids.
     id_prefix: String,
     id_next: AtomicU64,
@@ -93,8 +98,10 @@ impl Pipeline {
         let limits = &snapshots.current().limits;
         let tunnels = Tunnels::new(limits.tunnels, Arc::clone(&metrics));
         let held = Shares::new(metrics.limit("held_bodies", limits.held_bodies));
+        let room = metrics.limit("remembered_answers", remembered::ROOM as u64);
+        let remembered = Remembered::new(room);
         let (samples, id_next) = (Arc::default(), AtomicU64::new(1));
-        Self { snapshots, moments, metrics, tunnels, samples, held, id_prefix, id_next }
+        Self { snapshots, moments, metrics, tunnels, samples, held, remembered, id_prefix, id_next }
     }
 
     /// The snapshot for a request that begins now.
@@ -122,7 +129,7 @@ impl Pipeline {
     /// Carries a request to its provider and brings the answer back, or the refusal.
     pub async fn serve(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         view: View<'_>,
         arrival: Arrival<'_>,
         carried: Carried,

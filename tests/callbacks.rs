@@ -9,6 +9,7 @@ mod belonging;
 mod given;
 mod judged;
 mod local;
+mod once;
 mod python;
 mod rules;
 mod sending;

@@ -34,7 +34,8 @@ pub const LABELS: &[(&str, &str)] = &[
     (
         "limit",
         "`connections`, `tunnels` and `held_bodies` (bytes), as in `[limits]`; `unauthenticated` and \
-         `admin`: connections of which no request was admitted yet, and those of the admin listener",
+         `admin`: connections of which no request was admitted yet, and those of the admin listener; \
+         `remembered_answers` (bytes): those to callbacks",
     ),
     (
         "reason",

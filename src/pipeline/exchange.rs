@@ -1,27 +1,26 @@
-//! The way of a sealed request: open, ask, conclude, write down, seal. What goes wrong on it is
-//! sealed too: the caller expects a signed refusal, not a bare error.
+//! The way of a sealed request: open, ask once for each id, seal. What goes wrong on it is sealed too:
+//! the caller expects a signed refusal, not a bare error.
 
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
 
-use super::audited;
-use super::holding::reply;
-use super::judged::Judged;
-use super::{Answer, Pipeline, forward_plain, proof};
+use super::question::Question;
+use super::remembered::Claimed;
+use super::{Answer, Pipeline, audited, proof};
 use crate::record::Record;
 use crate::refusal::Refusal;
-use crate::request::{Body, Outgoing, Sealed};
-use crate::route::Route;
-use crate::scheme::{Answered, Conclusion, Opened};
+use crate::request::{Body, Sealed};
+use crate::scheme::{Answered, Conclusion, Opened, SchemeError};
 use crate::snapshot::Snapshot;
 
 impl Pipeline {
     /// Opens a sealed request, has it answered, and seals what is concluded.
     pub(super) async fn exchange(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         sealed: Sealed<'_>,
         body: Incoming,
         record: &mut Record,
@@ -59,83 +58,60 @@ impl Pipeline {
         Ok(Answer::Whole(edits))
     }
 
-    /// What comes of an opened request: the policy answers, or the service; then it is written down,
-    /// and an approval that cannot be is none.
+    /// What is said to an opened request: what its id was answered before, or what comes of it now.
     async fn answer(
         &self,
-        snapshot: &Snapshot,
+        snapshot: &Arc<Snapshot>,
         sealed: Sealed<'_>,
         opened: &Opened,
         record: &mut Record,
     ) -> Conclusion {
         let (route, envelope) = (sealed.route, sealed.envelope);
-        let judged = route.policy.as_ref().map(|policy| Judged::of(policy, opened));
-        let conclusion = match judged.as_ref().and_then(Judged::in_place_of_a_service) {
-            Some(verdict) => envelope.conclude(Ok(opened), &Answered::Verdict(verdict)),
-            None => {
-                let asked = match sealed.question(opened) {
-                    Ok(outgoing) => {
-                        record.aimed(outgoing.host());
-                        self.ask(snapshot, route, outgoing, envelope.deadline(), record).await
-                    }
-                    Err(refusal) => Asked::Nothing(refusal.code.name().into()),
-                };
-                envelope.conclude(Ok(opened), &asked.answered())
-            }
-        };
-        let Some(judged) = judged else { return conclusion };
-        match judged.write_down(route, opened, &conclusion).await {
-            Ok(()) => conclusion,
-            Err(()) => {
-                let why = "the decision could not be written down";
-                envelope.conclude(Ok(opened), &Answered::Nothing(why))
-            }
-        }
-    }
-
-    /// Asks the service, under one deadline for all of it.
-    async fn ask(
-        &self,
-        snapshot: &Snapshot,
-        route: &Route,
-        outgoing: Box<Outgoing>,
-        limit: Duration,
-        record: &mut Record,
-    ) -> Asked {
-        let asked = async {
-            let sent = forward_plain(snapshot, snapshot.upstream(route), (outgoing, None), None);
-            let (head, _kept) = match sent.await {
-                Ok(Answer::Streamed { head, kept, took, .. }) => {
+        let nothing = |why| envelope.conclude(Ok(opened), &Answered::Nothing(why));
+        let when = (envelope.remembered(), Instant::now());
+        let answer = match self.remembered.claim(&route.name, opened, when) {
+            Claimed::First(ticket, answer) => {
+                let question = self.question(snapshot, sealed, opened, record);
+                let asked = tokio::spawn(async move {
+                    let (conclusion, took) = question.answer().await?;
+                    ticket.answer(conclusion);
+                    took
+                });
+                if let Ok(Some(took)) = asked.await {
                     record.returned(took);
-                    (head, kept)
                 }
-                Ok(Answer::Whole(_)) => return Asked::Nothing("it gave no answer".into()),
-                // The code alone: the detail names addresses.
-                Err(refusal) => return Asked::Nothing(refusal.code.name().into()),
-            };
-            let status = head.status().as_u16();
-            let held = (&self.held, &*record.holder());
-            match reply(snapshot, head.into_body(), limit, held).await {
-                Ok(body) => Asked::Reply(status, body),
-                Err(_) => Asked::Nothing("its answer broke off or is too long".into()),
+                answer
             }
+            Claimed::Again(answer) => {
+                self.metrics.asked_again();
+                answer
+            }
+            Claimed::Other => return envelope.conclude(Err(&other(opened)), &Answered::Unasked),
+            Claimed::Full => return nothing("too many request_ids are remembered: ask later"),
         };
-        let asked = tokio::time::timeout(limit, asked).await;
-        asked.unwrap_or_else(|_| Asked::Nothing(format!("it did not answer within {limit:?}")))
+        let said = answer.conclusion().await;
+        said.unwrap_or_else(|| nothing("it was asked before, and what came of it is not known"))
     }
-}
 
-/// What came of asking.
-enum Asked {
-    Reply(u16, Bytes),
-    Nothing(String),
-}
-
-impl Asked {
-    fn answered(&self) -> Answered<'_> {
-        match self {
-            Self::Reply(status, body) => Answered::Reply { status: *status, body },
-            Self::Nothing(why) => Answered::Nothing(why),
+    fn question(
+        &self,
+        snapshot: &Arc<Snapshot>,
+        sealed: Sealed<'_>,
+        opened: &Opened,
+        record: &mut Record,
+    ) -> Question {
+        let (route, held) = (Arc::clone(sealed.route), Arc::clone(&self.held));
+        let outgoing = sealed.question(opened);
+        if let Ok(outgoing) = &outgoing {
+            record.aimed(outgoing.host());
         }
+        let (snapshot, opened) = (Arc::clone(snapshot), opened.clone());
+        Question { snapshot, route, opened, outgoing, held: (held, record.holder()) }
     }
+}
+
+/// An id that is another request's.
+fn other(opened: &Opened) -> SchemeError {
+    let what = "has a request_id that another request had: each has one of its own, and one answer";
+    SchemeError::Package { what, id: Some(opened.id.clone()) }
 }

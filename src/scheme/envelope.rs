@@ -29,6 +29,10 @@ pub trait Envelope: fmt::Debug + Send + Sync {
     /// Whose requests are believed. A caller belongs to one route.
     fn callers(&self) -> Vec<Caller>;
 
+    /// How long an answer is remembered: at least as long as the request it was for could be
+    /// repeated.
+    fn remembered(&self) -> Duration;
+
     /// What is to be said, once and for all. Pure.
     fn conclude(&self, opened: Result<&Opened, &SchemeError>, answer: &Answered<'_>) -> Conclusion;
 

@@ -14,7 +14,7 @@ use crate::support::proxy::Proxy;
 fn what_the_service_said_is_sealed_and_nothing_else() {
     let service = Origin::start(Box::new(|request| {
         let body = match request.path() {
-            "/v1/yes" => r#"{"status":0,"action":"APPROVE","request_id":"r-1"}"#,
+            "/v1/yes" => r#"{"status":0,"action":"APPROVE","request_id":"r-yes"}"#,
             "/v1/bare" => r#"{"action":"APPROVE"}"#,
             "/v1/no" => r#"{"action":"REJECT","error":"not today"}"#,
             "/v1/failed" => r#"{"status":77,"action":"APPROVE","error":"broken"}"#,
@@ -56,25 +56,27 @@ fn what_the_service_said_is_sealed_and_nothing_else() {
         ("big", 30, "REJECT"),
     ];
     for (path, status, action) in table {
-        let form = format!("TSS_JWT_MSG={}", node.seal(keysign("r-1")));
+        let id = format!("r-{path}");
+        let form = format!("TSS_JWT_MSG={}", node.seal(keysign(&id)));
         let request =
             post(proxy.gateway_url(), "application/x-www-form-urlencoded; charset=utf-8", &form);
         let request = request.replacen("/v1/check", &format!("/v1/{path}"), 1);
         let reply = Client::connect(proxy.gateway_url()).exchange(request);
         assert_eq!(reply.values("Content-Type"), ["text/plain"], "{path}");
-        let said = server.answer(reply.status, &reply.body, "r-1").expect(path);
+        let said = server.answer(reply.status, &reply.body, &id).expect(path);
         let found = (said["status"].as_i64(), said["action"].as_str());
         assert_eq!(found, (Some(status), Some(action)), "{path}: {said}");
     }
     let written = proxy.finish(Duration::from_secs(20));
-    let told = written.lines().filter(|line| line.contains("concluded") && line.contains("r-1"));
+    let told = written.lines().filter(|line| line.contains("concluded") && line.contains("r-"));
     assert_eq!(told.count(), table.len(), "{written}");
     let arrived = service.arrived();
     assert!(arrived.len() >= table.len());
     for request in arrived {
+        let id = request.path().replace("/v1/", "r-");
         assert_eq!(
             (request.method.as_str(), request.body.as_slice()),
-            ("POST", keysign("r-1").as_bytes())
+            ("POST", keysign(&id).as_bytes())
         );
         assert_eq!(request.once("Content-Type"), Ok("application/json"));
         assert_eq!(request.values("Accept-Encoding"), [""; 0]);
@@ -88,7 +90,7 @@ fn a_ping_needs_no_action_and_a_missing_type_is_a_ping() {
     let (node, server) = (Party::node(), Party::server().believer());
     for (package, sent, id) in [
         (r#"{"request_id":"p"}"#, r#"{"request_id":"p","request_type":0}"#, "p"),
-        (r#"{"request_id":"p","request_type":0}"#, r#"{"request_id":"p","request_type":0}"#, "p"),
+        (r#"{"request_id":"q","request_type":0}"#, r#"{"request_id":"q","request_type":0}"#, "q"),
         ("{}", r#"{"request_type":0}"#, ""),
     ] {
         let reply = ask(proxy.gateway_url(), &format!("TSS_JWT_MSG={}", node.seal(package)));
@@ -108,20 +110,20 @@ fn a_service_that_hangs_or_is_not_there_is_a_refusal_in_time() {
     let form = |id: &str| format!("TSS_JWT_MSG={}", node.seal(keysign(id)));
     let short = "params.deadline = \"300ms\"";
     let proxy = Proxy::start(&config::proxy(&[config::cobo_callback(&silent.url(), short)]));
-    let refused = |reply: &crate::support::client::Reply| -> Value {
-        let said = server.answer(reply.status, &reply.body, "r-1").expect("it is sealed");
+    let refused = |reply: &crate::support::client::Reply, id: &str| -> Value {
+        let said = server.answer(reply.status, &reply.body, id).expect("it is sealed");
         assert_eq!((&said["status"], &said["action"]), (&30.into(), &"REJECT".into()), "{said}");
         said
     };
     for path in ["/v1/check", "/v1/stalls"] {
         let started = Instant::now();
-        let request = post(proxy.gateway_url(), "application/x-www-form-urlencoded", &form("r-1"));
+        let request = post(proxy.gateway_url(), "application/x-www-form-urlencoded", &form(path));
         let request = request.replacen("/v1/check", path, 1);
-        let said = refused(&Client::connect(proxy.gateway_url()).exchange(request));
+        let said = refused(&Client::connect(proxy.gateway_url()).exchange(request), path);
         assert!(started.elapsed() < Duration::from_secs(8), "{path}: {said}");
     }
     let nowhere = config::cobo_callback("http://127.0.0.1:1", "");
     let proxy = Proxy::start(&config::proxy(&[nowhere]));
-    let said = refused(&ask(proxy.gateway_url(), &form("r-1")));
+    let said = refused(&ask(proxy.gateway_url(), &form("r-1")), "r-1");
     assert!(said["error"].as_str().is_some_and(|error| !error.contains("127.0.0.1")), "{said}");
 }

@@ -155,6 +155,7 @@ fn a_token_may_say_more_than_is_looked_at() {
     // The same token again: nodes repeat what got no answer.
     let reply = ask(scene.proxy.gateway_url(), &form(&table[0]));
     assert!(server.approves(reply.status, &reply.body, "good-0"));
+    assert_eq!(scene.service.arrived().len(), table.len());
 }
 
 #[test]

@@ -25,7 +25,8 @@ fn a_node_in_python_believes_what_the_gateway_sealed() {
     let proxy = Proxy::start(&config::proxy(&[config::cobo_callback(&service.url(), "")]));
     let url = format!("{}/cobo/v1/check", proxy.gateway_url());
     for (kind, action) in [(1, "APPROVE"), (2, "REJECT")] {
-        let request = json!({ "request_id": "é-1", "request_type": kind }).to_string();
+        let id = format!("é-{kind}");
+        let request = json!({ "request_id": id, "request_type": kind }).to_string();
         let home = proxy.home();
         let mut node = Command::new(python());
         node.arg(program("cobo_node.py")).arg(&url).arg(home.path("keys/cobo-node.pem"));
@@ -33,7 +34,7 @@ fn a_node_in_python_believes_what_the_gateway_sealed() {
         let output = run(&mut node);
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-        assert_eq!(said, json!({ "status": 0, "request_id": "é-1", "action": action }));
+        assert_eq!(said, json!({ "status": 0, "request_id": id, "action": action }));
     }
     assert_eq!(service.arrived().len(), 2);
 }

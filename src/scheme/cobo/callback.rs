@@ -145,6 +145,10 @@ impl Envelope for Callback {
         self.tokens.callers()
     }
 
+    fn remembered(&self) -> Duration {
+        self.tokens.longest().max(RETRIES)
+    }
+
     fn conclude(&self, opened: Result<&Opened, &SchemeError>, answer: &Answered<'_>) -> Conclusion {
         match opened {
             Err(error) => unopened(error),
@@ -246,6 +250,10 @@ fn refused(package: String, reason: String) -> Conclusion {
 fn package(conclusion: &Conclusion) -> Result<&str, SchemeError> {
     str::from_utf8(&conclusion.package).map_err(|_| SchemeError::Broken("a package is text"))
 }
+
+/// A node that gets no answer asks again after 15 s, twice, unless it is told otherwise: many times
+/// as long.
+const RETRIES: Duration = Duration::from_secs(10 * 60);
 
 /// `status` for what is no CallbackRequest, for what is no good token, and for a service that
 /// failed: those of the official servers.

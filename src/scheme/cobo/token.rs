@@ -73,6 +73,11 @@ impl Tokens {
         self.issuers.iter().map(caller).collect()
     }
 
+    /// How long a token that is believed now may be believed again, at most.
+    pub(super) fn longest(&self) -> Duration {
+        self.horizon.unwrap_or_default() + 2 * self.leeway
+    }
+
     /// The JSON text of a token that one of the issuers signed and whose time it is.
     ///
     /// # Errors
