@@ -26,5 +26,6 @@ mod writer;
 pub use appender::Audit;
 pub use chain::{After, Chain, ChainError, follow, walk};
 pub use entry::{Entry, Members, Mode, SignatureEntry};
+pub(crate) use file::placed;
 pub use line::LineHash;
 pub use signatures::{Sending, Sent, Signatures, Signed};

@@ -373,7 +373,7 @@ const LAYERS: &[Layer] = &[
         "snapshot",
         &[
             all("access"),
-            only("audit", &["Audit", "Signatures"]),
+            only("audit", &["Audit", "Signatures", "placed"]),
             all("config"),
             only("inspect", &["Inspect", "Keep"]),
             all("keys"),

@@ -176,23 +176,37 @@ pub(super) fn write_once(mut file: &File, line: &[u8]) -> io::Result<usize> {
     }
 }
 
+/// Whether an audit could be at this path: what is there already is a file, and no link to one.
+///
+/// # Errors
+///
+/// What else it is.
+pub(crate) fn placed(path: &Path) -> Result<(), Problem> {
+    fs::symlink_metadata(path).map_or(Ok(()), |found| regular(path, &found))
+}
+
+fn regular(path: &Path, found: &Metadata) -> Result<(), Problem> {
+    let shown = path.display();
+    if found.is_symlink() {
+        let fix = "name the file that it leads to, or move the link away";
+        return Err(Problem::new(format!("{shown} is a symbolic link"), fix));
+    }
+    if !found.is_file() {
+        return Err(Problem::new(format!("{shown} is no regular file"), "name a file"));
+    }
+    Ok(())
+}
+
 fn open_locked(path: &Path) -> Result<(File, Chain), Problem> {
     let shown = path.display();
     let mut options = OpenOptions::new();
     // Not blocking, for a pipe would wait for a reader. Not through a link, which whoever may write
     // in the directory could turn to any file of ours.
     options.read(true).append(true).create(true).mode(0o600).custom_flags(libc::O_NOFOLLOW);
-    let file = options.open(path).map_err(|error| match error.raw_os_error() {
-        Some(libc::ELOOP) => {
-            let fix = "name the file that it leads to, or move the link away";
-            Problem::new(format!("{shown} is a symbolic link"), fix)
-        }
-        _ => failed(path, "cannot be opened", &error),
-    })?;
+    placed(path)?;
+    let file = options.open(path).map_err(|error| failed(path, "cannot be opened", &error))?;
     let found = file.metadata().map_err(|error| failed(path, "cannot be opened", &error))?;
-    if !found.is_file() {
-        return Err(Problem::new(format!("{shown} is no regular file"), "name a file"));
-    }
+    regular(path, &found)?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {

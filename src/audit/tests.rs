@@ -209,7 +209,7 @@ fn what_cannot_be_a_file_of_ours_is_refused() {
     let (home, _) = home();
     for (path, expected) in [
         (home.path().join("no/audit.jsonl"), "cannot be opened"),
-        (home.path().to_owned(), "cannot be opened"),
+        (home.path().to_owned(), "is no regular file"),
         ("/dev/full".into(), "is no regular file"),
     ] {
         let error = AuditFile::open(&path).expect_err("no file").what;

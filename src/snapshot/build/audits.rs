@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::{Audits, Builder};
-use crate::audit::{Audit, Signatures};
+use crate::audit::{Audit, Signatures, placed};
 use crate::config::{self, Problem};
 use crate::route::BoundPolicy;
 
@@ -59,7 +59,7 @@ fn check(path: &Path) -> Result<(), Problem> {
     let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty());
     let there = directory.is_none_or(Path::is_dir);
     let what = format!("{} is in a directory that is not there", path.display());
-    if there { Ok(()) } else { Err(Problem::new(what, "make the directory first")) }
+    if there { placed(path) } else { Err(Problem::new(what, "make the directory first")) }
 }
 
 /// The policy of a route, with its file.
