@@ -2,10 +2,8 @@
 //! own, as a CONNECT, and inside one.
 
 use crate::support::client::Client;
-use crate::support::config::INTERCEPT;
+use crate::support::doors::{Doors, WAYS};
 use crate::support::h2_client::Http2;
-use crate::support::proxy::Proxy;
-use crate::support::stage::{Stage, intercepting};
 
 #[test]
 fn transfer_codings_other_than_chunked_are_refused_before_anything_is_signed() {
@@ -17,15 +15,14 @@ fn transfer_codings_other_than_chunked_are_refused_before_anything_is_signed() {
         ("Transfer-Encoding: ,Chunked ,", 400),
         ("Transfer-Encoding: , Chunked", 200),
     ];
-    let scene = Scene::new();
-    for (way, come) in WAYS {
+    let doors = Doors::new("", "");
+    for way in WAYS {
         for (coding, status) in table {
-            let (mut client, head) = come(&scene);
-            let head = head.replace("GET", "POST");
+            let (mut client, head) = doors.begin(way, "POST", "/x");
             client.send(format!("{head}{coding}\r\n\r\n5\r\nhello\r\n0\r\n\r\n"));
             let reply = client.reply();
             // The admin listener takes no POST, however it is framed; a CONNECT has no body.
-            let taken = match *way {
+            let taken = match way {
                 "admin" => 405,
                 "CONNECT" => 400,
                 _ => 200,
@@ -37,7 +34,7 @@ fn transfer_codings_other_than_chunked_are_refused_before_anything_is_signed() {
             }
         }
     }
-    assert_eq!(scene.stage.origin.arrived().len(), 4, "one for each way that takes a body");
+    assert_eq!(doors.origin.arrived().len(), 4, "one for each way that takes a body");
 }
 
 #[test]
@@ -54,11 +51,11 @@ fn a_request_names_its_host_once() {
         ("Host: a b\r\n", "no name DNS knows"),
         ("Host: \u{fc}.test\r\n", "bytes that no host has"),
     ];
-    let scene = Scene::new();
+    let doors = Doors::new("", "");
     let mut asked = 0;
-    for (way, come) in WAYS {
+    for way in WAYS {
         for (hosts, words) in table {
-            let (mut client, head) = come(&scene);
+            let (mut client, head) = doors.begin(way, "GET", "/x");
             let (line, own) = head.trim_end().split_once("\r\nHost: ").expect("it has a Host");
             let reply = client.exchange(format!("{line}\r\n{}\r\n", hosts.replace("{}", own)));
             let problem = reply.json();
@@ -69,13 +66,13 @@ fn a_request_names_its_host_once() {
         }
     }
     assert_eq!(asked, 60);
-    assert!(scene.stage.origin.arrived().is_empty(), "{:?}", scene.stage.origin.arrived());
+    assert!(doors.origin.arrived().is_empty(), "{:?}", doors.origin.arrived());
 }
 
 #[test]
 fn http_1_0_may_leave_the_host_out_where_the_target_says_it() {
-    let scene = Scene::new();
-    let url = scene.stage.proxy.forward_url();
+    let doors = Doors::new("", "");
+    let url = doors.proxy.forward_url();
     let mut client = Client::connect(url);
     client.send("GET http://apiv2.metasv.com/x HTTP/1.0\r\n\r\n");
     assert_eq!(client.reply().status, 200);
@@ -84,7 +81,7 @@ fn http_1_0_may_leave_the_host_out_where_the_target_says_it() {
     assert_eq!(client.bare_reply().status, 200);
     // The guard against rebound names needs one, as do those inside a CONNECT.
     for (client, line, status) in [
-        (Client::connect(scene.stage.proxy.gateway_url()), "GET /metasv/x", 421),
+        (Client::connect(doors.proxy.gateway_url()), "GET /metasv/x", 421),
         (Client::tunnel(url, "apiv2.metasv.com:80"), "GET /x", 400),
     ] {
         let mut client = client;
@@ -94,14 +91,14 @@ fn http_1_0_may_leave_the_host_out_where_the_target_says_it() {
 
 #[test]
 fn two_hundred_and_fifty_six_fields_are_taken_and_more_refused_in_words() {
-    let scene = Scene::new();
-    for (way, come) in WAYS {
+    let doors = Doors::new("", "");
+    for way in WAYS {
         // Beside the Host.
         for (more, status) in [(101, 200), (255, 200), (256, 431), (319, 431)] {
-            let (mut client, head) = come(&scene);
+            let (mut client, head) = doors.begin(way, "GET", "/x");
             let fields = "X-Field: 1\r\n".repeat(more);
             client.send(format!("{head}{fields}\r\n"));
-            if *way == "CONNECT" && status == 200 {
+            if way == "CONNECT" && status == 200 {
                 assert_eq!(client.bare_reply().status, 200, "{more} fields");
                 continue;
             }
@@ -112,19 +109,18 @@ fn two_hundred_and_fifty_six_fields_are_taken_and_more_refused_in_words() {
             }
         }
     }
-    let arrived = scene.stage.origin.arrived();
+    let arrived = doors.origin.arrived();
     let kept: Vec<_> = arrived.iter().map(|one| one.values("X-Field").len()).collect();
     assert_eq!(kept, [101, 255].repeat(4));
 }
 
 #[test]
 fn a_page_of_the_called_host_itself_is_of_no_other_origin() {
-    let scene = Scene::new();
+    let doors = Doors::new("", "");
     let mut asked = 0;
-    for (way, come) in WAYS.iter().filter(|(way, _)| *way != "CONNECT") {
-        let (_, first) = come(&scene);
-        let host = first.trim_end().rsplit(' ').next().expect("it has a Host").to_owned();
-        let host = if host == "h" { "apiv2.metasv.com" } else { &host };
+    for way in WAYS.into_iter().filter(|way| *way != "CONNECT") {
+        let (_, first) = doors.begin(way, "GET", "/x");
+        let host = first.trim_end().rsplit(' ').next().expect("it has a Host");
         let (own, other) = if way.contains("TLS") { ("https", "http") } else { ("http", "https") };
         let usual = if host.contains("metasv") { ["80", "443"] } else { ["", ""] };
         let port = usual[usize::from(own == "https")];
@@ -140,23 +136,23 @@ fn a_page_of_the_called_host_itself_is_of_no_other_origin() {
             ("null".to_owned(), 403),
             ("file://".to_owned(), 403),
         ] {
-            let (mut client, head) = come(&scene);
+            let (mut client, head) = doors.begin(way, "GET", "/x");
             let reply = client.exchange(format!("{head}Origin: {origin}\r\n\r\n"));
             assert_eq!(reply.status, status, "{way}: {origin}");
             assert!(status == 200 || reply.json()["code"] == "cross_site", "{way}: {origin}");
             asked += 1;
         }
     }
-    assert_eq!((asked, scene.stage.origin.arrived().len()), (45, 8));
+    assert_eq!((asked, doors.origin.arrived().len()), (45, 8));
 }
 
 #[test]
 fn the_rules_hold_in_http_2_as_well() {
-    let scene = Scene::new();
-    let proxy = &scene.stage.proxy;
+    let doors = Doors::new("", "");
+    let proxy = &doors.proxy;
     let gateway = proxy.gateway_url().trim_start_matches("http://");
     let tunnel = Client::tunnel(proxy.forward_url(), "apiv2.metasv.com:443");
-    let secure = tunnel.secure_in("apiv2.metasv.com", &scene.ca, &[b"h2"]);
+    let secure = tunnel.secure_in("apiv2.metasv.com", &doors.ca, &[b"h2"]);
     let ways = [
         (Client::connect(proxy.gateway_url()), "http", gateway, "/metasv/x"),
         (secure.expect("the certificate is right"), "https", "apiv2.metasv.com", "/x"),
@@ -185,54 +181,5 @@ fn the_rules_hold_in_http_2_as_well() {
             assert_eq!(client.ask(stream, &fields(more)).code(), *code, "{path}");
         }
     }
-    assert_eq!(scene.stage.origin.arrived().len(), 4);
-}
-
-/// A proxy that opens TLS, and its authority.
-struct Scene {
-    stage: Stage,
-    ca: String,
-}
-
-impl Scene {
-    fn new() -> Self {
-        let (stage, ca) = intercepting(INTERCEPT);
-        Self { stage, ca }
-    }
-
-    fn proxy(&self) -> &Proxy {
-        &self.stage.proxy
-    }
-
-    fn inside(&self, port: u16) -> Client {
-        Client::tunnel(self.proxy().forward_url(), &format!("apiv2.metasv.com:{port}"))
-    }
-}
-
-/// A connection, and a request's first line with the `Host` that is right there.
-type Way = fn(&Scene) -> (Client, String);
-
-/// All there are in HTTP/1.1.
-const WAYS: &[(&str, Way)] = &[
-    ("absolute form", |scene| {
-        (Client::connect(scene.proxy().forward_url()), head("GET http://apiv2.metasv.com/x", "h"))
-    }),
-    ("gateway", |scene| at(scene.proxy().gateway_url(), "GET /metasv/x")),
-    ("plain inside CONNECT", |scene| (scene.inside(80), head("GET /x", "apiv2.metasv.com"))),
-    ("TLS inside CONNECT", |scene| {
-        let secure = scene.inside(443).secure("apiv2.metasv.com", &scene.ca);
-        (secure.expect("the certificate is right"), head("GET /x", "apiv2.metasv.com"))
-    }),
-    ("admin", |scene| at(scene.proxy().admin_url(), "GET /healthz")),
-    ("CONNECT", |scene| {
-        (Client::connect(scene.proxy().forward_url()), head("CONNECT apiv2.metasv.com:443", "h"))
-    }),
-];
-
-fn at(url: &str, line: &str) -> (Client, String) {
-    (Client::connect(url), head(line, url.trim_start_matches("http://")))
-}
-
-fn head(line: &str, host: &str) -> String {
-    format!("{line} HTTP/1.1\r\nHost: {host}\r\n")
+    assert_eq!(doors.origin.arrived().len(), 4);
 }
