@@ -28,6 +28,7 @@ mod explained;
 mod foreign;
 mod framing;
 mod gateway;
+mod guards;
 mod guessed;
 mod health;
 mod image;

@@ -3,6 +3,7 @@
 
 pub(crate) mod alone;
 pub(crate) mod authority;
+pub(crate) mod cited;
 pub(crate) mod client;
 pub(crate) mod cobo;
 pub(crate) mod config;
