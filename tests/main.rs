@@ -59,6 +59,7 @@ mod secrets;
 mod self_check;
 mod signer;
 mod spelling;
+mod start;
 mod stores;
 mod streaming;
 mod strict_modes;
