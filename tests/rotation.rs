@@ -9,7 +9,8 @@ use serde_json::json;
 
 use crate::support::client::Client;
 use crate::support::config;
-use crate::support::origin::{Answer, Handler, Origin};
+use crate::support::home::Home;
+use crate::support::origin::{Answer, Handler, Origin, echo};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, get};
 use crate::support::vectors::{load, text};
@@ -153,4 +154,48 @@ fn a_canary_that_the_provider_rejects_falls_back_and_nothing_is_sent_twice() {
     // A reload tries it again.
     proxy.reload(&configuration(&origin, "canary = \"50%\""), true);
     assert!(ask(proxy.forward_url(), 4).contains(&401));
+}
+
+#[test]
+fn a_canary_that_has_ended_signs_everything() {
+    let signed = Signed::default();
+    let origin = Origin::start(provider(&signed, [true, true]));
+    let ended =
+        "canary = \"5%\"\nfrom = \"2020-01-01T00:00:00Z\"\nuntil = \"2020-01-02T00:00:00Z\"";
+    let proxy = Proxy::start(&configuration(&origin, ended));
+    assert_eq!(ask(proxy.forward_url(), 30), [200; 30]);
+    assert_eq!(count(&signed), [0, 30]);
+}
+
+#[test]
+fn what_belongs_to_the_next_key_goes_with_it() {
+    let origin = Origin::start(echo());
+    let secret = |name: &str| format!("[secrets.{name}]\nstore = \"files\"\nentry = \"{name}\"\n");
+    let key = |name: &str| {
+        format!(
+            "[keys.{name}]\nstore = \"files\"\nentry = \"{name}\"\nalgorithm = \"hmac_sha256\"\n"
+        )
+    };
+    let route = format!(
+        "[routes.bybit]\nhost = \"api.bybit.com\"\nscheme = \"bybit\"\nkeys = {{ signer = \"old\" }}\n\
+         secrets = {{ api_key = \"old_id\" }}\nparams = {{ recv_window = \"5000\" }}\nupstream = \"o\"\n\
+         [upstreams.o]\nurl = \"{}\"\n[routes.bybit.next]\nkeys = {{ signer = \"new\" }}\n\
+         secrets = {{ api_key = \"new_id\" }}\nparams = {{ recv_window = \"7000\" }}\n",
+        origin.url()
+    );
+    for (from, id, window) in [("2020", "the new_id", "7000"), ("2099", "the old_id", "5000")] {
+        let when = format!("from = \"{from}-01-01T00:00:00Z\"\n");
+        let tables =
+            [key("old"), key("new"), secret("old_id"), secret("new_id"), route.clone(), when];
+        let home = Home::new(&config::proxy(&tables));
+        for name in ["old", "new", "old_id", "new_id"] {
+            home.write(&format!("keys/{name}"), &format!("the {name}"));
+        }
+        let proxy = Proxy::start_in(home, &[]);
+        let request = get("http://api.bybit.com/v5/account/info");
+        assert_eq!(Client::connect(proxy.forward_url()).exchange(request).status, 200);
+        let arrived = origin.arrived().pop().expect("it arrived");
+        assert_eq!(arrived.once("X-BAPI-API-KEY"), Ok(id));
+        assert_eq!(arrived.once("X-BAPI-RECV-WINDOW"), Ok(window));
+    }
 }

@@ -3,3 +3,4 @@
 pub(crate) mod conform;
 mod grants;
 mod sandbox;
+mod settings;

@@ -1,6 +1,9 @@
 //! Settings that are seen to act: what a setting is for, looked at where it shows, in places where the
 //! setting could be read, printed and forgotten.
 
+mod seen;
+mod settings;
+
 use std::io::Read as _;
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

@@ -185,6 +185,42 @@ fn refusals_are_told_apart() {
 }
 
 #[test]
+fn a_kms_is_asked_where_with_whose_credentials_and_for_as_long_as_is_written() {
+    let (trent, origin) = (Trent::start(), Origin::start(scripted(providers())));
+    let with = |lines: &str, tables: &str| {
+        let text = config(&origin.url(), tables);
+        Home::new(&text.replace(STORE, &format!("{STORE}{lines}\n")))
+    };
+    let (ways, own) = (trent.ways(), trent.variables());
+    let without = |name: &str, all: &[(&'static str, String)]| -> Vec<(&'static str, String)> {
+        all.iter().filter(|(own, _)| *own != name).cloned().collect()
+    };
+    // Nothing in the environment says where it is.
+    let home = with(&format!("endpoint = {:?}", trent.url()), "");
+    check(&home, &variables(&without("AWS_ENDPOINT_URL", &own)));
+    // Nor that there are credentials; those of other places are no good, and not used.
+    let home = with("profile = \"other\"", "");
+    let file = home.path("credentials").display().to_string();
+    home.write(
+        "credentials",
+        &format!("[other]\naws_access_key_id = {ID}\naws_secret_access_key = {SECRET}\n"),
+    );
+    let mut places = without("AWS_SHARED_CREDENTIALS_FILE", &ways);
+    places.push(("AWS_SHARED_CREDENTIALS_FILE", file));
+    check(&home, &variables(&places));
+    places.push(("AWS_ACCESS_KEY_ID", ID.to_owned()));
+    places.push(("AWS_SECRET_ACCESS_KEY", "another".to_owned()));
+    check(&home, &variables(&places));
+    // Whichever is shorter says what became of it.
+    let home = with("timeout = \"300ms\"", "[timeouts]\nsign = \"4s\"\n");
+    let proxy = Proxy::start_in(home, &variables(&own));
+    trent.odd(Some(Answer::Silence));
+    let (status, body) = ask(&proxy, &get(&format!("{SINOHOPE}/x")));
+    assert!(status == 503 && body.contains("signer_unavailable"), "{body}");
+    assert_eq!(origin.arrived().len(), 0);
+}
+
+#[test]
 #[ignore = "needs half a gigabyte of libraries: scripts/test --long"]
 fn moto_verifies_what_is_asked_and_signs_raw_messages() {
     let moto = Moto::start();

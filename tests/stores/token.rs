@@ -83,11 +83,19 @@ impl Token {
         String::from_utf8(output.stdout).expect("it is text")
     }
 
-    fn util(&self, arguments: &[&str]) {
+    /// Its serial number, as its own program shows it.
+    pub(crate) fn serial(&self) -> String {
+        let shown = self.util(&["--show-slots"]);
+        let serial = shown.lines().find_map(|line| line.trim().strip_prefix("Serial number:"));
+        serial.expect("the first slot has the token").trim().to_owned()
+    }
+
+    fn util(&self, arguments: &[&str]) -> String {
         let mut command = Command::new("softhsm2-util");
         command.args(arguments).current_dir(self.home.path(".")).envs(self.variables());
         let output = command.output().expect("it can be run: scripts/setup-tests installs it");
         assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
     /// What a program needs to find it and its server.

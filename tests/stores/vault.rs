@@ -178,9 +178,36 @@ fn answers_that_are_no_signatures_are_told_apart() {
         assert_eq!(reply.status, 503, "{shown}: {body}");
         assert!(body.contains(what), "{shown}: {body}");
     }
+    transit.odd(Some(Answer::Silence));
+    let reply = ask(&proxy);
+    assert_eq!((reply.status, &reply.json()["code"]), (504, &"signer_timeout".into()));
+    assert_eq!(reply.json()["detail"], "no signature within 500ms");
     assert_eq!(origin.arrived().len(), 0, "what was not signed was not sent");
     transit.odd(None);
     assert_eq!(ask(&proxy).status, 200);
+}
+
+#[test]
+fn a_vault_is_asked_where_it_is_mounted_and_for_as_long_as_is_written() {
+    let (transit, origin) = (Transit::start(), Origin::start(scripted(providers())));
+    let home = home(&transit, "");
+    let write = |line: &str, tables: &str| {
+        let lines = format!("{}\n{line}", with_token(&transit));
+        home.write("proxy.toml", &config(&origin.url(), &lines, tables));
+    };
+    write("mount = \"elsewhere\"", "");
+    refused(&home, &[]);
+    let asked = |mount: &str| {
+        transit.count(&format!("/{mount}/keys/p256"), if mount == "transit" { 200 } else { 404 })
+    };
+    assert_eq!((asked("elsewhere") > 0, asked("transit")), (true, 0));
+    // Whichever is shorter says what became of it.
+    write("timeout = \"300ms\"", "[timeouts]\nsign = \"4s\"\n");
+    let proxy = Proxy::start_in(home.clone(), &[]);
+    assert!(asked("transit") > 0);
+    transit.odd(Some(Answer::Silence));
+    let reply = ask(&proxy);
+    assert_eq!((reply.status, &reply.json()["code"]), (503, &"signer_unavailable".into()));
 }
 
 #[test]
