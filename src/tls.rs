@@ -48,8 +48,12 @@ pub(crate) fn ends_s(pem: &[u8]) -> Option<i64> {
 /// The system's roots, or the bundled Mozilla roots where the system has none, as in an empty
 /// container image.
 pub(crate) fn roots() -> RootCertStore {
+    believed(rustls_native_certs::load_native_certs().certs)
+}
+
+fn believed(system: Vec<CertificateDer<'static>>) -> RootCertStore {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(system);
     if roots.is_empty() {
         roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
@@ -72,4 +76,24 @@ fn serial() -> rcgen::SerialNumber {
 fn date(unix: i64) -> time::OffsetDateTime {
     const LAST: i64 = 253_402_300_799;
     time::OffsetDateTime::from_unix_timestamp(unix.clamp(0, LAST)).expect("it is in range")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mozillas_authorities_are_believed_where_the_system_has_none() {
+        let key = rcgen::KeyPair::generate().expect("a key can be made");
+        let own = rcgen::CertificateParams::default().self_signed(&key).expect("it can be signed");
+        let junk = CertificateDer::from(vec![0; 8]);
+        for (system, count) in [
+            (vec![], webpki_roots::TLS_SERVER_ROOTS.len()),
+            (vec![junk.clone()], webpki_roots::TLS_SERVER_ROOTS.len()),
+            (vec![junk, own.der().clone()], 1),
+        ] {
+            assert_eq!(believed(system).len(), count);
+        }
+        assert!(webpki_roots::TLS_SERVER_ROOTS.len() > 100);
+    }
 }

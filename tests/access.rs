@@ -1,5 +1,6 @@
 //! Who may use the proxy: tokens in every form clients send them, users, and what is told to nobody.
 
+mod from;
 pub(crate) mod users;
 
 use base64::Engine as _;
@@ -160,12 +161,17 @@ fn an_address_that_is_not_allowed_is_refused_everywhere() {
 fn other_machines_are_listened_to_only_with_tokens() {
     let origin = Origin::start(providers());
     let tables = config::metasv(&origin.url(), None);
-    for place in ["0.0.0.0:0", "[::]:0"] {
-        let listeners = format!("forward = \"{place}\"\nadmin = \"127.0.0.1:0\"\n");
-        let home = Home::new(&config::listening(&listeners, std::slice::from_ref(&tables)));
-        let (code, text) = refused_start(&home);
-        assert_eq!(code, Some(78), "{text}");
-        assert!(text.contains("listen.forward") && text.contains("token"), "{text}");
+    for listener in ["forward", "gateway", "admin"] {
+        for place in ["0.0.0.0:0", "[::]:0", "[::ffff:0.0.0.0]:0"] {
+            let own = format!("{listener} = \"127.0.0.1:0\"");
+            let listeners = config::LISTENERS.replace(&own, &format!("{listener} = \"{place}\""));
+            assert_ne!(listeners, config::LISTENERS);
+            let home = Home::new(&config::listening(&listeners, std::slice::from_ref(&tables)));
+            let (code, text) = refused_start(&home);
+            assert_eq!(code, Some(78), "{text}");
+            assert!(text.contains(&format!("listen.{listener} is ")), "{text}");
+            assert!(text.contains("without a token"), "{text}");
+        }
     }
     let listeners = "forward = \"0.0.0.0:0\"\nadmin = \"127.0.0.1:0\"\n";
     let home = Home::new(&config::listening(listeners, &[tables, config::TOKENS.to_owned()]));

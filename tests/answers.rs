@@ -39,6 +39,19 @@ fn status_headers_and_body_are_the_providers_own() {
 }
 
 #[test]
+fn an_answer_that_may_be_kept_is_asked_for_again() {
+    let kept = [("Cache-Control", "public, max-age=3600"), ("ETag", "\"1\""), ("Age", "0")];
+    let headers = kept.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let answer = Answer::Whole { status: 200, headers, body: b"kept".to_vec() };
+    let stage = Stage::with(Box::new(move |_| answer.clone()), "");
+    for asked in 1..=3 {
+        let reply = stage.exchange(get(&format!("{METASV}/x")));
+        assert_eq!((reply.status, stage.origin.arrived().len()), (200, asked));
+        assert_eq!(reply.values("Cache-Control"), ["public, max-age=3600"]);
+    }
+}
+
+#[test]
 fn an_answer_that_can_have_no_body_ends_with_its_head() {
     let stage = Stage::with(
         Box::new(|request| {

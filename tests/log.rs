@@ -190,3 +190,57 @@ fn a_reader_that_leaves_and_another_that_comes_miss_no_line() {
         assert_eq!(lines.count(), 1, "{number} in {written}");
     }
 }
+
+/// What SECURITY.md says of a line: nothing else of a request is in one.
+#[test]
+fn a_line_says_this_of_a_request_and_no_more() {
+    let origin = Origin::start(echo());
+    let home = Home::new(&config::proxy(&[
+        config::metasv(&origin.url(), None),
+        config::TOKENS.to_owned(),
+    ]));
+    home.write(config::TOKENS_FILE, &config::client_tokens(&[("app", "t0ken-canary")]));
+    let proxy = Proxy::start_in(home, &[]);
+    let path = format!("/{}", "p".repeat(300));
+    let ask = |path: &str| {
+        let request = format!(
+            "POST {METASV}{path}?query-canary=1 HTTP/1.1\r\nHost: h\r\nX-Field: header-canary\r\n\
+             Countersign-Token: t0ken-canary\r\nContent-Length: 11\r\n\r\nbody-canary"
+        );
+        Client::connect(proxy.forward_url()).exchange(request).status
+    };
+    assert_eq!((ask(&path), ask("/x")), (200, 200));
+    let unknown = format!("{METASV}/y").replace("apiv2", "unrouted");
+    assert_eq!(Client::connect(proxy.forward_url()).exchange(get(&unknown)).status, 407);
+    let fields = |line: &str| -> Vec<String> {
+        let (_, fields) = line.split_once(": ").expect("it has a message");
+        let names = fields.split(' ').filter_map(|field| field.split_once('='));
+        names.map(|(name, _)| name.to_owned()).collect()
+    };
+    let sent = "id peer client route method host path status bytes sign_us upstream_us total_us";
+    let sent: Vec<_> = sent.split(' ').collect();
+    for (number, shown) in [(0, &path[..256]), (1, "/x")] {
+        let line = proxy.await_line("countersign::request: signed", number);
+        assert_eq!(
+            fields(line.split_once("countersign::request").expect("it has").1),
+            sent,
+            "{line}"
+        );
+        for field in ["peer=127.0.0.1 ", "client=\"app\" ", "route=\"metasv\" ", "method=POST "] {
+            assert!(line.contains(field), "{field} in {line}");
+        }
+        assert!(line.contains(&format!(" path={shown} ")) || line.contains(shown), "{line}");
+        assert!(!line.contains(&"p".repeat(257)), "{line}");
+    }
+    let line = proxy.await_line("countersign::request: refused", 0);
+    let refused = "id peer route method host path status code bytes total_us";
+    let refused: Vec<_> = refused.split(' ').collect();
+    assert_eq!(
+        fields(line.split_once("countersign::request").expect("it has").1),
+        refused,
+        "{line}"
+    );
+    for secret in ["t0ken-canary", "query-canary", "header-canary", "body-canary"] {
+        assert!(!proxy.output().contains(secret), "{secret}: {}", proxy.output());
+    }
+}

@@ -2,6 +2,8 @@
 //! and where no state can be kept.
 
 use std::collections::HashSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::thread;
@@ -104,6 +106,40 @@ fn two_proxies_with_one_key_repeat_no_nonce() {
     let kraken = kraken_nonces(&origin.arrived());
     assert_eq!((kraken.len(), unique(&kraken)), (1_000, 1_000));
     assert_eq!(one.metric("countersign_nonces_unkept"), 0);
+}
+
+#[test]
+fn state_files_are_their_owners_and_hold_numbers_alone() {
+    let origin = Origin::start(echo());
+    let home = home(&origin, "", "");
+    let proxy = start(home.clone(), &home.path("kept"));
+    send(&[&proxy], METASV_GET, 1, 3);
+    send(&[&proxy], KRAKEN_POST, 1, 3);
+    let directory = home.path("kept/countersign");
+    let mode = |path: &Path| fs::metadata(path).expect("it was made").permissions().mode() & 0o7777;
+    assert_eq!(mode(&directory), 0o700);
+    let ready = proxy.probe("/readyz").json();
+    let keys = ready["self_tested_keys"].as_array().expect("a list").iter();
+    let prints: Vec<_> = keys.map(|key| key["fingerprint"].as_str().unwrap_or_default()).collect();
+    let mut named = 0;
+    for file in fs::read_dir(&directory).expect("it was made") {
+        let path = file.expect("it is listed").path();
+        assert_eq!(mode(&path), 0o600, "{}", path.display());
+        let name = path.file_name().expect("it has a name").to_string_lossy().into_owned();
+        let print = name.split('.').next().unwrap_or_default().replace('_', "/");
+        let own = |shown: &&&str| shown.replace(':', "-") == print;
+        assert!(prints.iter().any(|shown| own(&shown)), "{name} of {prints:?}");
+        named += 1;
+        // Two numbers, and the system's name for its own start.
+        let text = fs::read_to_string(&path).expect("it is text");
+        let number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+        let boot = |word: &str| {
+            word.len() == 36 && word.bytes().all(|b| b == b'-' || b.is_ascii_hexdigit())
+        };
+        assert!(text.split_whitespace().all(|word| number(word) || boot(word)), "{name}: {text:?}");
+        assert!(text.split_whitespace().count() >= 2, "{name}: {text:?}");
+    }
+    assert_eq!(named, 2);
 }
 
 #[test]

@@ -251,6 +251,26 @@ fn a_program_that_others_can_change_is_not_run() {
     assert!(!home.path("ran").exists(), "it has run");
 }
 
+/// Who may write where `PATH` leads can run what he likes as this user in any case.
+#[test]
+fn a_program_that_path_finds_is_run_as_it_is() {
+    let home = Home::new(
+        "[listen]\nforward = \"127.0.0.1:0\"\n[stores.own]\nkind = \"exec\"\n\
+         command = [\"print-a-key\"]\n[keys.metasv]\nstore = \"own\"\nentry = \"keys/metasv.hex\"\n\
+         algorithm = \"ecdsa_secp256k1\"\n[routes.metasv]\nhost = \"apiv2.metasv.com\"\n\
+         scheme = \"metasv\"\nkeys = { signer = \"metasv\" }\n",
+    );
+    fs::create_dir(home.path("bin")).expect("it is ours");
+    home.write("bin/print-a-key", "#!/bin/sh\nexec cat \"$1\"\n");
+    mode(&home.path("bin/print-a-key"), 0o777);
+    mode(&home.path("bin"), 0o777);
+    let mut command = Command::new(under_test());
+    command.arg("check").current_dir(home.path("."));
+    let path = format!("{}:/usr/bin:/bin", home.path("bin").display());
+    let output = command.env("PATH", path).output().expect("it runs");
+    assert!(output.status.success(), "{output:?}");
+}
+
 /// As Kubernetes lays out a volume: links of mode 0777, in a directory of mode 0777, on a mount that
 /// cannot be written.
 #[test]

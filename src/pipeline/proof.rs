@@ -156,12 +156,13 @@ mod tests {
     use crate::pipeline::upload;
     use crate::request::{Body, Outgoing};
     use crate::route::Origin;
-    use crate::scheme::Head;
+    use crate::scheme::{Answered, Bound, Head, Opened};
     use crate::snapshot::Surroundings;
 
     const CONFIG: &str = r#"
 [listen]
 forward = "127.0.0.1:0"
+gateway = "127.0.0.1:0"
 [stores.files]
 kind = "file"
 dir = "."
@@ -199,6 +200,16 @@ host = "www.okx.com"
 scheme = "okx"
 keys = { signer = "hmac" }
 secrets = { api_key = "plain", passphrase = "plain" }
+[keys.rsa]
+store = "files"
+entry = "rsa"
+[routes.cobo]
+scheme = "cobo_callback"
+keys = { signer = "rsa" }
+params = { verify_with = "public" }
+upstream = "service"
+[upstreams.service]
+url = "unix:/nonexistent/service.sock"
 [routes.binance]
 host = "api.binance.com"
 scheme = "binance"
@@ -213,7 +224,16 @@ secrets = { api_key = "plain" }
     async fn snapshot() -> Snapshot {
         let home = tempfile::tempdir().expect("a directory");
         let k256 = "ca19b48a11d317fc3ce51fdbc0161ec5d925a260f9f32fbdc4a52447396a8272";
-        for (name, text) in [("k256", k256), ("hmac", "s3cretS3cret"), ("babyjub", "123456\n")] {
+        let cobo = include_str!("../../tests/vectors/cobo.json");
+        let cobo: serde_json::Value = serde_json::from_str(cobo).expect("the vectors are JSON");
+        let pem = |key: &str, form: &str| cobo["keys"][key][form].as_str().expect("it is there");
+        for (name, text) in [
+            ("k256", k256),
+            ("hmac", "s3cretS3cret"),
+            ("babyjub", "123456\n"),
+            ("rsa", pem("callback_server", "private_pkcs8_pem")),
+            ("public", pem("tss_node", "public_spki_pem")),
+        ] {
             let path = home.path().join(name);
             fs::write(&path, text).expect("a file");
             fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("it is our own");
@@ -354,6 +374,47 @@ secrets = { api_key = "plain" }
             proof.level = level;
             assert_eq!(proof.holds(&request), held, "{level:?}");
         }
+    }
+
+    /// What is sealed for a node is another text, another conclusion, or nobody's.
+    #[tokio::test]
+    async fn an_answer_that_was_changed_behind_its_signature_is_kept_back() {
+        let (snapshot, metrics) = (snapshot().await, Metrics::default());
+        let route = snapshot.routes.named("cobo").expect("it is in the configuration");
+        let Bound::Envelope(envelope) = &route.scheme else { panic!("it seals") };
+        let opened = Opened {
+            request: Bytes::new(),
+            content_type: "application/json",
+            id: "k-1".into(),
+            kind: 1,
+        };
+        let answered = |action: &'static str| {
+            let said = Bytes::from(format!("{{\"action\":\"{action}\"}}"));
+            envelope.conclude(Ok(&opened), &Answered::Reply { status: 200, body: &said })
+        };
+        let (rejects, approves) = (answered("REJECT"), answered("APPROVE"));
+        assert!(approves.approves && !rejects.approves);
+        let signed = envelope.canonicalise(&rejects, &MOMENT).expect("its texts");
+        let signatures = route.sign(&signed).await.expect("the key signs");
+        let edits = envelope.assemble(&rejects, &MOMENT, &signatures).expect("it is sealed");
+        let body = edits.new_body().expect("it has a body").clone();
+        let held = |conclusion, signed: &[Preimage], body: Option<&Bytes>| {
+            let sealed = (route.as_ref(), envelope.as_ref());
+            super::sealed(&snapshot, sealed, conclusion, signed, body, &metrics)
+        };
+        held(&rejects, &signed, Some(&body)).expect("it is as it was concluded");
+        let other = envelope.canonicalise(&approves, &MOMENT).expect("its texts");
+        let cut = body.slice(..body.len() - 9);
+        for (conclusion, signed, body) in [
+            (&approves, &signed, Some(&body)),
+            (&rejects, &other, Some(&body)),
+            (&rejects, &signed, Some(&cut)),
+            (&rejects, &signed, None),
+        ] {
+            let refusal = held(conclusion, signed, body).expect_err("nobody saw it");
+            assert_eq!(refusal.code, Code::SelfCheck);
+        }
+        assert!(metrics.expose().contains("countersign_self_check_failures_total 4"));
     }
 
     /// A digest that was not that of the text would be signed all the same.

@@ -9,11 +9,14 @@ use seccompiler::{
 };
 use serde_json::Value;
 
-use crate::support::client::run;
+use crate::support::client::{Client, run};
 use crate::support::config;
 use crate::support::home::Home;
+use crate::support::origin::{Origin, providers};
 use crate::support::process::refused_start;
+use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, Stage, get};
+use crate::support::under_test;
 
 /// A command that runs another as the user `nobody`, with nothing of its environment.
 pub(crate) fn nobody() -> Command {
@@ -131,6 +134,28 @@ fn without_netlink() {
     let filter = SeccompFilter::new(rules.into(), SeccompAction::Allow, refused, arch);
     let program: BpfProgram = filter.expect("it is one").try_into().expect("it is short");
     seccompiler::apply_filter(&program).expect("the kernel takes it");
+}
+
+#[test]
+fn a_user_that_the_proxys_namespace_does_not_know_counts_as_nobody() {
+    let origin = Origin::start(providers());
+    for (users, status) in [("[]", "403"), ("[\"1001\"]", "403"), ("[\"65534\"]", "200")] {
+        // Its root is this user, and there is nobody else.
+        let mut inside = Command::new("unshare");
+        inside.args(["--user", "--map-root-user"]).arg(under_test());
+        let access = format!("[access]\nusers = {users}\n");
+        let config = config::proxy(&[config::metasv(&origin.url(), None), access]);
+        let proxy = Proxy::start_by(inside, Home::new(&config), &[]);
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=1001", "--regid=1001", "--clear-groups", "curl", "--disable", "-s"]);
+        command.args(["-w", "%{stderr}%{http_code}", "-x", proxy.forward_url()]);
+        let output = run(command.arg(format!("{METASV}/x")));
+        assert_eq!(String::from_utf8_lossy(&output.stderr), status, "{users}: {output:?}");
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert_eq!(said.contains("user 65534's"), status == "403", "{users}: {said}");
+        let own = Client::connect(proxy.forward_url()).exchange(get(&format!("{METASV}/own")));
+        assert_eq!(own.status, 200, "{users}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Memory of the running proxy: of keys for TLS there is what signs, and no copy in a buffer that was
-//! given back.
+//! given back; of a key that is not used any more there is nothing.
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt as _;
@@ -16,6 +16,9 @@ use crate::support::authority::Authority;
 use crate::support::config::{self, CA_FILE, CA_KEY_FILE, INTERCEPT};
 use crate::support::home::Home;
 use crate::support::proxy::Proxy;
+use crate::support::stage::{SINOHOPE, Stage, get};
+use crate::support::vectors::{load, text};
+use crate::support::wait::eventually;
 
 /// A client certificate for an upstream that nobody asks.
 const CLIENT: &str = r#"client_cert = "client.pem"
@@ -53,6 +56,27 @@ fn keys_for_tls_leave_no_copies_in_memory() {
         assert!(!key.contains(&base64), "{key}");
         assert_eq!(count(&memory, base64.as_bytes()), 0, "{name}: in base64");
     }
+}
+
+/// The number of a P-256 key as the library computes with it: words, the lowest first.
+fn in_words(number: &[u8]) -> Vec<u8> {
+    number.iter().rev().copied().collect()
+}
+
+#[test]
+fn a_key_that_a_reload_takes_away_is_wiped() {
+    let stage = Stage::new("");
+    let hex = text(&load("sinohope"), "/keys/test-p256/private_scalar_hex").to_owned();
+    let number = base16ct::lower::decode_vec(hex).expect("the vectors are lower-case hex");
+    let found = || {
+        let memory = memory_of(stage.proxy.pid());
+        count(&memory, &number) + count(&memory, &in_words(&number))
+    };
+    assert_eq!(stage.exchange(get(&format!("{SINOHOPE}/x"))).status, 200);
+    assert!(found() > 0, "a key that signs is there, or was not looked for in its form");
+    let other = stage.configuration("").replace("sinohope.pem", "sinohope-k256.pem");
+    stage.proxy.reload(&other, true);
+    eventually("it is gone", || found() == 0);
 }
 
 fn count(memory: &[Vec<u8>], bytes: &[u8]) -> usize {

@@ -217,6 +217,23 @@ fn a_key_that_is_not_the_certificates_stops_the_start() {
 }
 
 #[test]
+fn the_systems_authorities_are_believed_where_no_ca_is_named() {
+    let origin = H2Origin::start(&["apiv2.metasv.com"], origin::metasv("test-a"));
+    let unnamed = metasv(&origin.url(), "server_name = \"apiv2.metasv.com\"\n");
+    let others = Authority::new();
+    let home = home(&unnamed, &[]);
+    home.write("others.pem", &others.pem());
+    let (ours, theirs) = (origin.ca().display().to_string(), home.path("others.pem"));
+    // Where the system's are, as OpenSSL and others are told.
+    for (system, status) in [(ours, 200), (theirs.display().to_string(), 502)] {
+        let variables = [("SSL_CERT_FILE", system.as_str()), ("SSL_CERT_DIR", "/nonexistent")];
+        let proxy = Proxy::start_in(home.clone(), &variables);
+        assert_eq!(ask(&proxy, "/x").status, status, "{system}");
+    }
+    assert_eq!(origin.begun(), 1);
+}
+
+#[test]
 fn keys_come_in_every_usual_form() {
     let (origin, clients) = demanding(&["h2"]);
     let ours = clients.issue(&["proxy.test"], |_| ());
