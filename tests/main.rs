@@ -47,6 +47,7 @@ mod origin;
 mod passing;
 mod private;
 mod programs;
+mod promises;
 mod properties;
 mod refusals;
 mod registry;
