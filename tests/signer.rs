@@ -1,6 +1,6 @@
 //! `countersign signer`: who may use its keys, and what it gives up.
 
 pub(crate) mod conform;
-mod grants;
+pub(crate) mod grants;
 mod sandbox;
-mod settings;
+pub(crate) mod settings;

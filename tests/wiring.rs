@@ -1,6 +1,7 @@
 //! Settings that are seen to act: what a setting is for, looked at where it shows, in places where the
 //! setting could be read, printed and forgotten.
 
+pub(crate) mod deadlines;
 mod seen;
 mod settings;
 

@@ -19,7 +19,7 @@ const KEYS: &str = "[keys.sinohope]\nstore = \"files\"\nentry = \"sinohope.pem\"
 /// A digest of nothing.
 const DIGEST: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
-pub(super) fn body(algorithm: &str, route: Option<&str>) -> String {
+pub(crate) fn body(algorithm: &str, route: Option<&str>) -> String {
     json!({ "algorithm": algorithm, "route": route, "digest": DIGEST }).to_string()
 }
 

@@ -8,10 +8,12 @@ use serde_json::Value;
 
 use crate::support::home::Home;
 use crate::support::signer::{Signer, own_grant};
+use crate::support::wait::DEADLINE;
 
 /// One request to the signer at a home's socket, by hand.
 pub(super) fn ask(home: &Home, method: &str, path: &str, body: &str) -> (u16, Value) {
     let mut stream = UnixStream::connect(home.path("signer.sock")).expect("it listens");
+    stream.set_read_timeout(Some(DEADLINE)).expect("a socket can have a deadline");
     let length = body.len();
     let head = format!(
         "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n"

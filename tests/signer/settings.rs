@@ -2,24 +2,21 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::net::UnixStream;
 use std::thread;
-use std::time::Duration;
 
 use seccompiler::{BpfProgram, SeccompAction, SeccompFilter};
 
 use super::grants::body;
 use super::sandbox::ask;
 use crate::support::home::Home;
-use crate::support::proxy::Signal;
 use crate::support::signer::{Signer, own_grant};
+use crate::support::wait::DEADLINE;
 
 const KEYS: &str = "[keys.sinohope]\nstore = \"files\"\nentry = \"sinohope.pem\"\n";
 
 /// With these lines below `[signer]`.
-fn with(home: &Home, lines: &str) -> Signer {
+pub(crate) fn with(home: &Home, lines: &str) -> Signer {
     Signer::at_a_socket(home, &format!("{lines}{}", own_grant("sinohope")), KEYS)
 }
 
@@ -54,7 +51,8 @@ fn a_signer_gives_up_and_locks_what_is_written() {
     };
     assert_eq!((field("Seccomp:"), field("NoNewPrivs:")), ("0".into(), "0".into()));
     assert_ne!(field("VmLck:"), "0 kB", "as root, or with an unlimited `ulimit -l`");
-    assert!(!signer.output().contains("files and TCP"), "{}", signer.output());
+    let written = signer.with(|process| process.finish(DEADLINE));
+    assert!(written.contains("swap") && !written.contains("files and TCP"), "{written}");
 }
 
 /// Where no disk says that it has anything.
@@ -76,26 +74,4 @@ fn a_durable_signature_waits_for_the_disk() {
         let (home, _signer) = started.join().expect("it starts all the same");
         assert_eq!(sign(&home), expected, "durable = {durable}");
     }
-}
-
-/// As long as is written, which is less than the 5 seconds that it waits by itself.
-#[test]
-fn a_signers_stop_waits_as_long_as_is_written() {
-    let home = Home::new("");
-    let signer = with(&home, "drain = \"1ms\"\n");
-    assert_eq!(sign(&home), 200);
-    let mut half = UnixStream::connect(home.path("signer.sock")).expect("it listens");
-    half.set_read_timeout(Some(Duration::from_secs(60))).expect("it can have a deadline");
-    let head = "POST /v1/keys/sinohope/sign HTTP/1.1\r\nhost: x\r\nexpect: 100-continue\r\n\
-                content-length: 99\r\n\r\n";
-    half.write_all(head.as_bytes()).expect("it is open");
-    // It has read the head when it asks for the body.
-    let mut asked = [0; 12];
-    half.read_exact(&mut asked).expect("it asks for the body");
-    assert_eq!(&asked, b"HTTP/1.1 100");
-    signer.with(|process| {
-        process.signal(Signal::Terminate);
-        assert!(process.wait_exit(Duration::from_secs(4)).success());
-    });
-    assert!(signer.output().contains("signer.drain limits the wait"), "{}", signer.output());
 }

@@ -2,7 +2,7 @@
 //! secrets engine", "Token", "AppRole" and "Kubernetes auth method"). It is strict: what the
 //! documentation does not know is answered 400, and what has no good token 403.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -112,6 +112,14 @@ impl Transit {
     pub(super) fn count(&self, path: &str, status: u16) -> usize {
         let asked = locked(&self.state.asked);
         asked.iter().filter(|(own, code)| own.ends_with(path) && *code == status).count()
+    }
+
+    /// The namespaces that requests were for, each once.
+    pub(super) fn namespaces(&self) -> BTreeSet<Option<String>> {
+        let origin = locked(&self.origin);
+        let arrived = origin.as_ref().map(Origin::arrived).unwrap_or_default();
+        let of = |request: &Arrived| request.once("X-Vault-Namespace").ok().map(str::to_owned);
+        arrived.iter().map(of).collect()
     }
 
     /// A key's public half, as the engine describes it.

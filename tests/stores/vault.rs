@@ -120,6 +120,7 @@ fn logins_are_renewed_and_made_anew() {
         assert_eq!((ask(&proxy).status, transit.count(path, 200)), (200, 1));
         transit.revoke();
         assert_eq!((ask(&proxy).status, transit.count(path, 200)), (200, 2));
+        assert_eq!(transit.namespaces(), [Some(Transit::NAMESPACE.to_owned())].into());
         let said = proxy.finish(DEADLINE);
         for secret in ["s3cret-id", "hvs.login", "eyJ.a.b"] {
             assert!(!said.contains(secret), "{secret}: {said}");

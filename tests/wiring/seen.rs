@@ -8,7 +8,7 @@ use crate::support::client::Client;
 use crate::support::config::{self, INTERCEPT};
 use crate::support::doors::Doors;
 use crate::support::home::Home;
-use crate::support::proxy::Proxy;
+use crate::support::proxy::{Proxy, countersign};
 use crate::support::stage::{METASV, SINOHOPE, Stage, get, intercepting};
 use crate::support::under_test;
 use crate::support::wait::DEADLINE;
@@ -84,4 +84,33 @@ fn a_stores_passphrase_is_in_the_variable_that_is_written() {
     let proxy = Proxy::start_in(home, &[("SESAME", "open")]);
     let reply = Client::connect(proxy.forward_url()).exchange(get(&format!("{SINOHOPE}/x")));
     assert_eq!(reply.status, 200);
+}
+
+#[test]
+fn a_key_is_decoded_as_is_written() {
+    let key = |name: &str, line: &str| {
+        format!(
+            "[keys.{name}]\nstore = \"files\"\nentry = \"{name}\"\nalgorithm = \"hmac_sha256\"\n{line}"
+        )
+    };
+    let sinohope = config::sinohope("http://127.0.0.1:9", None);
+    let tables = [sinohope, key("plain", ""), key("coded", "encoding = \"hex\"\n"), key("raw", "")];
+    let home = Home::new(&config::proxy(&tables));
+    // The secret, and how it is written elsewhere.
+    for (name, text) in [
+        ("plain", "the secret"),
+        ("coded", "74686520736563726574"),
+        ("raw", "74686520736563726574"),
+    ] {
+        home.write(&format!("keys/{name}"), text);
+    }
+    let output = countersign(&["check", &home.path("proxy.toml").display().to_string()]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let print = |name: &str| {
+        let line = said.lines().find_map(|line| line.trim().strip_prefix(&format!("{name}: ")));
+        line.and_then(|line| line.split([' ', ',']).nth(1))
+            .unwrap_or_else(|| panic!("{name}: {said}"))
+    };
+    assert_eq!(print("coded"), print("plain"));
+    assert_ne!(print("raw"), print("plain"));
 }

@@ -105,11 +105,8 @@ const SEEN: &[(&str, Rows)] = &[
     (
         "timeouts",
         &[
-            (
-                "request_head",
-                "connections::idle::a_head_that_has_begun_gains_nothing_by_the_silence_before_it",
-            ),
-            ("request_body", "bodies::a_body_that_stops_half_way_is_not_waited_for_for_ever"),
+            ("request_head", "wiring::deadlines::what_is_shorter_than_by_itself_is_over_before"),
+            ("request_body", "wiring::deadlines::what_is_shorter_than_by_itself_is_over_before"),
             ("body_idle", "streaming::a_streamed_body_that_stands_still_never_looks_complete"),
             ("tunnel_idle", "passing::a_tunnel_without_a_byte_for_too_long_is_ended_on_both_sides"),
             ("sign", "stores::vault::answers_that_are_no_signatures_are_told_apart"),
@@ -117,21 +114,18 @@ const SEEN: &[(&str, Rows)] = &[
                 "log",
                 "log::a_log_that_nobody_reads_stops_signing_and_no_request_that_was_sent_is_missing_in_it",
             ),
-            (
-                "connect",
-                "refusals::a_provider_that_never_finishes_its_handshake_is_let_go_with_nothing_sent",
-            ),
+            ("connect", "wiring::deadlines::what_is_shorter_than_by_itself_is_over_before"),
             ("response_head", "nonces::whose_turn_does_not_come_is_refused_and_sends_nothing"),
             ("pool_idle", "wiring::an_unused_upstream_connection_is_closed_in_time"),
             (
                 "client_idle",
                 "connections::idle::a_client_that_stays_silent_between_requests_is_let_go",
             ),
+            ("drain_linger", "wiring::deadlines::a_stop_takes_new_requests_as_long_as_is_written"),
             (
-                "drain_linger",
-                "connections::stop::new_requests_are_taken_for_a_while_after_a_stop_was_asked_for",
+                "drain",
+                "wiring::deadlines::a_stop_waits_for_what_is_under_way_as_long_as_is_written",
             ),
-            ("drain", "lifecycle::a_drain_ends_at_its_deadline"),
         ],
     ),
     (
@@ -247,7 +241,7 @@ const SEEN: &[(&str, Rows)] = &[
             ("store", "stores::contract::env"),
             ("entry", "stores::contract::file"),
             ("algorithm", "stores::contract::file"),
-            ("encoding", "keys::a_mac_key_shows_a_fingerprint_and_nothing_of_its_secret"),
+            ("encoding", "wiring::seen::a_key_is_decoded_as_is_written"),
             ("public", "stores::contract::file"),
         ],
     ),
@@ -323,7 +317,10 @@ const SEEN: &[(&str, Rows)] = &[
                 "server_name",
                 "absolute_form::a_provider_behind_tls_is_reached_by_the_name_in_its_certificate",
             ),
-            ("ca", "absolute_form::an_authority_that_is_not_the_configured_one_is_not_trusted"),
+            (
+                "ca",
+                "absolute_form::a_provider_behind_tls_is_reached_by_the_name_in_its_certificate",
+            ),
             (
                 "client_cert",
                 "upstreams::certificates::a_provider_that_wants_a_certificate_gets_the_configured_one",
@@ -391,7 +388,10 @@ const SEEN: &[(&str, Rows)] = &[
             ("durable", "signer::settings::a_durable_signature_waits_for_the_disk"),
             ("sandbox", "signer::settings::a_signer_gives_up_and_locks_what_is_written"),
             ("lock_memory", "signer::settings::a_signer_gives_up_and_locks_what_is_written"),
-            ("drain", "signer::settings::a_signers_stop_waits_as_long_as_is_written"),
+            (
+                "drain",
+                "wiring::deadlines::a_signer_waits_for_a_signature_under_way_as_long_as_is_written",
+            ),
         ],
     ),
     (
