@@ -13,10 +13,11 @@ use crate::support::origin::{Origin, providers};
 use crate::support::process::refused_start;
 use crate::support::proxy::Proxy;
 use crate::support::stage::METASV;
+use crate::support::wait::DEADLINE;
 
 #[test]
 fn a_token_is_taken_in_every_form_and_goes_no_further() {
-    let (origin, proxy) = guarded();
+    let (origin, mut proxy) = guarded();
     let basic = |text: &str| format!("Basic {}", STANDARD.encode(text));
     let table = [
         ("Proxy-Authorization", basic("app:t0ken"), Some("app")),
@@ -65,7 +66,8 @@ fn a_token_is_taken_in_every_form_and_goes_no_further() {
         }
     }
     assert_eq!((origin.begun(), admitted), (12, 12));
-    let written = proxy.output();
+    let written = proxy.finish(DEADLINE);
+    assert!(written.contains("status=407"), "{written}");
     for secret in ["t0ken", "pass:word", &STANDARD.encode("app:t0ken")] {
         assert!(!written.contains(secret), "{secret} in the log");
     }

@@ -10,7 +10,7 @@ use crate::support::config::INTERCEPT;
 use crate::support::proxy::Proxy;
 use crate::support::sockets::{tls, tunnel};
 use crate::support::stage::intercepting;
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 #[test]
 fn programs_that_do_not_trust_the_authority_are_told_of() {
@@ -72,7 +72,7 @@ fn every_end_over_our_certificate_is_told_of_once() {
 
 #[test]
 fn clients_that_leave_for_other_reasons_raise_no_alarm() {
-    let (stage, ca) = intercepting(&format!("{INTERCEPT}{WARNINGS}"));
+    let (mut stage, ca) = intercepting(&format!("{INTERCEPT}{WARNINGS}"));
     let connect = || Client::tunnel(stage.proxy.forward_url(), PLACE);
     // Opened in advance, and not needed.
     drop(connect());
@@ -92,7 +92,8 @@ fn clients_that_leave_for_other_reasons_raise_no_alarm() {
     assert_eq!(reply.status, 200);
     drop(used);
     stage.proxy.await_metric("countersign_connections", 1);
-    assert_eq!(told(&stage.proxy), 0, "{}", stage.proxy.output());
+    let written = stage.proxy.finish(DEADLINE);
+    assert_eq!(written.matches(TOLD).count(), 0, "{written}");
 }
 
 fn secure(proxy: &Proxy, name: &str, ca: &str) -> std::io::Result<Client> {

@@ -14,7 +14,7 @@ use crate::support::authority::Authority;
 use crate::support::config::{self, CA_FILE, CA_KEY_FILE, INTERCEPT};
 use crate::support::home::Home;
 use crate::support::under_test;
-use crate::support::wait::eventually;
+use crate::support::wait::{eventually, leash};
 
 #[test]
 fn what_the_tests_install_works() {
@@ -133,6 +133,7 @@ fn a_signal_ends_it_with_everything_it_made_and_started() {
         .stdout(Stdio::piped())
         .spawn()
         .expect("the binary can be run");
+    let _leash = leash(&child);
     let process = || fs::read_to_string(room.bin.path().join("up")).unwrap_or_default();
     eventually("the runtime is tried", || process().ends_with('\n'));
     assert_eq!(room.left().len(), 1);

@@ -1,7 +1,6 @@
 //! HTTPS through CONNECT: the proxy ends TLS for hosts that have a route, signs what is inside,
 //! and lets nothing inside be about another host.
 
-use std::sync::Arc;
 use std::thread;
 
 use crate::support::authority::Authority;
@@ -35,7 +34,9 @@ fn curl_is_signed_for_inside_tls_in_both_versions_of_http() {
     }
     let arrived = stage.origin.arrived();
     assert_eq!(arrived.len(), 6);
-    for one in arrived.iter().filter(|one| one.target == "/block/x") {
+    let blocks: Vec<_> = arrived.iter().filter(|one| one.target == "/block/x").collect();
+    assert_eq!(blocks.len(), 2);
+    for one in blocks {
         let joined: Vec<_> = one.values("Cookie").iter().flat_map(|c| c.split("; ")).collect();
         assert_eq!(joined, ["a=1", "b=2"]);
     }
@@ -181,17 +182,20 @@ fn two_hundred_connections_to_fifty_new_hosts_need_fifty_certificates() {
          keys = {{ signer = \"metasv\" }}\nupstream = \"o\"\n[upstreams.o]\nurl = \"{}\"\n",
         origin.url()
     );
-    let ca = Arc::new(Authority::new());
+    let ca = Authority::new();
     let proxy = Proxy::start_in(home(&ca, &config::proxy(&[route, INTERCEPT.to_owned()])), &[]);
-    let barrier = Arc::new(std::sync::Barrier::new(200));
-    let threads: Vec<_> = (0..200)
-        .map(|number| {
-            let (url, pem) = (proxy.forward_url().to_owned(), ca.pem());
-            let barrier = Arc::clone(&barrier);
+    // All are open before the first handshake begins.
+    let named = |number| format!("h{}.metasv.test", number % 50);
+    let open = |name: String| {
+        let tunnel = Client::tunnel(proxy.forward_url(), &format!("{name}:443"));
+        (name, tunnel)
+    };
+    let tunnels: Vec<_> = (0..200).map(named).map(open).collect();
+    let threads: Vec<_> = tunnels
+        .into_iter()
+        .map(|(name, tunnel)| {
+            let pem = ca.pem();
             thread::spawn(move || {
-                let name = format!("h{}.metasv.test", number % 50);
-                let tunnel = Client::tunnel(&url, &format!("{name}:443"));
-                barrier.wait();
                 let mut client = tunnel.secure(&name, &pem).expect("the certificate is right");
                 let reply = client.exchange(format!("GET /x HTTP/1.1\r\nHost: {name}\r\n\r\n"));
                 assert_eq!(reply.status, 200);

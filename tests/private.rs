@@ -13,7 +13,7 @@ use crate::support::client::Client;
 use crate::support::origin::{Origin, echo};
 use crate::support::proxy::Proxy;
 use crate::support::stage::Stage;
-use crate::support::wait::eventually;
+use crate::support::wait::{accepted, eventually};
 
 const PASS: &str = "[access]\nunrouted = \"pass\"\n";
 
@@ -185,7 +185,7 @@ fn what_the_configuration_names_is_reached_wherever_it_is() {
         let (origin, port) = everywhere();
         let mute = TcpListener::bind("10.1.2.3:0").expect("a port is free");
         let place = mute.local_addr().expect("it is bound");
-        let closing = thread::spawn(move || mute.accept().map(drop));
+        let closing = thread::spawn(move || drop(accepted(&mute)));
         // With a URL of its own, and by the route's host alone.
         let route = |name: &str, host: &str, lines: &str| {
             format!(
@@ -207,6 +207,6 @@ fn what_the_configuration_names_is_reached_wherever_it_is() {
         assert_eq!(origin.begun(), 1);
         // Whoever closes speaks no TLS, as the route's own host must.
         assert_eq!(told(&stage.proxy, &get(&place.to_string())), "upstream_tls");
-        closing.join().expect("it does not panic").expect("somebody came");
+        closing.join().expect("somebody came");
     });
 }

@@ -1,6 +1,7 @@
 //! What holds for every request, tried with many: the canonical text is that of the independent
 //! verifier, and a signed request that is changed anywhere is no longer valid.
 
+mod beside;
 mod declared;
 mod loopring;
 mod routes;

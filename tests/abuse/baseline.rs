@@ -13,7 +13,7 @@ use crate::support::h2_client::{
 };
 use crate::support::proxy::Proxy;
 use crate::support::stage::intercepting;
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 #[test]
 fn connects_that_never_speak_free_their_places() {
@@ -34,7 +34,7 @@ fn connects_that_never_speak_free_their_places() {
 
 #[test]
 fn nothing_is_left_of_a_crowd_that_means_harm() {
-    let (stage, ca) = intercepting(&format!("{INTERCEPT}{IMPATIENT}"));
+    let (mut stage, ca) = intercepting(&format!("{INTERCEPT}{IMPATIENT}"));
     let proxy = &stage.proxy;
     // What is made once is made before the count begins.
     crowd(proxy, &ca, 42);
@@ -58,7 +58,8 @@ fn nothing_is_left_of_a_crowd_that_means_harm() {
         stage.exchange("GET http://apiv2.metasv.com/x HTTP/1.1\r\nHost: h\r\n\r\n").status,
         200
     );
-    assert!(!proxy.output().contains("panicked"));
+    let written = stage.proxy.finish(DEADLINE);
+    assert!(written.contains("countersign::request") && !written.contains("panicked"));
 }
 
 /// So many clients at once, of every kind, each of which stays until it is thrown out, but for

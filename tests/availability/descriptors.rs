@@ -11,7 +11,7 @@ use crate::support::origin::{Origin, providers, scripted};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, get};
 use crate::support::under_test;
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 #[test]
 fn the_soft_limit_is_raised_to_the_hard_one() {
@@ -28,9 +28,11 @@ fn a_limit_that_the_configuration_does_not_fit_is_told_at_the_start() {
     let (_origin, proxy) = limited("ulimit -n 1000", "");
     proxy.await_output("limits.connections and limits.tunnels may take 3776 file descriptors");
     proxy.await_output("may have 1000");
-    let (_origin, proxy) = limited("ulimit -n 1000", "[limits]\nconnections = 50\ntunnels = 9\n");
+    let (_origin, mut proxy) =
+        limited("ulimit -n 1000", "[limits]\nconnections = 50\ntunnels = 9\n");
     assert_eq!(proxy.probe("/readyz").status, 200);
-    assert!(!proxy.output().contains("file descriptors"), "{}", proxy.output());
+    let written = proxy.finish(DEADLINE);
+    assert!(!written.contains("file descriptors"), "{written}");
 }
 
 #[test]

@@ -8,13 +8,14 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::support::home::Home;
 use crate::support::under_test;
+use crate::support::wait::limited;
 
 /// `[[case]]`.
 #[derive(Debug, Deserialize)]
@@ -138,7 +139,7 @@ impl Step {
     }
 
     fn output(&self, home: &Home) -> Output {
-        let mut child = Command::new(under_test())
+        let mut child = limited(under_test())
             .args(&self.run)
             .current_dir(home.path("."))
             // Nothing of the tester's own: no passphrase, no width of a terminal.

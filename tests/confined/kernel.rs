@@ -11,6 +11,7 @@ use crate::support::home::Home;
 use crate::support::process::refused_start;
 use crate::support::proxy::Proxy;
 use crate::support::under_test;
+use crate::support::wait::DEADLINE;
 
 /// Does something on a thread that the kernel answers in this way when it asks for Landlock, with
 /// every process that it starts: as `SystemCallFilter=@system-service` of systemd 252 does.
@@ -54,13 +55,14 @@ fn a_filter_that_would_end_it_is_found_out_beforehand() {
 #[test]
 fn nothing_is_given_up_where_the_configuration_says_so() {
     let (_origin, config) = stage("[process]\nsandbox = \"off\"\n");
-    let proxy = Proxy::start(&config);
+    let mut proxy = Proxy::start(&config);
     sign(&proxy);
     let all = threads(proxy.pid());
     assert!(all.iter().all(|(_, new, calls)| new == "0" && calls == "0"), "{all:?}");
-    assert!(!proxy.output().contains("given up"), "{}", proxy.output());
     let limits = |pid: &str| field(&read(format!("/proc/{pid}/limits")), "Max core file size");
     assert_eq!(limits(&proxy.pid().to_string()), limits("self"));
+    let written = proxy.finish(DEADLINE);
+    assert!(written.contains("countersign::request") && !written.contains("given up"), "{written}");
 }
 
 #[test]

@@ -4,11 +4,11 @@ use crate::support::client::Client;
 use crate::support::config::INTERCEPT;
 use crate::support::stage::intercepting;
 use crate::support::stage::{METASV, SINOHOPE, get};
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 #[test]
 fn a_client_that_has_said_all_gets_its_answer() {
-    let (stage, ca) = intercepting(INTERCEPT);
+    let (mut stage, ca) = intercepting(INTERCEPT);
     let (forward, gateway) = (stage.proxy.forward_url(), stage.proxy.gateway_url());
     let host = gateway.trim_start_matches("http://");
     let held = |target: &str, host: &str| format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n");
@@ -42,7 +42,11 @@ fn a_client_that_has_said_all_gets_its_answer() {
         }
         assert_eq!(client.await_end(), b"", "{request}");
     }
-    assert!(!stage.proxy.output().contains("abandoned"), "{}", stage.proxy.output());
+    let written = stage.proxy.finish(DEADLINE);
+    assert!(
+        written.contains("countersign::request") && !written.contains("abandoned"),
+        "{written}"
+    );
 }
 
 #[test]

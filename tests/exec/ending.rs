@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use super::run::{Desk, err, out};
 use crate::clients::{installed, program};
-use crate::support::wait::{accepted, eventually};
+use crate::support::wait::{accepted, eventually, leash};
 
 #[test]
 fn the_exit_code_is_the_programs_or_what_a_shell_says() {
@@ -36,6 +36,7 @@ fn standard_input_and_output_are_the_programs_own() {
     let mut command = desk.exec(&["--", "cat", "-"]);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the binary can be run");
+    let _leash = leash(&child);
     let mut input = child.stdin.take().expect("it is piped");
     let bytes: Vec<u8> = (0..=255).cycle().take(100_000).collect();
     let sent = bytes.clone();
@@ -52,6 +53,7 @@ fn signals_reach_the_program_and_nothing_is_left() {
         let desk = Desk::new("");
         let script = format!("trap 'echo got {signal}; exit 7' {signal}; echo up; {WAIT}");
         let mut child = desk.start(&["--quiet", "--", "sh", "-c", &script]);
+        let _leash = leash(&child);
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         assert_eq!(lines.next().and_then(Result::ok).as_deref(), Some("up"));
         assert_eq!(desk.left().len(), 1, "a directory while it runs");
@@ -62,6 +64,7 @@ fn signals_reach_the_program_and_nothing_is_left() {
         assert!(desk.left().is_empty(), "{signal} left {:?}", desk.left());
         // And without a trap, where the signal ends the program.
         let mut child = desk.start(&["--quiet", "--", "sh", "-c", &format!("echo up; {WAIT}")]);
+        let _leash = leash(&child);
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         assert_eq!(lines.next().and_then(Result::ok).as_deref(), Some("up"));
         send(signal, child.id());
@@ -123,6 +126,7 @@ fn a_signal_before_the_program_has_started_ends_everything() {
         &desk.listening(&format!("\nforward = \"127.0.0.1:0\"\nadmin = \"{address}\"\n")),
     );
     let mut child = desk.start(&["--config", "slow.toml", "--", "echo", "started"]);
+    let _leash = leash(&child);
     let asked = accepted(&listener);
     eventually("the directory is made", || desk.left().len() == 1);
     send("TERM", child.id());

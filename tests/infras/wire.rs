@@ -17,7 +17,7 @@ use crate::support::proxy::Proxy;
 use crate::support::road::{Road, converse, say_goodbye};
 use crate::support::sockets::{Echo, Judge};
 use crate::support::verify::Infras;
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 #[test]
 fn a_session_opens_and_carries_every_kind_of_message_whichever_way_it_came() {
@@ -113,7 +113,7 @@ fn what_a_client_says_of_its_own_is_replaced_and_what_it_asks_for_is_passed_on()
 #[test]
 fn a_renewed_token_is_in_the_next_handshake_without_a_reload() {
     let (first, second) = (lasting(3600), lasting(7200));
-    let stage = Stage::new(&first);
+    let mut stage = Stage::new(&first);
     stage.road().inside("/mpc/sign").expect("it is accepted");
     assert_eq!(stage.last_token(), first);
     let home = stage.proxy.home();
@@ -123,7 +123,7 @@ fn a_renewed_token_is_in_the_next_handshake_without_a_reload() {
         stage.road().inside("/mpc/sign").expect("it is accepted");
         stage.last_token() == second
     });
-    assert!(!stage.proxy.output().contains("reloaded"));
+    assert!(!stage.proxy.finish(DEADLINE).contains("reloaded"));
 }
 
 #[test]

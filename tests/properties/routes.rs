@@ -62,6 +62,36 @@ proptest! {
     }
 }
 
+/// Of all routes that take every method, the one that is found for a request: its host and its path.
+#[test]
+fn the_routes_of_known_requests_are_these() {
+    let chosen: Vec<_> = ALL.iter().filter(|one| one.methods.is_empty()).collect();
+    let mut table: Vec<Candidate> = Vec::new();
+    for one in chosen {
+        if !table.iter().any(|other| other.ties_with(one)) {
+            table.push(one.clone());
+        }
+    }
+    let routes = Routes::new(table.iter().map(|one| Arc::clone(&one.route)).collect());
+    for (host, port, path, expected) in [
+        ("a.example.com", None, "/v1/x/y/z", Some(("a.example.com", "/v1/x/y"))),
+        ("a.example.com", Some(8443), "/v1/x/", Some(("a.example.com", "/v1/x"))),
+        ("a.example.com", None, "/v10", Some(("a.example.com", "/"))),
+        ("c.example.com", None, "/v2/v1", Some(("*.example.com", "/v2"))),
+        ("x.a.example.com", None, "/V1", Some(("*.a.example.com", "/"))),
+        ("example.com", Some(443), "//v1", Some(("example.com", "/"))),
+        ("y.x.a.example.com", None, "/", None),
+        ("example.org", None, "/", None),
+    ] {
+        let found = match routes.find(host, port, path, &Method::GET) {
+            Found::Route(route) => table.iter().find(|one| Arc::ptr_eq(&one.route, route)),
+            Found::Outside(_) | Found::Nothing => None,
+        };
+        let found = found.map(|one| (one.host, one.path));
+        assert_eq!(found, expected, "{host} {port:?} {path}");
+    }
+}
+
 /// What a search finds, by names.
 #[derive(Debug, Eq, PartialEq)]
 enum Answer {

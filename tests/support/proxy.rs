@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::home::Home;
 use super::under_test;
+use super::wait::limited;
 
 /// `countersign run`, ready; killed when dropped, and what it wrote is shown when the test fails.
 #[derive(Debug)]
@@ -194,7 +195,7 @@ impl Drop for Proxy {
 
 /// Runs the binary with these arguments to its end.
 pub(crate) fn countersign(arguments: &[&str]) -> Output {
-    let command = Command::new(under_test()).args(arguments).output();
+    let command = limited(under_test()).args(arguments).output();
     command.expect("the binary can be run")
 }
 

@@ -1,7 +1,10 @@
-//! Waiting for a fact instead of for a time.
+//! Waiting for a fact instead of for a time, and never for ever.
 
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,6 +35,32 @@ pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
     stream.set_nonblocking(false).expect("a socket can wait");
     stream.set_read_timeout(Some(DEADLINE)).expect("a socket can have a deadline");
     stream
+}
+
+/// Kills a program, and its process group, when the test that waits for it has waited too long: a pipe
+/// that nobody writes to any more ends with it. Dropped, it lets the program be.
+pub(crate) struct Leash(
+    #[expect(dead_code, reason = "its end says that the test is over")] Sender<()>,
+);
+
+/// A leash for a program that was just started.
+pub(crate) fn leash(child: &Child) -> Leash {
+    let (over, waiting) = channel();
+    let pid = child.id();
+    thread::spawn(move || {
+        if waiting.recv_timeout(2 * DEADLINE) == Err(RecvTimeoutError::Timeout) {
+            let mut kill = Command::new("kill");
+            let _gone = kill.args(["-KILL", "--", &format!("-{pid}"), &pid.to_string()]).status();
+        }
+    });
+    Leash(over)
+}
+
+/// The same command, which `timeout` ends, with 124, when it takes too long.
+pub(crate) fn limited(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new("timeout");
+    command.args(["--kill-after=5", &(4 * DEADLINE.as_secs()).to_string()]).arg(program);
+    command
 }
 
 /// Far more than anything here takes, also where many tests share few cores.

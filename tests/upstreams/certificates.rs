@@ -13,7 +13,7 @@ use crate::support::authority::{Authority, Issued, serve};
 use crate::support::h2_origin::H2Origin;
 use crate::support::origin;
 use crate::support::proxy::{Proxy, countersign};
-use crate::support::wait::accepted;
+use crate::support::wait::{DEADLINE, accepted};
 
 /// A certificate, whose word is for it, and what is said of it.
 struct Case {
@@ -166,11 +166,11 @@ fn a_provider_that_wants_a_certificate_gets_the_configured_one() {
     let key = ours.key_pem();
     let home = home(&config, &[("client_key", &key)]);
     home.write("keys/client.pem", &ours.pem());
-    let proxy = Proxy::start_in(home, &[]);
+    let mut proxy = Proxy::start_in(home, &[]);
     assert_eq!(ask(&proxy, "/x").status, 200);
     assert_eq!(origin.refused(), 0);
     let secret = key.lines().nth(1).expect("a line of base64");
-    assert!(!proxy.output().contains(secret));
+    assert!(!proxy.finish(DEADLINE).contains(secret));
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::support::proxy::Proxy;
 use crate::support::socks::{Manners, Socks};
 use crate::support::terminator::Terminator;
 use crate::support::under_test;
-use crate::support::wait::accepted;
+use crate::support::wait::{DEADLINE, accepted};
 
 const OPEN: Manners = Manners { credentials: None, reply: 0 };
 const KNOWN: Manners = Manners { credentials: Some(("me", "pass:w0rd")), reply: 0 };
@@ -167,7 +167,7 @@ fn the_environment_names_the_proxy_where_it_is_asked() {
         let variables: Vec<_> =
             variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let config = super::metasv(&origin.url(), &format!("{lines}{via}"));
-        let proxy = Proxy::start_in(Home::new(&config), &variables);
+        let mut proxy = Proxy::start_in(Home::new(&config), &variables);
         assert_eq!(ask(&proxy, "/x").status, 200, "{variables:?}");
         let (asked, given) = (forwarder.asked(), socks.asked());
         let taken = match (asked.len(), given.len()) {
@@ -180,7 +180,7 @@ fn the_environment_names_the_proxy_where_it_is_asked() {
         for asked in asked {
             assert_eq!(asked.values("Proxy-Authorization"), ["Basic bWU6cGFzczp3MHJk"]);
         }
-        let written = proxy.output();
+        let written = proxy.finish(DEADLINE);
         assert!(!written.contains("w0rd") && !written.contains("bWU6cGFz"), "{written}");
     }
 }

@@ -7,6 +7,7 @@ use crate::support::h2_origin::H2Origin;
 use crate::support::home::Home;
 use crate::support::origin::{self, Origin};
 use crate::support::proxy::{Proxy, countersign};
+use crate::support::wait::DEADLINE;
 
 /// The usual MetaSV route, whose upstream says only how its host is reached.
 pub(super) fn directly(lines: &str) -> String {
@@ -21,7 +22,7 @@ fn a_route_reaches_its_own_host_through_a_proxy() {
     let ca = origin.ca().display();
     let lines =
         format!("via = \"{}\"\nvia_credentials = \"corp\"\nca = \"{ca}\"\n", forwarder.url());
-    let proxy = Proxy::start_in(home(&directly(&lines), &[("corp", "me:pass:w0rd\n")]), &[]);
+    let mut proxy = Proxy::start_in(home(&directly(&lines), &[("corp", "me:pass:w0rd\n")]), &[]);
     assert_eq!(ask(&proxy, "/x").status, 200);
     assert_eq!(ask(&proxy, "/y").status, 200);
     let [asked] = forwarder.asked().try_into().expect("one connection was asked for");
@@ -33,7 +34,7 @@ fn a_route_reaches_its_own_host_through_a_proxy() {
         assert!(request.values("Proxy-Authorization").is_empty(), "{request:?}");
         assert_eq!(request.once(":authority"), Ok("apiv2.metasv.com"));
     }
-    let written = proxy.output();
+    let written = proxy.finish(DEADLINE);
     assert!(!written.contains("w0rd") && !written.contains("bWU6cGFz"), "{written}");
 }
 

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::frames::{ACK, DEAD, PING, Provider, frame, ok};
 use super::{ask, ask_at, refusal};
-use crate::support::wait::eventually;
+use crate::support::wait::{DEADLINE, eventually};
 
 #[test]
 fn a_connection_that_goes_dead_loses_the_request_it_has_and_no_other() {
@@ -30,12 +30,12 @@ fn a_provider_that_is_slow_and_alive_keeps_its_connection() {
     // It answers the request when it is asked whether it lives.
     let pong = |content: &[u8]| [frame(PING, ACK, 0, content), ok(3)].concat();
     let provider = Provider::start_with(|_| frame(PING, ACK, 0, b"nonsense"), pong);
-    let proxy = provider.proxy_with("");
+    let mut proxy = provider.proxy_with("");
     for path in ["/x", "/slow", "/x"] {
         assert_eq!(ask(&proxy, path).status, 200, "{path}");
     }
     assert_eq!((provider.requests(), provider.connections(), provider.pings()), (3, 1, 1));
-    assert!(!proxy.output().contains("PING"), "nobody wonders");
+    assert!(!proxy.finish(DEADLINE).contains("PING"), "nobody wonders");
 }
 
 #[test]

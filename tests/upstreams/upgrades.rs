@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::support::authority::{Authority, serve};
+use crate::support::wait::DEADLINE;
 
 fn trusting(authority: &Authority) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
@@ -99,6 +100,12 @@ async fn scene(
     (upstream(address, trusting(&authority)), served)
 }
 
+/// What the server saw: it has had its connections, or the test waits no longer.
+async fn ended(served: tokio::task::JoinHandle<Vec<String>>) -> Vec<String> {
+    let ended = tokio::time::timeout(DEADLINE, served).await;
+    ended.expect("it had as many connections as it waits for").expect("it does not panic")
+}
+
 #[tokio::test]
 async fn an_upgrade_speaks_http_1_1_to_a_provider_that_would_rather_not() {
     let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
@@ -112,7 +119,7 @@ async fn an_upgrade_speaks_http_1_1_to_a_provider_that_would_rather_not() {
     stream.read_exact(&mut echoed).await.expect("it answers");
     assert_eq!(&echoed, b"over there");
     drop(stream);
-    let heads = served.await.expect("the server does not panic");
+    let heads = ended(served).await;
     assert!(heads[0].starts_with("GET /socket HTTP/1.1\r\n"), "{heads:?}");
     assert_eq!(heads[0].matches("ws.test").count(), 1, "{heads:?}");
 }
@@ -124,7 +131,7 @@ async fn a_refused_upgrade_is_an_answer_and_its_connection_is_not_used_again() {
         let response = upstream.send_upgrade(handshake(), None).await.expect("an answer");
         assert_eq!(response.status(), 403);
     }
-    assert_eq!(served.await.expect("the server does not panic").len(), 2);
+    assert_eq!(ended(served).await.len(), 2);
 }
 
 #[tokio::test]
@@ -133,5 +140,5 @@ async fn an_upgrade_that_is_not_answered_has_a_deadline() {
     let error = upstream.send_upgrade(handshake(), None).await.expect_err("no answer");
     assert!(error.to_string().contains("sent no response head within 500ms"), "{error}");
     drop(upstream);
-    served.await.expect("the server does not panic");
+    ended(served).await;
 }
