@@ -173,7 +173,9 @@ impl Spliced {
         for field in &self.fields {
             let Content::Here(value) = &field.value else { continue };
             let before = field.before.of(&self.text);
-            let skip = before.iter().position(|byte| *byte == separator);
+            // A comma behind the quote is of the name.
+            let mut gap = before.iter().take_while(|byte| **byte != b'"');
+            let skip = gap.position(|byte| *byte == separator);
             let skip = skip.filter(|_| std::mem::take(&mut first)).map_or(0, |comma| comma + 1);
             first = false;
             out.extend_from_slice(&before[skip..]);
@@ -244,6 +246,8 @@ mod tests {
             (r#"{"s": 9, "a" : 1e3}"#, r#"{ "a" : 1e3,"t":1}"#, r#"{"s": 2, "a" : 1e3,"t":1}"#),
             (r#"{"a":[1 ], "s":0 }"#, r#"{"a":[1 ],"t":1 }"#, r#"{"a":[1 ], "s":2,"t":1 }"#),
             (r#"{"t":null,"s":""}"#, r#"{"t":1}"#, r#"{"t":1,"s":2}"#),
+            (r#"{"a,b":0}"#, r#"{"a,b":0,"t":1}"#, r#"{"a,b":0,"t":1,"s":2}"#),
+            (r#"{"s":0 , "a,b":0}"#, r#"{ "a,b":0,"t":1}"#, r#"{"s":2 , "a,b":0,"t":1}"#),
         ] {
             let found = both(Spliced::json(body.as_bytes()).expect(body), "1", "2");
             assert_eq!(found, (signed.into(), sent.into()), "{body}");
