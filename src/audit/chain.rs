@@ -97,8 +97,9 @@ fn extend(chain: &mut Chain, text: &[u8], after: After) -> Result<(), ChainError
     }
     // A file that goes on with another's chain goes on with its numbers, which are not known here.
     let known = !first || previous == LineHash::START;
-    if known && seq != chain.seq + 1 {
-        let wanted = chain.seq + 1;
+    let wanted = chain.seq.checked_add(1);
+    if known && wanted != Some(seq) {
+        let wanted = wanted.map_or_else(|| "none".to_owned(), |wanted| wanted.to_string());
         return Err(broken(number, &format!("its seq is {seq}, and {wanted} was to come")));
     }
     *chain = Chain { lines: number, seq, last: LineHash::of(text), ..*chain };

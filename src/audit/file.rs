@@ -116,7 +116,11 @@ impl AuditFile {
             return Err(fault.clone());
         }
         let End { bytes, seq, last } = self.end;
-        let line = line::write(entry, seq + 1, unix_ms(), last);
+        let Some(next) = seq.checked_add(1) else {
+            let what = format!("{} ends with the last number there is", self.path.display());
+            return Err(Problem::new(what, "move it away to keep it, and reload"));
+        };
+        let line = line::write(entry, next, unix_ms(), last);
         if line.len() > LONGEST {
             let what = format!("the entry takes a line of more than {LONGEST} bytes");
             return Err(Problem::new(what, "refuse requests with ids and reasons that long"));
@@ -124,7 +128,7 @@ impl AuditFile {
         let error = match write(&self.file, &line) {
             Ok(written) if written == line.len() => {
                 let last = LineHash::of(&line[..line.len() - 1]);
-                self.end = End { bytes: bytes + line.len() as u64, seq: seq + 1, last };
+                self.end = End { bytes: bytes + line.len() as u64, seq: next, last };
                 return Ok(());
             }
             Ok(_) => io::Error::from(io::ErrorKind::StorageFull),

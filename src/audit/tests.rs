@@ -194,6 +194,24 @@ fn a_changed_file_is_found_out_and_not_gone_on_with() {
     }
 }
 
+/// An addition that overflows: a panic of the writer, or a line with the number 0.
+#[test]
+fn nothing_follows_the_last_number_there_is() {
+    let (_home, path) = home();
+    let line = |previous: &str| {
+        format!("{{\"seq\":{},\"route\":\"r\",\"previous\":\"{previous}\"}}\n", u64::MAX)
+    };
+    let first = line(&"1".repeat(64));
+    fs::write(&path, &first).expect("a file");
+    let mut file = AuditFile::open(&path).expect("a file that another has begun");
+    let refused = file.put(&entry(0), write_once).expect_err("there is no number for it");
+    assert!(refused.what.ends_with("ends with the last number there is"), "{refused}");
+    let hash = LineHash::of(first.trim_end().as_bytes()).to_string();
+    let error = follow((first + &line(&hash)).as_bytes(), After::Any).expect_err("out of numbers");
+    let expected = format!("line 2: its seq is {}, and none was to come", u64::MAX);
+    assert_eq!(error.to_string(), expected);
+}
+
 #[test]
 fn a_second_writer_is_refused_while_the_first_is_there() {
     let (_home, path) = home();
