@@ -27,6 +27,7 @@ mod exec;
 mod explained;
 mod foreign;
 mod framing;
+mod fuzzed;
 mod gateway;
 mod guards;
 mod guessed;

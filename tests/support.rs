@@ -31,6 +31,11 @@ pub(crate) mod verify;
 pub(crate) mod wait;
 pub(crate) mod wire;
 
+/// Where Cargo.toml is.
+pub(crate) fn root() -> &'static std::path::Path {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
 /// The program under test: the one that was just built, or the one that `COUNTERSIGN_PROGRAM`
 /// names. A test of a fault that was mended is run against an older program once, to see it fail.
 #[expect(clippy::disallowed_methods, reason = "says which program is tested, and goes no further")]

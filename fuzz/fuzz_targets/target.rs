@@ -1,13 +1,5 @@
-//! A scheme file of any bytes: reading it and running its vectors neither panics nor takes longer
-//! than its bounds allow.
+//! The target of this program's name.
 
 #![no_main]
 
-use countersign::scheme::Entry;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|bytes: &[u8]| {
-    if let Ok(text) = str::from_utf8(bytes) {
-        let _ = Entry::declared("fuzzed", text);
-    }
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| countersign_fuzz::run(env!("CARGO_BIN_NAME"), bytes));

@@ -1,7 +1,6 @@
 //! The files in `tests/vectors`, and requests and key material read from them.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -9,14 +8,14 @@ use super::verify::{Arrived, Ask, PROVIDERS};
 
 /// The vectors of a scheme.
 pub(crate) fn load(scheme: &str) -> Value {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/vectors/{scheme}.json"));
+    let file = super::root().join(format!("tests/vectors/{scheme}.json"));
     let text = fs::read_to_string(&file).unwrap_or_else(|why| panic!("{}: {why}", file.display()));
     serde_json::from_str(&text).unwrap_or_else(|why| panic!("{}: {why}", file.display()))
 }
 
 /// Every file of `tests/vectors`, in the order of the providers' names.
 pub(crate) fn all() -> Vec<(String, Value)> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
+    let directory = super::root().join("tests/vectors");
     let files = fs::read_dir(directory).expect("the vectors have a directory");
     let files = files.map(|file| file.expect("it can be listed").path());
     let json = files.filter(|file| file.extension().is_some_and(|end| end == "json"));
