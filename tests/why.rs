@@ -11,7 +11,7 @@ use crate::support::config;
 use crate::support::home::Home;
 use crate::support::origin::{Answer, Origin};
 use crate::support::proxy::{Proxy, countersign};
-use crate::support::stage::{METASV, get};
+use crate::support::stage::{METASV, get, post};
 
 const KEEP: &str = "[inspect]\nkeep = 2\n";
 
@@ -96,6 +96,24 @@ fn without_a_setting_only_rejections_are_held_and_not_what_was_signed() {
     assert_eq!((&all[0]["route"], &all[0]["status"]), (&json!("metasv"), &json!(401)));
     let (done, said) = why(&proxy, &[]);
     assert!(done && said.contains("canonical  not held; with keep = 200"), "{said}");
+}
+
+#[test]
+fn bodies_are_held_where_the_configuration_says_so() {
+    let origin = origin(200);
+    let own = config::sinohope(&origin.url(), None);
+    let body = "{\"a\": 1}";
+    for (line, held) in [("", Value::Null), ("bodies = true\n", json!(body))] {
+        let proxy = Proxy::start(&config::proxy(&[own.clone(), format!("{KEEP}{line}")]));
+        let request = post("http://api.sinohope.com/v1/x", body);
+        assert_eq!(Client::connect(proxy.forward_url()).exchange(request).status, 200);
+        let id = page(&proxy, "/requests")[0]["id"].as_str().expect("an id").to_owned();
+        let told = page(&proxy, &format!("/request?id={id}"));
+        assert_eq!((&told["signed"]["body"], &told["signed"]["body_length"]), (&held, &json!(8)));
+        // sha256sum's.
+        let sum = "f9d86028c6e0d64e225186f96acb69338b2c59764df79162107f5c4bb34d1310";
+        assert_eq!(told["signed"]["body_sha256"], sum);
+    }
 }
 
 #[test]

@@ -414,7 +414,11 @@ secrets = { api_key = "plain" }
             let refusal = held(conclusion, signed, body).expect_err("nobody saw it");
             assert_eq!(refusal.code, Code::SelfCheck);
         }
-        assert!(metrics.expose().contains("countersign_self_check_failures_total 4"));
+        assert!(
+            metrics
+                .expose(crate::metrics::Form::OpenMetrics)
+                .contains("countersign_self_check_failures_total 4")
+        );
     }
 
     /// A digest that was not that of the text would be signed all the same.

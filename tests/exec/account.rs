@@ -27,11 +27,7 @@ fn the_end_says_how_many_requests_came_and_how_many_the_provider_refused() {
             both.clone(),
             "2 requests came through: 2 signed; the provider rejected none",
         ),
-        (
-            "unknown.toml",
-            both,
-            "2 requests came through: 2 signed; the provider rejected 1",
-        ),
+        ("unknown.toml", both, "2 requests came through: 2 signed; the provider rejected 1"),
         ("proxy.toml", format!("curl -s {https}/c"), "1 request came through: 1 signed; "),
         (
             "proxy.toml",

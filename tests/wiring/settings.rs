@@ -56,6 +56,13 @@ const SEEN: &[(&str, Rows)] = &[
         ],
     ),
     (
+        "inspect",
+        &[
+            ("keep", "why::the_last_requests_are_told_with_what_was_signed"),
+            ("bodies", "why::bodies_are_held_where_the_configuration_says_so"),
+        ],
+    ),
+    (
         "access",
         &[
             ("tokens", "access::a_token_is_taken_in_every_form_and_goes_no_further"),
@@ -272,6 +279,7 @@ const SEEN: &[(&str, Rows)] = &[
             ("params", "rotation::what_belongs_to_the_next_key_goes_with_it"),
             ("upstream", "absolute_form::targets_reach_the_provider_byte_for_byte_and_signed"),
             ("ordered", "nonces::whose_turn_does_not_come_is_refused_and_sends_nothing"),
+            ("clock", "rejected::time_stamps_go_by_the_providers_clock_where_the_route_says_so"),
             ("unbound", "unbound::parts_that_are_not_bound_are_refused_where_a_route_says_so"),
         ],
     ),

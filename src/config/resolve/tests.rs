@@ -99,6 +99,8 @@ fn the_example_shows_every_setting_with_its_default_and_no_other() {
             shown.entry((table.clone(), name)).or_default().push(value);
         }
     }
+    // Rules are their scheme's (docs/decide.md); that those of the example resolve is seen above.
+    shown.retain(|(table, _), _| !table.starts_with("routes.NAME.decide."));
     for section in SECTIONS {
         for setting in section.settings {
             let (table, name) = (section.table, setting.key.name);
