@@ -15,6 +15,7 @@ use crate::moment::unix_ms;
 use crate::pipeline::{plain, refuse};
 use crate::record::Record;
 use crate::refusal::{Code, Refusal};
+use crate::reloads::Last;
 use crate::request::Sender;
 use crate::route::Route;
 use crate::snapshot::{Snapshot, Surroundings};
@@ -48,6 +49,8 @@ struct View<'a> {
     draining: bool,
     /// Whether whoever asks could have requests signed.
     admitted: bool,
+    /// What came of the reload that was asked for.
+    reloaded: Option<&'a Last>,
     /// What it would have.
     accept: Option<&'a str>,
     /// Behind the `?`.
@@ -73,8 +76,8 @@ pub(crate) const PAGES: &[Page] = &[
         shows: "200 when every key has signed and verified a test, 503 while a stop is in progress; in \
                 JSON, the routes and those that cannot be used, the configuration's digest and the \
                 listening addresses; to those who could have requests signed, by a token or as users, \
-                the keys with their fingerprints, and how many milliseconds each provider's clock is \
-                ahead, too",
+                the keys with their fingerprints, how many milliseconds each provider's clock is ahead, \
+                and what came of the last reload, too",
         render: ready,
     },
     Page {
@@ -84,6 +87,20 @@ pub(crate) const PAGES: &[Page] = &[
         shows: "every [metric](metrics.md), in OpenMetrics 1.0, or by `Accept: text/plain` in \
                 Prometheus' own form",
         render: metrics_page,
+    },
+    Page {
+        path: "/reload",
+        methods: &["POST"],
+        access: Access::Client,
+        shows: "reads the configuration again, as SIGHUP does, and says in JSON what changed; 422 and what is \
+                wrong, where nothing could be taken up",
+        render: |view| match view.reloaded {
+            Some(last) => {
+                let status = if last.done.is_ok() { OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+                (status, JSON, format!("{:#}\n", last.json()))
+            }
+            None => (StatusCode::SERVICE_UNAVAILABLE, JSON, "null\n".to_owned()),
+        },
     },
     Page {
         path: "/requests",
@@ -108,7 +125,7 @@ pub(crate) const PAGES: &[Page] = &[
 ];
 
 /// Answers a request to the admin listener.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     request: &Request<Incoming>,
     sender: Sender<'_>,
     (snapshot, surroundings): (&Snapshot, &Surroundings),
@@ -128,8 +145,14 @@ pub(crate) fn answer(
     };
     record.forget();
     let query = request.uri().query().unwrap_or_default();
+    // The one page that does something.
+    let reloaded = match page.path {
+        "/reload" => surroundings.reloads.ask().await,
+        _ => None,
+    };
+    let reloaded = reloaded.as_ref();
     let accept = request.headers().get(ACCEPT).and_then(|accept| accept.to_str().ok());
-    let view = View { snapshot, surroundings, draining, admitted, accept, query };
+    let view = View { snapshot, surroundings, draining, admitted, reloaded, accept, query };
     let (status, kind, body) = (page.render)(&view);
     let mut response = plain(body);
     *response.status_mut() = status;
@@ -187,6 +210,7 @@ fn ready(view: &View<'_>) -> Shown {
         let offset = |route: &Arc<Route>| {
             Some((route.name.to_string(), Value::from(route.standing.offset()?.ms)))
         };
+        body["last_reload"] = surroundings.reloads.last().map(|last| last.json()).into();
         body["clock_offset_ms"] =
             snapshot.routes.all().filter_map(offset).collect::<Map<_, _>>().into();
     }
@@ -211,6 +235,7 @@ fn request_page(view: &View<'_>) -> Shown {
     }
 }
 
+const OK: StatusCode = StatusCode::OK;
 const JSON: &str = "application/json";
 const READ: &[&str] = &["GET", "HEAD"];
 const TEXT: &str = "text/plain; charset=utf-8";

@@ -67,7 +67,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve: sign what routes name and send it on
-    Run(ConfigFile),
+    Run(run::RunArgs),
     /// Run a program whose requests are signed: its environment is set, a proxy started if none runs
     Exec(exec::ExecArgs),
     /// Say which runtimes of this machine work through the proxy, and which variable they lack
@@ -137,7 +137,7 @@ pub fn main() -> ExitCode {
 
 fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
     match command {
-        Command::Run(file) => run::run(file.path(), out),
+        Command::Run(args) => run::run(&args, out),
         Command::Exec(args) => exec::run(&args),
         Command::Doctor(args) => doctor::run(&args, out),
         Command::Check(args) => check::run(&args, out),

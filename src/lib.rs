@@ -48,6 +48,7 @@ pub mod pipeline;
 pub mod problem;
 pub mod record;
 pub mod refusal;
+pub mod reloads;
 pub mod request;
 pub mod route;
 mod sandbox;

@@ -20,6 +20,7 @@ use crate::inspect::{Inspect, Keep};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::nonces::Nonces;
+use crate::reloads::Reloads;
 use crate::request::View;
 use crate::route::{Route, Routes};
 use crate::standing::Standings;
@@ -97,6 +98,8 @@ pub struct Surroundings {
     pub nonces: Arc<Nonces>,
     /// The last requests.
     pub inspect: Arc<Inspect>,
+    /// Who may ask for a reload, and what came of the last.
+    pub reloads: Reloads,
     /// How keys stand with their providers.
     pub standings: Standings,
     /// Certificates of an authority that this process has made for itself, where the configuration

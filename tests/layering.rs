@@ -298,6 +298,11 @@ const LAYERS: &[Layer] = &[
         "how a key stands with its provider is counted here, and told to whoever writes it down",
     ),
     layer(
+        "reloads",
+        &[only("moment", &["unix_ms"])],
+        "between whoever asks and whoever reads the file",
+    ),
+    layer(
         "record",
         &[
             only("audit", &["Sent"]),
@@ -381,6 +386,7 @@ const LAYERS: &[Layer] = &[
             only("moment", &["unix_ms"]),
             all("nonces"),
             all("problem"),
+            only("reloads", &["Reloads"]),
             only("request", &["View"]),
             all("route"),
             only("scheme", &["BindError", "Binding", "Bound", "Caller", "ParamDoc", "SchemeError"]),
@@ -429,6 +435,7 @@ const LAYERS: &[Layer] = &[
             all("refusal"),
             only("request", &["Sender"]),
             only("route", &["Route"]),
+            only("reloads", &["Last"]),
             all("snapshot"),
         ],
         "shows what it is told; it does not know who listens",

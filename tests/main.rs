@@ -5,6 +5,7 @@ mod abuse;
 mod access;
 mod answers;
 mod arrival;
+mod asked;
 mod audit;
 mod authority;
 mod autobahn;

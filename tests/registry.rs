@@ -137,6 +137,10 @@ const DOCUMENTS: &[(&str, Rows)] = &[
         let row = |facts: &Facts| format!("| `{}` | {} | ", facts.name, facts.status.as_u16());
         Code::all().map(Code::facts).map(row).collect()
     }),
+    ("rejected", || {
+        let names = ["sinohope", "binance", "kraken", "okx"];
+        names.map(|name| format!("| `{name}` | ")).into()
+    }),
     ("schemes", || {
         let mut rows = Vec::new();
         for entry in Registry::built_in().iter() {

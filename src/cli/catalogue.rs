@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use crate::scheme::{CATALOGUE, Compiled};
+use crate::scheme::{CATALOGUE, Compiled, Rejections};
 
 /// A scheme of the catalogue, as it is listed.
 struct Listed {
@@ -32,6 +32,11 @@ pub(super) fn plain() -> String {
     text.truncate(text.trim_end().len());
     text.push('\n');
     text
+}
+
+/// How the providers of each reject requests.
+pub(super) fn rejections() -> impl Iterator<Item = (String, Rejections)> {
+    listed().map(|Listed { name, scheme }| (name.to_owned(), scheme.rejections))
 }
 
 /// Rows of docs/catalogue.md: name, summary, host, and what its vectors are from.

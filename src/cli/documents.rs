@@ -13,7 +13,7 @@ use super::{CliError, catalogue, schemes, settings};
 use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
 use crate::refusal::Code;
-use crate::scheme::{Key, Word, keys, vocabulary};
+use crate::scheme::{Blame, Key, Registry, Rejections, Word, keys, vocabulary};
 use crate::upstream::{SPECIAL, Special};
 
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,7 @@ const DOCUMENTS: &[Document] = &[
     Document { name: "metrics", text: metrics },
     Document { name: "private-networks", text: private_networks },
     Document { name: "refusals", text: refusals },
+    Document { name: "rejected", text: rejected },
     Document { name: "schemes", text: schemes::markdown },
     Document { name: "signer", text: settings::signer },
 ];
@@ -132,6 +133,25 @@ fn refusals() -> String {
     };
     let rows: Vec<_> = Code::all().map(row).collect();
     filled(include_str!("../../docs/refusals.md"), "codes", &rows)
+}
+
+/// What the codes of providers mean: those built in, and of the catalogue those that say so.
+fn rejected() -> String {
+    let registry = Registry::built_in();
+    let own = registry.iter().map(|entry| (entry.name.to_string(), entry.rejections.clone()));
+    let all = own.chain(catalogue::rejections());
+    let rows: Vec<_> = all.filter(|(_, own)| !own.codes.is_empty()).map(meanings).collect();
+    filled(include_str!("../../docs/rejected.md"), "rejections", &rows)
+}
+
+fn meanings((name, own): (String, Rejections)) -> [String; 8] {
+    let codes = |blame: Blame| {
+        let codes = own.codes.iter().filter(|(_, own)| *own == blame);
+        codes.map(|(code, _)| format!("`{code}`")).collect::<Vec<_>>().join(", ")
+    };
+    let window = own.window_ms.map_or_else(String::new, |ms| format!("{} s", ms / 1000));
+    let [clock, signature, key, address, permission, nonce] = Blame::ALL.map(codes);
+    [format!("`{name}`"), window, clock, signature, key, address, permission, nonce]
 }
 
 /// The document with these rows below the heading of its table.

@@ -1,44 +1,63 @@
 //! `run`: start, say what is live, reload on SIGHUP, drain on SIGTERM.
 
+mod begun;
 mod keeping;
+mod reloading;
+mod supervisor;
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::begun::begin;
+pub(super) use self::begun::warn_of;
 use self::keeping::Keeping;
-use super::{CliError, descriptors, given_up, log, runtime, state};
-use crate::config::settings::keep_the_fixed;
-use crate::config::{Config, ConfigErrors, Unrouted};
-use crate::metrics::{Metrics, Outcome, Process};
-use crate::moment::{Moments, unix_ms};
+use self::reloading::Reloading;
+use self::supervisor::Supervisor;
+use super::{CliError, ConfigFile, descriptors, given_up, log, runtime, state};
+use crate::config::Config;
+use crate::metrics::Process;
+use crate::moment::Moments;
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
 use crate::server::{Bound, Listener, Listening, Role, Server, Stop};
 use crate::snapshot::{Snapshot, Snapshots, Surroundings};
 
-pub(super) fn run(path: &Path, out: &mut dyn Write) -> Result<(), CliError> {
-    let config = Config::load(path)?;
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    config: ConfigFile,
+    /// Reload when the file has changed, too
+    #[arg(long)]
+    watch: bool,
+}
+
+pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), CliError> {
+    let config = Config::load(args.config.path())?;
     let bound = bind(&config)?;
     let nonces = state::nonces(&config);
-    let process = Process::open();
+    let (process, supervisor) = (Process::open(), Arc::new(Supervisor::find()));
     // Before the first thread, which would keep what is given up.
     let (keeping, measures) = Keeping::only(&config, &nonces)?;
     let _lines = log::start(&config.log);
     given_up::tell(&measures, config.process.sandbox, "[process]")?;
     // After the commands of stores have their process, which keeps the limit there was.
     descriptors::provide(&config.limits);
-    runtime()?.block_on(serve(config, bound, nonces, (keeping, process), out))
+    runtime()?.block_on(serve(
+        config,
+        bound,
+        nonces,
+        (keeping, process, supervisor, args.watch),
+        out,
+    ))
 }
 
 async fn serve(
     config: Config,
     bound: Vec<Bound>,
     nonces: Arc<Nonces>,
-    (keeping, process): (Keeping, Process),
+    (keeping, process, supervisor, watch): (Keeping, Process, Arc<Supervisor>, bool),
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
@@ -53,17 +72,28 @@ async fn serve(
     let pipeline = Pipeline::new(snapshots.clone(), Moments::new(config.replica), metrics);
     let server = Server::new(listeners, pipeline, surroundings.clone());
     let mut stop = Signals::new()?;
-    let reloads = tokio::spawn(reload(
-        config,
-        keeping,
+    let reloading = Reloading {
+        started: Arc::new(config),
+        keeping: Arc::new(keeping),
         snapshots,
         surroundings,
-        signal(SignalKind::hangup())?,
-    ));
+        supervisor: Arc::clone(&supervisor),
+        watch,
+    };
+    let reloads = tokio::spawn(reloading.run(signal(SignalKind::hangup())?));
     // Nobody may be reading: that is no reason not to serve.
     let _unheard = announced.and_then(|()| Ok(writeln!(out, "ready").and_then(|()| out.flush())?));
+    supervisor.ready();
     let (first, second) = stop.signals();
-    let drained = server.serve(first, second).await;
+    let first = async {
+        let how = first.await;
+        supervisor.stopping();
+        how
+    };
+    let drained = tokio::select! {
+        drained = server.serve(first, second) => drained,
+        () = supervisor.watch() => unreachable!("it watches for ever"),
+    };
     reloads.abort();
     if drained {
         tracing::info!("drained");
@@ -120,75 +150,6 @@ fn announce(
         writeln!(out, "key      {}: {} {print}", key.name, key.algorithm())?;
     }
     Ok(())
-}
-
-/// Builds a new snapshot at every SIGHUP. A bad file changes nothing.
-async fn reload(
-    started: Config,
-    keeping: Keeping,
-    snapshots: Snapshots,
-    surroundings: Surroundings,
-    mut hangup: Signal,
-) {
-    let (started, keeping) = (Arc::new(started), Arc::new(keeping));
-    while hangup.recv().await.is_some() {
-        let (fixed, current) = (Arc::clone(&started), snapshots.current());
-        let (around, runtime, keeping) =
-            (surroundings.clone(), Handle::current(), Arc::clone(&keeping));
-        // On a thread of its own: opening an encrypted key takes a worker's time from requests.
-        let built = tokio::task::spawn_blocking(move || {
-            let mut config = Config::load(&fixed.path)?;
-            let kept = keep_the_fixed(&mut config, &fixed);
-            keeping.check(&config)?;
-            let built = runtime.block_on(Snapshot::build(&config, &around, Some(&current)));
-            built.map(|snapshot| (config, kept, snapshot))
-        });
-        let Ok(built) = built.await else {
-            tracing::error!("not reloaded: reading the configuration panicked");
-            continue;
-        };
-        surroundings.metrics.reload(built.is_ok());
-        match built {
-            Ok((config, kept, snapshot)) => {
-                for name in kept {
-                    tracing::warn!("{name} has changed: that takes a restart, not a reload");
-                }
-                begin(&surroundings.metrics, &snapshot);
-                warn_of(&config, &snapshot);
-                let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
-                snapshots.replace(snapshot);
-                tracing::info!(routes, keys, "reloaded");
-            }
-            Err(errors) => {
-                for error in errors.to_string().lines() {
-                    tracing::error!("{error}");
-                }
-                tracing::error!("not reloaded: the configuration from before stays in use");
-            }
-        }
-    }
-}
-
-/// Shows what a configuration will count, from zero, and when it was taken up.
-fn begin(metrics: &Metrics, snapshot: &Snapshot) {
-    let common = [Outcome::Refused(""), Outcome::Abandoned];
-    for route in snapshot.routes.all() {
-        metrics.begin(&route.name, &[Outcome::Signed, Outcome::Rejected]);
-        metrics.begin(&route.name, &common);
-    }
-    metrics.begin("-", &common);
-    if snapshot.unrouted == Unrouted::Pass {
-        metrics.begin("-", &[Outcome::Passed]);
-    }
-    metrics.taken_up(unix_ms() / 1000);
-}
-
-/// Writes what is allowed and should be known into the log.
-pub(super) fn warn_of(config: &Config, snapshot: &Snapshot) {
-    let warnings = ConfigErrors::new(config.path.clone(), snapshot.warnings.clone());
-    for line in warnings.to_string().lines() {
-        tracing::warn!("{line}");
-    }
 }
 
 /// SIGTERM and SIGINT: the first begins the drain, the second ends it. Who stops a whole group of

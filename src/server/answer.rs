@@ -48,7 +48,7 @@ async fn decide(
             Ok(_) => {
                 let draining = shared.leaving.is_cancelled();
                 let shown = (&*snapshot, &shared.surroundings);
-                admin::answer(&request, sender, shown, draining, record)
+                Box::pin(admin::answer(&request, sender, shown, draining, record)).await
             }
             Err(refusal) => refuse(refusal, record),
         };

@@ -24,7 +24,7 @@ pub(crate) struct Compiled {
     pub(super) values: Vec<Value>,
     pub(super) places: Vec<Place>,
     pub(super) strip: Vec<HeaderName>,
-    pub(super) rejections: Rejections,
+    pub(crate) rejections: Rejections,
     pub(super) order: Order,
     /// Found once: whether a body is waited for is asked with each request.
     pub(super) reads: Reads,
