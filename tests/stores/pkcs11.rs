@@ -112,15 +112,20 @@ fn a_pin_in_a_uri_is_shown_nowhere_and_a_wrong_one_is_tried_once() {
 }
 
 #[test]
-fn a_token_is_known_by_its_serial_number_where_that_is_written() {
+fn a_token_is_known_by_its_label_and_its_serial_number() {
     let sinohope = config::sinohope("http://127.0.0.1:9", None).replace("\"files\"", "\"hsm\"");
     let text = config::proxy(&[hsm(), sinohope]);
     let home = Home::new(&text);
     let token = Token::new(&home);
     token.import("keys/sinohope.pem", "sinohope.pem", "01");
     let variables = token.variables();
-    for (serial, right) in [(token.serial(), true), ("0123456789abcdef".to_owned(), false)] {
-        let line = format!("token = \"trading\"\nserial = \"{serial}\"\n");
+    let serial = token.serial();
+    for (label, serial, right) in [
+        ("trading", serial.as_str(), true),
+        ("trading", "0123456789abcdef", false),
+        ("another", serial.as_str(), false),
+    ] {
+        let line = format!("token = \"{label}\"\nserial = \"{serial}\"\n");
         home.write("proxy.toml", &text.replace("token = \"trading\"\n", &line));
         if right {
             check(&home, &borrowed(&variables));

@@ -182,14 +182,8 @@ const SEEN: &[(&str, Rows)] = &[
         "stores.NAME.pkcs11",
         &[
             ("module", "stores::contract::pkcs11"),
-            (
-                "token",
-                "stores::pkcs11::a_token_is_known_by_its_serial_number_where_that_is_written",
-            ),
-            (
-                "serial",
-                "stores::pkcs11::a_token_is_known_by_its_serial_number_where_that_is_written",
-            ),
+            ("token", "stores::pkcs11::a_token_is_known_by_its_label_and_its_serial_number"),
+            ("serial", "stores::pkcs11::a_token_is_known_by_its_label_and_its_serial_number"),
             ("pin", "stores::contract::pkcs11"),
         ],
     ),
