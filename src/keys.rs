@@ -19,7 +19,6 @@ mod key;
 pub(crate) mod kinds;
 mod need;
 mod pkcs11;
-mod pool;
 mod reach;
 pub(crate) mod remote;
 mod signature;

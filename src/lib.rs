@@ -20,7 +20,7 @@
 //! Beside the road: [`problem`] says what is wrong, `strict_modes` who could have written a file,
 //! [`document`] reads files, [`host`] reads names and addresses as clients write them, [`peer`] sees
 //! which user is at the other end, [`shares`] how a limit is shared by clients, `descriptors` how many
-//! there are, `pem` blocks of keys and certificates, [`config`] is what was written and what will run,
+//! there are, [`cost`] how long work will take and [`workers`] where the long is done, `pem` blocks of keys and certificates, [`config`] is what was written and what will run,
 //! [`snapshot`] what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be
 //! seen, `signer` the process that holds keys for this one, `sandbox` what both give up at their start,
 //! and [`cli`] what a person meets.
@@ -31,6 +31,7 @@ pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod config;
+pub mod cost;
 mod descriptors;
 pub mod document;
 pub mod host;
@@ -67,3 +68,4 @@ pub mod tls;
 pub mod tunnel;
 pub mod upstream;
 pub mod verification;
+pub mod workers;

@@ -16,6 +16,7 @@ mod remembered;
 mod seen;
 mod sending;
 mod socket;
+mod work;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -28,12 +29,13 @@ use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 
 use self::ordered::{awaited, turn};
-use self::proof::{INLINE_BODY, Proof};
+use self::proof::Proof;
 use self::remembered::Remembered;
 pub(crate) use self::sending::upload;
 use self::socket::Socket;
 use crate::body::{Keep, Lease, Reply, StreamError, Upload};
 use crate::config::SelfCheck;
+use crate::cost::Cost;
 use crate::lines::room;
 use crate::metrics::Metrics;
 use crate::moment::{Moment, Moments, unix_ms};
@@ -41,11 +43,12 @@ use crate::record::{Record, Samples};
 use crate::refusal::{Code, Refusal};
 use crate::request::{Arrival, Body, Outgoing, Plan, Trail, Unsigned, View, strip_hop_by_hop};
 use crate::route::Route;
-use crate::scheme::{BodyNeed, Edits, Preimage, Signable, Signatures, ToSign};
+use crate::scheme::{BodyNeed, Edits, Preimage, Signable, Signatures};
 use crate::shares::Shares;
 use crate::snapshot::{Snapshot, Snapshots};
 use crate::tunnel::{Slot, Tunnels};
 use crate::upstream::{Answered, Inspect, Upstream};
+use crate::workers::in_place;
 
 /// What of a request is still on its connection, beside the [`Arrival`] that tells of it.
 #[derive(Debug)]
@@ -223,10 +226,11 @@ impl Pipeline {
         let moment = moment.ahead(unsigned.route.standing.correction_ms());
         let in_use = Proof::in_use(snapshot, unsigned.scheme.as_ref());
         // Two pure halves around one effect.
-        let (unsigned, to_sign) = canonicalise(unsigned, moment).await?;
+        let cost = unsigned.cost();
+        let (unsigned, to_sign) = work::canonicalise(unsigned, moment, cost).await?;
         unsigned.route.told.call_once(|| tell(unsigned.route));
         let signatures = signed(snapshot, unsigned.route, &to_sign.preimages).await?;
-        let edits = unsigned.edits(&moment, to_sign.rest, &signatures)?;
+        let edits = in_place(cost, || unsigned.edits(&moment, to_sign.rest, &signatures))?;
         let took = started.elapsed();
         audited::written(snapshot, unsigned.route, &to_sign.preimages, record).await?;
         record.signed(Some(took));
@@ -260,7 +264,8 @@ impl Pipeline {
         heard::noted(snapshot, &head, route, record);
         let reply = self.collect_reply(snapshot, head, record).await?;
         let signable = Signable { head: &asked.0, body: Some(&asked.1) };
-        Ok(Answer::Whole(scheme.open_reply(signable, &reply, &self.moments.next())?))
+        let (cost, moment) = (Cost::reading(reply.len()), self.moments.next());
+        Ok(Answer::Whole(in_place(cost, || scheme.open_reply(signable, &reply, &moment))?))
     }
 
     /// The tunnel that a WebSocket handshake asks for: there must be room before anything is sent.
@@ -333,26 +338,6 @@ async fn signed(
         route.away().map_or_else(slow, Refusal::from)
     };
     Ok(signatures.map_err(late)??)
-}
-
-async fn canonicalise(
-    unsigned: Unsigned<'_>,
-    moment: Moment,
-) -> Result<(Unsigned<'_>, ToSign), Refusal> {
-    let long = unsigned.outgoing.signable().body.is_some_and(|body| body.len() > INLINE_BODY);
-    if !long {
-        let to_sign = unsigned.canonicalise(&moment)?;
-        return Ok((unsigned, to_sign));
-    }
-    let Unsigned { route, scheme, outgoing, awaits_body } = unsigned;
-    let (reads, asks) = (Arc::clone(scheme), Arc::clone(route));
-    let hashed = tokio::task::spawn_blocking(move || {
-        let to_sign = outgoing.to_sign(&asks, reads.as_ref(), &moment);
-        (outgoing, to_sign)
-    });
-    let lost = |_| Refusal::new(Code::Internal, "the canonical text was not finished");
-    let (outgoing, to_sign) = hashed.await.map_err(lost)?;
-    Ok((Unsigned { route, scheme, outgoing, awaits_body }, to_sign?))
 }
 
 /// Says what a route's signatures leave open.

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::keys::SignError;
 use crate::scheme::SchemeError;
+use crate::workers::Undone;
 
 /// A refusal on its way to the client.
 #[derive(Clone, Debug)]
@@ -113,6 +114,18 @@ impl From<SchemeError> for Refusal {
             | SchemeError::Package { .. }
             | SchemeError::Claim { .. }
             | SchemeError::Broken(_) => Self::new(Code::Internal, detail),
+        }
+    }
+}
+
+impl From<Undone> for Refusal {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Full => {
+                let what = "more long requests came at once than the route has places for";
+                Self::new(Code::SignerBusy, what)
+            }
+            Undone::Ended => Self::new(Code::Internal, "the canonical text was not finished"),
         }
     }
 }

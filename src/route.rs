@@ -18,10 +18,12 @@ pub use wander::wanders;
 
 use crate::audit::{Audit, Mode};
 use crate::config::{HostPattern, Unbound};
+use crate::cost::Cost;
 use crate::keys::{PublicKey, SignError, Signer};
 use crate::nonces::{Order, Source};
 use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures, Text};
 use crate::standing::Standing;
+use crate::workers::{Queue, in_place};
 
 /// A route with everything it needs bound.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub struct Route {
     pub unbound: Unbound,
     /// How its key stands with the provider.
     pub standing: Arc<Standing>,
+    /// Where the long work on its requests waits.
+    pub work: Queue,
     /// Done when the log has what its signatures do not bind.
     pub told: Once,
     /// Its requests leave by this one of the snapshot's pools: a number, so that finding the way of
@@ -183,18 +187,27 @@ impl Route {
         self.keys.iter().find_map(|key| key.signer.away())
     }
 
-    /// Has the slots' keys sign: the one effect between a scheme's two pure halves.
+    /// Has the slots' keys sign: the one effect between a scheme's two pure halves. Between the
+    /// signatures of a batch others' requests are served.
     ///
     /// # Errors
     ///
     /// The first key's that fails.
     pub async fn sign(&self, preimages: &[Preimage]) -> Result<Signatures, SignError> {
         let mut signatures = Signatures::default();
+        let mut spent = Cost::NOTHING;
         for preimage in preimages {
             let key = self.keys.iter().find(|key| key.slot == preimage.slot);
             let key = key.ok_or(SignError::Failed("no key is bound to the scheme's slot"))?;
+            let cost = key.signer.cost(preimage.text.len());
+            spent = spent + cost;
+            if spent.is_long() && spent > cost {
+                tokio::task::yield_now().await;
+                spent = cost;
+            }
             let started = Instant::now();
-            signatures.insert(preimage.slot.clone(), key.signer.sign(preimage.content()).await?);
+            let signing = in_place(cost, || key.signer.sign(preimage.content()));
+            signatures.insert(preimage.slot.clone(), signing.await?);
             key.seconds.observe(started.elapsed().as_secs_f64());
         }
         Ok(signatures)

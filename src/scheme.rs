@@ -56,8 +56,9 @@ pub use registry::Registry;
 pub use rejection::{Blame, Rejected, Rejections};
 pub use reread::{Difference, InUse, Reread};
 pub use to_sign::{Rest, ToSign};
-pub use unbound::{UnboundPart, unbound};
+pub use unbound::{UnboundPart, probes, unbound};
 
+use crate::cost::Cost;
 use crate::keys::{Content, Hashing, PublicKey, Signature};
 use crate::moment::Moment;
 use crate::nonces::Counting;
@@ -146,6 +147,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     /// What the provider wants of its nonces, which the moment of a request brings.
     fn counting(&self) -> Counting {
         Counting::Nothing
+    }
+
+    /// What [`Self::canonicalise`] costs of a request, and at most what [`Self::assemble`],
+    /// [`Self::reread`] and [`Self::claim`] do. By default, that all of it is read once.
+    fn cost(&self, request: Signable<'_>) -> Cost {
+        Cost::reading(request.length())
     }
 
     /// The texts to be signed, of the request with what [`Self::assemble`] puts in. Pure: same request,
@@ -295,6 +302,13 @@ pub struct Signable<'a> {
 }
 
 impl<'a> Signable<'a> {
+    /// How many bytes there are to read: target, headers, and the body that is in hand.
+    pub fn length(&self) -> usize {
+        let headers = self.head.headers.iter();
+        let headers: usize = headers.map(|(name, value)| name.as_str().len() + value.len()).sum();
+        self.head.target.as_str().len() + headers + self.body.map_or(0, Bytes::len)
+    }
+
     /// What `scheme` is shown of a request that is in hand.
     pub fn of(scheme: &dyn Scheme, head: &'a Head, body: &'a Bytes) -> Self {
         let needed = scheme.body_need(head) == BodyNeed::Whole;

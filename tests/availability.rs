@@ -4,6 +4,7 @@ mod clients;
 mod descriptors;
 mod held;
 mod strangers;
+mod turns;
 
 use crate::support::client::Client;
 use crate::support::config;

@@ -181,6 +181,12 @@ const LAYERS: &[Layer] = &[
         &[only("lines", &["dropped"])],
         "counters are handed down; they know names, not types",
     ),
+    layer("cost", &[], "how long work takes is the same to everybody who has it done"),
+    layer(
+        "workers",
+        &[only("cost", &["Cost"])],
+        "threads, and whose turn it is; what for is nothing to it",
+    ),
     layer("descriptors", &[], "what the system says of descriptors is the same to everybody"),
     layer("shares", &[only("metrics", &["Limit"])], "counts what is taken, and knows not of what"),
     layer(
@@ -196,18 +202,21 @@ const LAYERS: &[Layer] = &[
     layer(
         "keys",
         &[
+            only("cost", &["Cost"]),
             only("https", &["Answer", "Client"]),
             all("pem"),
             all("problem"),
             all("secret"),
             all("strict_modes"),
             only("tls", &["mutual_client"]),
+            only("workers", &["Pool", "Queue", "Undone"]),
         ],
         "a key signs what it is given, and does not know what that is of",
     ),
     layer(
         "scheme",
         &[
+            only("cost", &["Cost"]),
             all("document"),
             all("keys"),
             all("moment"),
@@ -336,6 +345,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "route",
         &[
+            only("cost", &["Cost"]),
             only("audit", &["Audit", "Mode"]),
             only("config", &["HostPattern", "Turns", "Unbound"]),
             all("keys"),
@@ -343,6 +353,7 @@ const LAYERS: &[Layer] = &[
             only("nonces", &["Order", "Source"]),
             all("scheme"),
             only("standing", &["Standing"]),
+            only("workers", &["Queue", "in_place"]),
         ],
         "which requests are signed, with what, and where they go",
     ),
@@ -352,6 +363,7 @@ const LAYERS: &[Layer] = &[
             only("keys", &["SignError"]),
             only("scheme", &["SchemeError"]),
             only("upstream", &["CertificateFault", "ForwardError", "Handshake", "Hop", "Phase"]),
+            only("workers", &["Undone"]),
         ],
         "every error of the layers below, and nothing else of them",
     ),
@@ -363,6 +375,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "request",
         &[
+            only("cost", &["Cost"]),
             all("access"),
             only("config", &["HostPattern", "Limits", "Unbound", "Unrouted"]),
             all("host"),
@@ -395,12 +408,14 @@ const LAYERS: &[Layer] = &[
             only("strict_modes", &["check_socket"]),
             only("tls", &["Authority", "CaCertificate", "LeafSettings", "LeafCache", "ends_s"]),
             all("upstream"),
+            only("workers", &["Queue"]),
         ],
         "the one place where a configuration becomes what runs",
     ),
     layer(
         "pipeline",
         &[
+            only("cost", &["Cost"]),
             only("audit", &["Entry", "Mode", "Sending", "Signatures", "Signed"]),
             all("body"),
             only("config", &["SelfCheck"]),
@@ -420,6 +435,7 @@ const LAYERS: &[Layer] = &[
             all("tunnel"),
             only("upstream", &["Answered", "Documented", "Inspect", "Upstream"]),
             only("verification", &["verify"]),
+            only("workers", &["in_place"]),
         ],
         "the way of a request, which is why it knows every station",
     ),

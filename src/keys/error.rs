@@ -1,6 +1,7 @@
 //! Errors of signing, and of entries that look like a pasted key.
 
 use crate::problem::Problem;
+use crate::workers::Undone;
 
 /// For an entry that is not there: whether its name may be a key or a token that was pasted in its
 /// place, which must not reach a terminal or a log.
@@ -24,6 +25,15 @@ pub enum SignError {
     /// As many signatures as may wait for the key are waiting; this one was not begun.
     #[error("more signatures are asked of the key than it can make")]
     Busy,
+}
+
+impl From<Undone> for SignError {
+    fn from(undone: Undone) -> Self {
+        match undone {
+            Undone::Full => Self::Busy,
+            Undone::Ended => Self::Failed("the thread that was to sign ended"),
+        }
+    }
 }
 
 impl SignError {

@@ -21,6 +21,7 @@ use super::content::Content;
 use super::error::SignError;
 use super::formats::{FormatError, Found};
 use super::signature::Signature;
+use crate::cost::Cost;
 use crate::secret::Secret;
 
 /// What a key does, by the name that the configuration has for it.
@@ -150,6 +151,9 @@ pub(super) trait Public: Send + Sync {
     fn bits(&self) -> Option<usize> {
         None
     }
+
+    /// What it costs to verify a signature of a message that is hashed already.
+    fn verifying(&self) -> Cost;
 
     /// As [`PublicKey::verifies`].
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool;
@@ -362,6 +366,11 @@ impl PublicKey {
         self.key.bits()
     }
 
+    /// What [`Self::verifies`] costs of a text of so many bytes.
+    pub fn verifying(&self, length: usize) -> Cost {
+        self.key.verifying() + Cost::hashing(length)
+    }
+
     /// Whether `signature` is this key's over `content`. High-S is accepted: providers' own
     /// libraries do not normalise.
     pub fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {
@@ -400,6 +409,12 @@ pub trait Signer: fmt::Debug + Send + Sync {
     /// kind that it does not sign; [`SignError::Busy`] when too many wait for it already.
     fn sign<'a>(&'a self, content: Content<'a>) -> BoxFuture<'a, Result<Signature, SignError>>;
 
+    /// What signing a text of so many bytes costs on the thread that asks; nothing where another
+    /// thread, process or device signs.
+    fn cost(&self, _length: usize) -> Cost {
+        Cost::NOTHING
+    }
+
     /// Why it waits for its store, where it does: what holds when there was no signature in time.
     fn away(&self) -> Option<SignError> {
         None
@@ -419,6 +434,9 @@ pub trait Signer: fmt::Debug + Send + Sync {
 
 /// A key in this process's memory that signs on its caller's thread, in tens of microseconds.
 pub(super) trait LocalKey: Send + Sync + 'static {
+    /// What signing a message costs that is hashed already.
+    const SIGNING: Cost;
+
     /// As [`Signer::sign`].
     ///
     /// # Errors
@@ -446,6 +464,10 @@ impl<K: LocalKey> Signer for LocalSigner<K> {
 
     fn sign<'a>(&'a self, content: Content<'a>) -> BoxFuture<'a, Result<Signature, SignError>> {
         Box::pin(ready(self.key.sign(content)))
+    }
+
+    fn cost(&self, length: usize) -> Cost {
+        K::SIGNING + Cost::hashing(length)
     }
 }
 

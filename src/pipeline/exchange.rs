@@ -15,6 +15,7 @@ use crate::refusal::Refusal;
 use crate::request::{Body, Sealed};
 use crate::scheme::{Answered, Conclusion, Opened, SchemeError};
 use crate::snapshot::Snapshot;
+use crate::workers::in_place;
 
 impl Pipeline {
     /// Opens a sealed request, has it answered, and seals what is concluded.
@@ -33,7 +34,9 @@ impl Pipeline {
             (Ok(()), Body::Held(body)) => Ok(body.clone()),
             (Ok(()), Body::Absent) => Ok(Bytes::new()),
         };
-        let opened = sealed.open(&came, &self.moments.next());
+        let (cost, moment) =
+            (envelope.cost(came.as_ref().map_or(0, Bytes::len)), self.moments.next());
+        let opened = in_place(cost, || sealed.open(&came, &moment));
         let conclusion = match &opened {
             Err(error) => envelope.conclude(Err(error), &Answered::Unasked),
             Ok(opened) => self.answer(snapshot, sealed, opened, record).await,
@@ -47,15 +50,18 @@ impl Pipeline {
             "concluded"
         );
         let moment = self.moments.next();
-        let preimages = envelope.canonicalise(&conclusion, &moment)?;
+        let cost = envelope.cost(conclusion.package.len());
+        let preimages = in_place(cost, || envelope.canonicalise(&conclusion, &moment))?;
         let signatures = super::signed(snapshot, route, &preimages).await?;
         audited::written(snapshot, route, &preimages, record).await?;
         record.signed(None);
-        let edits = envelope.assemble(&conclusion, &moment, &signatures)?;
-        let body = edits.new_body();
         let sealed = (route.as_ref(), envelope);
-        proof::sealed(snapshot, sealed, &conclusion, &preimages, body, &self.metrics)?;
-        Ok(Answer::Whole(edits))
+        in_place(cost.times(2), || {
+            let edits = envelope.assemble(&conclusion, &moment, &signatures)?;
+            let body = edits.new_body();
+            proof::sealed(snapshot, sealed, &conclusion, &preimages, body, &self.metrics)?;
+            Ok(Answer::Whole(edits))
+        })
     }
 
     /// What is said to an opened request: what its id was answered before, or what comes of it now.

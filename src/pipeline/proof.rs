@@ -5,13 +5,12 @@
 //! form that the connection's protocol has; nothing is kept of the first evaluation but its result.
 //! What is left behind it is in `upstream::inspected`.
 
+use std::ops::Add as _;
 use std::sync::OnceLock;
-
-use http::Request;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::body::Upload;
 use crate::config::SelfCheck;
+use crate::cost::Cost;
 use crate::metrics::Metrics;
 use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
@@ -22,10 +21,8 @@ use crate::scheme::{
 };
 use crate::snapshot::Snapshot;
 use crate::verification::verify;
-
-/// Bodies longer than this are hashed where no async worker waits: hashing them takes longer
-/// than a signature, and other requests wait behind a worker.
-pub(super) const INLINE_BODY: usize = 64 * 1024;
+use crate::workers::in_place;
+use http::Request;
 
 /// What was signed of a request, for when it is handed over.
 pub(super) struct Proof<'a> {
@@ -52,14 +49,11 @@ impl Proof<'_> {
 
     /// Whether a request is what was signed; if not, the refusal is kept.
     pub(super) fn holds(&self, request: &Request<Upload>) -> bool {
-        let long = request.body().held().is_some_and(|body| body.len() > INLINE_BODY);
-        // Elsewhere a worker has nobody to hand its other requests to.
-        let workers = || Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread;
-        let checked = if long && workers() {
-            tokio::task::block_in_place(|| self.check(request))
-        } else {
-            self.check(request)
-        };
+        let body = request.body().held();
+        let checked = handed(request).map_err(str::to_owned).and_then(|head| {
+            let signable = Signable { head: &head, body: body.as_ref() };
+            in_place(self.cost(signable), || self.check(signable))
+        });
         let Err(what) = checked else { return true };
         let _first_counts = self.failed.set(self.refusal(&what));
         false
@@ -70,9 +64,20 @@ impl Proof<'_> {
         self.failed.into_inner()
     }
 
-    fn check(&self, request: &Request<Upload>) -> Result<(), String> {
-        let (head, body) = (handed(request)?, request.body().held());
-        let signable = Signable { head: &head, body: body.as_ref() };
+    /// The texts are made again, once, and for their signatures once more, with what they claim.
+    fn cost(&self, request: Signable<'_>) -> Cost {
+        let once = self.scheme.cost(request);
+        if self.level != SelfCheck::Signature {
+            return once;
+        }
+        let verifying = self.signed.iter().filter_map(|text| {
+            let key = self.route.public_key(&text.slot)?;
+            Some(key.verifying(text.text.len()))
+        });
+        verifying.fold(once.times(3), Cost::add)
+    }
+
+    fn check(&self, signable: Signable<'_>) -> Result<(), String> {
         let sent = self.scheme.reread(signable, &self.moment, &self.signatures);
         let sent = sent.map_err(|error| error.to_string())?;
         if let Some(difference) = Difference::between(&self.signed, &sent) {
@@ -142,7 +147,7 @@ fn failure(route: &str, what: &str, metrics: &Metrics) -> Refusal {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
     use std::time::Duration;
@@ -210,6 +215,12 @@ params = { verify_with = "public" }
 upstream = "service"
 [upstreams.service]
 url = "unix:/nonexistent/service.sock"
+[routes.strict]
+host = "my.okx.com"
+scheme = "okx"
+keys = { signer = "hmac" }
+secrets = { api_key = "plain", passphrase = "plain" }
+unbound = "refuse"
 [routes.binance]
 host = "api.binance.com"
 scheme = "binance"
@@ -217,11 +228,12 @@ keys = { signer = "hmac" }
 secrets = { api_key = "plain" }
 "#;
 
-    const ORDER: &str = r#"{"exchangeId":2,"orderId":5,"accountId":1234,"tokenSId":2,"tokenBId":3,"amountS":"5000000000000000000","amountB":"15000000","allOrNone":"false","buy":"false","validSince":1582094327,"validUntil":1587278341,"maxFeeBips":50,"label":211}"#;
+    pub(in crate::pipeline) const ORDER: &str = r#"{"exchangeId":2,"orderId":5,"accountId":1234,"tokenSId":2,"tokenBId":3,"amountS":"5000000000000000000","amountB":"15000000","allOrNone":"false","buy":"false","validSince":1582094327,"validUntil":1587278341,"maxFeeBips":50,"label":211}"#;
 
-    const MOMENT: Moment = Moment { unix_ms: 1_700_000_000_000, nonce: Nonce::Placed(7) };
+    pub(in crate::pipeline) const MOMENT: Moment =
+        Moment { unix_ms: 1_700_000_000_000, nonce: Nonce::Placed(7) };
 
-    async fn snapshot() -> Snapshot {
+    pub(in crate::pipeline) async fn snapshot() -> Snapshot {
         let home = tempfile::tempdir().expect("a directory");
         let k256 = "ca19b48a11d317fc3ce51fdbc0161ec5d925a260f9f32fbdc4a52447396a8272";
         let cobo = include_str!("../../tests/vectors/cobo.json");

@@ -10,12 +10,14 @@ use bytes::Bytes;
 use super::holding::reply;
 use super::judged::Judged;
 use super::{Answer, forward_plain};
+use crate::cost::Cost;
 use crate::refusal::Refusal;
 use crate::request::Outgoing;
 use crate::route::Route;
 use crate::scheme::{Answered, Bound, Conclusion, Envelope, Opened};
 use crate::shares::Shares;
 use crate::snapshot::Snapshot;
+use crate::workers::in_place;
 
 /// All that is needed for an answer.
 pub(super) struct Question {
@@ -35,12 +37,15 @@ impl Question {
         let route = Arc::clone(&self.route);
         let Bound::Envelope(envelope) = &route.scheme else { return None };
         let opened = self.opened.clone();
-        let judged = route.policy.as_ref().map(|policy| Judged::of(policy, &opened));
+        let cost = Cost::reading(opened.request.len());
+        let judged =
+            route.policy.as_ref().map(|policy| in_place(cost, || Judged::of(policy, &opened)));
         let (conclusion, took) = match judged.as_ref().and_then(Judged::in_place_of_a_service) {
             Some(verdict) => (envelope.conclude(Ok(&opened), &Answered::Verdict(verdict)), None),
             None => {
                 let (asked, took) = self.ask(envelope.as_ref()).await;
-                (envelope.conclude(Ok(&opened), &asked.answered()), took)
+                let cost = envelope.cost(asked.length());
+                (in_place(cost, || envelope.conclude(Ok(&opened), &asked.answered())), took)
             }
         };
         let Some(judged) = judged else { return Some((conclusion, took)) };
@@ -93,6 +98,13 @@ enum Asked {
 }
 
 impl Asked {
+    fn length(&self) -> usize {
+        match self {
+            Self::Reply(_, body) => body.len(),
+            Self::Nothing(_) => 0,
+        }
+    }
+
     fn answered(&self) -> Answered<'_> {
         match self {
             Self::Reply(status, body) => Answered::Reply { status: *status, body },

@@ -378,8 +378,8 @@ static ROWS: &[Facts] = &[
         "signer_busy",
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
-        "The key has more to sign than it can",
-        "Send it again in a second; nothing was sent. If it happens often, send fewer requests at once, or use a smaller RSA key.",
+        "There is more to sign than can be signed",
+        "Send it again in a second; nothing was sent. If it happens often, send fewer requests at once, or shorter ones, or use a smaller RSA key.",
     )
     .with(RETRY),
     row(

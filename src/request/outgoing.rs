@@ -15,11 +15,12 @@ use super::Body;
 use super::cgi::{same_to_cgi, with_hyphens};
 use super::routing::no_host;
 use crate::config::Unbound;
+use crate::cost::Cost;
 use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
 use crate::route::{Origin, Route};
 use crate::scheme::{
-    Edits, Head, Names, Rest, Scheme, SchemeError, Signable, Signatures, ToSign, unbound,
+    Edits, Head, Names, Rest, Scheme, SchemeError, Signable, Signatures, ToSign, probes, unbound,
 };
 
 /// A request exactly as it will leave; unsigned, until [`Self::into_request`] puts the edits in.
@@ -128,6 +129,15 @@ impl Outgoing {
         moment: &Moment,
     ) -> Result<ToSign, SchemeError> {
         scheme.canonicalise(self.signable(), moment)
+    }
+
+    /// What [`Self::to_sign`] costs.
+    pub fn cost(&self, route: &Route, scheme: &dyn Scheme) -> Cost {
+        let once = scheme.cost(self.signable());
+        match route.unbound {
+            Unbound::Pass => once,
+            Unbound::Refuse => once.times(1 + probes(self.signable())),
+        }
     }
 
     /// The same for a route, which may want every part of a request bound.

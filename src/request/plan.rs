@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderValue, Method};
 use super::overrides::no_overrides;
 use super::{Arrival, Body, Destination, Entrance, Outgoing, View, admit};
 use crate::access::Called;
+use crate::cost::Cost;
 use crate::moment::Moment;
 use crate::refusal::{Code, Refusal};
 use crate::route::Route;
@@ -167,6 +168,11 @@ impl<'a> Unsigned<'a> {
     pub fn hold(mut self, body: Bytes) -> Self {
         self.outgoing.hold(body);
         Self { awaits_body: false, ..self }
+    }
+
+    /// What [`Self::canonicalise`] costs, and at most what [`Self::edits`] does.
+    pub fn cost(&self) -> Cost {
+        self.outgoing.cost(self.route, self.scheme.as_ref())
     }
 
     /// The texts to sign, and the rest that [`Self::edits`] takes.

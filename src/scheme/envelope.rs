@@ -12,10 +12,15 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Claim, Edits, Preimage, SchemeError, Signable, Signatures};
+use crate::cost::Cost;
 use crate::moment::Moment;
 
 /// Opens a sealed request on its way in, seals the answer on its way out.
 pub trait Envelope: fmt::Debug + Send + Sync {
+    /// What [`Self::open`] costs of a body of so many bytes, and at most what concluding, sealing or
+    /// reading back an answer of as many does.
+    fn cost(&self, length: usize) -> Cost;
+
     /// Checks who sealed a request and what it says. Pure: same request, same moment, same answer.
     ///
     /// # Errors

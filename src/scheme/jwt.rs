@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::cost::Cost;
 use crate::keys::{Algorithm, PublicKey, PublicPemFault};
 
 /// A token in its three parts. Nobody has vouched for any of it before [`Self::verify`].
@@ -113,6 +114,7 @@ pub(super) struct IssuerKey {
     key: ParsedPublicKey,
     algorithm: &'static str,
     fingerprint: String,
+    verifying: Cost,
 }
 
 /// Keys that tokens are signed with, and what the algorithm is called there (RFC 7518, section 3).
@@ -131,9 +133,9 @@ impl IssuerKey {
         })?;
         let kind = KINDS.iter().find(|(own, ..)| *own == key.algorithm());
         let (_, kind, algorithm) = *kind.ok_or(IssuerKeyFault::Kind)?;
-        let fingerprint = key.fingerprint();
+        let (fingerprint, verifying) = (key.fingerprint(), key.verifying(0));
         let key = ParsedPublicKey::new(kind, key.spki()).map_err(|_| IssuerKeyFault::Kind)?;
-        Ok(Self { key, algorithm, fingerprint })
+        Ok(Self { key, algorithm, fingerprint, verifying })
     }
 }
 
@@ -150,6 +152,11 @@ impl IssuerKey {
             rest = rest[line..].trim_start();
         }
         if keys.is_empty() { Err(IssuerKeyFault::NotPem) } else { Ok(keys) }
+    }
+
+    /// What it costs to verify a signature of a token that is hashed already.
+    pub(super) fn verifying(&self) -> Cost {
+        self.verifying
     }
 
     /// Whether it signs RS256.

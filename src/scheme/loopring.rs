@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::bounds::{BASE_BODY, BASE_QUERY, KV, MESSAGE};
 use self::canonical::{Canonical, Duplicates, Public};
-use self::message::{MESSAGES, Message, SLOT};
+use self::message::{Hashes, MESSAGES, Message, SLOT};
 use super::credential::CredentialFault;
 use super::entry::texts;
 use super::{
@@ -30,6 +30,7 @@ use super::{
     KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rejections, Reread,
     Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign,
 };
+use crate::cost::Cost;
 use crate::keys::babyjub::{self, Element};
 use crate::keys::{Algorithm, Digest, Encoding, Hashing, PublicKey};
 use crate::moment::Moment;
@@ -377,6 +378,14 @@ impl Scheme for Loopring {
         self.api_key.as_ref().map_or(Ok(()), |key| usable(key).map(drop))
     }
 
+    fn cost(&self, request: Signable<'_>) -> Cost {
+        let read = Cost::reading(request.length());
+        match (&self.signing, request.body) {
+            (Signing::Body(message), Some(body)) => read + message.cost(body),
+            (Signing::Header { .. } | Signing::Body(_) | Signing::Nothing, _) => read,
+        }
+    }
+
     fn canonicalise(&self, request: Signable<'_>, _: &Moment) -> Result<ToSign, SchemeError> {
         match &self.signing {
             Signing::Header { text, .. } => {
@@ -392,7 +401,13 @@ impl Scheme for Loopring {
                 }]
                 .into())
             }
-            Signing::Body(message) => Ok(message.preimages(body(request)?)?.into()),
+            Signing::Body(message) => {
+                let preimages = message.preimages(body(request)?)?;
+                let hashes = preimages.iter().filter_map(|own| own.hashing.digest().copied());
+                // They are placed too, and cost more than all the rest.
+                let hashes: Hashes = hashes.collect();
+                Ok(ToSign::with(preimages, hashes))
+            }
             Signing::Nothing => Ok(ToSign::default()),
         }
     }
@@ -418,7 +433,7 @@ impl Scheme for Loopring {
         &self,
         request: Signable<'_>,
         _: &Moment,
-        _: Rest,
+        rest: Rest,
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError> {
         let mut edits = Edits::default();
@@ -436,7 +451,8 @@ impl Scheme for Loopring {
             }
             Signing::Body(message) => {
                 let signatures: Vec<_> = signatures.all(SLOT).collect();
-                Ok(edits.body(message.seal(body(request)?, &signatures)?))
+                let hashes: Hashes = rest.take()?;
+                Ok(edits.body(message.seal(body(request)?, &hashes, &signatures)?))
             }
             Signing::Nothing => Ok(edits),
         }

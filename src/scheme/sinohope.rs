@@ -13,6 +13,7 @@ use super::{
     Example, Head, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm,
     Rejections, Reread, Rest, Scheme, SchemeError, Signable, Signatures, ToSign, Way,
 };
+use crate::cost::Cost;
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
 
@@ -180,6 +181,11 @@ impl Scheme for Sinohope {
     fn body_need(&self, head: &Head) -> BodyNeed {
         // Only a POST's body is signed; other methods are refused when the text is built.
         if head.method == Method::POST { BodyNeed::Whole } else { BodyNeed::Nothing }
+    }
+
+    /// It is no JSON that is read: bytes are left out, and hashed.
+    fn cost(&self, request: Signable<'_>) -> Cost {
+        Cost::hashing(request.length()).times(2)
     }
 
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {

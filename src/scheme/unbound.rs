@@ -54,6 +54,14 @@ pub fn unbound(
     Probe { scheme, request, moment, texts }.first(streams)
 }
 
+/// How many canonicalisations that takes at most: one for each field, and a few for the rest.
+pub fn probes(request: Signable<'_>) -> usize {
+    let fields = |text: &[u8]| text.iter().filter(|byte| matches!(byte, b',' | b'&')).count();
+    let query = fields(request.head.query().as_bytes());
+    let body = request.body.map_or(0, |body| fields(body));
+    2 * (query.min(MOST) + body.min(MOST)) + 8
+}
+
 struct Probe<'a> {
     scheme: &'a dyn Scheme,
     request: Signable<'a>,

@@ -286,7 +286,7 @@ pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("self_check", "takes a signer that signs wrongly: a test in self_check.rs has one"),
     (
         "signer_busy",
-        "takes 64 waiting signatures of one RSA key: tests in src/keys/pool.rs fill a small queue",
+        "takes a crowd before a slow key: a test in availability/turns.rs has one",
     ),
     ("nonces_unavailable", "takes a disk that fails: a test in src/nonces/tests.rs has one"),
     ("log_stalled", "takes a log that nobody reads: a test in log.rs has one"),

@@ -11,6 +11,7 @@ use k256::elliptic_curve::bigint::U256;
 use pkcs8::SecretDocument;
 use zeroize::Zeroizing;
 
+use crate::cost::Cost;
 use crate::keys::babyjub::{self, Element, Proof};
 use crate::keys::content::{Content, Digest};
 use crate::keys::error::SignError;
@@ -122,6 +123,8 @@ impl Private for babyjub::PrivateKey {
 }
 
 impl LocalKey for babyjub::PrivateKey {
+    const SIGNING: Cost = Cost::micros(60);
+
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
         let message = element(content)?;
         let proof = Self::sign(self, message);
@@ -151,6 +154,10 @@ impl Public for babyjub::PublicKey {
                 members: vec![("x_hex", x.to_hex()), ("y_hex", y.to_hex())],
             },
         ]
+    }
+
+    fn verifying(&self) -> Cost {
+        Cost::micros(300)
     }
 
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {

@@ -14,6 +14,7 @@ use pkcs8::spki::SubjectPublicKeyInfoRef;
 use pkcs8::{ObjectIdentifier, SecretDocument};
 use zeroize::Zeroizing;
 
+use crate::cost::Cost;
 use crate::keys::content::Content;
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found};
@@ -105,6 +106,8 @@ impl Private for Ed25519Private {
 }
 
 impl LocalKey for Ed25519KeyPair {
+    const SIGNING: Cost = Cost::micros(30);
+
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
         let Content::Message(message) = content else {
             return Err(SignError::Failed("an Ed25519 key signs messages, and no digests"));
@@ -131,6 +134,10 @@ impl Public for Ed25519Public {
             Form::new("and in base64", "public_base64", STANDARD.encode(self.point)),
             Form::new("SPKI in PEM", "spki_pem", formats::public_pem(&self.spki())),
         ]
+    }
+
+    fn verifying(&self) -> Cost {
+        Cost::micros(80)
     }
 
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {

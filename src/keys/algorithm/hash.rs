@@ -16,6 +16,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::shared;
+use crate::cost::Cost;
 use crate::keys::content::{Content, Hash};
 use crate::keys::error::SignError;
 use crate::keys::formats::{FormatError, Found};
@@ -118,6 +119,8 @@ fn digest<H: md5::Digest>(parts: [&[u8]; 3]) -> Vec<u8> {
 }
 
 impl LocalKey for Arc<Key> {
+    const SIGNING: Cost = Cost::micros(2);
+
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
         self.hash(content).map(Signature::Octets)
     }
@@ -136,6 +139,10 @@ impl Public for Arc<Key> {
 
     fn forms(&self) -> Vec<Form> {
         Vec::new()
+    }
+
+    fn verifying(&self) -> Cost {
+        Cost::micros(2)
     }
 
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {

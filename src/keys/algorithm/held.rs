@@ -7,6 +7,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::hmac;
 
 use super::hmac::{FINGERPRINT, Hmac, SHA1, SHA256, SHA384, SHA512, fingerprint};
+use crate::cost::Cost;
 use crate::keys::content::{Content, Derivation};
 use crate::keys::key::{Algorithm, Form, Public, PublicKey};
 use crate::keys::signature::Signature;
@@ -55,6 +56,10 @@ impl Public for Held {
 
     fn forms(&self) -> Vec<Form> {
         Vec::new()
+    }
+
+    fn verifying(&self) -> Cost {
+        Cost::NOTHING
     }
 
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {

@@ -15,6 +15,7 @@ use pkcs8::SecretDocument;
 use zeroize::Zeroizing;
 
 use super::shared;
+use crate::cost::Cost;
 use crate::keys::content::{Content, Derivation, Written};
 use crate::keys::error::SignError;
 use crate::keys::formats::{FormatError, Found};
@@ -195,6 +196,8 @@ impl Hmac {
 }
 
 impl LocalKey for Arc<Key> {
+    const SIGNING: Cost = Cost::micros(2);
+
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
         Ok(Signature::Octets(self.mac(content)?.as_ref().to_vec()))
     }
@@ -212,6 +215,10 @@ impl Public for Arc<Key> {
 
     fn forms(&self) -> Vec<Form> {
         Vec::new()
+    }
+
+    fn verifying(&self) -> Cost {
+        Cost::micros(2)
     }
 
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {

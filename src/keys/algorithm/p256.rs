@@ -16,6 +16,7 @@ use pkcs8::{
 };
 
 use super::ec::{self, Curve};
+use crate::cost::Cost;
 use crate::keys::content::Content;
 use crate::keys::error::SignError;
 use crate::keys::formats::{FormatError, Found};
@@ -109,6 +110,8 @@ impl Private for p256::SecretKey {
 }
 
 impl LocalKey for EcdsaKeyPair {
+    const SIGNING: Cost = Cost::micros(25);
+
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
         let failed = |_| SignError::Failed("the library made no signature");
         let digest = ec::digest(content)?;
@@ -133,6 +136,10 @@ impl Public for p256::PublicKey {
 
     fn forms(&self) -> Vec<Form> {
         ec::forms(&self.spki(), &self.compressed(), "")
+    }
+
+    fn verifying(&self) -> Cost {
+        Cost::micros(180)
     }
 
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {

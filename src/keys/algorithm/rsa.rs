@@ -1,7 +1,7 @@
 //! RSA signatures (RFC 8017), in the TLS library, with keys of 2048 to 8192 bits.
 //!
-//! They take hundreds of microseconds to milliseconds, so that keys are put to work on `pool`'s
-//! threads and not on the workers that serve requests.
+//! They take hundreds of microseconds to tens of milliseconds, so that keys are put to work on the
+//! threads of `workers` and not on the workers that serve requests.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,13 +19,14 @@ use pkcs8::der::{self, Reader as _, SliceReader};
 use pkcs8::spki::SubjectPublicKeyInfoRef;
 use pkcs8::{ObjectIdentifier, SecretDocument};
 
+use crate::cost::Cost;
 use crate::keys::content::Content;
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, Form as Read, FormatError, Found};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
 use crate::keys::key::{BoxFuture, Signer};
-use crate::keys::pool::{Pool, Queue};
 use crate::keys::signature::Signature;
+use crate::workers::{Pool, Queue};
 
 impl Algorithm {
     /// RSA with PKCS#1 v1.5 padding over SHA-256 (`rsa_pkcs1_sha256`).
@@ -237,7 +238,8 @@ impl Private for RsaPrivate {
         let pool =
             Pool::shared().map_err(|_| SignError::Failed("the system starts no thread for it"))?;
         let (pair, public) = (Arc::new(self.pair.clone()), self.public.clone());
-        Ok(Arc::new(RsaSigner { kind: self.kind, pair, public, queue: Queue::new(pool) }))
+        let queue = Queue::new(pool, costs(8 * pair.public_modulus_len()).signing);
+        Ok(Arc::new(RsaSigner { kind: self.kind, pair, public, queue }))
     }
 }
 
@@ -253,6 +255,11 @@ impl Signer for RsaSigner {
             let digest = digest?;
             self.queue.run(move || sign(&pair, signs, &digest)).await?.map(Signature::Octets)
         })
+    }
+
+    /// The hash alone is made here.
+    fn cost(&self, length: usize) -> Cost {
+        Cost::hashing(length)
     }
 }
 
@@ -286,6 +293,10 @@ impl Public for RsaPublic {
         Some(self.bits)
     }
 
+    fn verifying(&self) -> Cost {
+        costs(self.bits).verifying
+    }
+
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {
         let (Ok(digest), Signature::Octets(octets)) = (self.kind.digest(content), signature) else {
             return false;
@@ -309,6 +320,30 @@ fn modulus(der: &[u8]) -> der::Result<(u8, usize)> {
     })?;
     reader.finish()?;
     Ok(found)
+}
+
+/// A row of [`COSTS`].
+struct Costs {
+    bits: usize,
+    signing: Cost,
+    verifying: Cost,
+}
+
+/// What keys cost up to a size, where the processor has nothing for it that the library knows.
+const COSTS: &[Costs] = &[
+    row(2048, 1_000, 40),
+    row(3072, 3_000, 70),
+    row(4096, 6_000, 120),
+    row(6144, 30_000, 250),
+    row(8192, 70_000, 450),
+];
+
+const fn row(bits: usize, signing: u64, verifying: u64) -> Costs {
+    Costs { bits, signing: Cost::micros(signing), verifying: Cost::micros(verifying) }
+}
+
+fn costs(bits: usize) -> &'static Costs {
+    COSTS.iter().find(|row| bits <= row.bits).unwrap_or(&COSTS[COSTS.len() - 1])
 }
 
 fn pss_only() -> FormatError {

@@ -13,6 +13,7 @@ use pkcs8::{
 };
 
 use super::ec::{self, Curve};
+use crate::cost::Cost;
 use crate::keys::content::Content;
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found};
@@ -101,6 +102,8 @@ impl Private for k256::SecretKey {
 }
 
 impl LocalKey for SigningKey {
+    const SIGNING: Cost = Cost::micros(45);
+
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
         let numbers: Numbers = self
             .sign_prehash(&ec::digest(content)?.0)
@@ -121,6 +124,10 @@ impl Public for k256::PublicKey {
     fn forms(&self) -> Vec<Form> {
         let point = "compressed point, which MetaSV's client-key registration wants";
         ec::forms(&self.spki(), &self.compressed(), point)
+    }
+
+    fn verifying(&self) -> Cost {
+        Cost::micros(90)
     }
 
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {

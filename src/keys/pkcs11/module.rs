@@ -17,8 +17,9 @@ use cryptoki::error::{Error, RvError};
 use cryptoki::session::Session;
 
 use super::fault::Fault;
-use crate::keys::pool::{Pool, Queue};
+use crate::cost::Cost;
 use crate::secret::Secret;
+use crate::workers::{Pool, Queue};
 
 /// A vendor's library.
 pub(super) struct Module {
@@ -71,9 +72,9 @@ impl Module {
         Ok(module)
     }
 
-    /// A key's way to its threads.
+    /// A key's way to its threads. How long a device takes is not known; the threads wait for it.
     pub(super) fn queue(&self) -> Queue {
-        Queue::new(Arc::clone(&self.pool))
+        Queue::new(Arc::clone(&self.pool), Cost::NOTHING)
     }
 
     /// Loads and initialises it, if it is not, and keeps it so until the guard goes.

@@ -14,8 +14,8 @@ use super::object;
 use super::token::{Opened, Token};
 use super::uri::Wanted;
 use crate::keys::key::{BoxFuture, PublicKey, Signer};
-use crate::keys::pool::Queue;
 use crate::keys::{Content, Derivation, SignError, Signature};
+use crate::workers::Queue;
 
 /// A key in a token. Everything here blocks.
 #[derive(Debug)]

@@ -21,6 +21,7 @@ use super::request::Request;
 use super::response::{self, Response};
 use super::token::{self, Tokens};
 use super::{PING, SLOT, form, leeway, lifetime, payload, policy, span, verify_with};
+use crate::cost::Cost;
 use crate::keys::{Algorithm, Encoding, PublicKey, Signature};
 use crate::moment::Moment;
 use crate::scheme::entry::{nothing_doubtful, texts};
@@ -131,6 +132,10 @@ struct Callback {
 }
 
 impl Envelope for Callback {
+    fn cost(&self, length: usize) -> Cost {
+        Cost::reading(length) + self.tokens.verifying()
+    }
+
     fn open(&self, request: Signable<'_>, moment: &Moment) -> Result<Opened, SchemeError> {
         let package = self.tokens.open(&form::token(request)?, moment)?;
         let Request { text, id, kind } = Request::read(&package)?;

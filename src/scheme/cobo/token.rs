@@ -1,5 +1,6 @@
 //! Tokens of both directions: opened with the other side's keys, sealed with one's own.
 
+use std::ops::Add as _;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -10,6 +11,7 @@ use super::super::json::{self, Object, Splice};
 use super::super::jwt::{IssuerKey, Jwt, JwtFault, Null};
 use super::super::{BindError, Binding, Caller, Preimage, SchemeError, Signatures};
 use super::{SLOT, payload, span};
+use crate::cost::Cost;
 use crate::keys::Hashing;
 use crate::moment::Moment;
 
@@ -90,6 +92,11 @@ impl Tokens {
         self.check_issuer(&token)?;
         self.check_times(&token, moment)?;
         self.package(&token)
+    }
+
+    /// What the signatures of a token cost, if it is the last issuer's or nobody's.
+    pub(super) fn verifying(&self) -> Cost {
+        self.issuers.iter().map(IssuerKey::verifying).fold(Cost::NOTHING, Cost::add)
     }
 
     /// The JSON text of a token, whoever signed it.

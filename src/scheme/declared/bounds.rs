@@ -53,7 +53,9 @@ pub(super) fn literals(compiled: &Compiled, root: &Fields<'_>) {
 }
 
 /// Reports values and placements that could contain the request too often. The file has no circle.
-pub(super) fn growth(compiled: &Compiled, root: &Fields<'_>) {
+/// How often all of them together could is what a request costs.
+pub(super) fn growth(compiled: &Compiled, root: &Fields<'_>) -> u64 {
+    let mut all = 0_u64;
     let headers = HashMap::new();
     let mut growth = Growth { values: vec![1; compiled.values.len()], headers, sent: 1 };
     for step in &compiled.order.steps {
@@ -83,6 +85,7 @@ pub(super) fn growth(compiled: &Compiled, root: &Fields<'_>) {
                 continue;
             }
         };
+        all = all.saturating_add(found);
         if found > MAX_GROWTH {
             let what = format!(
                 "{name} could contain the request {found} times, and {MAX_GROWTH} are the most"
@@ -90,6 +93,7 @@ pub(super) fn growth(compiled: &Compiled, root: &Fields<'_>) {
             root.report_at(at, what, "use fewer holes and functions, or a hash of it");
         }
     }
+    all.saturating_add(growth.sent)
 }
 
 /// How often the request, what a route binds and the file's literals can be in what was made so far.

@@ -28,6 +28,8 @@ pub(crate) struct Compiled {
     pub(super) order: Order,
     /// Found once: whether a body is waited for is asked with each request.
     pub(super) reads: Reads,
+    /// How often the request could be in all that is made of it.
+    pub(super) growth: u64,
     pub(super) vectors: Vec<Vector>,
 }
 

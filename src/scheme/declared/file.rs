@@ -50,12 +50,12 @@ impl Compiled {
         if !bounds::few_enough(&root) {
             return Err(report.into_errors());
         }
-        let compiled = Self::of(&root);
+        let mut compiled = Self::of(&root);
         root.finish();
         bounds::literals(&compiled, &root);
         check(&compiled, &root);
         if report.is_clean() {
-            bounds::growth(&compiled, &root);
+            compiled.growth = bounds::growth(&compiled, &root);
         }
         if report.is_clean() {
             readable::check(&compiled, &root);
@@ -113,6 +113,7 @@ impl Compiled {
             rejections,
             order,
             reads,
+            growth: 1,
             vectors,
         };
         compiled.names(root);

@@ -16,6 +16,7 @@ use super::made::{Asked, Fault, Made, with_query};
 use super::nonce::Nonce;
 use super::place::To;
 use super::value::Kind;
+use crate::cost::Cost;
 use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::nonces::Counting;
@@ -165,6 +166,11 @@ impl Scheme for Declared {
         let nonce = || self.compiled.values.iter().find_map(|value| value.kind.nonce());
         let nonce = self.counter.or_else(nonce);
         nonce.map_or(Counting::Nothing, Nonce::counting)
+    }
+
+    fn cost(&self, request: Signable<'_>) -> Cost {
+        let growth = usize::try_from(self.compiled.growth).unwrap_or(usize::MAX);
+        Cost::hashing(request.length()).times(growth)
     }
 
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {

@@ -14,6 +14,7 @@ use crate::route::{BoundKey, Origin, Rotation, Route, Side, Turn};
 use crate::scheme::{BindError, Binding, Bound, ParamDoc, SchemeError};
 use crate::snapshot::DIRECT;
 use crate::standing::{About, Standing};
+use crate::workers::Queue;
 
 impl Builder<'_> {
     pub(super) fn routes(
@@ -92,6 +93,7 @@ impl Builder<'_> {
             order,
             unbound: route.unbound,
             standing,
+            work: Queue::of_route(),
             told: Once::new(),
             pool,
             origin,
