@@ -214,12 +214,7 @@ impl Scheme for ClientSignature {
         _: &Moment,
         _: &Signatures,
     ) -> Result<Vec<Reread>, SchemeError> {
-        if request.head.single("MetaSV-Client-Pubkey") != Some(&self.public_hex) {
-            let what = "is not the key that signs, exactly once";
-            return Err(SchemeError::Claim { part: "MetaSV-Client-Pubkey", what });
-        }
-        let moment = shown(request.head)?;
-        Ok(Reread::all(self.canonicalise(request, &moment)?.preimages))
+        Reread::under(self, request, ("MetaSV-Client-Pubkey", &self.public_hex), shown)
     }
 
     fn assemble(

@@ -4,8 +4,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::Preimage;
+use super::{Head, Preimage, Scheme, SchemeError, Signable};
 use crate::keys::Hashing;
+use crate::moment::Moment;
 use crate::secret::Secret;
 
 /// A canonical text as a signed request has it.
@@ -27,6 +28,24 @@ impl Reread {
     /// All of these.
     pub(super) fn all(preimages: Vec<Preimage>) -> Vec<Self> {
         preimages.into_iter().map(Self::from).collect()
+    }
+
+    /// Those of a request that shows its key in this header, and its moment.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Scheme::reread`].
+    pub(super) fn under(
+        scheme: &dyn Scheme,
+        request: Signable<'_>,
+        (part, key): (&'static str, &str),
+        moment: fn(&Head) -> Result<Moment, SchemeError>,
+    ) -> Result<Vec<Self>, SchemeError> {
+        if request.head.single(part) != Some(key) {
+            let what = "is not the key that signs, exactly once";
+            return Err(SchemeError::Claim { part, what });
+        }
+        Ok(Self::all(scheme.canonicalise(request, &moment(request.head)?)?.preimages))
     }
 }
 

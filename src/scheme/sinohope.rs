@@ -216,12 +216,7 @@ impl Scheme for Sinohope {
         _: &Moment,
         _: &Signatures,
     ) -> Result<Vec<Reread>, SchemeError> {
-        if request.head.single("BIZ-API-KEY") != Some(&self.public_hex) {
-            let what = "is not the key in the signed text, exactly once";
-            return Err(SchemeError::Claim { part: "BIZ-API-KEY", what });
-        }
-        let moment = shown(request.head)?;
-        Ok(Reread::all(self.canonicalise(request, &moment)?.preimages))
+        Reread::under(self, request, ("BIZ-API-KEY", &self.public_hex), shown)
     }
 
     fn assemble(
