@@ -1,6 +1,9 @@
 //! What a declared scheme costs: a request signed with it, beside the same scheme in code; its
 //! file at load; and the search for its route among many.
 
+#[path = "self_check.rs"]
+mod self_check;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
@@ -8,9 +11,9 @@ use std::path::Path;
 use bytes::Bytes;
 use countersign::config::Config;
 use countersign::moment::{Moment, Nonce};
-use countersign::request::{Body, Outgoing, handed};
+use countersign::request::{Body, Outgoing};
 use countersign::route::{Found, Origin, Route};
-use countersign::scheme::{BodyNeed, Difference, Edits, Head, Signable};
+use countersign::scheme::{BodyNeed, Edits, Head};
 use countersign::snapshot::{Snapshot, Surroundings};
 use divan::{AllocProfiler, Bencher, black_box};
 use http::{HeaderMap, HeaderValue, Method, header};
@@ -71,18 +74,7 @@ fn self_check(bencher: Bencher<'_, '_>, request: &str) {
     };
     let to_sign = outgoing.canonicalise(scheme, &MOMENT).expect("it has texts");
     let signatures = runtime.block_on(route.sign(&to_sign.preimages)).expect("the key signs");
-    let edits = outgoing.edits(scheme, &MOMENT, to_sign.rest, &signatures);
-    let (request, _) = outgoing.into_request(edits.expect("there is a place")).expect("a request");
-    let body = match request.body() {
-        Body::Held(body) => body.clone(),
-        Body::Absent | Body::Streamed(_) => Bytes::new(),
-    };
-    bencher.bench_local(|| {
-        let head = handed(black_box(&request)).expect("a head");
-        let sent = Signable { head: &head, body: Some(&body) };
-        let sent = scheme.reread(sent, &MOMENT, &signatures).expect("its texts");
-        assert_eq!(Difference::between(&to_sign.preimages, &sent), None);
-    });
+    self_check::timed(bencher, scheme, (outgoing, &MOMENT), (to_sign, signatures));
 }
 
 /// A nonce put into a form, SHA-256 of both, and HMAC-SHA512 over that.
