@@ -134,12 +134,15 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
     let until = if role == Role::Admin { &shared.closing } else { &shared.stopping }.clone();
     let mut reserve = Reserve::new();
     loop {
-        let users_matter = || shared.pipeline.snapshot().access.users.matter();
+        let judge = |peer| {
+            let snapshot = shared.pipeline.snapshot();
+            door::pass(&snapshot, peer).map(|()| snapshot.access.users.matter())
+        };
         let accepted = tokio::select! {
-            accepted = listener.accept(users_matter) => accepted,
+            accepted = listener.accept(judge) => accepted,
             () = until.cancelled() => return,
         };
-        let (socket, from) = match accepted {
+        let (socket, peer, user) = match accepted {
             Ok(accepted) => accepted,
             Err(error) if door::is_of_one(&error) => continue,
             Err(error) => {
@@ -148,18 +151,21 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
             }
         };
         reserve.well();
-        let (peer, snapshot) = (from.0, shared.pipeline.snapshot());
-        if let Err(refusal) = door::pass(&snapshot, peer) {
-            door::turn_away(socket, peer, refusal, &shared);
-            continue;
-        }
+        let user = match user {
+            Ok(user) => user,
+            Err(refusal) => {
+                door::turn_away(socket, peer, refusal, &shared);
+                continue;
+            }
+        };
+        let most = shared.pipeline.snapshot().limits.unauthenticated;
         let stay = tokio::select! {
-            stay = shared.lobby(role).enter(peer, snapshot.limits.unauthenticated) => stay,
+            stay = shared.lobby(role).enter(peer, most) => stay,
             () = until.cancelled() => return,
         };
         let turned_out = stay.turned_out();
         let place = Place::new(stay, shared.surroundings.metrics.connection());
-        let client = Client::new(role, from, listener.names(), place);
+        let client = Client::new(role, (peer, user), listener.names(), place);
         // A gateway's clients may begin in HTTP/2 at once; those of a forward listener do not.
         let protocol = if role == Role::Gateway { Protocol::Either } else { Protocol::Http1 };
         let connection = converse(socket, protocol, client, Arc::clone(&shared));

@@ -99,8 +99,8 @@ impl Reserve {
             return tokio::task::yield_now().await;
         }
         self.spare = None;
-        match timeout(PAUSE, listener.accept(|| false)).await {
-            Ok(Ok((socket, (peer, _)))) => {
+        match timeout(PAUSE, listener.accept(|_| Ok(false))).await {
+            Ok(Ok((socket, peer, _))) => {
                 let refusal = Refusal::new(Code::OutOfDescriptors, error.to_string());
                 shared.surroundings.metrics.turned_away(refusal.code.name()).inc();
                 let _gone = timeout(PAUSE, said(socket, peer, refusal, shared)).await;

@@ -14,6 +14,7 @@ use crate::access::OwnNames;
 use crate::config::Endpoint;
 use crate::peer::Peer;
 use crate::problem::Problem;
+use crate::refusal::Refusal;
 use crate::socket_file;
 use crate::tunnel::keep_alive;
 
@@ -144,25 +145,32 @@ impl Listener {
         self.bound().tcp().map(OwnNames::of)
     }
 
-    /// Takes a connection: its stream, its client's address, and, where that matters once it is
-    /// there, its user. None through a Unix socket, whose file has let it through.
-    pub(super) async fn accept(&self, users_matter: impl Fn() -> bool) -> io::Result<Accepted> {
+    /// Takes a connection: its stream, and its client's address, of which `judge` says whether it
+    /// may connect, and whether its user matters; who may not is not asked for. None of it through
+    /// a Unix socket, whose file has let it through.
+    pub(super) async fn accept(
+        &self,
+        judge: impl Fn(Option<IpAddr>) -> Result<bool, Refusal>,
+    ) -> io::Result<Accepted> {
         match &self.inner {
             Inner::Tcp(listener) => {
                 let (stream, peer) = listener.accept().await?;
                 stream.set_nodelay(true)?;
-                let user = if users_matter() { Peer::of(&stream) } else { Peer::Unasked };
-                Ok((Box::new(stream), (Some(peer.ip()), user)))
+                let peer = Some(peer.ip());
+                let user = judge(peer)
+                    .map(|matters| if matters { Peer::of(&stream) } else { Peer::Unasked });
+                Ok((Box::new(stream), peer, user))
             }
             Inner::Unix(listener) => {
-                Ok((Box::new(listener.accept().await?.0), (None, Peer::Unasked)))
+                let (stream, _) = listener.accept().await?;
+                Ok((Box::new(stream), None, judge(None).map(|_| Peer::Unasked)))
             }
         }
     }
 }
 
-/// A connection, its client's address, and its user.
-pub(super) type Accepted = (Box<dyn Duplex>, (Option<IpAddr>, Peer));
+/// A connection, its client's address, and its user, or why it may not stay.
+pub(super) type Accepted = (Box<dyn Duplex>, Option<IpAddr>, Result<Peer, Refusal>);
 
 fn refused(role: Role, place: impl ToString, error: &io::Error) -> Problem {
     let kind = error.kind();
