@@ -12,6 +12,7 @@ use super::{CliError, given_up, log, runtime};
 use crate::audit::Audit;
 use crate::config::Sandbox;
 use crate::config::signer::{Listen, Peer, SignerConfig};
+use crate::descriptors;
 use crate::keys::remote;
 use crate::sandbox::{self, Plan, Right, SIGNER};
 use crate::signer::conform::{Case, Trial};
@@ -100,6 +101,8 @@ pub(super) fn run(args: &SignerArgs, out: &mut dyn Write) -> Result<(), CliError
     measures.extend(config.lock_memory.then(sandbox::lock_memory));
     let _lines = log::start(&config.log);
     given_up::tell(&measures, config.sandbox, "[signer]")?;
+    // Commands of stores have it too, where the sandbox is off.
+    let _as_many_as_may_be = descriptors::raise();
     runtime()?.block_on(stand(config, bound, out))
 }
 

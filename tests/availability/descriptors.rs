@@ -1,6 +1,5 @@
 //! File descriptors: as many as the system lets us have, and what is said where there are none.
 
-use std::fs;
 use std::process::Command;
 
 use super::PATIENT;
@@ -16,11 +15,9 @@ use crate::support::wait::{DEADLINE, eventually};
 #[test]
 fn the_soft_limit_is_raised_to_the_hard_one() {
     let (_origin, proxy) = limited("ulimit -Sn 100", "");
-    let limits = fs::read_to_string(format!("/proc/{}/limits", proxy.pid())).expect("it runs");
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    let numbers: Vec<_> = line.expect("it is among them").split_whitespace().take(2).collect();
-    assert_eq!(numbers[0], numbers[1], "soft and hard");
-    assert_ne!(numbers[0], "100");
+    let [soft, hard] = proxy.descriptors();
+    assert_eq!(soft, hard);
+    assert_ne!(soft, "100");
 }
 
 #[test]

@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::process::Command;
 
 use super::run::{Desk, err, out};
+use crate::support::client::run;
 use crate::support::stage::SINOHOPE;
 use crate::support::vectors::{load, text};
 
@@ -135,4 +137,20 @@ fn java_is_told_in_options_of_its_own_and_only_where_there_is_one() {
 fn variables(env: &str) -> BTreeMap<String, String> {
     let pairs = env.lines().filter_map(|line| line.split_once('='));
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The proxy in this process may need many descriptors; a program that uses `select` must not find
+/// its limit raised.
+#[test]
+fn a_program_has_the_limit_of_descriptors_that_there_was() {
+    let desk = Desk::new("");
+    let script = "ulimit -Sn; for try in $(seq 3000); do \
+                  set -- $(grep 'Max open files' /proc/$PPID/limits); \
+                  test \"$4\" = \"$5\" && echo raised && exit; done";
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -Sn 100 && exec \"$0\" \"$@\""]);
+    let exec = desk.exec(&["--", "sh", "-c", script]);
+    command.arg(exec.get_program()).args(exec.get_args()).current_dir(desk.home.path("."));
+    command.envs(exec.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    assert_eq!(out(&run(&mut command)), "100\nraised\n");
 }

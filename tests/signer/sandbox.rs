@@ -3,11 +3,14 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
+use std::process::Command;
 
 use serde_json::Value;
 
 use crate::support::home::Home;
+use crate::support::proxy::Proxy;
 use crate::support::signer::{Signer, own_grant};
+use crate::support::under_test;
 use crate::support::wait::DEADLINE;
 
 /// One request to the signer at a home's socket, by hand.
@@ -55,4 +58,17 @@ fn every_thread_has_given_up_what_it_does_not_need() {
     let said = signer.output();
     let line = said.lines().find(|line| line.contains("given up: ")).unwrap_or_default();
     assert_eq!(line.split("; ").count(), 5, "{said}");
+}
+
+#[test]
+fn the_soft_limit_of_descriptors_is_raised() {
+    let home = Home::new("");
+    let keys = "[keys.sinohope]\nstore = \"files\"\nentry = \"sinohope.pem\"\n";
+    let signer = Signer::at_a_socket(&home, &own_grant("sinohope"), keys);
+    signer.run(false);
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -Sn 100 && exec \"$0\" \"$@\""]).arg(under_test());
+    let [soft, hard] = Proxy::signer_by(command, home).descriptors();
+    assert_eq!(soft, hard);
+    assert_ne!(soft, "100");
 }

@@ -1,6 +1,7 @@
 //! The built binary: as a running proxy, and for one command.
 
 use std::fmt;
+use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -59,7 +60,11 @@ impl Proxy {
 
     /// Starts `countersign signer` by the `signer.toml` in a directory.
     pub(crate) fn signer_in(home: Home) -> Self {
-        let mut command = Command::new(under_test());
+        Self::signer_by(Command::new(under_test()), home)
+    }
+
+    /// The same by a command that becomes the program.
+    pub(crate) fn signer_by(mut command: Command, home: Home) -> Self {
         command.args(["signer", "--config", "signer.toml"]);
         Self::launch(command, home, &[])
     }
@@ -136,6 +141,14 @@ impl Proxy {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// How many descriptors it may have: the soft limit, and the hard one.
+    pub(crate) fn descriptors(&self) -> [String; 2] {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.pid())).expect("it runs");
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let mut numbers = line.expect("it is among them").split_whitespace().map(str::to_owned);
+        [numbers.next(), numbers.next()].map(|number| number.expect("there are two"))
     }
 
     /// Sends a signal.

@@ -11,6 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::signals::{Signals, pass_on};
 use super::values::Variables;
 use crate::cli::{CliError, Exit};
+use crate::descriptors;
 
 /// Runs a program with this environment to its end, with signals passed on to it. Returns what a
 /// shell would say of its end.
@@ -27,6 +28,9 @@ pub(super) async fn run(
     let mut program = Command::new(name);
     program.args(arguments).env_clear().envs(variables);
     let mut child = program.spawn().map_err(|error| not_run(name, &error))?;
+    // Not before: a program has the limit of who starts it, and may use `select`. A proxy of our own
+    // has no clients until now.
+    let _as_many_as_may_be = descriptors::raise();
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let pid = pid.expect("the system gives processes positive numbers");
     loop {
