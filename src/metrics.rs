@@ -164,7 +164,8 @@ impl Default for Metrics {
                 &["code"],
                 "Answers the proxy gave itself, by code",
             ),
-            requests_open: rows.gauge("requests_open", "Requests under way, this one included"),
+            requests_open: rows
+                .gauge("requests_open", "Requests under way, but for those of the admin listener"),
             rejections: rows.counters(
                 "rejections",
                 &["route", "status", "cause"],
