@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::entry::Members;
 use super::file::{AuditFile, write_once};
-use super::writer::{Asked, Job, Reply, Writer};
+use super::writer::{Asked, HEAD_EVERY, Job, Reply, Writer};
 use crate::problem::Problem;
 
 /// An open file. Its clones write to the same one; when the last is dropped, what waits is written and
@@ -52,7 +52,7 @@ impl Audit {
         let writer = Arc::new(Writer::new(file, counters));
         let writes = Arc::clone(&writer);
         let thread = thread::Builder::new().name("audit".into());
-        let thread = thread.spawn(move || writes.run(&jobs)).map_err(|error| {
+        let thread = thread.spawn(move || writes.run(&jobs, HEAD_EVERY)).map_err(|error| {
             let what = format!("{}: no thread to write it: {error}", path.display());
             Problem::new(what, "allow this process more threads")
         })?;

@@ -16,7 +16,7 @@ use super::*;
 use crate::problem::Problem;
 use crate::scheme::Decision;
 
-fn entry(number: u64) -> Entry {
+pub(super) fn entry(number: u64) -> Entry {
     Entry {
         route: "cobo".into(),
         request_id: format!("id-{number}"),

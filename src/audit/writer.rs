@@ -62,13 +62,14 @@ impl Writer {
         self.lost.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The thread: ends when nobody can ask it any more.
-    pub(super) fn run(&self, jobs: &Receiver<Job>) {
+    /// The thread: ends when nobody can ask it any more. The head of a chain that grows is logged
+    /// so often.
+    pub(super) fn run(&self, jobs: &Receiver<Job>, every: Duration) {
         let mut head = Head::tell(&self.file());
         let mut batch = Vec::new();
         loop {
             let next = if batch.is_empty() {
-                jobs.recv_timeout(HEAD_EVERY)
+                jobs.recv_timeout(every)
             } else {
                 jobs.try_recv().map_err(|_| RecvTimeoutError::Timeout)
             };
@@ -85,7 +86,7 @@ impl Writer {
                 Err(RecvTimeoutError::Disconnected) => break,
             };
             self.append(&mut batch);
-            head.look(&self.file(), HEAD_EVERY);
+            head.look(&self.file(), every);
             if let Some(reply) = reopen {
                 let reopened = self.file().reopen();
                 // Whoever asked may have left; the file is in order all the same.
@@ -167,4 +168,78 @@ impl Head {
 const BATCH: usize = 256;
 
 /// How often the head of a chain that grows is logged.
-const HEAD_EVERY: Duration = Duration::from_secs(10);
+pub(super) const HEAD_EVERY: Duration = Duration::from_secs(10);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::mpsc::{Sender, channel};
+    use std::{str, thread};
+
+    use super::*;
+    use crate::audit::tests::entry;
+
+    /// Hands each line of a log on.
+    struct Lines(Sender<String>);
+
+    impl Write for Lines {
+        fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+            let text = str::from_utf8(line).map_err(io::Error::other)?;
+            self.0.send(text.to_owned()).map_err(io::Error::other)?;
+            Ok(line.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// The numbers of the lines whose heads were logged while two were written one after the other.
+    /// With `patience`, the second head is waited for before the thread ends.
+    fn heads(every: Duration, patience: bool) -> Vec<u64> {
+        let home = tempfile::tempdir().expect("a directory");
+        let file = AuditFile::open(&home.path().join("audit.jsonl")).expect("a new file");
+        let writer = Writer::new(file, <[_; 2]>::default());
+        let (sender, jobs) = channel();
+        let (said, log) = channel();
+        let head = |line: String| -> Option<u64> {
+            let (_, seq) = line.split_once("head of the audit")?.1.split_once("seq=")?;
+            seq.split(' ').next()?.parse().ok()
+        };
+        let mut seen = Vec::new();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let to = move || Lines(said.clone());
+                let log = tracing_subscriber::fmt().with_ansi(false).with_writer(to).finish();
+                let _until_the_end = tracing::subscriber::set_default(log);
+                writer.run(&jobs, every);
+            });
+            for number in 0..2 {
+                let (reply, done) = oneshot::channel();
+                let entry = Box::new(entry(number));
+                let asked = Asked { entry, place: None, reply: Some(reply) };
+                sender.send(Job::Append(asked)).expect("the thread is there");
+                done.blocking_recv().expect("it is answered").expect("it is written");
+            }
+            while patience && seen.last() != Some(&2) {
+                seen.extend(log.recv().map(head).expect("it is said before the end"));
+            }
+            drop(sender);
+        });
+        seen.extend(log.try_iter().filter_map(head));
+        seen
+    }
+
+    /// Said too seldom, the end of a chain could be cut without a trace; said at each line, the log
+    /// would be as long as the file.
+    #[test]
+    fn the_head_of_a_chain_is_logged_so_often_and_at_the_end() {
+        assert_eq!(heads(Duration::from_secs(3600), false), [0, 2]);
+        assert_eq!(heads(Duration::ZERO, false), [0, 1, 2]);
+        // Also where no other line comes after the last.
+        let heads = heads(Duration::from_millis(1), true);
+        assert!(heads.starts_with(&[0]) && heads.ends_with(&[2]), "{heads:?}");
+        assert_eq!(heads.iter().filter(|seq| **seq == 2).count(), 1, "{heads:?}");
+        assert_eq!(HEAD_EVERY, Duration::from_secs(10), "as docs/audit.md has it");
+    }
+}
