@@ -149,6 +149,9 @@ fn keys_of_a_kms_sign() {
     signs(&ROWS[9]);
 }
 
+/// Room for the longest message, and more time than a store takes where much else runs.
+const LIMITS: &str = "[limits]\nsigned_body = \"20MiB\"\n[timeouts]\nsign = \"60s\"\n";
+
 fn signs(row: &Row) {
     let home = Home::new("");
     let kept = (row.make)(&home);
@@ -156,7 +159,7 @@ fn signs(row: &Row) {
     let origin = Origin::start(echo());
     let able: Vec<_> = ALGORITHMS.into_iter().filter(|one| !row.refuses.contains(one)).collect();
     let config = |algorithms: &[&str]| {
-        let tables = format!("[stores.held]\n{}[limits]\nsigned_body = \"20MiB\"\n", kept.table);
+        let tables = format!("[stores.held]\n{}{LIMITS}", kept.table);
         let routes = algorithms.iter().map(|one| {
             home.write(&format!("{one}.toml"), &scheme(one));
             let route = route(one, one, &[], &origin.url()).replacen("\"files\"", "\"held\"", 1);

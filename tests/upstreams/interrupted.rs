@@ -110,7 +110,7 @@ fn an_answer_before_the_end_of_an_upload_ends_it() {
 #[test]
 fn an_answer_from_one_who_neither_reads_nor_refuses_the_rest_ends_the_connection() {
     let origin = H2Origin::start_closed(&["apiv2.metasv.com"], origin::metasv("test-a"));
-    let lines = trusting(origin.ca()) + "[timeouts]\nbody_idle = \"500ms\"\n";
+    let lines = trusting(origin.ca()) + "[timeouts]\nbody_idle = \"2s\"\n";
     let proxy = Proxy::start(&metasv(&origin.url(), &lines));
     // The window of a connection counts from its settings, which come after the first request.
     assert_eq!(ask(&proxy, "/x").status, 200);
@@ -132,7 +132,7 @@ fn an_answer_from_one_who_neither_reads_nor_refuses_the_rest_ends_the_connection
 
 #[test]
 fn a_provider_that_takes_no_more_of_an_upload_is_given_up() {
-    let (origin, proxy) = stage("body_idle = \"500ms\"\nconnect = \"1s\"\n");
+    let (origin, proxy) = stage("body_idle = \"2s\"\n");
     let reply = upload(&proxy, "/deaf");
     assert_eq!(refusal(&reply), (504, "upstream_timeout".to_owned()));
     let detail = text(&reply.json(), "detail");

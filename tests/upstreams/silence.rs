@@ -41,7 +41,7 @@ fn a_provider_that_is_slow_and_alive_keeps_its_connection() {
 #[test]
 fn a_connection_on_which_a_request_waited_in_vain_gets_no_other() {
     let provider = Provider::start(|_| frame(PING, ACK, 0, b"alive..."));
-    let proxy = provider.proxy_with("[timeouts]\nresponse_head = \"500ms\"\n");
+    let proxy = provider.proxy_with("[timeouts]\nresponse_head = \"2s\"\n");
     assert_eq!(ask(&proxy, "/x").status, 200);
     assert_eq!(refusal(&ask(&proxy, "/lost")), (504, "upstream_timeout".to_owned()));
     assert_eq!(ask(&proxy, "/x").status, 200);
