@@ -28,7 +28,7 @@ mod systemd;
 mod turns;
 mod vault;
 
-pub use algorithm::{PublicPemFault, UnknownAlgorithm};
+pub use algorithm::{Opened, PublicPemFault, UnknownAlgorithm};
 pub use content::{Content, Derivation, Digest, Hash, Hashing, Written};
 pub(crate) use env::{Lookup, variable};
 pub use error::SignError;
@@ -38,7 +38,7 @@ pub(crate) use file::read_private;
 pub use formats::{Encoding, FormatError, UnknownEncoding};
 pub(crate) use formats::{PassphraseFault, unquoted};
 pub(crate) use hosted::{Fault, Hosted, Input, Service};
-pub use key::{Algorithm, BoxFuture, Form, PrivateKey, PublicKey, Signer};
+pub use key::{Algorithm, BoxFuture, Form, Kinship, PrivateKey, PublicKey, Signer};
 pub use need::{Need, StoreVariables};
 pub(crate) use reach::needs;
 pub use signature::Signature;

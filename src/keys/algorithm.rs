@@ -11,13 +11,16 @@ mod held;
 mod hmac;
 mod p256;
 mod rsa;
+mod rsa_opened;
 mod secp256k1;
 mod shared;
 
 use std::str::FromStr;
 
 use pkcs8::Document;
+pub use rsa_opened::Opened;
 
+use super::content::Digest;
 use super::formats::{Encoding, FormatError, Found};
 use super::key::{Algorithm, Encoded, PrivateKey, PublicKey};
 use super::signature::Signature;
@@ -158,6 +161,18 @@ impl PublicKey {
     pub fn of(algorithm: Algorithm, encoded: &[u8]) -> Option<Self> {
         let spki = algorithm.0.read_public(Encoded::Spki(encoded));
         spki.or_else(|| Self::from_point(algorithm, encoded))
+    }
+
+    /// The keys of an algorithm that a signature of a digest can be of: of ECDSA up to four, of all
+    /// others none (SEC 1, section 4.1.6).
+    pub fn recover(algorithm: Algorithm, digest: &Digest, signature: &Signature) -> Vec<Self> {
+        algorithm.0.recover(digest, signature)
+    }
+
+    /// What stands in an RSA signature; none where the key is no RSA key.
+    pub fn open(&self, signature: &[u8]) -> Option<Opened> {
+        let rsa = self.algorithm().name().starts_with("rsa_");
+        rsa.then(|| rsa_opened::open(&self.spki(), signature)).flatten()
     }
 
     fn first(encoded: Encoded<'_>) -> Option<Self> {

@@ -38,7 +38,7 @@ mod sparse;
 pub use field::Element;
 pub(super) use key::Proof;
 pub use key::{PrivateKey, PublicKey};
-pub use poseidon::{WIDTHS, poseidon, poseidon_cost, poseidon_dense, warm};
+pub use poseidon::{WIDTHS, poseidon, poseidon_cost, poseidon_dense, poseidon_of, warm};
 
 #[cfg(test)]
 mod tests;

@@ -17,7 +17,7 @@ use pkcs8::{LineEnding, PrivateKeyInfoRef, SecretDocument};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
 
-use super::content::Content;
+use super::content::{Content, Digest};
 use super::error::SignError;
 use super::formats::{FormatError, Found};
 use super::signature::Signature;
@@ -64,6 +64,11 @@ pub(super) trait Kind: Send + Sync {
     /// Reads a signature in ASN.1 DER, where the algorithm has one.
     fn read_der(&self, _der: &[u8]) -> Option<Signature> {
         None
+    }
+
+    /// The keys that a signature of a digest can be of.
+    fn recover(&self, _digest: &Digest, _signature: &Signature) -> Vec<PublicKey> {
+        Vec::new()
     }
 
     /// As [`Signature::low_s`].
@@ -157,6 +162,11 @@ pub(super) trait Public: Send + Sync {
 
     /// As [`PublicKey::verifies`].
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool;
+
+    /// As [`PublicKey::verifies_with_rounds`].
+    fn verifies_with_rounds(&self, _: usize, _: Content<'_>, _: &Signature) -> bool {
+        false
+    }
 }
 
 /// A public key as a provider's console or a program asks for it.
@@ -376,6 +386,17 @@ impl PublicKey {
     pub fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {
         self.key.verifies(content, signature)
     }
+
+    /// The same of Baby Jubjub, where the challenge was hashed with another number of partial rounds
+    /// than the provider's; for a diagnosis alone.
+    pub fn verifies_with_rounds(
+        &self,
+        partial: usize,
+        content: Content<'_>,
+        signature: &Signature,
+    ) -> bool {
+        self.key.verifies_with_rounds(partial, content, signature)
+    }
 }
 
 impl PartialEq for PublicKey {
@@ -430,6 +451,31 @@ pub trait Signer: fmt::Debug + Send + Sync {
     fn signs_digests(&self) -> bool {
         true
     }
+
+    /// The public halves of keys that a program has in its place by mistake, where the key is in
+    /// this process's memory; for a diagnosis alone.
+    fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
+        Vec::new()
+    }
+}
+
+/// How another key comes of one, by the mistakes that programs make with it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Kinship {
+    /// The same number on another curve.
+    Curve,
+    /// The number's bytes in reverse.
+    Reversed,
+    /// What the secret's text decodes to.
+    Decoded,
+    /// The secret's bytes, encoded.
+    Encoded,
+    /// The secret with white space at its end.
+    Spaced,
+    /// No secret at all.
+    Empty,
+    /// The same secret with another hash function.
+    Hash,
 }
 
 /// A key in this process's memory that signs on its caller's thread, in tens of microseconds.
@@ -443,6 +489,11 @@ pub(super) trait LocalKey: Send + Sync + 'static {
     ///
     /// [`SignError::Failed`]; it is never busy.
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError>;
+
+    /// As [`Signer::relatives`].
+    fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
+        Vec::new()
+    }
 }
 
 /// A [`LocalKey`] as everybody sees it.
@@ -468,6 +519,10 @@ impl<K: LocalKey> Signer for LocalSigner<K> {
 
     fn cost(&self, length: usize) -> Cost {
         K::SIGNING + Cost::hashing(length)
+    }
+
+    fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
+        self.key.relatives()
     }
 }
 

@@ -17,7 +17,7 @@ use crate::keys::content::{Content, Digest};
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found, Members};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
-use crate::keys::key::{LocalKey, LocalSigner, Signer};
+use crate::keys::key::{Kinship, LocalKey, LocalSigner, Signer};
 use crate::keys::signature::Signature;
 
 impl Algorithm {
@@ -135,6 +135,12 @@ impl LocalKey for babyjub::PrivateKey {
             s: proof.s.to_be_bytes(),
         })
     }
+
+    fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
+        let reversed = self.reversed();
+        let reversed = reversed.map(|key| (Kinship::Reversed, public(Self::public_key(&key))));
+        reversed.into_iter().collect()
+    }
 }
 
 impl Public for babyjub::PublicKey {
@@ -161,13 +167,28 @@ impl Public for babyjub::PublicKey {
     }
 
     fn verifies(&self, content: Content<'_>, signature: &Signature) -> bool {
-        let (Ok(message), Signature::BabyJub { rx, ry, s }) = (element(content), signature) else {
-            return false;
-        };
-        let number = Element::from_be_bytes;
-        let (Some(x), Some(y), Some(s)) = (number(rx), number(ry), number(s)) else { return false };
-        Self::verifies(self, message, &Proof { x, y, s })
+        let read = read(content, signature);
+        read.is_some_and(|(message, proof)| Self::verifies(self, message, &proof))
     }
+
+    fn verifies_with_rounds(
+        &self,
+        partial: usize,
+        content: Content<'_>,
+        signature: &Signature,
+    ) -> bool {
+        let read = read(content, signature);
+        read.is_some_and(|(message, proof)| self.verifies_with(partial, message, &proof))
+    }
+}
+
+fn read(content: Content<'_>, signature: &Signature) -> Option<(Element, Proof)> {
+    let (Ok(message), Signature::BabyJub { rx, ry, s }) = (element(content), signature) else {
+        return None;
+    };
+    let number = Element::from_be_bytes;
+    let (x, y, s) = (number(rx)?, number(ry)?, number(s)?);
+    Some((message, Proof { x, y, s }))
 }
 
 fn public(key: babyjub::PublicKey) -> PublicKey {

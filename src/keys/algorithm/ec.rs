@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::keys::content::{Content, Digest};
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found};
-use crate::keys::key::{Algorithm, Form, PrivateKey, PublicKey};
+use crate::keys::key::{Algorithm, Form, Kinship, PrivateKey, PublicKey};
 
 /// A curve, as far as reading keys goes.
 pub(super) struct Curve {
@@ -79,6 +79,21 @@ pub(super) fn generate(key: fn(&[u8]) -> Option<PrivateKey>) -> PrivateKey {
             return key;
         }
     }
+}
+
+/// The keys that the number of a key on this curve is by mistake: on the other curve, in reverse.
+pub(super) fn relatives(number: &[u8], own: Algorithm) -> Vec<(Kinship, PublicKey)> {
+    let reversed: Zeroizing<Vec<u8>> = Zeroizing::new(number.iter().rev().copied().collect());
+    let key = |number: &[u8], algorithm| {
+        let mut digits = Zeroizing::new(vec![0; 2 * number.len()]);
+        base16ct::lower::encode(number, &mut digits).ok()?;
+        PrivateKey::parse(&digits, Some(algorithm), None).ok().map(|key| key.public_key())
+    };
+    let curves = [Algorithm::ECDSA_P256, Algorithm::ECDSA_SECP256K1];
+    let others = curves.into_iter().filter(|curve| *curve != own);
+    let others = others.map(|curve| (Kinship::Curve, key(number, curve)));
+    let all = others.chain([(Kinship::Reversed, key(&reversed, own))]);
+    all.filter_map(|(kinship, key)| Some((kinship, key?))).collect()
 }
 
 /// The digest that ECDSA with SHA-256 signs.

@@ -20,7 +20,7 @@ use crate::keys::content::{Content, Derivation, Written};
 use crate::keys::error::SignError;
 use crate::keys::formats::{FormatError, Found};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
-use crate::keys::key::{LocalKey, LocalSigner, Signer};
+use crate::keys::key::{Kinship, LocalKey, LocalSigner, Signer};
 use crate::keys::signature::Signature;
 
 impl Algorithm {
@@ -200,6 +200,30 @@ impl LocalKey for Arc<Key> {
 
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
         Ok(Signature::Octets(self.mac(content)?.as_ref().to_vec()))
+    }
+
+    fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
+        let key = |kind: Hmac, secret: &[u8]| kind.private(secret).public_key();
+        let own = |kinship, secret: Zeroizing<Vec<u8>>| (kinship, key(self.kind, &secret));
+        let mut all = Vec::new();
+        for (encoding, decoded) in shared::codings() {
+            all.extend(decoded(&self.secret).map(|secret| own(Kinship::Decoded, secret)));
+            all.push(own(Kinship::Encoded, encoding(&self.secret)));
+        }
+        for space in ["\n", "\r\n", " "] {
+            let spaced = [&self.secret, space.as_bytes()].concat();
+            all.push(own(Kinship::Spaced, Zeroizing::new(spaced)));
+        }
+        let trimmed = self.secret.trim_ascii();
+        all.push(own(Kinship::Spaced, Zeroizing::new(trimmed.to_vec())));
+        all.push(own(Kinship::Empty, Zeroizing::new(Vec::new())));
+        let others = [SHA1, SHA256, SHA384, SHA512].into_iter();
+        let others = others.filter(|other| other.name != self.kind.name);
+        all.extend(others.map(|other| (Kinship::Hash, key(other, &self.secret))));
+        all.retain(|(kinship, key)| {
+            *kinship == Kinship::Hash || key.fingerprint() != Public::fingerprint(self)
+        });
+        all
     }
 }
 

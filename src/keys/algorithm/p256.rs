@@ -6,9 +6,10 @@
 use std::sync::Arc;
 
 use aws_lc_rs::digest::{Digest as Sha256Digest, SHA256};
+use aws_lc_rs::encoding::{AsBigEndian as _, EcPrivateKeyBin};
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
-use p256::ecdsa::{Signature as Numbers, VerifyingKey};
+use p256::ecdsa::{RecoveryId, Signature as Numbers, VerifyingKey};
 use p256::elliptic_curve::sec1::ToSec1Point as _;
 use pkcs8::{
     DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, ObjectIdentifier,
@@ -17,11 +18,11 @@ use pkcs8::{
 
 use super::ec::{self, Curve};
 use crate::cost::Cost;
-use crate::keys::content::Content;
+use crate::keys::content::{Content, Digest};
 use crate::keys::error::SignError;
 use crate::keys::formats::{FormatError, Found};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
-use crate::keys::key::{LocalKey, LocalSigner, Signer};
+use crate::keys::key::{Kinship, LocalKey, LocalSigner, Signer};
 use crate::keys::signature::Signature;
 
 impl Algorithm {
@@ -75,6 +76,14 @@ impl Kind for P256 {
         Numbers::from_der(der).ok().map(|numbers| signature(&numbers))
     }
 
+    fn recover(&self, digest: &Digest, signature: &Signature) -> Vec<PublicKey> {
+        let Signature::Ecdsa { r, s } = signature else { return Vec::new() };
+        let Ok(numbers) = Numbers::from_scalars(*r, *s) else { return Vec::new() };
+        let ids = (0..4).filter_map(RecoveryId::from_byte);
+        let key = |id| VerifyingKey::recover_from_prehash(&digest.0, &numbers, id).ok();
+        ids.filter_map(key).map(|key| public(key.into())).collect()
+    }
+
     fn low(&self, signature: &Signature) -> Signature {
         let Signature::Ecdsa { r, s } = signature else { return signature.clone() };
         let low =
@@ -122,6 +131,11 @@ impl LocalKey for EcdsaKeyPair {
             return Err(SignError::Failed("the library made a short signature"));
         };
         Ok(Signature::Ecdsa { r: *r, s: *s })
+    }
+
+    fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
+        let number: Option<EcPrivateKeyBin<'_>> = self.private_key().as_be_bytes().ok();
+        number.map_or_else(Vec::new, |number| ec::relatives(number.as_ref(), Algorithm::ECDSA_P256))
     }
 }
 

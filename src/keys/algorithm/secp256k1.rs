@@ -5,20 +5,21 @@
 use std::sync::Arc;
 
 use k256::ecdsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
-use k256::ecdsa::{Signature as Numbers, SigningKey, VerifyingKey};
+use k256::ecdsa::{RecoveryId, Signature as Numbers, SigningKey, VerifyingKey};
 use k256::elliptic_curve::sec1::ToSec1Point as _;
 use pkcs8::{
     DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, ObjectIdentifier,
     SecretDocument,
 };
+use zeroize::Zeroizing;
 
 use super::ec::{self, Curve};
 use crate::cost::Cost;
-use crate::keys::content::Content;
+use crate::keys::content::{Content, Digest};
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found};
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
-use crate::keys::key::{LocalKey, LocalSigner, Signer};
+use crate::keys::key::{Kinship, LocalKey, LocalSigner, Signer};
 use crate::keys::signature::Signature;
 
 impl Algorithm {
@@ -75,6 +76,14 @@ impl Kind for Secp256k1 {
         Numbers::from_der(der).ok().map(|numbers| signature(&numbers))
     }
 
+    fn recover(&self, digest: &Digest, signature: &Signature) -> Vec<PublicKey> {
+        let Signature::Ecdsa { r, s } = signature else { return Vec::new() };
+        let Ok(numbers) = Numbers::from_scalars(*r, *s) else { return Vec::new() };
+        let ids = (0..4).filter_map(RecoveryId::from_byte);
+        let key = |id| VerifyingKey::recover_from_prehash(&digest.0, &numbers, id).ok();
+        ids.filter_map(key).map(|key| public(key.into())).collect()
+    }
+
     fn low(&self, signature: &Signature) -> Signature {
         let Signature::Ecdsa { r, s } = signature else { return signature.clone() };
         let low =
@@ -109,6 +118,11 @@ impl LocalKey for SigningKey {
             .sign_prehash(&ec::digest(content)?.0)
             .map_err(|_| SignError::Failed("no signature for this digest"))?;
         Ok(signature(&numbers.normalize_s()))
+    }
+
+    fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
+        let number = Zeroizing::new(<[u8; 32]>::from(self.to_bytes()));
+        ec::relatives(&number[..], Algorithm::ECDSA_SECP256K1)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Secrets that two parties share: the forms that they are read in and written in.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 use crate::keys::formats::{Form, FormatError, Found, Members, unquoted};
@@ -60,6 +60,30 @@ pub(super) fn to_text(secret: &[u8], jwk: &str) -> Zeroizing<String> {
     URL_SAFE_NO_PAD.encode_string(secret, &mut text);
     text.push_str("\"\n}\n");
     text
+}
+
+/// Writes a secret in an encoding.
+pub(super) type Encode = fn(&[u8]) -> Zeroizing<Vec<u8>>;
+
+/// Reads a secret that is written in an encoding.
+pub(super) type Decode = fn(&[u8]) -> Option<Zeroizing<Vec<u8>>>;
+
+/// The encodings that secrets are taken out of, or left in, by mistake.
+pub(super) fn codings() -> [(Encode, Decode); 3] {
+    [
+        (
+            |secret| Zeroizing::new(STANDARD.encode(secret).into_bytes()),
+            |text| STANDARD.decode(text).ok().map(Zeroizing::new),
+        ),
+        (
+            |secret| Zeroizing::new(URL_SAFE_NO_PAD.encode(secret).into_bytes()),
+            |text| URL_SAFE_NO_PAD.decode(text).ok().map(Zeroizing::new),
+        ),
+        (
+            |secret| Zeroizing::new(base16ct::lower::encode_string(secret).into_bytes()),
+            |text| base16ct::mixed::decode_vec(text).ok().map(Zeroizing::new),
+        ),
+    ]
 }
 
 /// Why there is no PKCS#8.

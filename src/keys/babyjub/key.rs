@@ -8,7 +8,7 @@ use zeroize::Zeroizing;
 use super::base::{self, Blinds, point_of, times_base};
 use super::curve::{Extended, Point};
 use super::field::Element;
-use super::poseidon::{poseidon, warm};
+use super::poseidon::{poseidon, poseidon_of, warm};
 use super::scalar::{self, ORDER};
 
 /// A private key: a number from 1 to below the group's order. Wiped when dropped.
@@ -48,6 +48,13 @@ impl PrivateKey {
 
     pub(in crate::keys) fn public_key(&self) -> PublicKey {
         self.public
+    }
+
+    /// The key that is this one's number, its bytes in reverse, modulo the group's order.
+    pub(in crate::keys) fn reversed(&self) -> Option<Self> {
+        let bytes = Zeroizing::new(<[u8; 32]>::from(self.scalar.to_le_bytes()));
+        let number = U256::from_be_slice(&bytes[..]).rem_vartime(&ORDER);
+        Self::from_integer(Zeroizing::new(number))
     }
 
     /// The number, big-endian.
@@ -110,8 +117,25 @@ impl PublicKey {
     pub(in crate::keys) fn verifies(&self, message: Element, proof: &Proof) -> bool {
         let Some(point) = Point::new(proof.x, proof.y) else { return false };
         let challenge = challenge(&point, self, message);
+        self.answers(&point, &challenge, proof)
+    }
+
+    /// The same where the challenge was made with another number of partial rounds.
+    pub(in crate::keys) fn verifies_with(
+        &self,
+        partial: usize,
+        message: Element,
+        proof: &Proof,
+    ) -> bool {
+        let Some(point) = Point::new(proof.x, proof.y) else { return false };
+        let inputs = [point.x, point.y, self.x(), self.y(), message];
+        let challenge = poseidon_of(CHALLENGE_WIDTH, partial, &inputs);
+        challenge.is_some_and(|hash| self.answers(&point, &hash.to_integer(), proof))
+    }
+
+    fn answers(&self, point: &Point, challenge: &U256, proof: &Proof) -> bool {
         let s = proof.s.to_integer().rem_vartime(&ORDER);
-        let expected = Extended::from(&point).add(&Extended::from(&self.0).times(&challenge));
+        let expected = Extended::from(point).add(&Extended::from(&self.0).times(challenge));
         times_base(&s, &Blinds::none()) == expected
     }
 }

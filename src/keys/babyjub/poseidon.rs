@@ -54,6 +54,18 @@ pub const WIDTHS: &[usize] = &[6, 9, 10, 12, 13, 14];
 #[doc(hidden)]
 pub fn poseidon_dense(width: usize, inputs: &[Element]) -> Element {
     let Constants { rounds, matrix, .. } = constants(width);
+    dense(width, rounds, matrix, inputs)
+}
+
+/// The hash with another width or number of partial rounds than this variant has, as other programs
+/// may have it; none for a width above 14, or too many inputs. It makes its constants each time.
+pub fn poseidon_of(width: usize, partial: usize, inputs: &[Element]) -> Option<Element> {
+    let right = (2..=MAX_WIDTH).contains(&width) && !inputs.is_empty() && inputs.len() < width;
+    let made = right.then(|| Constants::with(width, partial))?;
+    Some(dense(width, &made.rounds, &made.matrix, inputs))
+}
+
+fn dense(width: usize, rounds: &[Field], matrix: &Matrix, inputs: &[Element]) -> Element {
     let mut state = vec![Field::zero(); width];
     fill(&mut state, inputs);
     for (index, constant) in rounds.iter().enumerate() {
@@ -95,7 +107,10 @@ pub(super) fn constants(width: usize) -> &'static Constants {
 
 impl Constants {
     fn derive(width: usize) -> Self {
-        let partial = if width <= 6 { 52 } else { 53 };
+        Self::with(width, if width <= 6 { 52 } else { 53 })
+    }
+
+    fn with(width: usize, partial: usize) -> Self {
         let rounds = chain("poseidon_constants", 2 * HALF + partial);
         let points = chain("poseidon_matrix_0000", 2 * width);
         let (rows, columns) = points.split_at(width);
