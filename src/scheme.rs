@@ -17,6 +17,7 @@ mod edits;
 mod entry;
 mod envelope;
 mod error;
+mod evidence;
 mod infras;
 mod json;
 mod jwt;
@@ -49,6 +50,11 @@ pub use entry::{
 };
 pub use envelope::{Answered, Caller, Conclusion, Decision, Envelope, Opened, Policy, Verdict};
 pub use error::{BindError, SchemeError};
+pub(crate) use evidence::causes;
+pub use evidence::{
+    Cause, Certainty, Evidence, Hypothesis, Known as KnownCause, Limit, Stamp, Suspect, Test,
+    all_causes,
+};
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
 pub use origin::Origin;
@@ -222,6 +228,12 @@ pub trait Scheme: fmt::Debug + Send + Sync {
     ///
     /// [`SchemeError::Claim`]: which part is missing, is there twice, or cannot be read.
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError>;
+
+    /// What a request shows of how it was signed, for whoever asks why it does not hold: whatever
+    /// stands in it, in whatever form, with its body in hand. Pure.
+    fn evidence(&self, _request: Signable<'_>) -> Evidence {
+        Evidence::default()
+    }
 
     /// Whether the provider's answer must be in hand whole and opened by
     /// [`Self::open_reply`]. Few providers sign their answers.

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use crate::keys::PublicKey;
+use crate::keys::{Content, PublicKey, Signature};
 use crate::moment::{Moment, Nonce};
 use crate::scheme::{Preimage, Scheme, SchemeError, Signable};
 
@@ -60,6 +60,21 @@ pub fn verify<'k>(
     key_of: impl Fn(&str) -> Option<&'k PublicKey>,
     request: Signable<'_>,
 ) -> Result<Verified, Flaw> {
+    verify_with(scheme, key_of, request, &PublicKey::verifies)
+}
+
+/// The same where somebody else says whether a key's signature holds over something: keys that stay
+/// in their store may have no public half that could.
+///
+/// # Errors
+///
+/// As [`verify`].
+pub fn verify_with<'k>(
+    scheme: &dyn Scheme,
+    key_of: impl Fn(&str) -> Option<&'k PublicKey>,
+    request: Signable<'_>,
+    holds: &dyn Fn(&PublicKey, Content<'_>, &Signature) -> bool,
+) -> Result<Verified, Flaw> {
     let claim = scheme.claim(request).map_err(Flaw::Unreadable)?;
     // A dialect without a time stamp does not look at it.
     let moment = claim.moment.unwrap_or(Moment { unix_ms: 0, nonce: Nonce::Given(0) });
@@ -78,7 +93,7 @@ pub fn verify<'k>(
                 expected: expected.map(PublicKey::fingerprint).unwrap_or_default(),
             });
         }
-        if !proof.public_key.verifies(preimage.content(), &proof.signature) {
+        if !holds(&proof.public_key, preimage.content(), &proof.signature) {
             return Err(Flaw::Signature { preimage: Box::new(preimage.clone()) });
         }
     }

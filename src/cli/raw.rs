@@ -16,7 +16,7 @@ use crate::access::Credentials;
 use crate::host::host_and_port;
 use crate::peer::Peer;
 use crate::request::{Arrival, Body, Entrance, FIELDS_READ, Inside, Sender, asks_for_socket};
-use crate::scheme::Head;
+use crate::scheme::{Cause, Head, causes};
 
 /// A request before anything has been decided about it.
 #[derive(Debug)]
@@ -126,22 +126,18 @@ impl RawRequest {
     /// From a file with a request as it is on the wire; `-` is standard input. Lines may end in
     /// LF alone, as an editor leaves them.
     pub(super) fn read(path: &Path) -> Result<Self, CliError> {
-        let mut bytes = Vec::new();
-        if path == Path::new("-") {
-            std::io::stdin().read_to_end(&mut bytes)?;
-        } else {
-            bytes = std::fs::read(path).map_err(|error| CliError::at(path, &error))?;
+        let (request, faults) = Self::lenient(&content(path)?)?;
+        match faults.first() {
+            Some(fault) => Err(no_request(fault.cause.clone().into_owned())),
+            None => Ok(request),
         }
-        Self::parse(&bytes)
     }
 
-    fn parse(bytes: &[u8]) -> Result<Self, CliError> {
+    /// The same of a request that may be framed wrongly, and what is wrong with that.
+    pub(super) fn lenient(bytes: &[u8]) -> Result<(Self, Vec<Cause>), CliError> {
         let mut lines = [httparse::EMPTY_HEADER; FIELDS_READ];
         let mut request = httparse::Request::new(&mut lines);
-        let bad = |what: String| {
-            usage(format!("the file is no HTTP/1.1 request: {what}"))
-                .fix("begin it with a line such as GET /path HTTP/1.1, then headers, an empty line, the body")
-        };
+        let bad = no_request;
         let head = match request.parse(bytes) {
             Ok(httparse::Status::Complete(length)) => length,
             Ok(httparse::Status::Partial) => return Err(bad("no empty line ends its head".into())),
@@ -156,7 +152,7 @@ impl RawRequest {
             };
             headers.append(name, value);
         }
-        let body = body(&bytes[head..], &headers).map_err(bad)?;
+        let (body, faults) = body(&bytes[head..], &headers).map_err(bad)?;
         let method = request.method.unwrap_or_default();
         let method = method.parse().map_err(|_| bad(format!("{method} is no method")))?;
         let target = request.path.unwrap_or("/");
@@ -164,36 +160,50 @@ impl RawRequest {
         let old = request.version == Some(0);
         let version = if old { Version::HTTP_10 } else { Version::HTTP_11 };
         let spelled = request.headers.iter().map(|line| line.name.to_owned()).collect();
-        Ok(Self { spelled, ..Self::new(method, uri, version, headers, body)? })
+        Ok((Self { spelled, ..Self::new(method, uri, version, headers, body)? }, faults))
     }
 }
 
-/// The body of a request file. One newline more than `Content-Length` is the editor's.
-fn body(rest: &[u8], headers: &HeaderMap) -> Result<Bytes, String> {
+fn no_request(what: String) -> CliError {
+    usage(format!("the file is no HTTP/1.1 request: {what}")).fix(
+        "begin it with a line such as GET /path HTTP/1.1, then headers, an empty line, the body",
+    )
+}
+
+/// The bytes of a file; `-` is standard input.
+pub(super) fn content(path: &Path) -> Result<Vec<u8>, CliError> {
+    let mut bytes = Vec::new();
+    if path == Path::new("-") {
+        std::io::stdin().read_to_end(&mut bytes)?;
+    } else {
+        bytes = std::fs::read(path).map_err(|error| CliError::at(path, &error))?;
+    }
+    Ok(bytes)
+}
+
+/// The body of a request file, and what is wrong with its length. One newline more than
+/// `Content-Length` is the editor's.
+fn body(rest: &[u8], headers: &HeaderMap) -> Result<(Bytes, Vec<Cause>), String> {
     match headers.get(TRANSFER_ENCODING) {
         Some(coding) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => {
             return Err("its body is chunked; write the body plain, with Content-Length".into());
         }
         // No proxy would read it.
-        Some(_) => return Ok(Bytes::new()),
+        Some(_) => return Ok((Bytes::new(), Vec::new())),
         None => {}
     }
     let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok());
-    let Some(declared) = declared else { return Ok(Bytes::copy_from_slice(rest)) };
+    let Some(declared) = declared else { return Ok((Bytes::copy_from_slice(rest), Vec::new())) };
     let length: usize = declared.parse().map_err(|_| "Content-Length is no number".to_owned())?;
-    if rest.len() < length {
-        return Err(format!(
-            "Content-Length is {length}, and {} bytes follow the head",
-            rest.len()
-        ));
+    match rest.get(length..) {
+        Some(b"" | b"\n" | b"\r\n") => Ok((Bytes::copy_from_slice(&rest[..length]), Vec::new())),
+        _ => {
+            let what =
+                format!("Content-Length is {length}, and {} bytes follow the head", rest.len());
+            let fault = Cause::seen(&causes::form::BODY_LENGTH).said(what);
+            Ok((Bytes::copy_from_slice(rest), vec![fault]))
+        }
     }
-    if !matches!(&rest[length..], b"" | b"\n" | b"\r\n") {
-        return Err(format!(
-            "Content-Length is {length}, and {} bytes follow the head",
-            rest.len()
-        ));
-    }
-    Ok(Bytes::copy_from_slice(&rest[..length]))
 }
 
 /// What a client sends with a URL of a WebSocket (RFC 6455, section 4.1).

@@ -1,73 +1,233 @@
-//! `verify`: is this signed request valid, and if not, which part.
+//! `verify`: is this signed request valid, and if not, why: the first cause.
 
+mod capture;
+mod difference;
+mod report;
+
+use std::cell::Cell;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::HOST;
-use serde_json::json;
 
-use super::explain::{shown, signing};
+use self::capture::Captured;
+use self::report::{Judged, report};
 use super::raw::RawRequest;
 use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
+use crate::diagnosis::{Inquiry, Verdict, diagnose, recovered, time_causes};
 use crate::host::host_and_port;
-use crate::moment::{Moment, Moments};
+use crate::keys::{Content, PublicKey, Signature, Signer};
+use crate::moment::Moments;
 use crate::request::sent_by;
 use crate::route::Route;
-use crate::scheme::{Head, Signable};
+use crate::scheme::{Cause, Certainty, Head, causes};
 use crate::snapshot::{Snapshot, Surroundings};
-use crate::verification::{Flaw, Verified, verify};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct VerifyArgs {
     #[command(flatten)]
     config: ConfigFile,
-    /// A raw HTTP/1.1 request, as it reached the provider; - is standard input
-    #[arg(long)]
-    file: PathBuf,
+    /// A request as it reached the provider: raw HTTP/1.1, a HAR file or the output of curl -v; - is
+    /// standard input. Several of one program say more than one
+    #[arg(long = "file", required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
     /// The route; found by the request's Host, if left out
     #[arg(long)]
     route: Option<String>,
+    /// When it arrived at the provider, in milliseconds since 1970 or as 2025-11-28T13:50:00.123Z
+    #[arg(long, value_name = "TIME", value_parser = instant)]
+    at: Option<u64>,
+    /// The provider's answer, raw HTTP/1.1: its Date says when the request arrived
+    #[arg(long, value_name = "FILE")]
+    answer: Option<PathBuf>,
+    /// Earlier requests of the same key, which may have used the same nonce
+    #[arg(long, value_name = "FILE")]
+    earlier: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
+fn instant(text: &str) -> Result<u64, String> {
+    // Ten digits are seconds, whoever writes them.
+    let number = text
+        .parse()
+        .ok()
+        .map(|number: u64| if number < 100_000_000_000 { number * 1000 } else { number });
+    let read = number.or_else(|| crate::scheme::instant(text));
+    read.ok_or_else(|| "write milliseconds since 1970, or 2025-11-28T13:50:00.123Z".to_owned())
+}
+
 pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let request = RawRequest::read(&args.file)?;
+    let mut captured = Vec::new();
+    for file in &args.files {
+        captured.extend(capture::read(file)?);
+    }
+    let answer = args.answer.as_deref().map(capture::answer).transpose()?;
     let config = Config::load(args.config.path())?;
     let surroundings = Surroundings::default();
-    let snapshot = runtime()?.block_on(Snapshot::build(&config, &surroundings, None))?;
-    let routes = find(args, &snapshot, &request)?;
-    let (head, body) = request.into_sent();
-    // Where several could have sent it, the one that did says so.
-    let mut judged = Vec::new();
-    for route in routes.into_iter().flat_map(Route::both) {
-        let (verdict, moment) = judge(route, &head, &body)?;
-        judged.push((route, verdict.err(), moment));
-    }
-    let valid = judged.iter().position(|(_, flaw, _)| flaw.is_none());
-    let (route, flaw, moment) = judged.swap_remove(valid.unwrap_or_default());
+    let runtime = runtime()?;
+    let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;
+    let keys = keys(&snapshot);
     let now = Moments::new(config.replica).next().unix_ms;
-    let age = moment.map(|moment| i128::from(now) - i128::from(moment.unix_ms));
-    match report(args.json, route, flaw.as_ref(), age, out) {
+    let mut all = Vec::new();
+    for request in captured {
+        let answer = request.answer.as_ref().or(answer.as_ref());
+        let arrived = args.at.or(answer.and_then(|answer| answer.date_ms));
+        let routes = find(args, &snapshot, &request.request)?;
+        let Captured { request, faults, .. } = request;
+        let (head, body) = request.into_sent();
+        let given = Given { head: &head, body: &body, arrived, faults, keys: &keys };
+        let (route, mut verdict) = judge(&routes, &given, &runtime);
+        verdict.causes.extend(answer.and_then(|answer| answer.cause(&route.entry)));
+        let doubts = match arrived {
+            None => time_causes(&verdict.stamps, now),
+            Some(_) => Vec::new(),
+        };
+        let age = verdict.moment.map(|moment| i128::from(now) - i128::from(moment.unix_ms));
+        all.push(Judged { route: Arc::clone(route), verdict, doubts, age });
+    }
+    earlier(args, &snapshot, &mut all)?;
+    same_key(&mut all);
+    let valid = all.iter().all(|judged| judged.verdict.valid);
+    match report(args.json, &all, out) {
         // The exit code is the answer, also to those who have stopped reading.
         Err(error) if !error.broken_pipe => Err(error),
-        _ if flaw.is_some() => Err(CliError::silent(Exit::Failed)),
+        _ if !valid => Err(CliError::silent(Exit::Failed)),
         written => written,
     }
 }
 
-/// What a route's keys say of a request, and when it says that it was signed.
-type Judged = (Result<Verified, Flaw>, Option<Moment>);
+/// A request and what is known of it.
+struct Given<'g> {
+    head: &'g Head,
+    body: &'g Bytes,
+    arrived: Option<u64>,
+    faults: Vec<Cause>,
+    keys: &'g [(String, Arc<dyn Signer>)],
+}
 
-fn judge(route: &Route, head: &Head, body: &Bytes) -> Result<Judged, CliError> {
-    let scheme = signing(route)?;
-    let signable = Signable::of(scheme.as_ref(), head, body);
-    let verdict = verify(scheme.as_ref(), |slot| route.public_key(slot), signable);
-    Ok((verdict, scheme.claim(signable).ok().and_then(|claim| claim.moment)))
+/// The route that the request holds for, or the first, and what is said of it.
+fn judge<'r>(
+    routes: &[&'r Arc<Route>],
+    given: &Given<'_>,
+    runtime: &tokio::runtime::Runtime,
+) -> (&'r Arc<Route>, Verdict) {
+    let others: Vec<(String, PublicKey)> = given
+        .keys
+        .iter()
+        .map(|(name, signer)| (name.clone(), signer.public_key().clone()))
+        .collect();
+    let left = Cell::new(MOST_ASKED);
+    let holds = |key: &PublicKey, content: Content<'_>, signature: &Signature| {
+        let stays = key.algorithm().is_shared() && left.get() > 0;
+        key.verifies(content, signature)
+            || stays && {
+                left.set(left.get() - 1);
+                asked(given.keys, runtime, key, content, signature)
+            }
+    };
+    // Where several could have sent it, the one that did says so.
+    let mut judged = Vec::new();
+    for route in routes.iter().flat_map(|route| route.both()) {
+        let key_of = |slot: &str| route.public_key(slot);
+        let signers = route.keys.iter().map(|key| &key.signer);
+        let relatives: Vec<_> = signers.flat_map(|signer| signer.relatives()).collect();
+        let verdict = diagnose(&Inquiry {
+            relatives: &relatives,
+            scheme: &route.scheme,
+            head: given.head,
+            body: given.body,
+            key_of: &key_of,
+            holds: &holds,
+            others: &others,
+            arrived: given.arrived,
+            faults: given.faults.clone(),
+        });
+        judged.push((route, verdict));
+    }
+    let valid = judged.iter().position(|(_, verdict)| verdict.valid);
+    judged.swap_remove(valid.unwrap_or_default())
+}
+
+/// How often a store is asked for a MAC, of one request.
+const MOST_ASKED: u32 = 256;
+
+/// Whether a MAC is that of a key that stays in its store: the store makes it once more.
+fn asked(
+    keys: &[(String, Arc<dyn Signer>)],
+    runtime: &tokio::runtime::Runtime,
+    key: &PublicKey,
+    content: Content<'_>,
+    signature: &Signature,
+) -> bool {
+    let signer = keys.iter().map(|(_, signer)| signer).find(|own| own.public_key() == key);
+    let made = signer.and_then(|signer| runtime.block_on(signer.sign(content)).ok());
+    made.is_some_and(|made| made == *signature)
+}
+
+/// Every key of the configuration, by its name.
+fn keys(snapshot: &Snapshot) -> Vec<(String, Arc<dyn Signer>)> {
+    let mut all: Vec<(String, Arc<dyn Signer>)> = Vec::new();
+    for key in snapshot.routes.all().flat_map(Route::both).flat_map(|route| &route.keys) {
+        if !all.iter().any(|(name, _)| *name == key.name) {
+            all.push((key.name.clone(), Arc::clone(&key.signer)));
+        }
+    }
+    all
+}
+
+/// Says where a nonce or a signature was sent before.
+fn earlier(args: &VerifyArgs, snapshot: &Snapshot, all: &mut [Judged]) -> Result<(), CliError> {
+    let mut seen = Vec::new();
+    for file in &args.earlier {
+        for captured in capture::read(file)? {
+            let routes = find(args, snapshot, &captured.request)?;
+            let (head, body) = captured.request.into_sent();
+            let request = crate::scheme::Signable { head: &head, body: Some(&body) };
+            for route in routes {
+                if let Some(scheme) = route.scheme.signing() {
+                    seen.extend(scheme.evidence(request).nonce.map(|nonce| (nonce, file)));
+                }
+            }
+        }
+    }
+    for judged in all {
+        let nonce = judged.verdict.nonce.as_ref();
+        let Some((nonce, file)) = seen.iter().find(|(seen, _)| Some(seen) == nonce) else {
+            continue;
+        };
+        let cause = Cause::seen(&causes::time::NONCE_REPEATED)
+            .said(format!("the nonce {nonce} is that of the request in {}", file.display()));
+        judged.verdict.causes.push(cause);
+        judged.verdict.valid = false;
+    }
+    Ok(())
+}
+
+/// Where several requests have signatures that nothing explains, the one key that all are of.
+fn same_key(all: &mut [Judged]) {
+    let signed: Vec<_> =
+        all.iter().flat_map(|judged| judged.verdict.signed.iter().cloned()).collect();
+    if signed.len() < 2 {
+        return;
+    }
+    let Some(key) = recovered(&signed).into_iter().next() else { return };
+    for judged in all.iter_mut().filter(|judged| !judged.verdict.signed.is_empty()) {
+        for cause in &mut judged.verdict.causes {
+            if cause.known.code == causes::keyed::KEY_OTHER.code {
+                cause.certainty = Certainty::Proved;
+                cause.certain = None;
+                cause.proof = Some(format!(
+                    "all of these signatures are those of one key over the right texts: {}",
+                    key.fingerprint()
+                ));
+            }
+        }
+    }
 }
 
 /// The route by name, or those that the proxy takes for the request's host and path; at least one.
@@ -93,55 +253,4 @@ fn find<'a>(
         CliError::new(Exit::Failed, "no route matches the request's Host and path")
             .fix("add the Host header, or name the route with --route")
     })
-}
-
-fn report(
-    as_json: bool,
-    route: &Route,
-    flaw: Option<&Flaw>,
-    age: Option<i128>,
-    out: &mut dyn Write,
-) -> Result<(), CliError> {
-    let canonical = flaw.and_then(|flaw| match flaw {
-        Flaw::Signature { preimage } => Some(shown(preimage.shown().as_bytes())),
-        Flaw::Unreadable(_) | Flaw::Key { .. } => None,
-    });
-    if as_json {
-        let verdict = json!({
-            "valid": flaw.is_none(),
-            "route": route.name.as_ref(),
-            "scheme": route.entry.name,
-            "age_ms": age.and_then(|age| i64::try_from(age).ok()),
-            "flaw": flaw.map(ToString::to_string),
-            "canonical": canonical,
-        });
-        writeln!(out, "{verdict:#}")?;
-    } else {
-        let verdict = if flaw.is_none() { "valid" } else { "NOT valid" };
-        writeln!(out, "{verdict}: route {}, scheme {}", route.name, route.entry.name)?;
-        if let Some(flaw) = flaw {
-            writeln!(out, "  {flaw}")?;
-        }
-        if let Some(text) = canonical {
-            writeln!(out, "  canonical text of the request as given:\n  {text}")?;
-        }
-        if let Some(age) = age {
-            writeln!(out, "  signed {}", ago(age))?;
-        }
-    }
-    Ok(())
-}
-
-/// How long ago, with a remark where a provider would no longer take it.
-fn ago(age_ms: i128) -> String {
-    let seconds = age_ms.unsigned_abs() / 1000;
-    let distance = match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7_200 => format!("{} min", seconds / 60),
-        7_200..172_800 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    };
-    let direction = if age_ms < 0 { "in the future" } else { "ago" };
-    let late = if seconds > 300 { "; providers take a request for about five minutes" } else { "" };
-    format!("{distance} {direction}{late}")
 }

@@ -8,6 +8,7 @@
 
 pub(super) mod callback;
 pub(super) mod client;
+mod evidence;
 mod form;
 mod policy;
 mod request;

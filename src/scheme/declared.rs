@@ -18,6 +18,7 @@ mod described;
 mod encode;
 mod entry;
 mod eval;
+mod evidence;
 mod fields;
 mod file;
 mod finish;
@@ -38,6 +39,7 @@ mod played;
 mod readable;
 mod reads;
 mod rejects;
+mod rewritten;
 mod scheme;
 mod signing;
 mod slot;
@@ -50,8 +52,10 @@ mod vector;
 mod word;
 
 pub(crate) use catalogue::{CATALOGUE, find};
+pub(super) use clock::CLOCKS;
 pub(crate) use clock::instant;
 pub(crate) use compiled::Compiled;
+pub(super) use encode::{percent, unpercent};
 pub(crate) use guess::{Captured, Known, guess};
 
 pub(crate) use word::{Key, Word};

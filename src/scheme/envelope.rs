@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Claim, Edits, Preimage, SchemeError, Signable, Signatures};
+use super::{Claim, Edits, Evidence, Preimage, SchemeError, Signable, Signatures};
 use crate::cost::Cost;
 use crate::moment::Moment;
 
@@ -27,6 +27,16 @@ pub trait Envelope: fmt::Debug + Send + Sync {
     ///
     /// Why it is not to be believed; the service never hears of it, and [`Self::conclude`] is told.
     fn open(&self, request: Signable<'_>, moment: &Moment) -> Result<Opened, SchemeError>;
+
+    /// The same without an opinion on the time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`], but for times.
+    fn believe(&self, request: Signable<'_>) -> Result<(), SchemeError>;
+
+    /// As [`Scheme::evidence`](super::Scheme::evidence), of a request that comes in.
+    fn evidence(&self, request: Signable<'_>) -> Evidence;
 
     /// How long the service may take, its whole answer included.
     fn deadline(&self) -> Duration;

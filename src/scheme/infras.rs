@@ -6,6 +6,8 @@
 //! and `token = "opaque"` are for that. What the token says of time is checked when it is put
 //! in, so that a handshake that must fail is refused here and the provider is not asked.
 
+pub(super) mod evidence;
+
 use std::sync::Arc;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -15,9 +17,9 @@ use serde_json::{Map, Value};
 use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
 use super::jwt::{IssuerKey, Jwt, Null, object};
 use super::{
-    Act, BindError, Binding, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example, Head,
-    ParamDoc, ParamKind, Rejections, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures,
-    ToSign, Way,
+    Act, BindError, Binding, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Evidence, Example,
+    Head, ParamDoc, ParamKind, Rejections, Rest, Scheme, SchemeError, SecretSlot, Signable,
+    Signatures, ToSign, Way,
 };
 use crate::moment::Moment;
 use crate::secret::{Secret, SecretCell};
@@ -424,5 +426,16 @@ impl Scheme for Infras {
             .map_err(|_| NO_TOKEN)?;
         // The handshake says nothing of time.
         Ok(Claim { moment: None, proofs: Vec::new(), signed: None })
+    }
+
+    fn evidence(&self, request: Signable<'_>) -> Evidence {
+        let token = self.token.current();
+        let own = evidence::Own {
+            members: &self.members,
+            token_member: self.token_member.as_deref(),
+            headers: &self.headers,
+            token: token.expose(),
+        };
+        evidence::evidence(request, &own)
     }
 }

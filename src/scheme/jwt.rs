@@ -111,9 +111,10 @@ impl<'t> Jwt<'t> {
 /// The public key of a tokens' issuer; its kind says with which algorithm they are signed.
 #[derive(Debug)]
 pub(super) struct IssuerKey {
+    /// The same as everybody else has it.
+    pub(super) public: PublicKey,
     key: ParsedPublicKey,
     algorithm: &'static str,
-    fingerprint: String,
     verifying: Cost,
 }
 
@@ -126,16 +127,16 @@ const KINDS: &[(Algorithm, &dyn VerificationAlgorithm, &str)] = &[
 impl IssuerKey {
     /// Reads a public key in PEM: RSA of 2048 to 8192 bits (SPKI or PKCS#1), or P-256 (SPKI).
     pub(super) fn from_pem(pem: &[u8]) -> Result<Self, IssuerKeyFault> {
-        let key = PublicKey::from_pem(pem).map_err(|fault| match fault {
+        let public = PublicKey::from_pem(pem).map_err(|fault| match fault {
             PublicPemFault::NotPem => IssuerKeyFault::NotPem,
             PublicPemFault::Private => IssuerKeyFault::Private,
             PublicPemFault::Kind => IssuerKeyFault::Kind,
         })?;
-        let kind = KINDS.iter().find(|(own, ..)| *own == key.algorithm());
+        let kind = KINDS.iter().find(|(own, ..)| *own == public.algorithm());
         let (_, kind, algorithm) = *kind.ok_or(IssuerKeyFault::Kind)?;
-        let (fingerprint, verifying) = (key.fingerprint(), key.verifying(0));
-        let key = ParsedPublicKey::new(kind, key.spki()).map_err(|_| IssuerKeyFault::Kind)?;
-        Ok(Self { key, algorithm, fingerprint, verifying })
+        let verifying = public.verifying(0);
+        let key = ParsedPublicKey::new(kind, public.spki()).map_err(|_| IssuerKeyFault::Kind)?;
+        Ok(Self { public, key, algorithm, verifying })
     }
 }
 
@@ -162,11 +163,6 @@ impl IssuerKey {
     /// Whether it signs RS256.
     pub(super) fn is_rsa(&self) -> bool {
         self.algorithm == "RS256"
-    }
-
-    /// That of the public key.
-    pub(super) fn fingerprint(&self) -> &str {
-        &self.fingerprint
     }
 }
 

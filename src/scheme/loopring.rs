@@ -9,8 +9,11 @@
 mod advice;
 mod bounds;
 mod canonical;
+mod evidence;
 mod field;
+mod fields;
 mod message;
+mod numeric;
 mod played;
 mod written;
 
@@ -25,10 +28,11 @@ use self::canonical::{Canonical, Duplicates, Public};
 use self::message::{Hashes, MESSAGES, Message, SLOT};
 use super::credential::CredentialFault;
 use super::entry::texts;
+use super::evidence::{causes, one};
 use super::{
-    BindError, Binding, BodyNeed, Bounds, Build, Claim, Edits, Entry, Example, Head, InUse,
-    KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rejections, Reread,
-    Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign,
+    BindError, Binding, BodyNeed, Bounds, Build, Cause, Claim, Edits, Entry, Evidence, Example,
+    Head, InUse, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm,
+    Rejections, Reread, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign,
 };
 use crate::cost::Cost;
 use crate::keys::babyjub::{self, Element};
@@ -493,6 +497,43 @@ impl Scheme for Loopring {
             Some(Proof { slot: SLOT.into(), public_key, signature })
         });
         Ok(Claim { moment: None, proofs: proofs.collect(), signed: None })
+    }
+
+    fn evidence(&self, request: Signable<'_>) -> Evidence {
+        let mut evidence = Evidence::default();
+        evidence.faults.extend(self.api_key_fault(request));
+        let Some(key) = &self.key else { return evidence };
+        match &self.signing {
+            Signing::Header { text, form } => {
+                let hex = matches!(form, Form::Hex);
+                evidence::header(
+                    request,
+                    &evidence::Own { canonical: text, hex, key },
+                    &mut evidence,
+                );
+            }
+            Signing::Body(message) => {
+                let body = request.body.cloned().unwrap_or_default();
+                fields::body(message, &body, key, &mut evidence);
+            }
+            Signing::Nothing => {}
+        }
+        evidence
+    }
+}
+
+impl Loopring {
+    /// What is wrong with the API key of a request, where the route has one.
+    fn api_key_fault(&self, request: Signable<'_>) -> Option<Cause> {
+        let key = self.api_key.as_ref()?.current();
+        match one(request.head, "X-API-KEY", &["X-API-SIG"]) {
+            Err(cause) => Some(cause),
+            Ok(shown) => verify_slices_are_equal(shown.as_bytes(), key.expose()).err().map(|_| {
+                Cause::seen(&causes::form::TOKEN_OTHER)
+                    .said("X-API-KEY is not the API key that is configured")
+                    .fix("fetch the API key anew, and configure the one that the program sends")
+            }),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! A route uses one of the two: bind `keys.signer` for client signatures, `secrets.token` for
 //! the token. The provider takes a nonce once in ten minutes; [`crate::nonces`] sees to that.
 
+mod evidence;
+
 use std::sync::{Arc, LazyLock};
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -11,11 +13,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::{HeaderName, Method, header};
 
 use super::credential::{CredentialFault, MAX_TOKEN, alone, in_time};
+use super::infras::evidence::bearer;
 use super::jwt::{Jwt, Null};
 use super::{
-    Act, BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example,
-    Head, KeySlot, Names, Preimage, Proof, ProviderRefusal, PublicForm, Rejections, Reread, Rest,
-    Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
+    Act, BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Evidence,
+    Example, Head, KeySlot, Names, Preimage, Proof, ProviderRefusal, PublicForm, Rejections,
+    Reread, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -256,6 +259,10 @@ impl Scheme for ClientSignature {
             signed: None,
         })
     }
+
+    fn evidence(&self, request: Signable<'_>) -> Evidence {
+        evidence::evidence(request, SLOT)
+    }
 }
 
 /// Time stamp and nonce that a request shows.
@@ -351,5 +358,9 @@ impl Scheme for Bearer {
             });
         }
         Ok(Claim { moment: None, proofs: Vec::new(), signed: None })
+    }
+
+    fn evidence(&self, request: Signable<'_>) -> Evidence {
+        bearer(request.head, self.token.current().expose())
     }
 }

@@ -4,14 +4,16 @@
 //! two differ: the query is sorted and form-encoded anew, a body loses its spaces and line feeds
 //! in the signed text only, and the curve is the one the key's object identifier names.
 
+mod evidence;
+
 use std::sync::{Arc, LazyLock};
 
 use http::{HeaderName, Method};
 
 use super::{
     Act, BindError, Binding, Binds, Blame, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry,
-    Example, Head, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm,
-    Rejections, Reread, Rest, Scheme, SchemeError, Signable, Signatures, ToSign, Way,
+    Evidence, Example, Head, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal,
+    PublicForm, Rejections, Reread, Rest, Scheme, SchemeError, Signable, Signatures, ToSign, Way,
 };
 use crate::cost::Cost;
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
@@ -251,6 +253,20 @@ impl Scheme for Sinohope {
             proofs: vec![Proof { slot: SLOT.into(), public_key, signature }],
             signed: None,
         })
+    }
+
+    fn evidence(&self, request: Signable<'_>) -> Evidence {
+        let mut data = Vec::new();
+        let body = request.body.map_or(&b""[..], |body| body);
+        if request.head.method == Method::GET {
+            query_data(request.head.query(), &mut data);
+        } else if self.body_data(body, &mut data).is_err() {
+            data.extend_from_slice(body);
+        }
+        let keeps = |byte| self.remove.keeps(byte);
+        let public_hex = &self.public_hex;
+        let own = evidence::Own { slot: SLOT, public_hex, keeps: &keeps, data: &data };
+        evidence::evidence(request, &own)
     }
 }
 

@@ -14,9 +14,10 @@ use http::header::CONTENT_TYPE;
 use super::super::jwt::Jwt;
 use super::super::{
     Act, Answered, BindError, Binding, Build, Caller, Claim, Conclusion, Decision, Demo, Edits,
-    Entry, Envelope, Example, KeySlot, Opened, ParamDoc, Preimage, Proof, Rejections, SchemeError,
-    Signable, Signatures, Verdict, Way,
+    Entry, Envelope, Evidence, Example, KeySlot, Opened, ParamDoc, Preimage, Proof, Rejections,
+    SchemeError, Signable, Signatures, Verdict, Way,
 };
+use super::evidence::{Own, evidence};
 use super::request::Request;
 use super::response::{self, Response};
 use super::token::{self, Tokens};
@@ -140,6 +141,22 @@ impl Envelope for Callback {
         let package = self.tokens.open(&form::token(request)?, moment)?;
         let Request { text, id, kind } = Request::read(&package)?;
         Ok(Opened { request: Bytes::from(text), content_type: "application/json", id, kind })
+    }
+
+    fn believe(&self, request: Signable<'_>) -> Result<(), SchemeError> {
+        Request::read(&self.tokens.believe(&form::token(request)?)?).map(drop)
+    }
+
+    fn evidence(&self, request: Signable<'_>) -> Evidence {
+        let own = Own {
+            // None of the route's slots: the nodes' keys are params.
+            slot: "issuer".into(),
+            issuers: self.tokens.issuers(),
+            others: vec![self.key.clone()],
+            flat: self.tokens.is_flat(),
+            leeway_ms: self.tokens.leeway_ms(),
+        };
+        evidence(request, &own)
     }
 
     fn deadline(&self) -> Duration {

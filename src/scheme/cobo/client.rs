@@ -10,10 +10,11 @@ use http::{HeaderName, Method};
 use super::super::json::{self, Object};
 use super::super::jwt::Jwt;
 use super::super::{
-    BindError, Binding, Binds, Blame, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Example,
-    Head, KeySlot, ParamDoc, Proof, ProviderRefusal, Rejections, Reread, Rest, Scheme, SchemeError,
-    Signable, Signatures, ToSign,
+    BindError, Binding, Binds, Blame, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Evidence,
+    Example, Head, KeySlot, ParamDoc, Proof, ProviderRefusal, Rejections, Reread, Rest, Scheme,
+    SchemeError, Signable, Signatures, ToSign,
 };
+use super::evidence::{Own, evidence};
 use super::form::FORM;
 use super::request::Request;
 use super::response::Response;
@@ -142,6 +143,17 @@ impl Scheme for Client {
         let proof = Proof { slot: SLOT.into(), public_key: self.key.clone(), signature };
         let preimage = token::preimage(signed.to_vec());
         Ok(Claim { moment: Some(moment), proofs: vec![proof], signed: Some(vec![preimage]) })
+    }
+
+    fn evidence(&self, request: Signable<'_>) -> Evidence {
+        let own = Own {
+            slot: SLOT.into(),
+            issuers: vec![self.key.clone()],
+            others: self.tokens.issuers(),
+            flat: self.tokens.is_flat(),
+            leeway_ms: self.tokens.leeway_ms(),
+        };
+        evidence(request, &own)
     }
 
     fn reply_need(&self) -> BodyNeed {

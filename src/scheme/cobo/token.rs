@@ -12,7 +12,7 @@ use super::super::jwt::{IssuerKey, Jwt, JwtFault, Null};
 use super::super::{BindError, Binding, Caller, Preimage, SchemeError, Signatures};
 use super::{SLOT, payload, span};
 use crate::cost::Cost;
-use crate::keys::Hashing;
+use crate::keys::{Hashing, PublicKey};
 use crate::moment::Moment;
 
 /// How tokens are opened and sealed on a route.
@@ -71,7 +71,7 @@ impl Tokens {
     /// Whose tokens are believed.
     pub(super) fn callers(&self) -> Vec<Caller> {
         let caller =
-            |key: &IssuerKey| Caller { key: key.fingerprint().to_owned(), issuer: self.of.clone() };
+            |key: &IssuerKey| Caller { key: key.public.fingerprint(), issuer: self.of.clone() };
         self.issuers.iter().map(caller).collect()
     }
 
@@ -97,6 +97,32 @@ impl Tokens {
     /// What the signatures of a token cost, if it is the last issuer's or nobody's.
     pub(super) fn verifying(&self) -> Cost {
         self.issuers.iter().map(IssuerKey::verifying).fold(Cost::NOTHING, Cost::add)
+    }
+
+    /// The same without an opinion on the time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub(super) fn believe(&self, token: &str) -> Result<Vec<u8>, SchemeError> {
+        let token = Jwt::split(token.as_bytes(), usize::MAX)?;
+        self.verify(&token)?;
+        self.package(&token)
+    }
+
+    /// Who may have sealed a token that comes in.
+    pub(super) fn issuers(&self) -> Vec<PublicKey> {
+        self.issuers.iter().map(|issuer| issuer.public.clone()).collect()
+    }
+
+    /// Whether the claims are the JSON.
+    pub(super) fn is_flat(&self) -> bool {
+        self.layout == Layout::Flat
+    }
+
+    /// How far clocks may be apart.
+    pub(super) fn leeway_ms(&self) -> i128 {
+        i128::try_from(self.leeway.as_millis()).unwrap_or_default()
     }
 
     /// The JSON text of a token, whoever signed it.

@@ -9,7 +9,7 @@ use super::word::{Row, Word};
 pub(crate) struct Clock {
     pub(crate) word: Word,
     /// How much of an instant it shows, in milliseconds.
-    pub(super) grain: u64,
+    pub(in crate::scheme) grain: u64,
     form: Form,
 }
 
@@ -92,7 +92,7 @@ const YEARS: RangeInclusive<u64> = 1970..=9999;
 
 impl Clock {
     /// Writes the instant that is so many milliseconds after 1970.
-    pub(super) fn write(&self, unix_ms: u64) -> String {
+    pub(in crate::scheme) fn write(&self, unix_ms: u64) -> String {
         let pattern = match self.form {
             Form::Number(divide, times) => {
                 return (u128::from(unix_ms / divide) * u128::from(times)).to_string();
@@ -129,7 +129,7 @@ impl Clock {
     }
 
     /// The instant that was written; only what [`Self::write`] writes is read.
-    pub(super) fn read(&self, text: &str) -> Option<u64> {
+    pub(in crate::scheme) fn read(&self, text: &str) -> Option<u64> {
         let unix_ms = match self.form {
             Form::Number(divide, times) => {
                 let digits = text.bytes().all(|byte| byte.is_ascii_digit());

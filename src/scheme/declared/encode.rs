@@ -56,7 +56,7 @@ pub(crate) static ENCODINGS: &[Encoding] = &[
 
 /// Percent-encodes all but the bytes that `keep` names and RFC 3986's unreserved ones, in
 /// upper-case hex.
-pub(super) fn percent(bytes: &[u8], keep: &[u8], out: &mut Vec<u8>) {
+pub(in crate::scheme) fn percent(bytes: &[u8], keep: &[u8], out: &mut Vec<u8>) {
     const HEX: &[u8; 16] = b"0123456789ABCDEF";
     for byte in bytes {
         let plain = byte.is_ascii_alphanumeric() || b"-_.~".contains(byte) || keep.contains(byte);
@@ -78,7 +78,7 @@ pub(super) fn form(bytes: &[u8], out: &mut Vec<u8>) {
 
 /// Decodes percent signs, and `+` where `plus` says so. A percent sign without two hex digits
 /// stays.
-pub(super) fn unpercent(bytes: &[u8], plus: bool) -> Vec<u8> {
+pub(in crate::scheme) fn unpercent(bytes: &[u8], plus: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
     while let [first, behind @ ..] = rest {

@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::compiled::Compiled;
 use super::eval::{Prepared, needs_body, prepare};
+use super::evidence::{Bound, evidence};
 use super::inputs::{Inputs, Ticks};
 use super::made::{Asked, Fault, Made, with_query};
 use super::nonce::Nonce;
@@ -21,8 +22,8 @@ use crate::keys::{PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::nonces::Counting;
 use crate::scheme::{
-    BindError, Binding, BodyNeed, Bounds, Claim, Edits, Head, InUse, Names, Origin, Preimage,
-    Reread, Rest, Scheme, SchemeError, Signable, Signatures, ToSign,
+    BindError, Binding, BodyNeed, Bounds, Claim, Edits, Evidence, Head, InUse, Names, Origin,
+    Preimage, Reread, Rest, Scheme, SchemeError, Signable, Signatures, ToSign,
 };
 use crate::secret::{Secret, SecretCell};
 
@@ -244,6 +245,10 @@ impl Scheme for Declared {
     fn claim(&self, request: Signable<'_>) -> Result<Claim, SchemeError> {
         let body = request.body.cloned().unwrap_or_else(Bytes::new);
         self.read_back(Signable { head: request.head, body: Some(&body) })
+    }
+
+    fn evidence(&self, request: Signable<'_>) -> Evidence {
+        evidence(request, &Bound { inputs: self.inputs(), secrets: &self.secrets() })
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct Message {
     pub(super) protocol: Protocol,
     /// The width of the permutation that hashes it.
     pub(super) width: usize,
-    fields: &'static [Field],
+    pub(super) fields: &'static [Field],
 }
 
 /// The hashes of a body's messages, in the order of its preimages.
@@ -223,7 +223,7 @@ impl Message {
     }
 
     /// The fields as text, and as they are hashed.
-    fn read(
+    pub(super) fn read(
         &self,
         document: &str,
         object: &Object<'_>,
@@ -311,7 +311,7 @@ impl Message {
     }
 
     /// The objects that are signed: the whole body, or each of a batch's orders.
-    fn signed<'a>(&self, document: &'a str) -> Result<Vec<Object<'a>>, SchemeError> {
+    pub(super) fn signed<'a>(&self, document: &'a str) -> Result<Vec<Object<'a>>, SchemeError> {
         let whole = Object::whole(document)?;
         let Some(places) = self.batch(document, &whole) else {
             return Ok(vec![unambiguous(whole)?]);
