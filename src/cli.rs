@@ -78,7 +78,7 @@ enum Command {
     Init(init::InitArgs),
     /// Show how one request would be signed, without sending it
     Explain(explain::ExplainArgs),
-    /// Say whether a signed request is valid, and if not, which part
+    /// Say whether a signed request is valid, and if not, why
     Verify(verify::VerifyArgs),
     /// Say why the provider rejected a request that a running proxy signed
     Why(why::WhyArgs),

@@ -10,7 +10,9 @@ mod keyed;
 mod search;
 mod signed;
 
-use crate::scheme::{Bound, Certainty, Evidence, Signable};
+use http::header::CONTENT_ENCODING;
+
+use crate::scheme::{BodyNeed, Bound, Cause, Certainty, Evidence, Limit, Signable, causes};
 use crate::verification::verify_with;
 
 pub use arrival::{Answer, time_causes};
@@ -32,11 +34,19 @@ pub fn diagnose(inquiry: &Inquiry<'_>) -> Verdict {
             (believed, None, envelope.evidence(whole))
         }
     };
-    let Evidence { mut faults, suspects, stamps, nonce } = evidence;
+    let Evidence { mut faults, suspects, mut stamps, nonce } = evidence;
+    if let Some(window) = inquiry.window_ms.and_then(|window| u32::try_from(window).ok()) {
+        for stamp in &mut stamps {
+            if let Limit::Signed(own) = &mut stamp.limit {
+                *own = Some(window);
+            }
+        }
+    }
     let mut causes = inquiry.faults.clone();
     causes.append(&mut faults);
     let (mut tried, mut signed) = (0, Vec::new());
     if let Err(flaw) = verified {
+        causes.extend(encoded(inquiry));
         let seen = causes.len();
         let found = search::search(inquiry, suspects, &mut causes);
         (tried, signed) = (found.tried, found.signed);
@@ -52,4 +62,15 @@ pub fn diagnose(inquiry: &Inquiry<'_>) -> Verdict {
         causes.extend(time_causes(&stamps, arrived));
     }
     Verdict { valid: causes.is_empty(), causes, tried, moment, stamps, nonce, signed }
+}
+
+/// A body that is coded is not the one that was signed, where the scheme signs bodies.
+fn encoded(inquiry: &Inquiry<'_>) -> Option<Cause> {
+    let Bound::Scheme(scheme) = inquiry.scheme else { return None };
+    let coding = inquiry.head.headers.get(CONTENT_ENCODING)?.to_str().ok()?;
+    let read = scheme.body_need(inquiry.head) == BodyNeed::Whole;
+    let coded = read && !inquiry.body.is_empty() && !coding.eq_ignore_ascii_case("identity");
+    let said =
+        || format!("the body was compressed after it was signed: Content-Encoding is {coding}");
+    coded.then(|| Cause::seen(&causes::form::BODY_ENCODED).said(said()))
 }

@@ -292,6 +292,16 @@ const LAYERS: &[Layer] = &[
         "signing read from the other end, as pure as the schemes",
     ),
     layer(
+        "diagnosis",
+        &[
+            all("keys"),
+            only("moment", &["Moment"]),
+            all("scheme"),
+            only("verification", &["verify_with"]),
+        ],
+        "why a signature does not hold; who asks, and how the request came here, is nothing to it",
+    ),
+    layer(
         "standin",
         &[all("keys"), all("moment"), all("scheme"), all("verification")],
         "a provider knows nothing of the proxy in front of it",
@@ -502,7 +512,7 @@ const LAYERS: &[Layer] = &[
 const ANYTHING: &[&str] = &["cli"];
 
 /// These have no network, runtime or clock, directly or by name.
-const PURE: &[&str] = &["request", "scheme"];
+const PURE: &[&str] = &["diagnosis", "request", "scheme"];
 
 /// The files that may speak of status codes.
 const STATUS_CODES: &[(&str, &str)] = &[

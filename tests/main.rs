@@ -19,6 +19,7 @@ mod confined;
 mod connections;
 mod declared;
 mod deployed;
+mod diagnosis;
 mod dialects;
 mod distrust;
 mod doctor;

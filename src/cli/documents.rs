@@ -13,7 +13,9 @@ use super::{CliError, catalogue, schemes, settings};
 use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
 use crate::refusal::Code;
-use crate::scheme::{Blame, Key, Registry, Rejections, Word, keys, vocabulary};
+use crate::scheme::{
+    Blame, Key, KnownCause, Registry, Rejections, Word, all_causes, keys, vocabulary,
+};
 use crate::upstream::{SPECIAL, Special};
 
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,7 @@ const DOCUMENTS: &[Document] = &[
     Document { name: "catalogue", text: listed },
     Document { name: "configuration", text: settings::markdown },
     Document { name: "declared", text: declared },
+    Document { name: "diagnosis", text: diagnosis },
     Document { name: "metrics", text: metrics },
     Document { name: "private-networks", text: private_networks },
     Document { name: "refusals", text: refusals },
@@ -96,6 +99,13 @@ fn pages() -> String {
     };
     let rows: Vec<_> = PAGES.iter().map(row).collect();
     filled(include_str!("../../docs/admin.md"), "pages", &rows)
+}
+
+fn diagnosis() -> String {
+    let row =
+        |known: &KnownCause| [format!("`{}`", known.code), known.cause.into(), known.fix.into()];
+    let rows: Vec<_> = all_causes().map(row).collect();
+    filled(include_str!("../../docs/diagnosis.md"), "causes", &rows)
 }
 
 fn listed() -> String {

@@ -1,6 +1,7 @@
 //! `verify`: is this signed request valid, and if not, why: the first cause.
 
 mod capture;
+mod captured;
 mod difference;
 mod report;
 
@@ -12,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::HOST;
 
-use self::capture::Captured;
+use self::captured::Captured;
 use self::report::{Judged, report};
 use super::raw::RawRequest;
 use super::{CliError, ConfigFile, Exit, runtime};
@@ -145,6 +146,7 @@ fn judge<'r>(
             holds: &holds,
             others: &others,
             arrived: given.arrived,
+            window_ms: route.entry.rejections.window_ms,
             faults: given.faults.clone(),
         });
         judged.push((route, verdict));

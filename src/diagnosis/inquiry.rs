@@ -29,6 +29,8 @@ pub struct Inquiry<'a> {
     pub relatives: &'a [(Kinship, PublicKey)],
     /// When it arrived at the provider, in milliseconds since 1970, where that is known.
     pub arrived: Option<u64>,
+    /// How far a time stamp may be from its clock, in milliseconds, where the provider says so.
+    pub window_ms: Option<u64>,
     /// What is wrong with how it was captured or framed.
     pub faults: Vec<Cause>,
 }

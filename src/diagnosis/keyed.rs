@@ -35,8 +35,12 @@ pub(super) fn by_others(
     let shared = algorithm.is_shared();
     let said = match (shared, suspect.shown_in) {
         (true, _) => "another secret signed than this route's, or a text that was not tried".into(),
-        (false, Some(part)) => format!("another private key signed, not that of {part}"),
-        (false, None) => "another private key signed than this route's".into(),
+        (false, Some(part)) => {
+            format!("another private key signed, not that of {part}, or a text that was not tried")
+        }
+        (false, None) => {
+            "another private key signed than this route's, or a text that was not tried".into()
+        }
     };
     let cause = Cause::seen(&causes::keyed::KEY_OTHER).said(said).inferred();
     let keys = alike.len() + 1;

@@ -20,6 +20,7 @@ use zeroize::Zeroizing;
 use super::content::{Content, Digest};
 use super::error::SignError;
 use super::formats::{FormatError, Found};
+use super::kinship::Kinship;
 use super::signature::Signature;
 use crate::cost::Cost;
 use crate::secret::Secret;
@@ -457,25 +458,6 @@ pub trait Signer: fmt::Debug + Send + Sync {
     fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
         Vec::new()
     }
-}
-
-/// How another key comes of one, by the mistakes that programs make with it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Kinship {
-    /// The same number on another curve.
-    Curve,
-    /// The number's bytes in reverse.
-    Reversed,
-    /// What the secret's text decodes to.
-    Decoded,
-    /// The secret's bytes, encoded.
-    Encoded,
-    /// The secret with white space at its end.
-    Spaced,
-    /// No secret at all.
-    Empty,
-    /// The same secret with another hash function.
-    Hash,
 }
 
 /// A key in this process's memory that signs on its caller's thread, in tens of microseconds.

@@ -13,6 +13,7 @@ mod evidence;
 mod field;
 mod fields;
 mod message;
+mod notes;
 mod numeric;
 mod played;
 mod written;
@@ -28,11 +29,10 @@ use self::canonical::{Canonical, Duplicates, Public};
 use self::message::{Hashes, MESSAGES, Message, SLOT};
 use super::credential::CredentialFault;
 use super::entry::texts;
-use super::evidence::{causes, one};
 use super::{
-    BindError, Binding, BodyNeed, Bounds, Build, Cause, Claim, Edits, Entry, Evidence, Example,
-    Head, InUse, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm,
-    Rejections, Reread, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign,
+    BindError, Binding, BodyNeed, Bounds, Build, Claim, Edits, Entry, Evidence, Head, InUse,
+    KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal, PublicForm, Rejections, Reread,
+    Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign,
 };
 use crate::cost::Cost;
 use crate::keys::babyjub::{self, Element};
@@ -110,75 +110,15 @@ pub(super) fn entry() -> Entry {
                 .into(),
         }),
         rejections: Rejections::new(&[], "resultInfo.code", &[]),
-        notes: texts(NOTES),
+        notes: texts(notes::NOTES),
         binds: vec![KV, BASE_QUERY, BASE_BODY, MESSAGE],
         advise: Arc::new(advice::advise),
-        example: example(),
+        example: notes::example(),
         demo: played::demo(),
         policy: None,
         build: Build::Scheme(Arc::new(build)),
     }
 }
-
-fn example() -> Example {
-    Example { params: vec![("canonical".into(), "v2".into())], routes: ROUTES.into() }
-}
-
-const ROUTES: &str = r#"# Some endpoints want their signature in the body, some none at all: a route for each, and the
-# longest path wins. The others, where they are needed, differ in path and body; see docs/schemes.md.
-[routes.loopring_order]
-host = "api.loopring.io"
-path = "/api/v2/order"
-methods = ["POST"]
-scheme = "loopring"
-keys = { eddsa = "loopring" }
-secrets = { api_key = "loopring_api_key" }
-params = { canonical = "none", body = "order" }
-
-[routes.loopring_batch]
-host = "api.loopring.io"
-path = "/api/v2/batchOrders"
-methods = ["POST"]
-scheme = "loopring"
-keys = { eddsa = "loopring" }
-secrets = { api_key = "loopring_api_key" }
-params = { canonical = "none", body = "order" }
-
-# The request that fetches the API key cannot have it.
-[routes.loopring_api_key]
-host = "api.loopring.io"
-path = "/api/v2/apiKey"
-methods = ["GET"]
-scheme = "loopring"
-keys = { eddsa = "loopring" }
-params = { canonical = "v2" }
-
-# The program signs this one with its Ethereum key.
-[routes.loopring_transfer]
-host = "api.loopring.io"
-path = "/api/v2/transfer"
-scheme = "loopring"
-secrets = { api_key = "loopring_api_key" }
-params = { canonical = "none" }
-"#;
-
-const NOTES: &[&str] = &[
-    "The signature is made here, not by a library. The nonce's point is a sum of table entries, of \
-     which every one is read and masks select; nonce and S are integers of fixed length. The field \
-     library does not always take the same time, so what goes through it is blinded with random \
-     numbers. That is an argument, not a proof: do not let people you distrust measure how long \
-     signing takes. Hashing and verification work on what is public.",
-    "One route signs one thing: give `/api/v2/order` and its like routes of their own, with \
-     `canonical = \"none\"` and `body`. With `body = \"order\"`, a body with an array `orders` is a \
-     batch, and each of its orders is signed.",
-    "Requests that the Ethereum key signs (API v3 transfers, withdrawals and account updates, \
-     beside the signature in the body; API v2 transfers) keep the `X-API-SIG` their program made: \
-     it is only replaced where `canonical` is not none.",
-    "The same request has the same signature at any time, so whoever sees one can repeat it. That \
-     is the provider's design; TLS is what keeps it from being seen.",
-    "Bound in part: the host of v2 and v3 where `base` is `host`; of a body that is a message, the \
-     fields of that message.",
-];
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 const API_SIG: HeaderName = HeaderName::from_static("x-api-sig");
@@ -501,7 +441,9 @@ impl Scheme for Loopring {
 
     fn evidence(&self, request: Signable<'_>) -> Evidence {
         let mut evidence = Evidence::default();
-        evidence.faults.extend(self.api_key_fault(request));
+        if let Some(key) = &self.api_key {
+            evidence.faults.extend(evidence::api_key(request, &key.current()));
+        }
         let Some(key) = &self.key else { return evidence };
         match &self.signing {
             Signing::Header { text, form } => {
@@ -519,21 +461,6 @@ impl Scheme for Loopring {
             Signing::Nothing => {}
         }
         evidence
-    }
-}
-
-impl Loopring {
-    /// What is wrong with the API key of a request, where the route has one.
-    fn api_key_fault(&self, request: Signable<'_>) -> Option<Cause> {
-        let key = self.api_key.as_ref()?.current();
-        match one(request.head, "X-API-KEY", &["X-API-SIG"]) {
-            Err(cause) => Some(cause),
-            Ok(shown) => verify_slices_are_equal(shown.as_bytes(), key.expose()).err().map(|_| {
-                Cause::seen(&causes::form::TOKEN_OTHER)
-                    .said("X-API-KEY is not the API key that is configured")
-                    .fix("fetch the API key anew, and configure the one that the program sends")
-            }),
-        }
     }
 }
 

@@ -284,10 +284,7 @@ const fn case(
 pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("internal", "a broken invariant of the program"),
     ("self_check", "takes a signer that signs wrongly: a test in self_check.rs has one"),
-    (
-        "signer_busy",
-        "takes a crowd before a slow key: a test in availability/turns.rs has one",
-    ),
+    ("signer_busy", "takes a crowd before a slow key: a test in availability/turns.rs has one"),
     ("nonces_unavailable", "takes a disk that fails: a test in src/nonces/tests.rs has one"),
     ("log_stalled", "takes a log that nobody reads: a test in log.rs has one"),
     ("audit_failed", "takes a file that cannot be written: tests in audit.rs have some"),

@@ -7,16 +7,8 @@ use std::path::Path;
 
 use super::super::raw::{RawRequest, content};
 use super::super::{CliError, Exit};
+use super::captured::Captured;
 use crate::diagnosis::Answer;
-use crate::scheme::Cause;
-
-/// A request, and the answer where the capture has it.
-pub(super) struct Captured {
-    pub(super) request: RawRequest,
-    /// What is wrong with how it is framed.
-    pub(super) faults: Vec<Cause>,
-    pub(super) answer: Option<Answer>,
-}
 
 /// The requests of a file, of which there is one at least.
 pub(super) fn read(path: &Path) -> Result<Vec<Captured>, CliError> {

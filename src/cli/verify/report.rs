@@ -10,7 +10,7 @@ use super::super::explain::shown;
 use super::difference::Difference;
 use crate::diagnosis::Verdict;
 use crate::route::Route;
-use crate::scheme::Cause;
+use crate::scheme::{Cause, Certainty};
 
 /// A request that was judged.
 pub(super) struct Judged {
@@ -58,7 +58,9 @@ impl Judged {
         for cause in &verdict.causes {
             write_cause(cause, out)?;
         }
-        if !verdict.valid && verdict.tried > 0 {
+        let proved =
+            verdict.causes.first().is_some_and(|first| first.certainty == Certainty::Proved);
+        if proved && verdict.tried > 0 {
             writeln!(out, "  tried   {} other texts and digests", verdict.tried)?;
         }
         // A time stamp's age says it already.
@@ -81,7 +83,8 @@ fn write_cause(cause: &Cause, out: &mut dyn Write) -> Result<(), CliError> {
         writeln!(out, "          {}^ differs from here", " ".repeat(at))?;
     }
     if let Some(proof) = &cause.proof {
-        writeln!(out, "  proof   {proof}")?;
+        let label = if cause.certainty == Certainty::Proved { "proof" } else { "tried" };
+        writeln!(out, "  {label}   {proof}")?;
     }
     writeln!(out, "  fix     {}", cause.fix)?;
     if let Some(certain) = cause.certain {

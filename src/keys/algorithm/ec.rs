@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 use crate::keys::content::{Content, Digest};
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found};
-use crate::keys::key::{Algorithm, Form, Kinship, PrivateKey, PublicKey};
+use crate::keys::key::{Algorithm, Form, PrivateKey, PublicKey};
+use crate::keys::kinship::Kinship;
 
 /// A curve, as far as reading keys goes.
 pub(super) struct Curve {

@@ -14,10 +14,10 @@ use super::rewritten;
 use super::spliced::Spliced;
 use super::text::{Hole, Part, Source, Text};
 use super::value::Kind;
-use crate::keys::Signature;
+use crate::keys::{Algorithm, Signature};
 use crate::scheme::declared::clock::CLOCKS;
 use crate::scheme::evidence::causes::form;
-use crate::scheme::evidence::{Cause, Evidence, Form, Limit, Stamp, Suspect, decoded, near_header};
+use crate::scheme::evidence::{Cause, Evidence, Limit, Stamp, Suspect, decoded, near_header};
 use crate::scheme::{Preimage, Signable};
 use crate::secret::Secret;
 
@@ -236,9 +236,12 @@ impl Reading<'_> {
         for (value, hashing, text) in made {
             let kind = &compiled.values[value].kind;
             let Some(slot) = kind.slot() else { continue };
-            let Some((signature, signed)) = self.signature(value, text) else { continue };
+            let Some((signature, signed)) = self.signature(value) else { continue };
             let key = inputs.keys[slot].clone();
             let secret = compiled.order.secrets[value];
+            if let Some(signed) = &signed {
+                self.evidence.faults.extend(claims(signed, text, secret));
+            }
             let slot = compiled.slots[slot].name.clone().into();
             let text = signed.unwrap_or_else(|| text.to_vec());
             let wanted = Preimage { slot, text, hashing, secret };
@@ -250,76 +253,72 @@ impl Reading<'_> {
     }
 
     /// A signature in whatever encoding, and of a token the text that it is of.
-    fn signature(&mut self, value: usize, _: &[u8]) -> Option<(Signature, Option<Vec<u8>>)> {
-        let compiled = self.bound.inputs.compiled;
-        let (own, kind) = (&compiled.values[value], &compiled.values[value].kind);
-        let algorithm = self.bound.inputs.keys[kind.slot()?].algorithm();
-        let name = self.placed(value);
-        let found = self.shown.get(&value);
-        let Some(found) = found else {
+    fn signature(&mut self, value: usize) -> Option<(Signature, Option<Vec<u8>>)> {
+        let own = &self.bound.inputs.compiled.values[value];
+        let algorithm = self.bound.inputs.keys[own.kind.slot()?].algorithm();
+        let Some(found) = self.shown.get(&value).cloned() else {
             if self.evidence.faults.is_empty() {
                 let cause = Cause::seen(&form::PART_MISSING);
                 self.evidence.faults.push(cause.said(format!("there is no {}", own.name)));
             }
             return None;
         };
-        let text = String::from_utf8_lossy(found).into_owned();
-        let Some(sign) = kind.sign() else {
+        let text = String::from_utf8_lossy(&found).into_owned();
+        let Some(sign) = own.kind.sign() else {
             let (signed, last) = text.rsplit_once('.')?;
             let octets = ENCODINGS.iter().find(|row| row.word.name == "base64url");
             let octets = octets.and_then(|row| (row.read)(last))?;
             return Some((signature(algorithm, &octets, true)?, Some(signed.into())));
         };
-        let wanted = sign.encoding.map_or("bytes", |row| row.word.name);
         let proper = match sign.encoding {
             Some(row) => (row.read)(&text),
-            None => Some(found.clone()),
+            None => Some(found),
         };
-        let long = self.length(kind);
-        let whole = |octets: &Vec<u8>| long.is_none_or(|long| long == octets.len());
-        if let Some(octets) = proper.as_ref().filter(|octets| whole(octets))
-            && let Some(read) = signature(algorithm, octets, sign.raw)
-        {
-            return Some((read, None));
-        }
+        let long = self.length(&own.kind);
+        let whole = |octets: &[u8]| long.is_none_or(|long| long == octets.len());
         let readings = decoded(text.trim());
-        let other = readings.iter().find(|(_, octets)| whole(octets)).or(readings.first());
-        let wrong = |what: String| {
-            Cause::seen(&form::SIGNATURE_ENCODING)
-                .said(format!("{name} is {what}, and {wanted} is wanted"))
-                .fix(format!("write the signature's bytes in {wanted}"))
-        };
-        let Some((encoding, octets)) = other else {
-            let cause =
-                Cause::seen(&form::PART_FORM).said(format!("{name} is in no encoding of bytes"));
-            self.evidence.faults.push(cause);
+        let other = readings.iter().find(|(_, octets)| whole(octets));
+        // In its own encoding where that is as long as it must be, or where no other is.
+        if let Some(octets) = proper.filter(|octets| whole(octets) || other.is_none()) {
+            let read = signature(algorithm, &octets, sign.raw);
+            return read
+                .or_else(|| self.packed(value, algorithm, &octets, sign.raw))
+                .map(|own| (own, None));
+        }
+        let name = self.placed(value);
+        let wanted = sign.encoding.map_or("bytes", |row| row.word.name);
+        let Some((encoding, octets)) = other.or(readings.first()) else {
+            let what = format!("{name} is in no encoding of bytes, and {wanted} is wanted");
+            self.evidence.faults.push(Cause::seen(&form::PART_FORM).said(what));
             return None;
         };
-        if let Some(proper) = proper.filter(|_| other.is_none_or(|(_, octets)| !whole(octets))) {
-            let read = signature(algorithm, &proper, sign.raw);
-            if let Some(read) = read.or_else(|| signature(algorithm, &proper, !sign.raw)) {
-                return Some((read, None));
-            }
-        }
-        let read = signature(algorithm, octets, sign.raw);
-        if let Some(read) = read {
-            self.evidence.faults.push(wrong(format!("in {}", named(*encoding))));
-            return Some((read, None));
-        }
-        let other = signature(algorithm, octets, !sign.raw);
-        let cause = match &other {
-            Some(_) => {
-                let (is, wanted) = if sign.raw { ("DER", "r and s") } else { ("r and s", "DER") };
-                Cause::seen(&form::SIGNATURE_FORM)
-                    .said(format!("{name} is {is}, and {wanted} is wanted"))
-            }
+        let cause = Cause::seen(&form::SIGNATURE_ENCODING)
+            .said(format!("{name} is in {}, and {wanted} is wanted", encoding.name()))
+            .fix(format!("write the signature's bytes in {wanted}"));
+        self.evidence.faults.push(cause);
+        signature(algorithm, octets, sign.raw).map(|own| (own, None))
+    }
+
+    /// An ECDSA signature in the other form; else one that is none.
+    fn packed(
+        &mut self,
+        value: usize,
+        algorithm: Algorithm,
+        octets: &[u8],
+        raw: bool,
+    ) -> Option<Signature> {
+        let name = self.placed(value);
+        let other = signature(algorithm, octets, !raw);
+        let (is, wanted) = if raw { ("DER", "r and s") } else { ("r and s", "DER") };
+        self.evidence.faults.push(match &other {
+            Some(_) => Cause::seen(&form::SIGNATURE_FORM)
+                .said(format!("{name} is {is}, and {wanted} is wanted")),
             None => Cause::seen(&form::SIGNATURE_CUT).said(format!(
                 "{name} is {} bytes, which is no signature of this key",
                 octets.len()
             )),
-        };
-        self.evidence.faults.push(cause);
-        other.map(|other| (other, None))
+        });
+        other
     }
 
     /// How many bytes a signature has, where that is fixed.
@@ -336,8 +335,38 @@ impl Reading<'_> {
     }
 }
 
-fn named(form: Form) -> &'static str {
-    form.name()
+/// How a token's header and claims differ from those that are wanted.
+fn claims(signed: &[u8], wanted: &[u8], secret: bool) -> Vec<Cause> {
+    let parts = |text: &[u8]| -> Vec<serde_json::Map<String, serde_json::Value>> {
+        let text = String::from_utf8_lossy(text).into_owned();
+        let row = ENCODINGS.iter().find(|row| row.word.name == "base64url");
+        let read = |part: &str| serde_json::from_slice(&(row?.read)(part)?).ok();
+        text.split('.').map(|part| read(part).unwrap_or_default()).collect()
+    };
+    let mut all = Vec::new();
+    for ((sent, wanted), part) in parts(signed).iter().zip(parts(wanted)).zip(["header", "claim"]) {
+        for (name, value) in wanted.iter().filter(|(name, value)| sent.get(*name) != Some(value)) {
+            let (known, said) = match sent.get(name) {
+                None => (&form::MEMBER_MISSING, format!("the token has no {part} {name}")),
+                Some(_) if secret => (
+                    &form::MEMBER_OTHER,
+                    format!("the token's {part} {name} is not what is wanted"),
+                ),
+                Some(found) => {
+                    let said =
+                        format!("the token's {part} {name} is {found}, and {value} is wanted");
+                    (&form::MEMBER_OTHER, said)
+                }
+            };
+            all.push(Cause::seen(known).said(said));
+        }
+        let surplus = sent.keys().filter(|name| !wanted.contains_key(*name));
+        all.extend(surplus.map(|name| {
+            let said = format!("the token has a {part} {name}, which the scheme has not");
+            Cause::seen(&form::MEMBER_SURPLUS).said(said)
+        }));
+    }
+    all
 }
 
 /// The source that is a whole text, where it is one hole without functions.

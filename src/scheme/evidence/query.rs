@@ -25,6 +25,8 @@ pub(in crate::scheme) enum Coding {
     Plain,
     /// Decoded, `+` as it is.
     PlainPlus,
+    /// RFC 3986, `+` taken for itself: `%2B`.
+    PlusKept,
     /// As it is sent.
     Raw,
     /// As it is sent, encoded once more.
@@ -167,6 +169,7 @@ impl Query {
             | Coding::Slashes
             | Coding::Plain
             | Coding::PlainPlus
+            | Coding::PlusKept
             | Coding::Raw => &causes::QUERY_ENCODING,
         }
     }
@@ -217,6 +220,7 @@ impl Coding {
             Self::Slashes => encode(&plain, b"/"),
             Self::Plain => plain,
             Self::PlainPlus => decode(raw, false),
+            Self::PlusKept => encode(&decode(raw, false), b""),
             Self::Raw => raw.to_vec(),
             Self::Twice => encode(raw, b""),
         }
@@ -235,13 +239,14 @@ impl Coding {
             Self::Slashes => "the query was signed with its slashes as they are",
             Self::Plain => "the query was signed decoded",
             Self::PlainPlus => "the query was signed decoded, with + as it is",
+            Self::PlusKept => "the query's + was signed as %2B, and it is sent as a space",
             Self::Raw => "the query was signed in the encoding that it is sent in",
             Self::Twice => "the query was encoded once more before it was signed",
         }
     }
 }
 
-const CODINGS: [Coding; 10] = [
+const CODINGS: [Coding; 11] = [
     Coding::Form,
     Coding::Percent,
     Coding::Plain,
@@ -250,6 +255,7 @@ const CODINGS: [Coding; 10] = [
     Coding::PercentLower,
     Coding::Slashes,
     Coding::PlainPlus,
+    Coding::PlusKept,
     Coding::Raw,
     Coding::Twice,
 ];
@@ -297,6 +303,7 @@ pub(in crate::scheme) fn queries(query: &str, home: Query) -> Vec<Found> {
             found.push(Found { cause, text });
         }
     }
+    found.extend(shorter(query, &home).into_iter().filter(|found| seen.insert(found.text.clone())));
     found.extend(
         others(query, &home.write(query))
             .into_iter()
@@ -317,6 +324,22 @@ pub(in crate::scheme) fn as_written(query: &str, wanted: &[u8]) -> Vec<Found> {
     }
     let home = homes.into_iter().find(|home| home.write(query) == wanted);
     queries(query, home.unwrap_or(Query::SENT))
+}
+
+/// The query without one of its pairs.
+fn shorter(query: &str, home: &Query) -> Vec<Found> {
+    let pieces: Vec<&str> = query.split('&').collect();
+    let without = |at: usize| {
+        let rest = pieces.iter().enumerate().filter(|(other, _)| *other != at);
+        rest.map(|(_, piece)| *piece).collect::<Vec<_>>().join("&")
+    };
+    let one = |(at, piece): (usize, &&str)| {
+        let name = piece.split('=').next().unwrap_or_default();
+        let name = String::from_utf8_lossy(&decode(name.as_bytes(), true)).into_owned();
+        let cause = format!("{name} was left out of the query that was signed");
+        Found::said(&causes::QUERY_MISSING, home.write(&without(at)), cause)
+    };
+    pieces.iter().enumerate().take(64).map(one).collect()
 }
 
 fn others(query: &str, written: &[u8]) -> Vec<Found> {

@@ -1,5 +1,6 @@
 //! What a Loopring request with `X-API-SIG` shows, and what programs sign in the place of its text.
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use http::Method;
 
 use super::canonical::{Canonical, Duplicates, Public};
@@ -14,6 +15,7 @@ use crate::scheme::evidence::{
     json_forms, one, queries,
 };
 use crate::scheme::{Preimage, Signable, percent};
+use crate::secret::Secret;
 
 /// What the scheme knows of itself.
 pub(super) struct Own<'o> {
@@ -67,6 +69,20 @@ pub(super) fn header(request: Signable<'_>, own: &Own<'_>, evidence: &mut Eviden
         hypotheses,
         last: None,
     });
+}
+
+/// What is wrong with the API key that goes with the request.
+pub(super) fn api_key(request: Signable<'_>, configured: &Secret) -> Option<Cause> {
+    let shown = match one(request.head, "X-API-KEY", &["X-API-SIG"]) {
+        Ok(shown) => shown,
+        Err(cause) => return Some(cause),
+    };
+    let other = verify_slices_are_equal(shown.as_bytes(), configured.expose()).is_err();
+    other.then(|| {
+        Cause::seen(&form::TOKEN_OTHER)
+            .said("X-API-KEY is not the API key that is configured")
+            .fix("fetch the API key anew, and configure the one that the program sends")
+    })
 }
 
 /// The signature in whatever form, and what is wrong with that.

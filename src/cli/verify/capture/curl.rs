@@ -2,7 +2,7 @@
 
 use super::super::super::CliError;
 use super::super::super::raw::RawRequest;
-use super::Captured;
+use super::super::captured::Captured;
 use crate::diagnosis::Answer;
 
 /// The last request of curl's output, where it is that. Its body is not in it; what stands behind an

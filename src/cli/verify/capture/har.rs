@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::super::super::raw::RawRequest;
 use super::super::super::{CliError, Exit};
-use super::Captured;
+use super::super::captured::Captured;
 use crate::diagnosis::Answer;
 
 /// Headers that say how a request was carried and stand in HAR files of HTTP/2.

@@ -103,11 +103,6 @@ pub(crate) static MEMBER_SURPLUS: Known = known(
     "there is a member that is not configured",
     "leave it out, or configure it",
 );
-pub(crate) static VALUE_PLACED: Known = known(
-    "value_placed",
-    "a value is not what the scheme makes of this request",
-    "make it anew from the request as it is sent",
-);
 pub(crate) static UNEXPLAINED: Known = known(
     "unexplained",
     "the request does not hold, and nothing that was tried says why",
@@ -138,6 +133,5 @@ pub(super) static ALL: &[&Known] = &[
     &MEMBER_MISSING,
     &MEMBER_OTHER,
     &MEMBER_SURPLUS,
-    &VALUE_PLACED,
     &UNEXPLAINED,
 ];

@@ -31,11 +31,6 @@ pub(crate) static HASH_ONCE: Known = known(
     "the text was hashed once less than the scheme has it",
     "hash it as often as the scheme has it",
 );
-pub(crate) static HASH_HMAC: Known = known(
-    "hash_hmac",
-    "the text was hashed beside the secret, and not with HMAC",
-    "use HMAC with the secret as its key",
-);
 pub(crate) static CURVE_OTHER: Known = known(
     "curve_other",
     "the key's number was used on another curve",
@@ -85,11 +80,6 @@ pub(crate) static SECRET_EMPTY: Known =
     known("secret_empty", "an empty secret was used", "look whether the program finds its secret");
 pub(crate) static MAC_OTHER: Known =
     known("mac_other", "the MAC was made with another hash function", "use the scheme's");
-pub(crate) static MAC_SWAPPED: Known = known(
-    "mac_swapped",
-    "key and message of the MAC were exchanged",
-    "give the secret as the key and the text as the message",
-);
 pub(crate) static PADDING_OTHER: Known = known(
     "padding_other",
     "the RSA signature has another padding than the scheme's",
@@ -120,7 +110,6 @@ pub(super) static ALL: &[&Known] = &[
     &HASH_REVERSED,
     &HASH_PREFIX,
     &HASH_ONCE,
-    &HASH_HMAC,
     &CURVE_OTHER,
     &KEY_REVERSED,
     &KEY_CONFIGURED,
@@ -132,7 +121,6 @@ pub(super) static ALL: &[&Known] = &[
     &SECRET_SPACE,
     &SECRET_EMPTY,
     &MAC_OTHER,
-    &MAC_SWAPPED,
     &PADDING_OTHER,
     &VARIANT,
     &REDUCED,

@@ -24,13 +24,6 @@ pub(crate) static NONCE_REPEATED: Known = known(
     "the nonce is that of an earlier request",
     "use each nonce once; a retry needs a new one, and a new signature",
 );
-pub(crate) static TIME_REPEATED: Known =
-    known("time_repeated", "the same signature was sent before", "sign a retry anew");
-pub(crate) static TOKEN_LONG: Known = known(
-    "token_long",
-    "the token is good for longer than the provider takes",
-    "make it good for a shorter time",
-);
 pub(crate) static ANSWER_CODE: Known = known(
     "answer_code",
     "the provider's answer names the cause",
@@ -38,13 +31,5 @@ pub(crate) static ANSWER_CODE: Known = known(
 );
 
 /// All of them.
-pub(super) static ALL: &[&Known] = &[
-    &CLOCK_BEHIND,
-    &CLOCK_AHEAD,
-    &EXPIRED,
-    &NOT_YET,
-    &NONCE_REPEATED,
-    &TIME_REPEATED,
-    &TOKEN_LONG,
-    &ANSWER_CODE,
-];
+pub(super) static ALL: &[&Known] =
+    &[&CLOCK_BEHIND, &CLOCK_AHEAD, &EXPIRED, &NOT_YET, &NONCE_REPEATED, &ANSWER_CODE];
