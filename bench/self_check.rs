@@ -8,7 +8,7 @@ use divan::{Bencher, black_box};
 
 /// A request is signed as the proxy does it; then its head is taken from what is handed over, its
 /// texts are made again, and compared: that is timed.
-pub fn timed(
+pub(crate) fn timed(
     bencher: Bencher<'_, '_>,
     scheme: &dyn Scheme,
     (outgoing, moment): (Outgoing, &Moment),

@@ -207,12 +207,13 @@ mod tests {
             seq.split(' ').next()?.parse().ok()
         };
         let mut seen = Vec::new();
+        let own = &writer;
         thread::scope(|scope| {
-            scope.spawn(|| {
+            scope.spawn(move || {
                 let to = move || Lines(said.clone());
                 let log = tracing_subscriber::fmt().with_ansi(false).with_writer(to).finish();
                 let _until_the_end = tracing::subscriber::set_default(log);
-                writer.run(&jobs, every);
+                own.run(&jobs, every);
             });
             for number in 0..2 {
                 let (reply, done) = oneshot::channel();

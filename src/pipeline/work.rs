@@ -178,8 +178,8 @@ mod tests {
     /// On the only worker it would wait for what that worker has yet to do.
     #[test]
     fn a_long_canonicalisation_keeps_no_other_request_waiting() {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build();
-        let runtime = runtime.expect("a runtime");
+        let mut runtime = tokio::runtime::Builder::new_multi_thread();
+        let runtime = runtime.worker_threads(1).enable_all().build().expect("a runtime");
         let (told, heard) = channel();
         runtime.spawn(async move {
             let snapshot = snapshot().await;

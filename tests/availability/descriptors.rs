@@ -15,7 +15,7 @@ use crate::support::wait::{DEADLINE, eventually};
 #[test]
 fn the_soft_limit_is_raised_to_the_hard_one() {
     let (_origin, proxy) = limited("ulimit -Sn 100", "");
-    let [soft, hard] = proxy.descriptors();
+    let [soft, hard] = proxy.descriptor_limits();
     assert_eq!(soft, hard);
     assert_ne!(soft, "100");
 }

@@ -11,10 +11,10 @@ use crate::support::stage::{get, post};
 /// Made for this test. A signature takes it tens of milliseconds.
 const SLOW: &str = include_str!("slow.pem");
 
-const ROUTES: &str = r#"
-[timeouts]
-sign = "60s"
+/// What is slow here is not late.
+const PATIENT: &str = "[timeouts]\nsign = \"60s\"\n";
 
+const ROUTES: &str = r#"
 [secrets.api_key]
 store = "files"
 entry = "loopring.api_key"
@@ -52,7 +52,7 @@ const CROWD: usize = 60;
 fn a_crowd_before_a_slow_key_keeps_no_other_key_waiting() {
     let origin = Origin::start(echo());
     let tables = format!("{ROUTES}url = \"{}\"\n", origin.url());
-    let home = Home::new(&config::proxy(&[tables]));
+    let home = Home::new(&config::proxy(&[PATIENT.to_owned(), tables]));
     home.write("keys/slow.pem", SLOW);
     let proxy = Proxy::start_in(home, &[]);
     let ask = |host: &str| {
@@ -93,7 +93,8 @@ fn requests_are_served_while_a_batch_of_orders_is_hashed() {
     let lines = "keys = { eddsa = \"loopring\" }\nsecrets = { api_key = \"loopring_api_key\" }\n\
                  params = { canonical = \"none\", body = \"order\" }\n";
     let routes = [("batch", "api.loopring.io", lines)];
-    let home = Home::new(&config::proxy(&[config::loopring(&origin.url(), &routes)]));
+    let tables = [PATIENT.to_owned(), config::loopring(&origin.url(), &routes)];
+    let home = Home::new(&config::proxy(&tables));
     let proxy = Proxy::start_in(home, &[("TOKIO_WORKER_THREADS", "1")]);
     let batch = format!("{{\"orders\":[{}]}}", [ORDER; 128].join(","));
     assert!(batch.len() < 32 * 1024, "not much by its bytes");

@@ -68,7 +68,7 @@ fn the_soft_limit_of_descriptors_is_raised() {
     signer.run(false);
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -Sn 100 && exec \"$0\" \"$@\""]).arg(under_test());
-    let [soft, hard] = Proxy::signer_by(command, home).descriptors();
+    let [soft, hard] = Proxy::signer_by(command, home).descriptor_limits();
     assert_eq!(soft, hard);
     assert_ne!(soft, "100");
 }

@@ -17,6 +17,14 @@ impl Proxy {
         listed.expect("the process is there").count()
     }
 
+    /// How many descriptors it may have: the soft limit, and the hard one.
+    pub(crate) fn descriptor_limits(&self) -> [String; 2] {
+        let limits = fs::read_to_string(format!("/proc/{}/limits", self.pid())).expect("it runs");
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+        let mut numbers = line.expect("it is among them").split_whitespace().map(str::to_owned);
+        [numbers.next(), numbers.next()].map(|number| number.expect("there are two"))
+    }
+
     /// The most memory it has had resident so far, in KiB.
     pub(crate) fn peak_kib(&self) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid()));

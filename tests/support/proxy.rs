@@ -1,7 +1,6 @@
 //! The built binary: as a running proxy, and for one command.
 
 use std::fmt;
-use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -141,14 +140,6 @@ impl Proxy {
     /// Its process.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
-    }
-
-    /// How many descriptors it may have: the soft limit, and the hard one.
-    pub(crate) fn descriptors(&self) -> [String; 2] {
-        let limits = fs::read_to_string(format!("/proc/{}/limits", self.pid())).expect("it runs");
-        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-        let mut numbers = line.expect("it is among them").split_whitespace().map(str::to_owned);
-        [numbers.next(), numbers.next()].map(|number| number.expect("there are two"))
     }
 
     /// Sends a signal.

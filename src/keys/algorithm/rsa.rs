@@ -331,9 +331,9 @@ struct Costs {
 
 /// What keys cost up to a size, where the processor has nothing for it that the library knows.
 const COSTS: &[Costs] = &[
-    row(2048, 1_000, 40),
-    row(3072, 3_000, 70),
-    row(4096, 6_000, 120),
+    row(2048, 1_500, 40),
+    row(3072, 5_000, 70),
+    row(4096, 10_000, 120),
     row(6144, 30_000, 250),
     row(8192, 70_000, 450),
 ];
