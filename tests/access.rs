@@ -1,6 +1,7 @@
 //! Who may use the proxy: tokens in every form clients send them, users, and what is told to nobody.
 
 mod from;
+mod revoked;
 pub(crate) mod users;
 
 use base64::Engine as _;
