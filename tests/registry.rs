@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use countersign::keys::Algorithm;
 use countersign::metrics::{Metrics, Row};
 use countersign::refusal::{Code, Facts};
-use countersign::scheme::{Entry, Registry};
+use countersign::scheme::{Entry, KnownCause, Registry, all_causes};
 use serde_json::Value;
 
 use crate::support::client::Client;
@@ -123,6 +123,10 @@ const DOCUMENTS: &[(&str, Rows)] = &[
     ("declared", || {
         let words = ["header.NAME", "sign", "iso_ms", "hexN", "swap", "base58", "spki"];
         words.map(|word| format!("| `{word}` | ")).into()
+    }),
+    ("diagnosis", || {
+        let row = |known: &KnownCause| format!("| `{}` | {} | ", known.code, known.cause);
+        all_causes().map(row).collect()
     }),
     ("metrics", || {
         let row = |row: &Row| format!("| `{}` | {} | ", row.name, row.kind);

@@ -7,6 +7,7 @@
 mod body;
 pub(crate) mod causes;
 mod clock;
+mod coding;
 mod digests;
 mod forms;
 mod json_forms;

@@ -96,7 +96,15 @@ impl Dialect {
 
     /// Whether a request is signed with this key, as `countersign verify` sees it.
     pub(crate) fn verify(&self, request: &Outgoing) -> Result<Verified, Flaw> {
-        verify(self.scheme.as_ref(), |_| Some(&self.public), request.signable(self.scheme.as_ref()))
+        let scheme = self.scheme.as_ref();
+        let verified = verify(scheme, |_| Some(&self.public), request.signable(scheme));
+        if verified.is_ok() {
+            let whole = Signable { head: &request.head, body: Some(&request.body) };
+            let faults = scheme.evidence(whole).faults;
+            let said: Vec<_> = faults.iter().map(|fault| fault.cause.clone()).collect();
+            assert!(said.is_empty(), "a diagnosis finds fault with what is right: {said:?}");
+        }
+        verified
     }
 }
 

@@ -64,7 +64,7 @@ impl Judged {
             writeln!(out, "  tried   {} other texts and digests", verdict.tried)?;
         }
         // A time stamp's age says it already.
-        for doubt in doubts.iter().filter(|_| age.is_none()) {
+        for doubt in doubts.iter().filter(|_| age.is_none() && verdict.valid) {
             writeln!(out, "  but     {}, were it sent now; --at says when it was", doubt.cause)?;
         }
         if let Some(age) = age {

@@ -112,7 +112,7 @@ fn instead(facts: &Facts<'_>) -> Vec<Found> {
         let cause = format!("{what} was signed in its place");
         all.push(Found::said(&causes::BODY_HASHED, text, cause));
     }
-    all.push(Found::new(&causes::BODY_HASHED, super::path::encode(body, b"")));
+    all.push(Found::new(&causes::BODY_HASHED, super::coding::encode(body, b"")));
     all.push(Found::new(&causes::BODY_REMADE, body.to_ascii_lowercase()));
     for length in [1024, 4096, 8192] {
         all.extend(body.get(..length).map(|start| Found::new(&causes::BODY_CUT, start)));

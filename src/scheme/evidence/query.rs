@@ -2,7 +2,7 @@
 //! separators, nearest to the wanted one first.
 
 use super::causes::text as causes;
-use super::path::{decode, encode, escapes_lower};
+use super::coding::{decode, encode, escapes_lower};
 use super::shape::Found;
 use super::types::{Cause, Known};
 

@@ -164,8 +164,8 @@ pub(in crate::scheme) fn cased(name: &str, text: &[u8]) -> Vec<Found> {
         other([b"\"", text, b"\""].concat(), "in quotation marks"),
         other(text.trim_ascii().to_vec(), "without white space at its ends"),
         other([text, b"\n"].concat(), "with a line end behind it"),
-        other(super::path::encode(text, b""), "percent-encoded"),
-        other(super::path::decode(text, false), "percent-decoded"),
+        other(super::coding::encode(text, b""), "percent-encoded"),
+        other(super::coding::decode(text, false), "percent-decoded"),
     ]
 }
 
@@ -312,7 +312,7 @@ fn wholes(canon: &Canon, facts: &Facts<'_>) -> Vec<Found> {
         Found::new(&causes::NEWLINE, text.strip_suffix(b"\n").unwrap_or(&text)),
         Found::new(&causes::TEXT_CASE, text.to_ascii_lowercase()),
         Found::new(&causes::TEXT_CASE, text.to_ascii_uppercase()),
-        Found::new(&causes::TEXT_ENCODED, super::path::encode(&text, b"")),
+        Found::new(&causes::TEXT_ENCODED, super::coding::encode(&text, b"")),
         Found::new(&causes::TEXT_ENCODED, base16ct::lower::encode_string(&text)),
         Found::new(&causes::TEXT_ENCODED, base64(&text)),
         Found::new(&causes::TEXT_QUOTED, [b"\"", &text[..], b"\""].concat()),

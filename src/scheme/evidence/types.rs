@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::keys::{Hashing, PublicKey, Signature};
-use crate::scheme::{Preimage, Text};
+use crate::scheme::Preimage;
 
 /// A row of the table of causes: docs/diagnosis.md is made of them.
 #[derive(Debug)]
@@ -119,7 +119,7 @@ pub struct Evidence {
 #[derive(Debug)]
 pub struct Suspect {
     /// The slot whose key should have signed.
-    pub slot: Text,
+    pub slot: Cow<'static, str>,
     /// The key that the request presents; the bound one where it presents none.
     pub key: PublicKey,
     /// The header or field that presents it; none where the provider knows it by other means.

@@ -100,6 +100,15 @@ fn signed(compiled: &Arc<Compiled>, vector: &Vector, more: &[u8]) -> Result<Clai
     // White space may be no part of a text, as in JSON whose members alone are signed.
     assert!(same || !more.is_empty(), "the self-check would keep it back");
     let claim = scheme.claim(sent);
+    if more.is_empty() {
+        let evidence = scheme.evidence(sent);
+        let said: Vec<_> = evidence.faults.iter().map(|fault| fault.cause.clone()).collect();
+        assert!(said.is_empty(), "a diagnosis finds fault with what is right: {said:?}");
+        for suspect in &evidence.suspects {
+            let content = suspect.wanted.content();
+            assert!(suspect.key.verifies(content, &suspect.signature), "{}", suspect.slot);
+        }
+    }
     if same && !more.is_empty() {
         let whole = compiled.texts().flat_map(Text::holes).any(|own| own.source == Source::Body);
         assert!(!whole, "the self-check would let another body go");
