@@ -3,6 +3,8 @@
 //!
 //! Cases take turns, round after round, so that whatever else the machine does meets all of them.
 
+#[path = "through/endure.rs"]
+mod endure;
 #[path = "through/origin.rs"]
 mod origin;
 #[path = "through/proxy.rs"]
@@ -21,6 +23,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use clap::builder::RangedI64ValueParser;
 
+use self::endure::Length;
 use self::origin::{Origin, Seen};
 use self::proxy::Proxy;
 use self::report::Report;
@@ -41,6 +44,15 @@ struct Arguments {
     /// The proxy's log.level; each request is one line at "info", which is its default
     #[arg(long, default_value = "info")]
     log: String,
+    /// In place of the cases one by one: so many requests of all kinds, and memory comes back
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    flood: Option<u32>,
+    /// The same for so many seconds at --rate
+    #[arg(long, conflicts_with = "flood", value_parser = clap::value_parser!(u32).range(1..))]
+    steady: Option<u32>,
+    /// Requests in a second
+    #[arg(long, default_value_t = 500, value_parser = count())]
+    rate: u32,
     /// Print JSON in place of the table
     #[arg(long)]
     json: bool,
@@ -58,6 +70,12 @@ fn main() -> io::Result<()> {
     let proxy = Proxy::start(origin.address(), &arguments.log, 0)?;
     let crowded = Proxy::start(origin.address(), &arguments.log, ROUTES)?;
     let bench = Bench { origin, proxy, crowded, arguments };
+    let steady =
+        |seconds: u32| Length::Rate(Duration::from_secs(seconds.into()), bench.arguments.rate);
+    let flood = bench.arguments.flood.map(Length::Requests);
+    if let Some(length) = flood.or(bench.arguments.steady.map(steady)) {
+        return endure::run(&bench, length, &mut io::stdout().lock());
+    }
     let cases = bench.cases();
     for case in &cases {
         bench.alone(case, bench.arguments.requests.div_ceil(4))?;

@@ -37,7 +37,12 @@ fn the_last_stage_is_what_image_root_makes() {
     let toolchain = fs::read_to_string(source("rust-toolchain.toml")).expect("it is a file");
     let channel = toolchain.lines().find_map(|line| line.strip_prefix("channel = "));
     let channel = channel.expect("the file names a channel").trim_matches('"');
-    assert!(build.contains(&format!("FROM rust:{channel}-slim-bookworm AS build\n")), "{build}");
+    // By its tag, and by its digest too where that was looked up.
+    let base = format!("FROM rust:{channel}-slim-bookworm");
+    let base = build.lines().find_map(|line| line.strip_prefix(&base)?.strip_suffix(" AS build"));
+    let digest = base.unwrap_or_else(|| panic!("{build}")).strip_prefix("@sha256:");
+    let hex = |digest: &str| digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit());
+    assert!(base == Some("") || digest.is_some_and(hex), "{base:?}");
 }
 
 #[test]

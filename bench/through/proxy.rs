@@ -94,6 +94,35 @@ impl Proxy {
     }
 }
 
+/// What a process holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Footprint {
+    /// KiB of memory.
+    pub(crate) resident: u64,
+    /// The most it ever was.
+    pub(crate) peak: u64,
+    /// Open descriptors.
+    pub(crate) descriptors: usize,
+}
+
+impl Proxy {
+    /// What the proxy holds now.
+    pub(crate) fn footprint(&self) -> io::Result<Footprint> {
+        let process = format!("/proc/{}", self.child.id());
+        let status = fs::read_to_string(format!("{process}/status"))?;
+        let line = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim_end_matches("kB").trim().parse().ok()
+        };
+        let missing = || io::Error::other("the system does not say what a process holds");
+        Ok(Footprint {
+            resident: line("VmRSS:").ok_or_else(missing)?,
+            peak: line("VmHWM:").ok_or_else(missing)?,
+            descriptors: fs::read_dir(format!("{process}/fd"))?.count(),
+        })
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         // Both fail only where the process has ended already.
