@@ -73,7 +73,7 @@ fn main() -> io::Result<()> {
     let steady =
         |seconds: u32| Length::Rate(Duration::from_secs(seconds.into()), bench.arguments.rate);
     let flood = bench.arguments.flood.map(Length::Requests);
-    if let Some(length) = flood.or(bench.arguments.steady.map(steady)) {
+    if let Some(length) = flood.or_else(|| bench.arguments.steady.map(steady)) {
         return endure::run(&bench, length, &mut io::stdout().lock());
     }
     let cases = bench.cases();

@@ -18,6 +18,7 @@ mod hosted;
 mod key;
 pub(crate) mod kinds;
 mod kinship;
+mod local;
 mod need;
 mod pkcs11;
 mod reach;

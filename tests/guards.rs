@@ -58,7 +58,10 @@ fn told(guard: &Guard, doors: &Doors, way: &str) -> String {
         return doors.ask_2(way, method, path, &rest);
     }
     let (mut client, head) = doors.begin(way, method, path);
-    let head = guard.instead.map_or(head.clone(), |(from, to)| head.replacen(from, to, 1));
+    let head = match guard.instead {
+        Some((from, to)) => head.replacen(from, to, 1),
+        None => head,
+    };
     client.send(format!("{head}{rest}"));
     code(&mut client)
 }

@@ -49,7 +49,7 @@ fn every_sentence_of_both_documents_is_quoted_and_no_other() {
             let own = |section: &str| !section.ends_with(".md") || section == document;
             for (_, quote, _) in rows.iter().filter(|(section, ..)| own(section)) {
                 let found = block.find(quote.as_str()).map(|at| at..at + quote.len());
-                let found = found.or((*quote == heading).then_some(0..block.len()));
+                let found = found.or_else(|| (*quote == heading).then_some(0..block.len()));
                 let Some(found) = found else { continue };
                 open[found].fill(false);
                 unused.remove(quote.as_str());

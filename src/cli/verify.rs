@@ -77,7 +77,7 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let mut all = Vec::new();
     for request in captured {
         let answer = request.answer.as_ref().or(answer.as_ref());
-        let arrived = args.at.or(answer.and_then(|answer| answer.date_ms));
+        let arrived = args.at.or_else(|| answer.and_then(|answer| answer.date_ms));
         let routes = find(args, &snapshot, &request.request)?;
         let Captured { request, faults, .. } = request;
         let (head, body) = request.into_sent();

@@ -83,8 +83,8 @@ impl Trial<'_, '_> {
                 let signed = signed.filter(|text| texts && Some(text) != wanted.as_ref());
                 let wanted = wanted.filter(|_| signed.is_some());
                 return Ok(Cause {
-                    signed: signed.or(cause.signed.clone()),
-                    wanted: wanted.or(cause.wanted.clone()),
+                    signed: signed.or_else(|| cause.signed.clone()),
+                    wanted: wanted.or_else(|| cause.wanted.clone()),
                     ..cause
                 });
             }

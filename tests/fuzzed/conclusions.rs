@@ -129,7 +129,7 @@ fn approved(status: u16, body: &[u8], id: &str) -> Option<bool> {
     let own = match one("request_id") {
         Json::Null => true,
         Json::Text(text, _) => text == id,
-        _ => false,
+        Json::Bool(_) | Json::Number(_) | Json::List(_) | Json::Object(_) => false,
     };
     let success = matches!(one("status"), Json::Null | Json::Number("0"));
     let says = matches!(one("action"), Json::Text(_, "\"APPROVE\""));

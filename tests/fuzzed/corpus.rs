@@ -32,7 +32,7 @@ pub(super) fn requests() -> Vec<(String, Value, String)> {
             for (name, value) in request["headers"].as_object().into_iter().flatten() {
                 text.push_str(&format!("{name}: {}\n", value.as_str().unwrap_or_default()));
             }
-            let body = request["body_utf8"].as_str().or(request["body"].as_str());
+            let body = request["body_utf8"].as_str().or_else(|| request["body"].as_str());
             text.push_str(&format!("\n{}", body.unwrap_or_default()));
             found.push((name.clone(), case.clone(), text));
         }
@@ -46,6 +46,6 @@ pub(super) fn strings(value: &Value, least: usize, found: &mut Vec<Vec<u8>>) {
         Value::String(text) if text.len() >= least => found.push(text.clone().into()),
         Value::Array(items) => items.iter().for_each(|item| strings(item, least, found)),
         Value::Object(members) => members.values().for_each(|item| strings(item, least, found)),
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }

@@ -13,8 +13,8 @@ pub(super) enum Json<'t> {
     Number(&'t str),
     /// What it says, and as it is written, with its quotes.
     Text(String, &'t str),
-    List(Vec<Json<'t>>),
-    Object(Vec<(String, Json<'t>)>),
+    List(Vec<Self>),
+    Object(Vec<(String, Self)>),
 }
 
 impl<'t> Json<'t> {

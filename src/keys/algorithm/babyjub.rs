@@ -16,9 +16,10 @@ use crate::keys::babyjub::{self, Element, Proof};
 use crate::keys::content::{Content, Digest};
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found, Members};
+use crate::keys::key::Signer;
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
-use crate::keys::key::{LocalKey, LocalSigner, Signer};
 use crate::keys::kinship::Kinship;
+use crate::keys::local::{LocalKey, LocalSigner};
 use crate::keys::signature::Signature;
 
 impl Algorithm {

@@ -18,8 +18,9 @@ use crate::cost::Cost;
 use crate::keys::content::Content;
 use crate::keys::error::SignError;
 use crate::keys::formats::{self, FormatError, Found};
+use crate::keys::key::Signer;
 use crate::keys::key::{Algorithm, Encoded, Form, Kind, Private, PrivateKey, Public, PublicKey};
-use crate::keys::key::{LocalKey, LocalSigner, Signer};
+use crate::keys::local::{LocalKey, LocalSigner};
 use crate::keys::signature::Signature;
 
 impl Algorithm {

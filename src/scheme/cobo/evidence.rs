@@ -274,7 +274,7 @@ fn coded(text: &str) -> Cause {
     }
     match decoded(text).into_iter().next() {
         Some((form, _)) if !text.contains(['-', '_']) => {
-            let padding = text.len() % 4 != 0;
+            let padding = !text.len().is_multiple_of(4);
             let how = if padding { "base64 without padding" } else { form.name() };
             cause(format!("package_data is in {how}, and standard base64 with padding is wanted"))
         }
@@ -291,7 +291,7 @@ fn suspect(token: &Token, own: &Own) -> Option<Suspect> {
     let wanted = token::preimage(token.signed.clone().into_bytes());
     let signature = Signature::Octets(token.signature.clone());
     let holds = |key: &&PublicKey| key.verifies(wanted.content(), &signature);
-    let key = own.issuers.iter().find(holds).or(own.issuers.first())?.clone();
+    let key = own.issuers.iter().find(holds).or_else(|| own.issuers.first())?.clone();
     let mut hypotheses = Vec::new();
     for other in &own.others {
         let (other, text) = (other.clone(), token.signed.clone());

@@ -287,7 +287,7 @@ impl Reading<'_> {
         }
         let name = self.placed(value);
         let wanted = sign.encoding.map_or("bytes", |row| row.word.name);
-        let Some((encoding, octets)) = other.or(readings.first()) else {
+        let Some((encoding, octets)) = other.or_else(|| readings.first()) else {
             let what = format!("{name} is in no encoding of bytes, and {wanted} is wanted");
             self.evidence.faults.push(Cause::seen(&form::PART_FORM).said(what));
             return None;

@@ -16,8 +16,8 @@ use crate::keys::{Hashing, PublicKey};
 use crate::scheme::Preimage;
 use crate::scheme::evidence::causes::{keyed, text as causes};
 use crate::scheme::evidence::{
-    Canon, Facts, Found, Given, Hypothesis, Of, Piece, ecdsa_digests, near_times, pieces_otherwise,
-    rewritten, space,
+    Canon, Facts, Found, Given, Hash, Hypothesis, Of, Piece, ecdsa_digests, near_times,
+    pieces_otherwise, rewritten, space,
 };
 
 /// Texts inside texts that are looked into.
@@ -57,7 +57,7 @@ pub(super) fn hypotheses(
 }
 
 /// How another text becomes what is signed; none where a secret stands in its middle.
-fn hashing(wanted: &Hashing, length: usize) -> Option<Box<dyn Fn(&[u8]) -> Hashing>> {
+fn hashing(wanted: &Hashing, length: usize) -> Option<Hash> {
     match wanted {
         Hashing::Sha256(_) => Some(Box::new(Hashing::sha256)),
         Hashing::Message => Some(Box::new(|_| Hashing::Message)),

@@ -50,10 +50,13 @@ impl Piece {
     }
 }
 
+/// How a text becomes what is signed.
+pub(in crate::scheme) type Hash = Box<dyn Fn(&[u8]) -> Hashing>;
+
 /// The pieces of a canonical string, and how it becomes what is signed.
 pub(in crate::scheme) struct Canon {
     pub(in crate::scheme) pieces: Vec<Piece>,
-    pub(in crate::scheme) hashing: Box<dyn Fn(&[u8]) -> Hashing>,
+    pub(in crate::scheme) hashing: Hash,
 }
 
 impl Canon {

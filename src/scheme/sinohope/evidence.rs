@@ -226,9 +226,9 @@ fn without_labels(canon: &Canon) -> Vec<crate::scheme::evidence::Hypothesis> {
     let upper: Vec<u8> = canon
         .pieces
         .iter()
-        .flat_map(|piece| match piece.of {
-            Of::Literal => piece.text.to_ascii_uppercase(),
-            _ => piece.text.clone(),
+        .flat_map(|piece| {
+            let literal = piece.of == Of::Literal;
+            if literal { piece.text.to_ascii_uppercase() } else { piece.text.clone() }
         })
         .collect();
     let cause = |what: &str| Cause::seen(&text::PIECE_MISSING).said(what.to_owned());
