@@ -342,6 +342,31 @@ mod tests {
     }
 
     #[test]
+    fn numbers_of_what_is_kept_have_a_range() {
+        for number in [1, MOST_LEAVES] {
+            assert_eq!(leaf_cache(number), Ok(whole(number)));
+        }
+        for number in [0, MOST_LEAVES + 1] {
+            assert!(leaf_cache(number).is_err_and(|fault| fault.what.contains("1 to 100000")));
+        }
+        assert_eq!((keep(0), keep(MOST_KEPT)), (Ok(0), Ok(whole(MOST_KEPT))));
+        assert!(keep(MOST_KEPT + 1).is_err_and(|fault| fault.what.contains("0 to 10000")));
+    }
+
+    #[test]
+    fn times_are_in_utc_and_say_so() {
+        let none = |text: &'static str| (text, Err("is \""));
+        let cases = [
+            ("2026-12-01T00:00:00Z", Ok("1796083200000")),
+            none("2026-12-01T00:00:00+00:00"),
+            none("2026-12-01T00:00:00"),
+            none("1796083200000"),
+            none("2026-12-01"),
+        ];
+        check(instant, &cases);
+    }
+
+    #[test]
     fn networks_may_be_one_address() {
         let cases = [
             ("10.0.0.0/8", Ok("10.0.0.0/8")),

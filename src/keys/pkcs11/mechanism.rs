@@ -147,4 +147,18 @@ mod tests {
         assert_eq!(s(Algorithm::ECDSA_P256), high);
         assert!(Asked::of(Algorithm::ECDSA_P256).unwrap().signature(vec![1; 63]).is_none());
     }
+
+    #[test]
+    fn a_digest_of_one_hash_is_not_signed_as_that_of_another() {
+        let digest = crate::keys::Digest([7; 32]);
+        let input = |algorithm| {
+            let content = Content::Digest { digest: &digest, sha256_of: None };
+            Asked::of(algorithm).unwrap().input(content).ok()
+        };
+        assert_eq!(input(Algorithm::ECDSA_P256), Some(vec![7; 32]));
+        assert!(input(Algorithm::RSA_PKCS1_SHA256).is_some_and(|input| input.ends_with(&[7; 32])));
+        for other in [Algorithm::RSA_PKCS1_SHA512, Algorithm::RSA_PSS_SHA512] {
+            assert_eq!(input(other), None, "{other}");
+        }
+    }
 }
