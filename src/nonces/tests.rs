@@ -149,6 +149,17 @@ fn a_killed_process_and_a_clock_set_back_repeat_no_place() {
 }
 
 #[test]
+fn a_place_past_what_is_on_the_disk_has_to_be_waited_for() {
+    let home = tempfile::tempdir().unwrap();
+    let lane = source(&process(home.path()), Counting::Once, 900_000);
+    draw(&lane, 900_000);
+    assert!(lane.draw(900_001).is_some());
+    assert!(lane.draw(1_200_000).is_none(), "a machine that stopped now would place there again");
+    lane.wait(1_200_000, LIMIT).unwrap();
+    assert!(lane.draw(1_200_001).is_some());
+}
+
+#[test]
 fn a_process_asks_once_for_a_key() {
     let home = tempfile::tempdir().unwrap();
     let nonces = process(home.path());
