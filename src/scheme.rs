@@ -53,7 +53,7 @@ pub use error::{BindError, SchemeError};
 pub(crate) use evidence::causes;
 pub use evidence::{
     Cause, Certainty, Evidence, Hypothesis, Known as KnownCause, Limit, Stamp, Suspect, Test,
-    all_causes,
+    Texts, all_causes,
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};

@@ -7,7 +7,7 @@ use super::inquiry::Inquiry;
 use super::keyed::by_others;
 use super::signed::Signed;
 use crate::keys::{Hashing, PublicKey};
-use crate::scheme::{Cause, Hypothesis, Suspect, Test, causes};
+use crate::scheme::{Cause, Hypothesis, Suspect, Test, Texts, causes};
 
 /// What a search found beside causes.
 pub(super) struct Found {
@@ -34,7 +34,7 @@ pub(super) fn search(
         }
         let signed = Signed::of(&suspect);
         let mut trial = Trial { inquiry, budget: &mut budget, seen: HashSet::new(), tried: 0 };
-        let cause = trial.run(suspect, other);
+        let cause = trial.run(Box::new(suspect), other);
         found.tried += trial.tried;
         match cause {
             Ok(cause) => causes.push(cause),
@@ -72,21 +72,21 @@ struct Trial<'t, 'a> {
 
 impl Trial<'_, '_> {
     /// The cause that is proved; the suspect again where there is none.
-    fn run(&mut self, mut suspect: Suspect, other: Option<&PublicKey>) -> Result<Cause, Suspect> {
+    fn run(
+        &mut self,
+        mut suspect: Box<Suspect>,
+        other: Option<&PublicKey>,
+    ) -> Result<Cause, Box<Suspect>> {
         let hypotheses = std::mem::take(&mut suspect.hypotheses);
         self.seen.insert(mark(&suspect.wanted.text, &suspect.wanted.hashing));
         let cost = cost(suspect.key.algorithm());
         for Hypothesis { cause, test } in hypotheses {
             if let Some(signed) = self.holds(&suspect, other, &test, cost) {
-                let texts = !suspect.wanted.secret && signed.is_some();
-                let wanted = texts.then(|| suspect.wanted.text.clone());
-                let signed = signed.filter(|text| texts && Some(text) != wanted.as_ref());
-                let wanted = wanted.filter(|_| signed.is_some());
-                return Ok(Cause {
-                    signed: signed.or_else(|| cause.signed.clone()),
-                    wanted: wanted.or_else(|| cause.wanted.clone()),
-                    ..cause
-                });
+                let wanted = suspect.wanted;
+                let texts = signed
+                    .filter(|signed| !wanted.secret && *signed != wanted.text)
+                    .map(|signed| Box::new(Texts { signed, wanted: wanted.text }));
+                return Ok(Cause { texts: texts.or(cause.texts), ..cause });
             }
         }
         Err(suspect)

@@ -27,4 +27,6 @@ pub(super) use json_forms::{Json, forms as json_forms};
 pub(super) use query::{Coding, Query, as_written, queries};
 pub(super) use shape::{Canon, Facts, Found, Hash, Of, Piece};
 pub(super) use space::{Given, near_times, pieces_otherwise, rewritten, space};
-pub use types::{Cause, Certainty, Evidence, Hypothesis, Known, Limit, Stamp, Suspect, Test};
+pub use types::{
+    Cause, Certainty, Evidence, Hypothesis, Known, Limit, Stamp, Suspect, Test, Texts,
+};

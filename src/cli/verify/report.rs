@@ -76,8 +76,8 @@ impl Judged {
 
 fn write_cause(cause: &Cause, out: &mut dyn Write) -> Result<(), CliError> {
     writeln!(out, "  cause   {}     ({})", cause.cause, cause.certainty.word())?;
-    if let (Some(signed), Some(wanted)) = (&cause.signed, &cause.wanted) {
-        let Difference { signed, wanted, at } = Difference::of(signed, wanted);
+    if let Some(texts) = &cause.texts {
+        let Difference { signed, wanted, at } = Difference::of(&texts.signed, &texts.wanted);
         writeln!(out, "  signed  {signed}")?;
         writeln!(out, "  wanted  {wanted}")?;
         writeln!(out, "          {}^ differs from here", " ".repeat(at))?;
@@ -94,13 +94,13 @@ fn write_cause(cause: &Cause, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 fn cause_json(cause: &Cause) -> Value {
-    let text = |text: &Option<Vec<u8>>| text.as_ref().map(|text| shown(text));
+    let texts = cause.texts.as_deref();
     json!({
         "code": cause.known.code,
         "cause": cause.cause,
         "certainty": cause.certainty.word(),
-        "signed": text(&cause.signed),
-        "wanted": text(&cause.wanted),
+        "signed": texts.map(|texts| shown(&texts.signed)),
+        "wanted": texts.map(|texts| shown(&texts.wanted)),
         "proof": cause.proof,
         "fix": cause.fix,
     })

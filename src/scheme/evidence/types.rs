@@ -54,16 +54,23 @@ pub struct Cause {
     pub cause: Cow<'static, str>,
     /// How sure it is.
     pub certainty: Certainty,
-    /// The text that was signed, where it is known.
-    pub signed: Option<Vec<u8>>,
-    /// The one that is wanted.
-    pub wanted: Option<Vec<u8>>,
+    /// The text that was signed and the one that is wanted, where both are known.
+    pub texts: Option<Box<Texts>>,
     /// What shows it, where that is no text.
     pub proof: Option<String>,
     /// How to mend it: the row's, or one that says more.
     pub fix: Cow<'static, str>,
     /// What would make an inferred one certain.
     pub certain: Option<&'static str>,
+}
+
+/// What was signed, and what should have been.
+#[derive(Clone, Debug)]
+pub struct Texts {
+    /// The text that was signed.
+    pub signed: Vec<u8>,
+    /// The one that is wanted.
+    pub wanted: Vec<u8>,
 }
 
 impl Cause {
@@ -73,8 +80,7 @@ impl Cause {
             known,
             cause: known.cause.into(),
             certainty: Certainty::Proved,
-            signed: None,
-            wanted: None,
+            texts: None,
             proof: None,
             fix: known.fix.into(),
             certain: None,
