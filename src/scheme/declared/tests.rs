@@ -3,6 +3,7 @@
 mod bound;
 mod built_in;
 mod derived;
+mod described;
 mod forms;
 mod generator;
 mod leaks;
@@ -50,9 +51,18 @@ fn the_catalogue_is_the_directory() {
     assert!(rows.clone().is_sorted(), "rows are by name");
 }
 
+/// A file of the catalogue.
+fn text_of(name: &str) -> &'static str {
+    CATALOGUE.iter().find(|(other, _)| *other == name).expect("it is there").1
+}
+
+fn catalogue(name: &str) -> Compiled {
+    Compiled::read(text_of(name)).expect("every word is known")
+}
+
 /// A change of a file of the catalogue, and what is said of it.
 fn changed(from: &str, to: &str) -> String {
-    let okx = CATALOGUE.iter().find(|(name, _)| *name == "okx").expect("it is there").1;
+    let okx = text_of("okx");
     assert!(okx.contains(from), "{from}");
     problems(&okx.replacen(from, to, 1)).join("\n")
 }
@@ -135,8 +145,8 @@ fn what_is_wrong_has_a_place_and_a_fix() {
 /// A second evaluation would place the secret that nobody signed.
 #[test]
 fn what_is_placed_was_signed_although_a_secret_is_renewed_in_between() {
-    let okx = CATALOGUE.iter().find(|(name, _)| *name == "okx").expect("it is there").1;
-    let text = okx.replace("{time}{method}{target}{body}", "{api_key}{method}{target}{body}{time}");
+    let text = text_of("okx")
+        .replace("{time}{method}{target}{body}", "{api_key}{method}{target}{body}{time}");
     let entry = Compiled::read(&text).expect("every word is known").entry("okx");
     let key = PrivateKey::generate(Algorithm::HMAC_SHA256);
     let (writer, cell) = SecretCell::renewable(Secret::new(b"first".to_vec()));

@@ -49,7 +49,7 @@ pub(super) fn texts(hit: &Hit, sight: &Sight, sign: &Signing<'_>) -> Vec<Text> {
         assumed.pop();
     }
     all.push(sign.text(&parts, hit, assumed));
-    if query {
+    if parts.len() > hit.parts.len() {
         all.push(sign.text(&hit.parts, hit, Vec::new()));
     }
     all
@@ -95,5 +95,51 @@ impl Signing<'_> {
             format!("{{ sign = {signed}, key = \"signer\", as = \"{}\"{raw} }}", self.encoding);
         values.push(("signature".into(), sign));
         Text { values, assumed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file that is right for the captured request alone would sign the next one wrongly.
+    #[test]
+    fn what_a_captured_request_leaves_open_is_filled_and_said() {
+        let sight = Sight {
+            method: "GET".into(),
+            host: String::new(),
+            path: "/".into(),
+            query: String::new(),
+            body: Vec::new(),
+            is_form: false,
+        };
+        let signing = Signing { encoding: "hex", raw: false };
+        let (method, target) = (plain(Kind::Method, "{method}"), plain(Kind::Target, "{target}"));
+        let (path, body) = (plain(Kind::Path, "{path}"), plain(Kind::Body, "{body}"));
+        let everywhere = &["{m}{t}{b}", "{m}{b}{t}", "{b}{m}{t}", "{m}{t}"];
+        for (parts, separator, expected, assumed) in [
+            (vec![method.clone(), target.clone()], "", &everywhere[..], &[QUERY, BODY][..]),
+            (vec![method.clone(), target, body.clone()], "", &["{m}{t}{b}"], &[QUERY]),
+            (vec![method.clone(), path, body.clone()], "", &["{m}{p}{b}"], &[]),
+            (vec![method.clone(), body], "", &["{m}{q}{b}", "{m}{b}"], &[QUERY]),
+            (vec![method.clone()], ",", &["{m}"], &[]),
+        ] {
+            let hit = Hit { parts, separator, trailing: false, whole: "", key: 0 };
+            let found = texts(&hit, &sight, &signing);
+            let of = |text: &Text| text.values[0].1.clone();
+            let wanted = expected.iter().map(|text| {
+                let names = ["method", "target", "path", "query", "body"];
+                names.iter().fold((*text).to_owned(), |text, name| {
+                    text.replace(&format!("{{{}}}", &name[..1]), &format!("{{{name}}}"))
+                })
+            });
+            let wanted: Vec<_> = wanted.collect();
+            let said: Vec<_> = found.iter().map(of).collect();
+            assert_eq!(said.len(), wanted.len(), "{said:?} {wanted:?}");
+            for (said, wanted) in said.iter().zip(&wanted) {
+                assert!(said.contains(&format!("sign = \"{wanted}\"")), "{said} {wanted}");
+            }
+            assert_eq!(found[0].assumed, assumed);
+        }
     }
 }
