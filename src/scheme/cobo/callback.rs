@@ -155,6 +155,8 @@ impl Envelope for Callback {
             others: vec![self.key.clone()],
             flat: self.tokens.is_flat(),
             leeway_ms: self.tokens.leeway_ms(),
+            of: self.tokens.of().map(str::to_owned),
+            horizon_ms: self.tokens.horizon_ms(),
         };
         evidence(request, &own)
     }

@@ -152,6 +152,8 @@ impl Scheme for Client {
             others: self.tokens.issuers(),
             flat: self.tokens.is_flat(),
             leeway_ms: self.tokens.leeway_ms(),
+            of: None,
+            horizon_ms: None,
         };
         evidence(request, &own)
     }

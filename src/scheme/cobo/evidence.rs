@@ -12,7 +12,7 @@ use super::token;
 use crate::keys::{Opened, PublicKey, Signature};
 use crate::scheme::evidence::causes::{form as forms, keyed, token as causes};
 use crate::scheme::evidence::{
-    Cause, Evidence, Hypothesis, Json, Limit, Stamp, Suspect, Test, decoded, json_forms,
+    Cause, Evidence, Hypothesis, Json, Limit, Stamp, Suspect, Test, Texts, decoded, json_forms,
 };
 use crate::scheme::{Signable, Text};
 
@@ -27,6 +27,10 @@ pub(super) struct Own {
     pub(super) flat: bool,
     /// How far clocks may be apart.
     pub(super) leeway_ms: i128,
+    /// The `iss` that tokens must have, where one is asked for.
+    pub(super) of: Option<String>,
+    /// How far ahead an `exp` may be, where that is limited.
+    pub(super) horizon_ms: Option<i128>,
 }
 
 /// What the request shows.
@@ -40,6 +44,7 @@ pub(super) fn evidence(request: Signable<'_>, own: &Own) -> Evidence {
     let Some(token) = token else { return evidence };
     evidence.faults.extend(algorithm(&token.header));
     times(&token.claims, own, &mut evidence);
+    evidence.faults.extend(issuer(&token.claims, own));
     evidence.faults.extend(package(&token, own));
     evidence.suspects.extend(suspect(&token, own));
     evidence
@@ -226,8 +231,25 @@ fn times(claims: &Map<String, Value>, own: &Own, evidence: &mut Evidence) {
         }
         let leeway = if limit == Limit::Until { own.leeway_ms } else { -own.leeway_ms };
         let unix_ms = (seconds * 1000.0) as i128 + leeway;
+        if let Some(horizon) = own.horizon_ms.filter(|_| limit == Limit::Until) {
+            let part = "the token's exp, less params.horizon,".to_owned();
+            let from = unix_ms - 2 * leeway - horizon;
+            evidence.stamps.push(Stamp { part, unix_ms: from, limit: Limit::From });
+        }
         evidence.stamps.push(Stamp { part: format!("the token's {name}"), unix_ms, limit });
     }
+}
+
+/// An `iss` that is not the one that is asked for.
+fn issuer(claims: &Map<String, Value>, own: &Own) -> Option<Cause> {
+    let of = own.of.as_ref()?;
+    let found = claims.get("iss").map_or_else(|| "missing".to_owned(), ToString::to_string);
+    let other = claims.get("iss").and_then(Value::as_str) != Some(of);
+    other.then(|| {
+        let said =
+            format!("the token's iss is {found}, and \"{of}\" is asked for by params.node_issuer");
+        Cause::seen(&forms::MEMBER_OTHER).said(said)
+    })
 }
 
 fn kind(value: &Value) -> &'static str {
@@ -356,7 +378,8 @@ fn inside(token: &Token, opened: &Opened) -> Vec<Hypothesis> {
     }
     for (cause, text) in texts(token).into_iter().filter(|(_, text)| *text != wanted) {
         let (hash, digest) = (*hash, digest.clone());
-        let cause = Cause { signed: Some(text.clone()), wanted: Some(wanted.clone()), ..cause };
+        let texts = Texts { signed: text.clone(), wanted: wanted.clone() };
+        let cause = Cause { texts: Some(Box::new(texts)), ..cause };
         let test = move || hashed(hash, &text) == digest;
         all.push(Hypothesis { cause, test: Test::Own(1, Box::new(test)) });
     }

@@ -107,6 +107,7 @@ impl Tokens {
     pub(super) fn believe(&self, token: &str) -> Result<Vec<u8>, SchemeError> {
         let token = Jwt::split(token.as_bytes(), usize::MAX)?;
         self.verify(&token)?;
+        self.check_issuer(&token)?;
         self.package(&token)
     }
 
@@ -118,6 +119,16 @@ impl Tokens {
     /// Whether the claims are the JSON.
     pub(super) fn is_flat(&self) -> bool {
         self.layout == Layout::Flat
+    }
+
+    /// The `iss` that tokens must have, where one is asked for.
+    pub(super) fn of(&self) -> Option<&str> {
+        self.of.as_deref()
+    }
+
+    /// How far ahead an `exp` may be, where that is limited.
+    pub(super) fn horizon_ms(&self) -> Option<i128> {
+        i128::try_from(self.horizon?.as_millis()).ok()
     }
 
     /// How far clocks may be apart.

@@ -57,6 +57,11 @@ scheme = "cobo_callback"
 keys = { signer = "server" }
 params.verify_with = "node-public.pem"
 upstream = "service"
+[routes.cobo_issuer]
+scheme = "cobo_callback"
+keys = { signer = "node" }
+params = { verify_with = "server-public.pem", node_issuer = "another-node" }
+upstream = "service"
 [upstreams.service]
 url = "http://127.0.0.1:9"
 [routes.infras]

@@ -76,6 +76,8 @@ def rows():
     both("two tokens", ["part_twice"], form="TSS_JWT_MSG={0}&TSS_JWT_MSG={0}")
     both("a GET", ["method_unsignable"], method="GET")
     both("cut", ["token_issuer", "signature_cut"], parts=lambda t: t[:-20])
+    row("cobo_callback: another iss", "cobo_issuer", client(key=SERVER), ["member_other"], "iss", at=NOW + 500)
+    row("cobo_callback: far ahead", "cobo", client(exp=NOW // 1000 + 30 * 86_400), ["not_yet"], "horizon", at=NOW)
     infras()
 
 
