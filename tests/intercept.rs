@@ -55,6 +55,8 @@ fn every_request_inside_must_be_for_the_host_of_its_connect() {
         ("GET https://apiv2.metasv.com/x HTTP/1.1\r\nHost: api.sinohope.com\r\n\r\n", 421),
         ("GET /x HTTP/1.1\r\nHost: api.sinohope.com\r\nHost: other.test\r\n\r\n", 400),
         ("CONNECT apiv2.metasv.com:443 HTTP/1.1\r\nHost: apiv2.metasv.com\r\n\r\n", 400),
+        ("GET api.sinohope.com:443 HTTP/1.1\r\nHost: api.sinohope.com\r\n\r\n", 400),
+        ("GET ftp://api.sinohope.com/x HTTP/1.1\r\nHost: api.sinohope.com\r\n\r\n", 400),
         ("GET /x HTTP/1.1\r\nHost: api.sinohope.com\r\n\r\n", 200),
     ] {
         let reply = client.exchange(request);

@@ -83,6 +83,7 @@ fn targets_that_cannot_be_used_are_refused_and_reach_nobody() {
     let stage = Stage::new("");
     let table = [
         "GET /x",
+        "GET apiv2.metasv.com:80",
         "OPTIONS *",
         "GET http://user:pass@apiv2.metasv.com/x",
         "GET http://user@apiv2.metasv.com/x",

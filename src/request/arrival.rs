@@ -83,6 +83,9 @@ impl Arrival<'_> {
             Entrance::Gateway(_) | Entrance::Admin(_) => self.of_gateway()?,
             Entrance::Inside(inside) => {
                 inside.check(&self.method, &self.uri, &self.headers)?;
+                if self.uri.authority().is_some() {
+                    absolute(&self.uri)?;
+                }
                 (inside.destination(), self.target())
             }
             // RFC 9112, section 3.2.2. The client's `Host` is not looked at: the target decides.
@@ -153,8 +156,12 @@ fn rooted(target: PathAndQuery) -> Result<PathAndQuery, Refusal> {
 /// The host that an absolute target names.
 pub(super) fn absolute(uri: &Uri) -> Result<Destination, Refusal> {
     let bad = |detail: &str| Refusal::new(Code::BadTarget, detail);
-    let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+    let Some(authority) = uri.authority() else {
         return Err(bad("the request has a path only, as if this were a web server"));
+    };
+    // RFC 9112, section 3.2.3.
+    let Some(scheme) = uri.scheme_str() else {
+        return Err(bad("the target is a host alone, which only a CONNECT's may be"));
     };
     let Some(https) = is_secure(scheme) else {
         return Err(bad(&format!("the scheme {} is not http", scheme.escape_debug())));
