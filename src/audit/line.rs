@@ -12,9 +12,9 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use time::OffsetDateTime;
 
 use super::entry::Members;
+use crate::moment::rfc3339;
 
 /// Bytes of a line with its newline. What is longer is refused, and not cut: half an entry would
 /// say something else.
@@ -81,18 +81,6 @@ pub(super) fn read(line: &[u8]) -> Option<(u64, LineHash)> {
     let seq = seq.bytes().all(|byte| byte.is_ascii_digit()).then(|| seq.parse().ok()).flatten()?;
     let (_, previous) = rest.strip_suffix(r#""}"#)?.rsplit_once(r#","previous":""#)?;
     Some((seq, previous.parse().ok()?))
-}
-
-/// A time as RFC 3339 has it, in UTC with milliseconds.
-fn rfc3339(unix_ms: u64) -> String {
-    let seconds = i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX);
-    // Nothing but a broken clock is past the year 9999.
-    let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let (year, month, day) = at.to_calendar_date();
-    let (hour, minute, second) = at.to_hms();
-    let month = u8::from(month);
-    let ms = unix_ms % 1000;
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{ms:03}Z")
 }
 
 #[cfg(test)]

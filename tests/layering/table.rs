@@ -131,7 +131,7 @@ pub(super) const LAYERS: &[Layer] = &[
         "audit",
         &[
             only("lines", &["certain"]),
-            only("moment", &["unix_ms"]),
+            only("moment", &["rfc3339", "unix_ms"]),
             all("problem"),
             only("scheme", &["Decision"]),
         ],
