@@ -19,6 +19,7 @@ mod error;
 mod exec;
 mod explain;
 mod given_up;
+mod har;
 mod health;
 mod in_process;
 mod init;
@@ -28,6 +29,7 @@ mod log;
 mod manual;
 mod raw;
 mod relative;
+mod replay;
 mod run;
 mod runtime;
 mod schemes;
@@ -80,6 +82,8 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Say whether a signed request is valid, and if not, why
     Verify(verify::VerifyArgs),
+    /// Send a recorded request again, signed anew, to an upstream that you name
+    Replay(replay::ReplayArgs),
     /// Say why the provider rejected a request that a running proxy signed
     Why(why::WhyArgs),
     /// Make, import, encrypt and show keys
@@ -144,6 +148,7 @@ fn dispatch(command: Command, out: &mut dyn Write) -> Result<(), CliError> {
         Command::Init(args) => init::run(&args, out),
         Command::Explain(args) => explain::run(&args, out),
         Command::Verify(args) => verify::run(&args, out),
+        Command::Replay(args) => replay::run(&args, out),
         Command::Why(args) => why::run(&args, out),
         Command::Keys(args) => keys::run(args, out),
         Command::Ca(args) => ca::run(&args, out),

@@ -4,16 +4,24 @@
 //! here; what a client sent to identify itself is taken out, and bodies are their digests unless
 //! the configuration says otherwise.
 
+mod recorder;
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use serde_json::{Map, Value, json};
+
+pub use self::recorder::Recorder;
 
 /// What is held.
 #[derive(Debug, Default)]
 pub struct Inspect {
     recent: Mutex<Ring>,
     rejected: Mutex<Ring>,
+    recorder: Option<Arc<Recorder>>,
 }
 
 type Ring = VecDeque<Arc<Seen>>;
@@ -48,6 +56,8 @@ pub struct Seen {
     pub signed: Option<Signed>,
     /// What came of it.
     pub over: OnceLock<Over>,
+    /// Who writes it down when it is over.
+    pub recorder: Option<Arc<Recorder>>,
 }
 
 /// What was signed and sent.
@@ -65,12 +75,12 @@ pub struct Signed {
     pub headers: Vec<(String, String, bool)>,
     /// The texts that were signed.
     pub texts: Vec<Canonical>,
-    /// The body's length.
-    pub body_length: usize,
-    /// SHA-256 of the body that was signed, in hex.
+    /// The body's length in bytes, where it is known before it is sent.
+    pub body_length: Option<u64>,
+    /// SHA-256 of the body that was signed, in hex; none of one that the scheme does not read.
     pub body_sha256: Option<String>,
-    /// The body, where it is held.
-    pub body: Option<String>,
+    /// The body, where it is held: no more than [`LONGEST_BODY`] bytes of it.
+    pub body: Option<Bytes>,
 }
 
 /// A text that was signed.
@@ -125,9 +135,14 @@ pub struct Told {
 }
 
 impl Inspect {
+    /// One whose requests are written down too.
+    pub fn recording(recorder: Arc<Recorder>) -> Self {
+        Self { recorder: Some(recorder), ..Self::default() }
+    }
+
     /// Holds a request that was signed; the oldest makes room.
     pub fn keep(&self, seen: Seen, most: usize) -> Arc<Seen> {
-        let seen = Arc::new(seen);
+        let seen = Arc::new(Seen { recorder: self.recorder.clone(), ..seen });
         push(&self.recent, Arc::clone(&seen), most);
         seen
     }
@@ -166,8 +181,11 @@ fn lock(ring: &Mutex<Ring>) -> MutexGuard<'_, Ring> {
 
 impl Seen {
     /// What came of it.
-    pub fn ends(&self, over: Over) {
-        let _once = self.over.set(over);
+    pub fn ends(self: &Arc<Self>, over: Over) {
+        let first = self.over.set(over).is_ok();
+        if let Some(recorder) = self.recorder.as_ref().filter(|_| first) {
+            recorder.put(self);
+        }
     }
 
     /// Everything, as JSON.
@@ -223,8 +241,24 @@ impl Signed {
             "texts": self.texts.iter().map(text).collect::<Vec<_>>(),
             "body_length": self.body_length,
             "body_sha256": self.body_sha256,
-            "body": self.body,
+            "body": self.body.as_ref().map(|body| self.shown(body)),
+            "body_base64": self.exact().map(|body| STANDARD.encode(body)),
         })
+    }
+}
+
+impl Signed {
+    /// The body as text, and that it is longer, where it is.
+    fn shown(&self, body: &[u8]) -> String {
+        let more = self.body_length.filter(|all| *all > body.len() as u64);
+        let more = more.map(|all| format!("… ({all} bytes in all)")).unwrap_or_default();
+        format!("{}{more}", String::from_utf8_lossy(body))
+    }
+
+    /// A whole body that is no text.
+    fn exact(&self) -> Option<&Bytes> {
+        let whole = |body: &&Bytes| self.body_length == Some(body.len() as u64);
+        self.body.as_ref().filter(whole).filter(|body| std::str::from_utf8(body).is_err())
     }
 }
 

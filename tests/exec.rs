@@ -5,5 +5,6 @@ mod ending;
 mod environment;
 mod programs;
 mod proxy;
+mod record;
 mod run;
 mod strangers;

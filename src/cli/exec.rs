@@ -10,7 +10,8 @@ pub(super) mod environment;
 pub(super) mod java;
 mod no_proxy;
 mod program;
-mod proxy;
+pub(super) mod proxy;
+mod recording;
 pub(super) mod running;
 mod settings;
 pub(super) mod signals;
@@ -28,6 +29,7 @@ use self::credentials::{Credentials, Typed};
 use self::environment::Variables;
 use self::no_proxy::NoProxy;
 use self::proxy::Proxy;
+use self::recording::Recording;
 use self::running::Found;
 use self::signals::Signals;
 use self::trust::Trust;
@@ -50,6 +52,10 @@ pub(super) struct ExecArgs {
     /// Who the program is, where access.tokens asks; others see it here, not in COUNTERSIGN_TOKEN
     #[arg(long, value_name = "NAME:TOKEN")]
     token: Option<Typed>,
+    /// Write each signed request to a file in this directory, without secrets: for verify, explain
+    /// and replay. Starts a proxy for the program alone
+    #[arg(long, value_name = "DIR")]
+    record: Option<PathBuf>,
     /// Say nothing but errors
     #[arg(long, short)]
     quiet: bool,
@@ -89,8 +95,11 @@ pub(super) fn run(args: &ExecArgs) -> Result<(), CliError> {
         say(&format!("inspection by others could not be given up: {why}"));
     }
     let credentials = Credentials::find(args.token.as_ref(), &config)?;
+    let recording = args.record.as_deref().map(Recording::begin).transpose()?;
+    let config = if recording.is_some() { Recording::keeping(&config) } else { config };
     let _lines = log::start(&quieter(&config.log, args.quiet));
-    runtime()?.block_on(execute(args, command, &config, credentials.as_ref()))
+    let given = Given { credentials: credentials.as_ref(), recording };
+    runtime()?.block_on(execute(args, command, &config, given))
 }
 
 /// The log between a program's own lines: without one for each request, unless more than the usual
@@ -104,16 +113,23 @@ fn quieter(log: &Log, quiet: bool) -> Log {
     Log { level: level.to_owned(), format: log.format }
 }
 
+/// What the command line asks for beside the program.
+struct Given<'a> {
+    credentials: Option<&'a Credentials>,
+    recording: Option<Recording>,
+}
+
 async fn execute(
     args: &ExecArgs,
     command: &[OsString],
     config: &Config,
-    credentials: Option<&Credentials>,
+    given: Given<'_>,
 ) -> Result<(), CliError> {
+    let Given { credentials, recording } = given;
     // First, so that whatever is made from here on is removed.
     let mut signals = Signals::take()?;
     let scene = tokio::select! {
-        scene = Scene::set(args, config, credentials) => scene?,
+        scene = Scene::set(args, config, credentials, recording.as_ref()) => scene?,
         signal = signals.ending() => {
             let code = u8::try_from(128 + signal.as_raw()).unwrap_or(u8::MAX);
             return Err(CliError::silent(Exit::Program(code)));
@@ -132,6 +148,8 @@ async fn execute(
     let asked = !args.quiet && ended.is_ok();
     let account = proxy.finish(config, credentials, asked, &mut signals).await;
     account.iter().for_each(|line| say(line));
+    let recorded = recording.map(Recording::finish).transpose()?;
+    recorded.iter().filter(|_| !args.quiet).for_each(|line| say(line));
     drop(directory);
     match ended? {
         0 => Ok(()),
@@ -158,12 +176,16 @@ impl Scene {
         args: &ExecArgs,
         config: &Config,
         credentials: Option<&Credentials>,
+        recording: Option<&Recording>,
     ) -> Result<Self, CliError> {
         let mut caller: Variables = std::env::vars_os().collect();
         environment::without_keys(&mut caller, config);
         let directory = Directory::make("exec")?;
-        let found =
-            if args.own { Found::Nothing } else { running::find(config, credentials).await? };
+        let found = if args.own || recording.is_some() {
+            Found::Nothing
+        } else {
+            running::find(config, credentials).await?
+        };
         let (root, authority) = match (&config.intercept, found) {
             (Some(intercept), _) => (Some(root(intercept)?), None),
             // It opens no TLS, whatever the program would trust.
@@ -178,7 +200,13 @@ impl Scene {
             tokio::task::spawn_blocking(move || Trust::make(root, &variables, directory));
         // Before anything of ours can fail: what runs may be what was meant to be used.
         found.passed_over(config).iter().filter(|_| !args.quiet).for_each(|line| say(line));
-        let proxy = Proxy::use_or_start(found, config, credentials, authority).await?;
+        let proxy = Proxy::use_or_start(
+            found,
+            config,
+            credentials,
+            (authority, recording.map(Recording::recorder)),
+        )
+        .await?;
         let trust = trusting.await.map_err(|error| {
             CliError::new(Exit::Failed, format!("the trust files were not made: {error}"))
         })?;

@@ -9,6 +9,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::raw::RawRequest;
+use super::verify::capture;
 use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
 use crate::moment::{Moment, Moments, NONCES, Nonce};
@@ -34,10 +35,11 @@ pub(super) struct ExplainArgs {
     /// The body; @FILE reads it from a file
     #[arg(long, default_value = "", hide_default_value = true, conflicts_with = "file")]
     body: String,
-    /// A file with a raw HTTP request in place of all these; - is standard input
+    /// A request in place of all these: raw HTTP/1.1, a HAR file, one of exec --record; - is standard
+    /// input
     #[arg(long, conflicts_with = "url")]
     file: Option<PathBuf>,
-    /// When it is signed, in milliseconds since 1970; now, if left out
+    /// When it is signed, in milliseconds since 1970; as recorded, or now, if left out
     #[arg(long, value_name = "UNIX_MS")]
     at: Option<u64>,
     /// The nonce, up to ten digits, for schemes that have one
@@ -53,13 +55,13 @@ pub(super) struct ExplainArgs {
 }
 
 pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let request = request(args)?;
+    let (request, signed_at) = request(args)?;
     let config = Config::load(args.config.path())?;
     let surroundings = Surroundings::default();
     let runtime = runtime()?;
     let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;
     let mut moment = Moments::new(config.replica).next();
-    if let Some(at) = args.at {
+    if let Some(at) = args.at.or(signed_at) {
         moment.unix_ms = at;
     }
     if let Some(nonce) = args.nonce {
@@ -88,9 +90,11 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliErro
     }
 }
 
-fn request(args: &ExplainArgs) -> Result<RawRequest, CliError> {
+/// The request, and when it was signed, if it is recorded.
+fn request(args: &ExplainArgs) -> Result<(RawRequest, Option<u64>), CliError> {
     if let Some(file) = &args.file {
-        return RawRequest::read(file);
+        let captured = capture::one(file)?;
+        return Ok((captured.request, captured.moment_ms));
     }
     let body = match args.body.strip_prefix('@') {
         Some(path) => {
@@ -100,7 +104,8 @@ fn request(args: &ExplainArgs) -> Result<RawRequest, CliError> {
         None => args.body.clone().into_bytes(),
     };
     let url = args.url.as_deref().unwrap_or_default();
-    RawRequest::from_parts(&args.method, url, &args.headers, Bytes::from(body))
+    let request = RawRequest::from_parts(&args.method, url, &args.headers, Bytes::from(body))?;
+    Ok((request, None))
 }
 
 /// What would happen to a request.

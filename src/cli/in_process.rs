@@ -11,6 +11,7 @@ use super::CliError;
 use super::run::{bind, warn_of};
 use crate::access::Tokens;
 use crate::config::Config;
+use crate::inspect::{Inspect, Recorder};
 use crate::metrics::Metrics;
 use crate::moment::{Moments, unix_ms};
 use crate::nonces::Nonces;
@@ -26,6 +27,8 @@ pub(super) struct Beside {
     pub(super) authority: Option<Authority>,
     /// What does beside the users whom it serves without.
     pub(super) tokens: Option<Tokens>,
+    /// Where its signed requests go when they are over.
+    pub(super) recorder: Option<Arc<Recorder>>,
 }
 
 /// A running proxy. It serves until [`Self::finish`], or until the runtime ends.
@@ -53,6 +56,9 @@ impl InProcess {
             let leaves = LeafCache::new(authority, LEAVES, unix_ms, minted);
             let leaves = leaves.map_err(|error| CliError::failed(error.to_string(), "try again"));
             surroundings.leaves = Some(Arc::new(leaves?));
+        }
+        if let Some(recorder) = beside.recorder {
+            surroundings.inspect = Arc::new(Inspect::recording(recorder));
         }
         let mut snapshot = Snapshot::build(config, &surroundings, None).await?;
         if let Some(tokens) = beside.tokens {

@@ -123,17 +123,8 @@ impl RawRequest {
         (Head { method, host, target, headers }, body)
     }
 
-    /// From a file with a request as it is on the wire; `-` is standard input. Lines may end in
-    /// LF alone, as an editor leaves them.
-    pub(super) fn read(path: &Path) -> Result<Self, CliError> {
-        let (request, faults) = Self::lenient(&content(path)?)?;
-        match faults.first() {
-            Some(fault) => Err(no_request(fault.cause.clone().into_owned())),
-            None => Ok(request),
-        }
-    }
-
-    /// The same of a request that may be framed wrongly, and what is wrong with that.
+    /// From a request as it is on the wire, and what is wrong with its framing. Lines may end in LF
+    /// alone, as an editor leaves them.
     pub(super) fn lenient(bytes: &[u8]) -> Result<(Self, Vec<Cause>), CliError> {
         let mut lines = [httparse::EMPTY_HEADER; FIELDS_READ];
         let mut request = httparse::Request::new(&mut lines);
@@ -164,7 +155,7 @@ impl RawRequest {
     }
 }
 
-fn no_request(what: String) -> CliError {
+pub(super) fn no_request(what: String) -> CliError {
     usage(format!("the file is no HTTP/1.1 request: {what}")).fix(
         "begin it with a line such as GET /path HTTP/1.1, then headers, an empty line, the body",
     )

@@ -1,8 +1,9 @@
 //! `verify`: is this signed request valid, and if not, why: the first cause.
 
-mod capture;
+pub(super) mod capture;
 mod captured;
 mod difference;
+mod filled;
 mod report;
 
 use std::cell::Cell;
@@ -14,6 +15,7 @@ use bytes::Bytes;
 use http::header::HOST;
 
 use self::captured::Captured;
+use self::filled::filled;
 use self::report::{Judged, report};
 use super::raw::RawRequest;
 use super::{CliError, ConfigFile, Exit, runtime};
@@ -24,7 +26,7 @@ use crate::keys::{Content, PublicKey, Signature, Signer};
 use crate::moment::Moments;
 use crate::request::sent_by;
 use crate::route::Route;
-use crate::scheme::{Cause, Certainty, Head, causes};
+use crate::scheme::{Cause, Certainty, Head, Signable, causes};
 use crate::snapshot::{Snapshot, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -79,8 +81,13 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
         let answer = request.answer.as_ref().or(answer.as_ref());
         let arrived = args.at.or_else(|| answer.and_then(|answer| answer.date_ms));
         let routes = find(args, &snapshot, &request.request)?;
-        let Captured { request, faults, .. } = request;
-        let (head, body) = request.into_sent();
+        let Captured { request, faults, moment_ms, .. } = request;
+        let (mut head, body) = request.into_sent();
+        if let Some(signed_at) = moment_ms {
+            let sent = Signable { head: &head, body: Some(&body) };
+            let headers = runtime.block_on(filled(routes[0], sent, signed_at));
+            head.headers = headers.unwrap_or(head.headers);
+        }
         let given = Given { head: &head, body: &body, arrived, faults, keys: &keys };
         let (route, mut verdict) = judge(&routes, &given, &runtime);
         verdict.causes.extend(answer.and_then(|answer| answer.cause(&route.entry)));
@@ -189,7 +196,7 @@ fn earlier(args: &VerifyArgs, snapshot: &Snapshot, all: &mut [Judged]) -> Result
         for captured in capture::read(file)? {
             let routes = find(args, snapshot, &captured.request)?;
             let (head, body) = captured.request.into_sent();
-            let request = crate::scheme::Signable { head: &head, body: Some(&body) };
+            let request = Signable { head: &head, body: Some(&body) };
             for route in routes {
                 if let Some(scheme) = route.scheme.signing() {
                     seen.extend(scheme.evidence(request).nonce.map(|nonce| (nonce, file)));

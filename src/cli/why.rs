@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::exec::conversation::{Conversation, whole};
 use super::exec::credentials::{Credentials, Typed};
 use super::explain::shown;
+use super::har::har;
 use super::{CliError, ConfigFile, runtime};
 use crate::config::Config;
 
@@ -22,31 +23,40 @@ pub(super) struct WhyArgs {
     #[arg(long, value_name = "NAME:TOKEN")]
     token: Option<Typed>,
     /// Print JSON
-    #[arg(long)]
+    #[arg(long, conflicts_with = "har")]
     json: bool,
+    /// Print a HAR file: of the request, or of all that are held; without secrets
+    #[arg(long)]
+    har: bool,
 }
 
 pub(super) fn run(args: &WhyArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let config = Config::load(args.config.path())?;
     let credentials = Credentials::find(args.token.as_ref(), &config)?;
     let asked = ask(args, &config, credentials.as_ref());
-    let request = runtime()?.block_on(async {
+    let requests = runtime()?.block_on(async {
         tokio::time::timeout(PATIENCE, asked).await.unwrap_or_else(|_| {
             let what = format!("the proxy has not answered within {} s", PATIENCE.as_secs());
             Err(CliError::failed(what, "see whether it has come to a stand"))
         })
     })?;
-    if args.json {
-        return Ok(writeln!(out, "{request:#}")?);
+    if args.har {
+        return Ok(writeln!(out, "{:#}", har(&requests))?);
     }
-    text(&request, out)
+    for request in &requests {
+        match args.json {
+            true => writeln!(out, "{request:#}")?,
+            false => text(request, out)?,
+        }
+    }
+    Ok(())
 }
 
 async fn ask(
     args: &WhyArgs,
     config: &Config,
     credentials: Option<&Credentials>,
-) -> Result<Value, CliError> {
+) -> Result<Vec<Value>, CliError> {
     let Some(admin) = &config.listen.admin else {
         let what = format!("{} has no listen.admin, which answers", config.path.display());
         return Err(CliError::failed(what, "write admin = \"127.0.0.1:8089\" below [listen]"));
@@ -70,17 +80,29 @@ async fn ask(
         let body = whole(answer).await.ok_or_else(nobody)?;
         Ok::<_, CliError>((status, serde_json::from_slice::<Value>(&body).unwrap_or_default()))
     };
-    let id = match &args.id {
-        Some(id) => id.clone(),
-        None => latest(&admitted(get("/requests").await?)?)?,
+    let ids = match &args.id {
+        Some(id) => vec![id.clone()],
+        None if args.har => ids(&admitted(get("/requests").await?)?),
+        None => vec![latest(&admitted(get("/requests").await?)?)?],
     };
-    if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return Err(unknown(&id));
+    let mut found = Vec::new();
+    for id in ids {
+        if !id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+            return Err(unknown(&id));
+        }
+        match get(&format!("/request?id={id}")).await? {
+            (404, _) if args.id.is_none() => {}
+            (404, _) => return Err(unknown(&id)),
+            answer => found.push(admitted(answer)?),
+        }
     }
-    match get(&format!("/request?id={id}")).await? {
-        (404, _) => Err(unknown(&id)),
-        answer => admitted(answer),
-    }
+    Ok(found)
+}
+
+/// Of all that are held, the oldest first: one may be gone before it is asked for.
+fn ids(all: &Value) -> Vec<String> {
+    let all = all.as_array().into_iter().flatten().rev();
+    all.filter_map(|one| Some(one["id"].as_str()?.to_owned())).collect()
 }
 
 fn admitted((status, body): (u16, Value)) -> Result<Value, CliError> {

@@ -1,5 +1,6 @@
 //! What is held of a signed request for those who ask later.
 
+use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::inspect::{Canonical, LONGEST_BODY, LONGEST_TEXT, Seen, Signed, is_private, shown};
@@ -26,7 +27,7 @@ pub(super) fn kept(
         route: unsigned.route.name.to_string(),
         client: record.sender().0.map(str::to_owned),
         method: record.method().to_owned(),
-        host: record.host().to_owned(),
+        host: unsigned.outgoing.signable().head.host.clone(),
         path: unsigned.outgoing.signable().head.path().to_owned(),
         signed: Some(signed(snapshot, unsigned, (moment, texts, edits))),
         ..Seen::default()
@@ -41,8 +42,9 @@ fn signed(
 ) -> Signed {
     let signable = unsigned.outgoing.signable();
     let target = edits.new_target().unwrap_or(&signable.head.target).as_str();
-    let body = edits.new_body().or(signable.body).map(|body| &**body).unwrap_or_default();
-    let (open, bodies) = (!edits.hides(), snapshot.keep.bodies);
+    let body = edits.new_body().or(signable.body).filter(|_| !edits.hides());
+    let length = |body: &Bytes| Some(body.len() as u64);
+    let open = !edits.hides();
     let origins = unsigned.scheme.origins(signable, moment).unwrap_or_default();
     let parts = |at: usize| origins.get(at).into_iter().flatten().map(part).collect();
     Signed {
@@ -56,9 +58,9 @@ fn signed(
             .enumerate()
             .map(|(at, text)| canonical(unsigned.route, text, parts(at)))
             .collect(),
-        body_length: body.len(),
-        body_sha256: open.then(|| base16ct::lower::encode_string(&Sha256::digest(body))),
-        body: (open && bodies).then(|| shown(body, LONGEST_BODY)),
+        body_length: edits.new_body().map_or_else(|| unsigned.outgoing.body().length(), length),
+        body_sha256: body.map(|body| base16ct::lower::encode_string(&Sha256::digest(body))),
+        body: body.filter(|_| snapshot.keep.bodies).map(cut),
     }
 }
 
@@ -85,6 +87,11 @@ fn canonical(route: &Route, text: &Preimage, parts: Vec<(String, String)>) -> Ca
         text: shown(text.shown().as_bytes(), LONGEST_TEXT),
         parts,
     }
+}
+
+/// What is held of a body. A part is copied, lest all of it be held.
+fn cut(body: &Bytes) -> Bytes {
+    body.get(..LONGEST_BODY).map_or_else(|| body.clone(), Bytes::copy_from_slice)
 }
 
 fn part(piece: &Origin) -> (String, String) {

@@ -55,7 +55,8 @@ impl Scene {
         let config = Config::parse(&configuration(&address.to_string()), &path)?;
         let (ca, token) =
             (Ephemeral::of(&config)?.expect("the route has a host"), Credentials::for_one_run());
-        let beside = Beside { authority: Some(ca.authority), tokens: Some(token.tokens()) };
+        let tokens = Some(token.tokens());
+        let beside = Beside { authority: Some(ca.authority), tokens, ..Beside::default() };
         let proxy = InProcess::start(&config, Arc::default(), beside).await?;
         let forward = proxy.address(Role::Forward).expect("the forward listener has an address");
         environment::without_keys(&mut caller, &config);

@@ -74,7 +74,7 @@ impl Credentials {
     }
 
     /// `Proxy-Authorization`, as clients make it from a proxy's URL.
-    pub(super) fn header(&self) -> HeaderValue {
+    pub(in crate::cli) fn header(&self) -> HeaderValue {
         let pair = Secret::new([self.name.as_bytes(), b":", self.token.expose()].concat());
         let basic = format!("Basic {}", STANDARD.encode(pair.expose()));
         let mut value = HeaderValue::try_from(basic).expect("base64 makes header values");

@@ -17,6 +17,7 @@ use crate::cli::CliError;
 use crate::cli::in_process::{Beside, InProcess};
 use crate::cli::state;
 use crate::config::{Config, Endpoint, Listen, Unrouted};
+use crate::inspect::Recorder;
 use crate::refusal::Code;
 use crate::server::Role;
 use crate::tls::Authority;
@@ -36,13 +37,14 @@ impl Proxy {
         found: Found,
         config: &Config,
         credentials: Option<&Credentials>,
-        authority: Option<Authority>,
+        (authority, recorder): (Option<Authority>, Option<Arc<Recorder>>),
     ) -> Result<Self, CliError> {
         if let Found::Own(running) = found {
             return Ok(Self::Running(running, running::tally(config, credentials).await));
         }
         let token = credentials.is_none().then(Credentials::for_one_run);
-        let beside = Beside { authority, tokens: token.as_ref().map(Credentials::tokens) };
+        let tokens = token.as_ref().map(Credentials::tokens);
+        let beside = Beside { authority, tokens, recorder };
         let proxy = InProcess::start(&on_free_ports(config), state::nonces(config), beside).await?;
         if let Some(credentials) = credentials {
             let shown = HeaderMap::from_iter([(PROXY_AUTHORIZATION, credentials.header())]);
@@ -144,7 +146,7 @@ fn refusals(metrics: &str) -> Vec<String> {
 }
 
 /// The configuration for a proxy that only this machine, and only for now, has to find.
-fn on_free_ports(config: &Config) -> Config {
+pub(in crate::cli) fn on_free_ports(config: &Config) -> Config {
     let free = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let mut own = config.clone();
     own.listen = Listen {

@@ -5,7 +5,7 @@ use std::io::{Read as _, Write};
 use std::path::{Path, PathBuf};
 
 use crate::cli::keys::create_public;
-use crate::cli::raw::RawRequest;
+use crate::cli::verify::capture;
 use crate::cli::{CliError, Exit};
 use crate::keys::variable;
 use crate::scheme::{Captured, Known, guess};
@@ -74,7 +74,7 @@ fn found(args: &NewArgs) -> Result<String, CliError> {
     }
     let secret = secret(from)?;
     let captured = args.from.iter().map(|path| {
-        let request = RawRequest::read(path)?;
+        let request = capture::one(path)?.request;
         let spelled = request.spelled.clone();
         let (head, body) = request.into_sent();
         Ok(Captured { head, body, spelled })

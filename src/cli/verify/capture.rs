@@ -5,13 +5,13 @@ mod har;
 
 use std::path::Path;
 
-use super::super::raw::{RawRequest, content};
+use super::super::raw::{RawRequest, content, no_request};
 use super::super::{CliError, Exit};
 use super::captured::Captured;
 use crate::diagnosis::Answer;
 
 /// The requests of a file, of which there is one at least.
-pub(super) fn read(path: &Path) -> Result<Vec<Captured>, CliError> {
+pub(in crate::cli) fn read(path: &Path) -> Result<Vec<Captured>, CliError> {
     let bytes = content(path)?;
     let text = bytes.trim_ascii_start();
     if text.starts_with(b"{") {
@@ -20,8 +20,20 @@ pub(super) fn read(path: &Path) -> Result<Vec<Captured>, CliError> {
     if let Some(captured) = curl::read(&bytes)? {
         return Ok(vec![captured]);
     }
-    let (request, faults) = RawRequest::lenient(&bytes)?;
-    Ok(vec![Captured { request, faults, answer: None }])
+    Ok(vec![Captured::of(RawRequest::lenient(&bytes)?)])
+}
+
+/// The one request of a file.
+pub(in crate::cli) fn one(path: &Path) -> Result<Captured, CliError> {
+    let mut all = read(path)?;
+    let captured = all.pop().filter(|_| all.is_empty()).ok_or_else(|| {
+        let what = format!("{}: has several requests", path.display());
+        CliError::new(Exit::Usage, what).fix("write a file with one of them")
+    })?;
+    match captured.faults.first() {
+        Some(fault) => Err(no_request(fault.cause.clone().into_owned())),
+        None => Ok(captured),
+    }
 }
 
 /// A provider's answer as it is on the wire.

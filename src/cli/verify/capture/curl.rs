@@ -37,6 +37,6 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Captured>, CliError> {
         request.push_str("\r\n");
     }
     request.push_str(body);
-    let (request, faults) = RawRequest::lenient(request.as_bytes())?;
-    Ok(Some(Captured { request, faults, answer: Answer::read(answer.as_bytes()) }))
+    let captured = Captured::of(RawRequest::lenient(request.as_bytes())?);
+    Ok(Some(Captured { answer: Answer::read(answer.as_bytes()), ..captured }))
 }

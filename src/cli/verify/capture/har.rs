@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 
+use super::super::super::har::{HIDDEN, OWN};
 use super::super::super::raw::RawRequest;
 use super::super::super::{CliError, Exit};
 use super::super::captured::Captured;
@@ -38,13 +39,35 @@ fn entry(entry: &Value) -> Result<Captured, CliError> {
         Some("base64") => STANDARD.decode(text(&post["text"])).unwrap_or_default(),
         _ => text(&post["text"]).into_bytes(),
     };
+    let missing = whole(entry)?;
     let (method, url) = (text(&request["method"]), text(&request["url"]));
     let request = RawRequest::from_parts(&method, &url, &lines, Bytes::from(body))?;
-    Ok(Captured { request, faults: Vec::new(), answer: answer(&entry["response"]) })
+    let moment_ms = entry[OWN]["signed"]["moment_ms"].as_u64();
+    let captured = Captured::of((request, Vec::new()));
+    Ok(Captured { answer: answer(&entry["response"]), moment_ms, missing, ..captured })
+}
+
+/// What a record of ours lacks that only who sends it again needs; an error, if it says nothing without.
+fn whole(entry: &Value) -> Result<Option<&'static str>, CliError> {
+    let signed = &entry[OWN]["signed"];
+    let no_body = entry["request"]["postData"].is_null();
+    let lacks = if signed["target"] == HIDDEN {
+        "is recorded without its target, which had a secret in it"
+    } else if no_body && !signed["body_sha256"].is_null() && signed["body_length"] != 0 {
+        "is recorded without its body, which was not held or is longer than 64 KiB"
+    } else {
+        let streamed = no_body && signed.is_object() && signed["body_length"] != 0;
+        return Ok(
+            streamed.then_some("is recorded without its body, which the scheme does not read")
+        );
+    };
+    Err(CliError::failed(format!("the request {lacks}"), "capture it where it is sent from"))
 }
 
 fn answer(response: &Value) -> Option<Answer> {
-    let status = response["status"].as_u64().and_then(|status| u16::try_from(status).ok())?;
+    // 0 stands for no answer.
+    let status = response["status"].as_u64().filter(|status| *status != 0)?;
+    let status = u16::try_from(status).ok()?;
     let date = pairs(&response["headers"]).find(|(name, _)| name.eq_ignore_ascii_case("date"));
     let date_ms = date.and_then(|(_, value)| crate::scheme::instant(&value));
     let body = response["content"]["text"].as_str().unwrap_or_default().as_bytes().to_vec();
