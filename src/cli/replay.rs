@@ -20,7 +20,7 @@ use super::har::HIDDEN;
 use super::in_process::{Beside, InProcess};
 use super::raw::RawRequest;
 use super::verify::capture;
-use super::{CliError, Exit, log, runtime, state};
+use super::{CliError, ConfigFile, Exit, log, runtime, state};
 use crate::config::Config;
 use crate::server::Role;
 
@@ -32,9 +32,8 @@ pub(super) struct ReplayArgs {
     /// Where it goes: a name below [upstreams]. It acts there as it did where it went before
     #[arg(long, value_name = "NAME")]
     upstream: String,
-    /// The configuration
-    #[arg(long, value_name = "CONFIG", default_value = super::config_file::DEFAULT)]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigFile,
     /// Who it is from, where access.tokens asks
     #[arg(long, value_name = "NAME:TOKEN")]
     token: Option<Typed>,
@@ -42,7 +41,7 @@ pub(super) struct ReplayArgs {
 
 pub(super) fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let recorded = only(args)?;
-    let config = Config::load(&args.config)?;
+    let config = Config::load(args.config.path())?;
     let config = towards(&config, &args.upstream)?;
     let credentials = match Credentials::find(args.token.as_ref(), &config)? {
         Some(credentials) => (credentials, None),

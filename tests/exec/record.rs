@@ -43,7 +43,7 @@ fn a_recorded_request_holds_is_explained_and_can_be_sent_again() {
     );
     let output = desk.run(&["--record", "seen", "--", "sh", "-c", &script]);
     assert!(output.status.success(), "{}", err(&output));
-    assert!(err(&output).contains("4 signed requests are in seen\n"), "{}", err(&output));
+    assert!(err(&output).contains("in seen: 4 signed requests\n"), "{}", err(&output));
     let mut names: Vec<_> = fs::read_dir(desk.home.path("seen")).expect("it is there").collect();
     names.sort_by_key(|entry| entry.as_ref().expect("it is there").file_name());
     let files: Vec<String> = names

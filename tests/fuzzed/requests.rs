@@ -78,6 +78,7 @@ fn seeds() -> Vec<Vec<u8>> {
         "\0CONNECT api.example.com:443\nHost: api.example.com:443\n\n",
         "\u{3}CONNECT other.test:443\n\n",
         "\u{2}GET /x?y\nHost: api.example.com\n\n",
+        "\u{2}GET api.example.com:443\nHost: api.example.com\n\n",
         "\u{4}GET http://other.test:80?x=/#y\nConnection: keep-alive, X-Hop\nX-Hop: 1\nX-Forwarded-For: 1\n\n",
         "\u{1}POST /hostless/../x\nHost: localhost\nReferer: http://evil.test/\n\n{}",
         "\u{1}GET /based?x\nHost: 127.0.0.1:8081\n\n",

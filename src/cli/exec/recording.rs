@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::thread::{JoinHandle, spawn};
 
+use super::tally::counted;
 use crate::cli::CliError;
 use crate::cli::har::har;
 use crate::config::Config;
@@ -64,7 +65,8 @@ impl Recording {
             0 => String::new(),
             lost => format!("; {lost} more came faster than they could be written, and are lost"),
         };
-        Ok(format!("{written} signed requests are in {}{lost}", directory.display()))
+        let written = counted(written, "signed request");
+        Ok(format!("in {}: {written}{lost}", directory.display()))
     }
 }
 
