@@ -271,6 +271,11 @@ fn a_line_written_in_part_is_taken_back() {
     file.put(&entry(2), none).expect_err("no line");
     put(&mut file, 3..5);
     assert_eq!(lines(&path).len(), 4);
+    // Where it cannot be, nothing follows it: a pipe gives nothing back.
+    let (_reader, writer) = io::pipe().expect("a pipe");
+    let mut pipe = AuditFile::of(&path, File::from(std::os::fd::OwnedFd::from(writer)));
+    pipe.put(&entry(5), half).expect_err("half a line");
+    pipe.put(&entry(5), write_once).expect_err("half a line stands before it");
 }
 
 #[test]
