@@ -21,12 +21,16 @@ fn origin(status: u16) -> Origin {
 
 /// What the command writes, of a proxy that listens where its configuration left it open.
 fn why(proxy: &Proxy, arguments: &[&str]) -> (bool, String) {
+    told(proxy, "why", arguments)
+}
+
+fn told(proxy: &Proxy, command: &str, arguments: &[&str]) -> (bool, String) {
     let home = proxy.home();
     let written = std::fs::read_to_string(home.path("proxy.toml")).expect("it is there");
     let admin = format!("admin = \"{}\"", proxy.admin_url().trim_start_matches("http://"));
     home.write("found.toml", &written.replace("admin = \"127.0.0.1:0\"", &admin));
     let path = home.path("found.toml").display().to_string();
-    let output = countersign(&[&["why", "--config", &path], arguments].concat());
+    let output = countersign(&[&[command, "--config", &path], arguments].concat());
     let said = [output.stdout, output.stderr].concat();
     (output.status.success(), String::from_utf8(said).expect("text"))
 }
@@ -79,6 +83,26 @@ fn the_last_requests_are_told_with_what_was_signed() {
     assert!(said.contains("cause      no request with the key SHA256:"), "{said}");
     let (done, said) = why(&proxy, &["no-such-id"]);
     assert!(!done && said.contains("no request no-such-id is held"), "{said}");
+}
+
+#[test]
+fn doctor_names_the_clock_first() {
+    let origin = Origin::start(Box::new(|_| {
+        let mut answer = Answer::json(200, &json!({}));
+        if let Answer::Whole { headers, .. } = &mut answer {
+            headers.push(("Date".into(), "Thu, 01 Jan 2026 00:00:00 GMT".into()));
+        }
+        answer
+    }));
+    let proxy = Proxy::start(&config::proxy(&[config::metasv(&origin.url(), None)]));
+    Client::connect(proxy.forward_url()).exchange(get(&format!("{METASV}/x")));
+    let (_, said) = told(&proxy, "doctor", &["--runtime", "curl"]);
+    let first = said.lines().next().expect("a line");
+    assert!(first.starts_with("clock            metasv: the provider's is "), "{said}");
+    let remedy = " s behind this machine's; set it by NTP, or write clock = \"provider\" below \
+                  [routes.metasv]";
+    assert!(first.ends_with(remedy), "{said}");
+    assert!(said.contains("\ncurl "), "{said}");
 }
 
 #[test]

@@ -15,7 +15,9 @@ use self::runtimes::{ALL, Runtime};
 use self::scene::Scene;
 use self::shell::Shell;
 use self::trial::{Outcome, Trial};
+use super::exec::credentials::Credentials;
 use super::exec::environment::Variables;
+use super::exec::running;
 use super::exec::signals::Signals;
 use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
@@ -57,6 +59,9 @@ async fn examine(
     config: Option<&Config>,
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
+    if let Some(config) = config {
+        clocks(config, out).await?;
+    }
     let scene = Scene::set(std::env::vars_os().collect()).await?;
     let shell = Shell::new(&scene.caller, config);
     let asked = !args.runtimes.is_empty();
@@ -80,6 +85,35 @@ async fn examine(
     }
     Ok(())
 }
+
+/// How far the clocks of providers are from this machine's, by a proxy that runs: what most rejections
+/// come from is said first.
+async fn clocks(config: &Config, out: &mut dyn Write) -> Result<(), CliError> {
+    let credentials = Credentials::find(None, config)?;
+    let metrics = running::metrics(config, credentials.as_ref()).await.unwrap_or_default();
+    for line in metrics.lines() {
+        let Some(rest) = line.strip_prefix("countersign_clock_offset_seconds{route=\"") else {
+            continue;
+        };
+        let Some((route, offset)) = rest.split_once("\"} ") else { continue };
+        let apart: f64 = offset.parse().unwrap_or_default();
+        let remedy = match apart.abs() {
+            0.0..APART => String::new(),
+            _ => format!("; set it by NTP, or write clock = \"provider\" below [routes.{route}]"),
+        };
+        let side = if apart < 0.0 { "behind" } else { "ahead of" };
+        let apart = apart.abs();
+        writeln!(
+            out,
+            "{:<16} {route}: the provider's is {apart:.1} s {side} this machine's{remedy}",
+            "clock"
+        )?;
+    }
+    Ok(())
+}
+
+/// Seconds that many providers do not mind.
+const APART: f64 = 1.0;
 
 /// What is said of a runtime.
 enum Finding {

@@ -116,6 +116,14 @@ pub(in crate::cli) fn may_run(peer: Peer, config: &Config) -> bool {
 
 /// What it has counted so far, where it says.
 pub(super) async fn tally(config: &Config, credentials: Option<&Credentials>) -> Option<Tally> {
+    metrics(config, credentials).await.map(|metrics| Tally::of(&metrics))
+}
+
+/// The metrics of the proxy that runs, where it shows them.
+pub(in crate::cli) async fn metrics(
+    config: &Config,
+    credentials: Option<&Credentials>,
+) -> Option<String> {
     let asked = async {
         let mut admin = Conversation::open(config.listen.admin.as_ref()?).await?;
         whole(admin.get("/healthz", None).await?).await?;
@@ -125,7 +133,7 @@ pub(super) async fn tally(config: &Config, credentials: Option<&Credentials>) ->
         let answer = admin.get("/metrics", credentials).await?;
         let metrics =
             if answer.status().is_success() { whole(answer).await? } else { return None };
-        Some(Tally::of(&String::from_utf8_lossy(&metrics)))
+        Some(String::from_utf8_lossy(&metrics).into_owned())
     };
     tokio::time::timeout(PATIENCE, asked).await.ok().flatten()
 }
