@@ -5,13 +5,14 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::client::Client;
 use crate::support::config;
 use crate::support::origin::{Answer, Handler, Origin};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{METASV, get};
+use crate::why::why;
 
 /// What a provider answers next, and how many seconds its clock is before ours.
 #[derive(Clone)]
@@ -67,6 +68,19 @@ fn field<'a>(line: &'a str, name: &str) -> &'a str {
     rest.trim_start_matches('"').split(['"', ' ']).next().expect("there is a value")
 }
 
+/// The log's line of a rejection; `why` says the same.
+fn explained(proxy: &Proxy, number: usize) -> String {
+    let line = proxy.await_line(REJECTED, number);
+    let (done, said) = why(proxy, &["--json"]);
+    let told: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{done} {said}"));
+    let told = &told["rejection"];
+    for name in ["cause", "certainty", "fingerprint", "clock_offset_ms"] {
+        let logged = field(&line, name);
+        assert!(told[name] == logged || told[name].to_string() == logged, "{name}: {line} {told}");
+    }
+    line
+}
+
 #[test]
 fn the_log_names_the_first_likely_cause() {
     let (provider, origin) = Provider::new();
@@ -76,24 +90,24 @@ fn the_log_names_the_first_likely_cause() {
     // Nothing was accepted yet.
     provider.answers(denied.clone());
     ask(&proxy, 1);
-    let line = proxy.await_line(REJECTED, 0);
+    let line = explained(&proxy, 0);
     assert_eq!(field(&line, "cause"), "key", "{line}");
     assert!(line.contains(" WARN ") && line.contains("provider_code=\"4010\""), "{line}");
     assert!(field(&line, "fingerprint").starts_with("SHA256:"), "{line}");
     let ours: i64 = field(&line, "clock_offset_ms").parse().expect("a number");
     assert!(ours.abs() < 2_000, "{line}");
-    // Accepted, and then not: something on the way.
+    // Accepted, and then not: a query that something behind us alters, say.
     provider.answers(ok());
     ask(&proxy, 2);
     provider.answers(denied.clone());
     ask(&proxy, 1);
-    let line = proxy.await_line(REJECTED, 1);
+    let line = explained(&proxy, 1);
     assert_eq!((field(&line, "cause"), field(&line, "certainty")), ("signature", "inferred"));
     assert!(line.contains("upstreams.metasv_origin stands between"), "{line}");
     // A 403 without a word.
     provider.answers(Answer::json(403, &json!({})));
     ask(&proxy, 1);
-    assert_eq!(field(&proxy.await_line(REJECTED, 2), "cause"), "address");
+    assert_eq!(field(&explained(&proxy, 2), "cause"), "address");
     // The clocks part.
     provider.ahead.store(90, Ordering::Relaxed);
     provider.answers(ok());
@@ -101,7 +115,7 @@ fn the_log_names_the_first_likely_cause() {
     proxy.await_output("this machine's clock and the provider's are more than");
     provider.answers(denied.clone());
     ask(&proxy, 1);
-    let line = proxy.await_line(REJECTED, 3);
+    let line = explained(&proxy, 3);
     assert_eq!(field(&line, "cause"), "clock", "{line}");
     let apart: i64 = field(&line, "clock_offset_ms").parse().expect("a number");
     assert!((88_900..=91_100).contains(&apart), "{line}");
@@ -114,7 +128,7 @@ fn the_log_names_the_first_likely_cause() {
     proxy.reload(&config::proxy(&[other]), true);
     provider.answers(denied);
     ask(&proxy, 1);
-    let line = proxy.await_line(REJECTED, 4);
+    let line = explained(&proxy, 4);
     assert_eq!(field(&line, "cause"), "key", "{line}");
     assert!(line.contains("before it were"), "{line}");
     for (status, cause, count) in

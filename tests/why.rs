@@ -20,7 +20,7 @@ fn origin(status: u16) -> Origin {
 }
 
 /// What the command writes, of a proxy that listens where its configuration left it open.
-fn why(proxy: &Proxy, arguments: &[&str]) -> (bool, String) {
+pub(crate) fn why(proxy: &Proxy, arguments: &[&str]) -> (bool, String) {
     told(proxy, "why", arguments)
 }
 
