@@ -167,6 +167,7 @@ gateway = "127.0.0.1:0"
 
 [access]
 unrouted = "pass"
+pass_private = ["127.0.0.0/8"]
 
 [intercept]
 ca_cert = "ca.pem"
