@@ -407,7 +407,7 @@ pub(super) const STATUS_CODES: &[(&str, &str)] = &[
     ("refusal/code.rs", "every refusal's own"),
     ("refusal/code/list.rs", "what a row holds"),
     ("refusal.rs", "writes the code's into the answer"),
-    ("admin.rs", "200, and 503 for a probe while stopping"),
+    ("admin/view.rs", "200, 404, 422, and 503 for a probe while stopping"),
     ("standin.rs", "a provider's refusals are not ours"),
     ("standin/socket.rs", "a provider takes a handshake"),
     ("signer/answer.rs", "the interface of signers has its own"),
