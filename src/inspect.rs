@@ -93,7 +93,18 @@ pub struct Canonical {
     /// The text; words in its place where a secret is in it.
     pub text: String,
     /// Its pieces, each with what it came from, where the scheme says so.
-    pub parts: Vec<(String, String)>,
+    pub parts: Vec<Piece>,
+}
+
+/// A piece of such a text.
+#[derive(Debug)]
+pub struct Piece {
+    /// What it fills, as the scheme writes it.
+    pub from: String,
+    /// The word for what that is: `path`, `clock`.
+    pub kind: &'static str,
+    /// The piece; words in its place where a secret is in it.
+    pub text: String,
 }
 
 /// What came of it.
@@ -223,7 +234,8 @@ impl Seen {
 impl Signed {
     fn json(&self) -> Value {
         let text = |own: &Canonical| {
-            let part = |(from, text): &(String, String)| json!({ "from": from, "text": text });
+            let part =
+                |own: &Piece| json!({ "from": own.from, "kind": own.kind, "text": own.text });
             json!({
                 "slot": own.slot,
                 "key": own.key,

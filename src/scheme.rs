@@ -57,7 +57,7 @@ pub use evidence::{
 };
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderName, Method};
-pub use origin::Origin;
+pub use origin::{Origin, Provenance};
 pub use registry::Registry;
 pub use rejection::{Blame, Rejected, Rejections};
 pub use reread::{Difference, InUse, Reread};

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
-use crate::inspect::{Canonical, LONGEST_BODY, LONGEST_TEXT, Seen, Signed, is_private, shown};
+use crate::inspect::{
+    Canonical, LONGEST_BODY, LONGEST_TEXT, Piece, Seen, Signed, is_private, shown,
+};
 use crate::moment::{Moment, unix_ms};
 use crate::record::Record;
 use crate::request::Unsigned;
@@ -80,7 +82,7 @@ fn headers(unsigned: &Unsigned<'_>, edits: &Edits) -> Vec<(String, String, bool)
     own.chain(set).collect()
 }
 
-fn canonical(route: &Route, text: &Preimage, parts: Vec<(String, String)>) -> Canonical {
+fn canonical(route: &Route, text: &Preimage, parts: Vec<Piece>) -> Canonical {
     Canonical {
         slot: text.slot.to_string(),
         key: route.public_key(&text.slot).map(|key| key.fingerprint()),
@@ -94,9 +96,9 @@ fn cut(body: &Bytes) -> Bytes {
     body.get(..LONGEST_BODY).map_or_else(|| body.clone(), Bytes::copy_from_slice)
 }
 
-fn part(piece: &Origin) -> (String, String) {
+fn part(piece: &Origin) -> Piece {
     let text = if piece.secret { HIDDEN.to_owned() } else { shown(&piece.text, LONGEST_TEXT) };
-    (piece.from.clone(), text)
+    Piece { from: piece.from.clone(), kind: piece.kind.name(), text }
 }
 
 const HIDDEN: &str = "(secret)";

@@ -17,8 +17,9 @@ use super::infras::evidence::bearer;
 use super::jwt::{Jwt, Null};
 use super::{
     Act, BindError, Binding, Binds, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry, Evidence,
-    Example, Head, KeySlot, Names, Preimage, Proof, ProviderRefusal, PublicForm, Rejections,
-    Reread, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures, ToSign, Way,
+    Example, Head, KeySlot, Names, Origin, Preimage, Proof, Provenance, ProviderRefusal,
+    PublicForm, Rejections, Reread, Rest, Scheme, SchemeError, SecretSlot, Signable, Signatures,
+    ToSign, Way,
 };
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce, Permutation};
@@ -209,6 +210,20 @@ impl Scheme for ClientSignature {
         let text = format!("{path}_{}_{nonce}", moment.unix_ms).into_bytes();
         let hashing = Hashing::sha256(&text);
         Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }].into())
+    }
+
+    fn origins(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Vec<Origin>>, SchemeError> {
+        Ok(vec![vec![
+            Origin::open("path", Provenance::Path, request.head.path()),
+            Origin::literal("_"),
+            Origin::open("time", Provenance::Clock, moment.unix_ms.to_string()),
+            Origin::literal("_"),
+            Origin::open("nonce", Provenance::Nonce, self.nonce(moment)),
+        ]])
     }
 
     fn reread(

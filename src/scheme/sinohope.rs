@@ -12,8 +12,9 @@ use http::{HeaderName, Method};
 
 use super::{
     Act, BindError, Binding, Binds, Blame, BodyNeed, Bounds, Build, Claim, Demo, Edits, Entry,
-    Evidence, Example, Head, KeySlot, Names, ParamDoc, Preimage, Proof, ProviderRefusal,
-    PublicForm, Rejections, Reread, Rest, Scheme, SchemeError, Signable, Signatures, ToSign, Way,
+    Evidence, Example, Head, KeySlot, Names, Origin, ParamDoc, Preimage, Proof, Provenance,
+    ProviderRefusal, PublicForm, Rejections, Reread, Rest, Scheme, SchemeError, Signable,
+    Signatures, ToSign, Way,
 };
 use crate::cost::Cost;
 use crate::keys::{Algorithm, Encoding, Hashing, PublicKey, Signature};
@@ -210,6 +211,31 @@ impl Scheme for Sinohope {
         text.extend_from_slice(self.public_hex.as_bytes());
         let hashing = Hashing::sha256(&text);
         Ok(vec![Preimage { slot: SLOT.into(), text, hashing, secret: false }].into())
+    }
+
+    fn origins(
+        &self,
+        request: Signable<'_>,
+        moment: &Moment,
+    ) -> Result<Vec<Vec<Origin>>, SchemeError> {
+        let behind = [
+            Origin::literal("path"),
+            Origin::open("path", Provenance::Path, request.head.path()),
+            Origin::literal("timestamp"),
+            Origin::open("time", Provenance::Clock, moment.unix_ms.to_string()),
+            Origin::literal("version1.0.0"),
+            Origin::open("public key", Provenance::Key, self.public_hex.as_bytes()),
+        ];
+        let get = request.head.method == Method::GET;
+        let data = if get { ("query", Provenance::Query) } else { ("body", Provenance::Body) };
+        let texts = self.canonicalise(request, moment)?.preimages;
+        let pieces = texts.into_iter().map(|own| {
+            let length: usize = behind.iter().map(|piece| piece.text.len()).sum();
+            let signed = own.text.get(b"data".len()..own.text.len().saturating_sub(length));
+            let data = Origin::open(data.0, data.1, signed.unwrap_or_default());
+            [Origin::literal("data"), data].into_iter().chain(behind.clone()).collect()
+        });
+        Ok(pieces.collect())
     }
 
     fn reread(
