@@ -1,24 +1,22 @@
 //! Who may use the proxy: address ranges, tokens, users, and the guard against web pages.
 
 mod page;
+mod sessions;
+mod tokens;
 mod users;
 
 use std::net::IpAddr;
 
-use aws_lc_rs::constant_time::verify_slices_are_equal;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use http::header::{HOST, ORIGIN, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, HOST, ORIGIN, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use ipnet::IpNet;
-use sha2::{Digest as _, Sha256};
 
 pub use self::page::{Called, OwnNames};
+pub use self::sessions::{Sessions, Whose};
+pub use self::tokens::{Ticket, Tokens};
 pub use self::users::Users;
 use crate::peer::Peer;
-use crate::problem::Problem;
 use crate::refusal::{Code, Refusal};
-use crate::secret::Secret;
 
 /// The header that carries a client's token to the gateway.
 pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("countersign-token");
@@ -91,6 +89,24 @@ impl Access {
         Ok(Some(name.to_owned()))
     }
 
+    /// What a session keeps of a token that was typed, with its client's name or without.
+    ///
+    /// # Errors
+    ///
+    /// `client_unauthenticated`.
+    pub fn ticket(&self, name: &str, token: &str) -> Result<Ticket, Refusal> {
+        let name = Some(name.as_bytes()).filter(|name| !name.is_empty());
+        let ticket = self.tokens.ticket(name, token.as_bytes());
+        ticket.ok_or_else(|| {
+            Refusal::new(Code::ClientUnauthenticated, "the token is not one of access.tokens")
+        })
+    }
+
+    /// The client of a session, for as long as its token is one.
+    pub fn resumed(&self, ticket: Option<&Ticket>) -> Option<String> {
+        ticket.filter(|ticket| self.tokens.honour(ticket)).map(|ticket| ticket.name().to_owned())
+    }
+
     /// The same for a client that somebody vouches for: whether it has a token at all.
     ///
     /// # Errors
@@ -100,7 +116,7 @@ impl Access {
         if self.tokens.is_empty() {
             return Ok(None);
         }
-        if self.tokens.0.iter().any(|(known, _)| known == name) {
+        if self.tokens.name(name) {
             return Ok(Some(name.to_owned()));
         }
         let detail = format!("no client of access.tokens is called \"{}\"", name.escape_debug());
@@ -162,6 +178,21 @@ impl Access {
         }
     }
 
+    /// The guard against web pages of what changes something on this listener: no page but its own may
+    /// ask for that, whatever `access.origins` has.
+    ///
+    /// # Errors
+    ///
+    /// `cross_site`.
+    pub fn own_page(headers: &HeaderMap) -> Result<(), Refusal> {
+        let called = Called::by(headers);
+        let mut origins = headers.get_all(ORIGIN).iter();
+        if origins.all(|origin| called.is_some() && Called::read(origin) == called) {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::CrossSite, "the Origin is not the host that is called"))
+    }
+
     /// The same for what would be signed: also what bears a browser's marks is refused where neither
     /// `Origin` nor Fetch Metadata says which page made it. To plain-http URLs off loopback browsers
     /// send no Fetch Metadata, and with most GETs no `Origin`.
@@ -196,7 +227,17 @@ pub struct Credentials(Option<HeaderValue>);
 impl Credentials {
     /// Takes them from a request's headers.
     pub fn of(headers: &HeaderMap) -> Self {
-        let shown = headers.get(PROXY_AUTHORIZATION).or_else(|| headers.get(TOKEN_HEADER));
+        Self::sensitive(headers.get(PROXY_AUTHORIZATION).or_else(|| headers.get(TOKEN_HEADER)))
+    }
+
+    /// The same where nobody else is asked for anything, as on the admin listener: also in
+    /// `Authorization`, where browsers and `curl -u` have it.
+    pub fn of_service(headers: &HeaderMap) -> Self {
+        let own = Self::of(headers);
+        if own.0.is_some() { own } else { Self::sensitive(headers.get(AUTHORIZATION)) }
+    }
+
+    fn sensitive(shown: Option<&HeaderValue>) -> Self {
         let mut shown = shown.cloned();
         if let Some(shown) = &mut shown {
             shown.set_sensitive(true);
@@ -205,85 +246,14 @@ impl Credentials {
     }
 }
 
-/// Clients and the hashes of their tokens.
-#[derive(Debug, Default)]
-pub struct Tokens(Vec<(String, [u8; 32])>);
-
-impl Tokens {
-    /// Reads lines of `name:sha256-of-token`; empty lines and `#` remarks are skipped.
-    ///
-    /// # Errors
-    ///
-    /// The number of the first line that is neither, or a sentence when there is no token at all.
-    pub fn parse(secret: &Secret) -> Result<Self, Problem> {
-        let problem = |what: String| {
-            let fix = "write one line a client: its name, a colon, and what \
-                       `printf %s TOKEN | sha256sum` prints";
-            Problem::new(what, fix)
-        };
-        let text =
-            std::str::from_utf8(secret.expose()).map_err(|_| problem("is not UTF-8".into()))?;
-        let mut tokens = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let bad = || problem(format!("has no name:sha256-in-hex on line {}", number + 1));
-            let (name, hash) = line.split_once(':').ok_or_else(bad)?;
-            let hash = base16ct::mixed::decode_vec(hash.trim()).map_err(|_| bad())?;
-            let hash: [u8; 32] = hash.try_into().map_err(|_| bad())?;
-            if hash == <[u8; 32]>::from(Sha256::digest(b"")) {
-                let what = format!("has the hash of an empty token on line {}", number + 1);
-                return Err(problem(what));
-            }
-            tokens.push((name.trim().to_owned(), hash));
-        }
-        if tokens.is_empty() {
-            return Err(problem("holds no token".into()));
-        }
-        Ok(Self(tokens))
-    }
-
-    /// The one token of one client.
-    pub fn one(name: &str, token: &Secret) -> Self {
-        Self(vec![(name.to_owned(), Sha256::digest(token.expose()).into())])
-    }
-
-    /// Whether no token is asked for.
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    /// The client whose token a header shows: `Basic` with name and token (as a proxy URL's user
-    /// info is sent), `Bearer`, or the token alone.
-    fn owner(&self, shown: &[u8]) -> Option<&str> {
-        let (scheme, value) = match shown.iter().position(|byte| *byte == b' ') {
-            Some(space) => (shown[..space].to_ascii_lowercase(), shown[space + 1..].trim_ascii()),
-            None => (Vec::new(), shown),
-        };
-        if scheme != b"basic" {
-            return self.with_token(None, value);
-        }
-        let decoded = Secret::new(STANDARD.decode(value).ok()?);
-        let decoded = decoded.expose();
-        let colon = decoded.iter().position(|byte| *byte == b':')?;
-        self.with_token(Some(&decoded[..colon]), &decoded[colon + 1..])
-    }
-
-    fn with_token(&self, name: Option<&[u8]>, token: &[u8]) -> Option<&str> {
-        let hash: [u8; 32] = Sha256::digest(token).into();
-        let owner = self.0.iter().find(|(owner, known)| {
-            name.is_none_or(|name| name == owner.as_bytes())
-                && verify_slices_are_equal(known, &hash).is_ok()
-        });
-        owner.map(|(name, _)| name.as_str())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest as _, Sha256};
+
     use super::*;
+    use crate::secret::Secret;
 
     fn access() -> Access {
         let hash = base16ct::lower::encode_string(&Sha256::digest(b"t0ken"));
@@ -321,23 +291,6 @@ mod tests {
             assert_eq!(client.is_ok_and(|c| c.as_deref() == Some("app")), admitted, "{value}");
         }
     }
-
-    #[test]
-    fn token_files_with_mistakes_name_the_line() {
-        for (text, expected) in [
-            ("", "holds no token"),
-            ("app", "on line 1"),
-            ("# x\napp:12", "on line 2"),
-            ("app:zz", "on line 1"),
-            (&format!("a:{}\nb:{EMPTY}", "12".repeat(32)), "the hash of an empty token on line 2"),
-        ] {
-            let error = Tokens::parse(&Secret::new(text.into())).expect_err(text);
-            assert!(error.what.contains(expected), "{error}");
-        }
-    }
-
-    /// What `printf %s "" | sha256sum` prints.
-    const EMPTY: &str = "E3B0C44298FC1C149AFBF4C8996FB92427AE41E4649B934CA495991B7852B855";
 
     #[test]
     fn a_token_or_a_user_will_do_where_both_are_known() {
@@ -413,5 +366,20 @@ mod tests {
         assert!(allowed("::ffff:127.0.0.1").is_ok(), "a mapped address is the address it maps");
         assert!(allowed("10.0.0.1").is_err());
         assert!(access().address(None).is_ok());
+    }
+
+    #[test]
+    fn only_the_listeners_own_page_changes_something() {
+        for (origin, own) in [
+            (None, true),
+            (Some("http://localhost:8081"), true),
+            (Some("http://localhost:3000"), false),
+            (Some("https://localhost:8081"), false),
+            (Some("null"), false),
+        ] {
+            let host = [("host", "localhost:8081")];
+            let pairs: Vec<_> = host.into_iter().chain(origin.map(|own| ("origin", own))).collect();
+            assert_eq!(Access::own_page(&headers(&pairs)).is_ok(), own, "{origin:?}");
+        }
     }
 }

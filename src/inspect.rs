@@ -4,6 +4,8 @@
 //! here; what a client sent to identify itself is taken out, and bodies are their digests unless
 //! the configuration says otherwise.
 
+mod judged;
+mod live;
 mod recorder;
 
 use std::collections::VecDeque;
@@ -14,6 +16,9 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
+pub use self::judged::{Finding, Judged, Pasted};
+use self::live::Live;
+pub use self::live::{News, Watch};
 pub use self::recorder::Recorder;
 
 /// What is held.
@@ -22,6 +27,7 @@ pub struct Inspect {
     recent: Mutex<Ring>,
     rejected: Mutex<Ring>,
     recorder: Option<Arc<Recorder>>,
+    live: Live<Arc<Seen>>,
 }
 
 type Ring = VecDeque<Arc<Seen>>;
@@ -56,8 +62,6 @@ pub struct Seen {
     pub signed: Option<Signed>,
     /// What came of it.
     pub over: OnceLock<Over>,
-    /// Who writes it down when it is over.
-    pub recorder: Option<Arc<Recorder>>,
 }
 
 /// What was signed and sent.
@@ -139,6 +143,8 @@ pub struct Told {
     pub clock_offset_ms: Option<i64>,
     /// The key's fingerprint.
     pub key: Option<String>,
+    /// How the provider's answer begins, where it is held.
+    pub answer: Option<String>,
     /// How long the key has been in use.
     pub in_use_s: u64,
     /// The parameters that have alternatives.
@@ -153,9 +159,25 @@ impl Inspect {
 
     /// Holds a request that was signed; the oldest makes room.
     pub fn keep(&self, seen: Seen, most: usize) -> Arc<Seen> {
-        let seen = Arc::new(Seen { recorder: self.recorder.clone(), ..seen });
+        let seen = Arc::new(seen);
         push(&self.recent, Arc::clone(&seen), most);
+        self.live.tell(|| Arc::clone(&seen));
         seen
+    }
+
+    /// What came of a request that is held.
+    pub fn ends(&self, seen: &Arc<Seen>, over: Over) {
+        let first = seen.over.set(over).is_ok();
+        let recorder = self.recorder.as_ref().filter(|_| first && seen.signed.is_some());
+        if let Some(recorder) = recorder {
+            recorder.put(seen);
+        }
+        self.live.tell(|| Arc::clone(seen));
+    }
+
+    /// Watches requests from now on, when they are signed and when they are over.
+    pub fn watch(&self) -> Watch<Arc<Seen>> {
+        self.live.watch()
     }
 
     /// Holds a rejection.
@@ -191,12 +213,11 @@ fn lock(ring: &Mutex<Ring>) -> MutexGuard<'_, Ring> {
 }
 
 impl Seen {
-    /// What came of it.
-    pub fn ends(self: &Arc<Self>, over: Over) {
-        let first = self.over.set(over).is_ok();
-        if let Some(recorder) = self.recorder.as_ref().filter(|_| first) {
-            recorder.put(self);
-        }
+    /// Whether its provider's answer can be held: nothing was sent with it that the answer must not say
+    /// again.
+    pub fn is_open(&self) -> bool {
+        let hidden = |signed: &Signed| signed.headers.iter().any(|(_, value, _)| value == HIDDEN);
+        self.signed.as_ref().is_some_and(|signed| signed.target != HIDDEN && !hidden(signed))
     }
 
     /// Everything, as JSON.
@@ -253,24 +274,29 @@ impl Signed {
             "texts": self.texts.iter().map(text).collect::<Vec<_>>(),
             "body_length": self.body_length,
             "body_sha256": self.body_sha256,
-            "body": self.body.as_ref().map(|body| self.shown(body)),
+            "body": self.shown(),
             "body_base64": self.exact().map(|body| STANDARD.encode(body)),
         })
     }
 }
 
 impl Signed {
-    /// The body as text, and that it is longer, where it is.
-    fn shown(&self, body: &[u8]) -> String {
+    /// The body as text, and that it is longer, where it is; none where it is not held.
+    pub fn shown(&self) -> Option<String> {
+        let body = self.body.as_ref()?;
         let more = self.body_length.filter(|all| *all > body.len() as u64);
         let more = more.map(|all| format!("… ({all} bytes in all)")).unwrap_or_default();
-        format!("{}{more}", String::from_utf8_lossy(body))
+        Some(format!("{}{more}", String::from_utf8_lossy(body)))
+    }
+
+    /// The body where all of it is held.
+    pub fn whole(&self) -> Option<&Bytes> {
+        self.body.as_ref().filter(|body| self.body_length == Some(body.len() as u64))
     }
 
     /// A whole body that is no text.
     fn exact(&self) -> Option<&Bytes> {
-        let whole = |body: &&Bytes| self.body_length == Some(body.len() as u64);
-        self.body.as_ref().filter(whole).filter(|body| std::str::from_utf8(body).is_err())
+        self.whole().filter(|body| std::str::from_utf8(body).is_err())
     }
 }
 
@@ -283,6 +309,7 @@ impl Told {
             ("what", self.what.clone().into()),
             ("fix", self.fix.clone().into()),
             ("provider_code", self.provider_code.clone().into()),
+            ("answer", self.answer.clone().into()),
             ("clock_offset_ms", self.clock_offset_ms.into()),
             ("fingerprint", self.key.clone().into()),
             ("in_use_s", self.in_use_s.into()),
@@ -317,6 +344,10 @@ pub fn is_private(name: &str) -> bool {
 
 const PRIVATE: [&str; 9] =
     ["authorization", "cookie", "key", "secret", "token", "pass", "credential", "session", "sign"];
+/// What stands in the place of a secret.
+pub const HIDDEN: &str = "(secret)";
+/// Bytes of a provider's answer.
+pub const LONGEST_ANSWER: usize = 1024;
 /// Rejections that are held.
 const REJECTIONS: usize = 50;
 /// Bytes of a canonical string or a header.

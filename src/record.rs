@@ -15,7 +15,7 @@ pub use samples::Samples;
 use tracing::{info, warn};
 
 use crate::audit::Sent;
-use crate::inspect::{Inspect, Over, Seen, Told};
+use crate::inspect::{Inspect, LONGEST_ANSWER, Over, Seen, Told, shown};
 use crate::lines::certain;
 use crate::metrics::{Metrics, Open, Outcome};
 use crate::moment::unix_ms;
@@ -53,7 +53,7 @@ pub struct Record {
     /// What is to be said in the audit of signatures.
     audited: Option<Sent>,
     /// What is held of it for those who ask later.
-    seen: Option<Arc<Seen>>,
+    seen: Option<(Arc<Seen>, Arc<Inspect>)>,
     /// Of an answer that can mean a rejection.
     trial: Option<Box<Trial>>,
     /// Let go when everything else has been counted.
@@ -68,6 +68,8 @@ struct Trial {
     entry: Arc<Entry>,
     standing: Arc<Standing>,
     inspect: Arc<Inspect>,
+    /// Whether what it begins with can be held.
+    held: bool,
     /// Whether the body is in no content coding, so that something can be read in it.
     plain: bool,
     body: Vec<u8>,
@@ -156,17 +158,17 @@ impl Record {
         status: u16,
         route: (&Arc<Entry>, &Arc<Standing>),
         plain: bool,
-        inspect: &Arc<Inspect>,
+        (inspect, held): (&Arc<Inspect>, bool),
     ) {
         let (entry, standing, inspect) =
             (Arc::clone(route.0), Arc::clone(route.1), Arc::clone(inspect));
-        let trial = Trial { status, entry, standing, inspect, plain, body: Vec::new() };
+        let trial = Trial { status, entry, standing, inspect, held, plain, body: Vec::new() };
         self.trial = Some(Box::new(trial));
     }
 
     /// This of it is held for those who ask later.
-    pub fn seen(&mut self, seen: Arc<Seen>) {
-        self.seen = Some(seen);
+    pub fn seen(&mut self, seen: Arc<Seen>, inspect: &Arc<Inspect>) {
+        self.seen = Some((seen, Arc::clone(inspect)));
     }
 
     /// The answer's body begins with this, or is this.
@@ -276,8 +278,10 @@ impl Record {
         let cause = standing.rejected(*status, &rejected);
         let route = self.route.as_deref().unwrap_or("-");
         self.metrics.rejected(route, *status, cause.blame.name());
+        let open = trial.held && self.seen.as_ref().is_some_and(|(seen, _)| seen.is_open());
         let told = Told {
             provider_code: rejected.code,
+            answer: open.then(|| shown(&trial.body, LONGEST_ANSWER)),
             cause: cause.blame.name(),
             said: cause.said,
             what: cause.what,
@@ -303,8 +307,8 @@ impl Record {
                 "the provider rejected the request: {}; {}", told.what, told.fix
             );
         });
-        let seen = self.seen.get_or_insert_with(|| {
-            Arc::new(Seen {
+        let (seen, _) = self.seen.get_or_insert_with(|| {
+            let seen = Arc::new(Seen {
                 id: self.id.clone(),
                 unix_ms: unix_ms(),
                 route: route.to_owned(),
@@ -313,7 +317,8 @@ impl Record {
                 host: Short(&self.host).to_string(),
                 path: Short(&self.path).to_string(),
                 ..Seen::default()
-            })
+            });
+            (seen, Arc::clone(inspect))
         });
         inspect.rejected(Arc::clone(seen));
         told
@@ -377,8 +382,8 @@ impl Drop for Record {
             let (said, code) = self.said(outcome);
             audited.over(said, code, self.status);
         }
-        if let Some(seen) = self.seen.take() {
-            seen.ends(self.over(outcome, rejection));
+        if let Some((seen, inspect)) = self.seen.take() {
+            inspect.ends(&seen, self.over(outcome, rejection));
         }
         // It was sent, whatever came of it.
         if self.signed {

@@ -13,10 +13,10 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use crate::access::Access;
+use crate::access::{Access, Sessions};
 use crate::audit::Signatures;
 use crate::config::{Config, Limits, Problem, SelfCheck, Timeouts, Unrouted};
-use crate::inspect::{Inspect, Keep};
+use crate::inspect::{Inspect, Judged, Keep, Pasted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
 use crate::nonces::Nonces;
@@ -87,6 +87,9 @@ impl LiveKey {
     }
 }
 
+/// Says why requests are not valid, or what cannot be read of them.
+pub type Judge = fn(&Snapshot, &Pasted<'_>) -> Result<Vec<Judged>, Problem>;
+
 /// Process-wide state: what outlives snapshots.
 #[derive(Clone, Debug, Default)]
 pub struct Surroundings {
@@ -100,6 +103,10 @@ pub struct Surroundings {
     pub inspect: Arc<Inspect>,
     /// Who may ask for a reload, and what came of the last.
     pub reloads: Reloads,
+    /// The people who have signed in at the admin listener.
+    pub sessions: Sessions,
+    /// What says why a request that somebody pastes is not valid; none in a program that serves nobody.
+    pub judge: Option<Judge>,
     /// How keys stand with their providers.
     pub standings: Standings,
     /// Certificates of an authority that this process has made for itself, where the configuration

@@ -47,6 +47,7 @@ mod metrics;
 mod nonces;
 mod order;
 mod origin;
+mod page;
 mod passing;
 mod private;
 mod programs;

@@ -105,7 +105,9 @@ type Rows = fn() -> Vec<String>;
 
 const DOCUMENTS: &[(&str, Rows)] = &[
     ("admin", || {
-        ["/healthz", "/readyz", "/metrics"].map(|path| format!("| `{path}` | GET, HEAD | ")).into()
+        ["/", "/show", "/status", "/healthz", "/readyz", "/metrics"]
+            .map(|path| format!("| `{path}` | GET, HEAD | "))
+            .into()
     }),
     ("algorithms", || Algorithm::ALL.iter().map(|one| format!("| `{one}` | ")).collect()),
     ("catalogue", || {

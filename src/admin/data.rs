@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use http::header::ACCEPT;
 use serde_json::{Map, Value, json};
 
 use super::view::{Shown, View};
@@ -15,7 +16,8 @@ use crate::route::Route;
 /// addresses `exec` knows its own configuration's proxy. Which keys there are is for those who could
 /// have something signed with them.
 pub(super) fn ready(view: &View<'_>) -> Shown {
-    let View { snapshot, surroundings, draining, admitted, .. } = *view;
+    let View { snapshot, surroundings, admitted, .. } = *view;
+    let draining = view.draining();
     let keys: Vec<_> = snapshot
         .keys
         .iter()
@@ -51,15 +53,24 @@ pub(super) fn ready(view: &View<'_>) -> Shown {
 
 /// In the form that is asked for.
 pub(super) fn metrics(view: &View<'_>) -> Shown {
-    let (metrics, form) = (&view.surroundings.metrics, Form::asked(view.accept));
+    let (metrics, form) = (&view.surroundings.metrics, Form::asked(accept(view)));
     let now_s = i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX);
     metrics.expire(view.snapshot.expiries(now_s));
     Shown::new(form.media_type(), metrics.expose(form))
 }
 
+/// What would be taken.
+fn accept<'a>(view: &'a View<'_>) -> Option<&'a str> {
+    view.headers.get(ACCEPT)?.to_str().ok()
+}
+
 /// What came of the reload that was asked for.
 pub(super) fn reload(view: &View<'_>) -> Shown {
     match view.reloaded {
+        // For the form of a page, which shows what came of it.
+        _ if accept(view).is_some_and(|accept| accept.contains("text/html")) => {
+            Shown::elsewhere("/status")
+        }
         Some(last) if last.done.is_ok() => Shown::pretty(&last.json()),
         Some(last) => Shown::pretty(&last.json()).unprocessable(),
         None => Shown::json(&Value::Null).unavailable(),
@@ -74,8 +85,8 @@ pub(super) fn requests(view: &View<'_>) -> Shown {
 
 /// One of them, by its id.
 pub(super) fn request(view: &View<'_>) -> Shown {
-    let id = view.query.strip_prefix("id=").unwrap_or_default();
-    match view.snapshot.inspect.find(id) {
+    let id = view.asked("id").unwrap_or_default();
+    match view.snapshot.inspect.find(&id) {
         Some(seen) => Shown::pretty(&seen.json()),
         None => Shown::json(&Value::Null).missing(),
     }

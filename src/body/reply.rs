@@ -12,6 +12,7 @@ use http::header::CONTENT_LENGTH;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use tokio::sync::mpsc;
 
 pub use super::taken::Answering;
 use super::taken::{Account, Piece};
@@ -29,6 +30,8 @@ pub struct Reply {
 enum Source {
     Whole(Full<Bytes>),
     Stream(Box<Stream>),
+    /// Pieces of our own, as they come.
+    Live(mpsc::Receiver<Bytes>),
 }
 
 /// The upstream's body.
@@ -46,6 +49,11 @@ impl Reply {
     /// An answer of our own.
     pub fn whole(body: Bytes, record: Option<Box<Record>>) -> Self {
         Self { source: Source::Whole(Full::new(body)), account: Account::open(record) }
+    }
+
+    /// An answer of our own that goes on until nobody tells more of it.
+    pub fn live(told: mpsc::Receiver<Bytes>) -> Self {
+        Self { source: Source::Live(told), account: Account::open(None) }
     }
 
     /// The upstream's answer, streamed, with what is to live as long. What of it is there already
@@ -98,6 +106,7 @@ impl Reply {
     pub fn may_come_early(&self) -> bool {
         match &self.source {
             Source::Whole(_) => true,
+            Source::Live(_) => false,
             Source::Stream(stream) => stream.upload.as_ref().is_some_and(Keep::goes_on),
         }
     }
@@ -111,6 +120,9 @@ impl Reply {
                 .poll_frame(cx)
                 .map(|frame| frame.map(|f| f.map_err(|never| match never {}))),
             Source::Stream(stream) => stream.poll_frame(cx),
+            Source::Live(told) => {
+                told.poll_recv(cx).map(|told| told.map(|told| Ok(Frame::data(told))))
+            }
         }
     }
 }
@@ -169,6 +181,7 @@ impl Body for Reply {
         match &self.source {
             Source::Whole(full) => full.is_end_stream(),
             Source::Stream(stream) => stream.first.is_none() && stream.body.is_end_stream(),
+            Source::Live(_) => false,
         }
     }
 
@@ -176,6 +189,7 @@ impl Body for Reply {
         match &self.source {
             Source::Whole(full) => full.size_hint(),
             Source::Stream(stream) => stream.size_hint(),
+            Source::Live(_) => SizeHint::default(),
         }
     }
 }

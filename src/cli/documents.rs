@@ -93,6 +93,7 @@ fn pages() -> String {
             Access::Open => "everybody",
             Access::Token => "with a token, where there are any",
             Access::Client => "those who could have requests signed",
+            Access::Person => "the same; whoever shows no token is asked for one",
         };
         let path = format!("`{}`", page.path);
         [path, page.methods.join(", "), access.into(), page.shows.into()]

@@ -17,7 +17,7 @@ use crate::moment::{Moments, unix_ms};
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
 use crate::server::{Listener, Role, Server, Stop};
-use crate::snapshot::{Snapshot, Snapshots, Surroundings};
+use crate::snapshot::{Judge, Snapshot, Snapshots, Surroundings};
 use crate::tls::{Authority, LeafCache, LeafSettings};
 
 /// What a proxy is given that its configuration does not name.
@@ -50,7 +50,9 @@ impl InProcess {
         nonces: Arc<Nonces>,
         beside: Beside,
     ) -> Result<Self, CliError> {
-        let mut surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
+        let judge = Some(super::verify::pasted as Judge);
+        let mut surroundings =
+            Surroundings { serves: true, judge, nonces, ..Surroundings::default() };
         if let Some(authority) = beside.authority {
             let minted = surroundings.metrics.leaves_minted();
             let leaves = LeafCache::new(authority, LEAVES, unix_ms, minted);

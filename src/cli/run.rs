@@ -22,7 +22,7 @@ use crate::moment::Moments;
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
 use crate::server::{Bound, Listener, Listening, Role, Server, Stop};
-use crate::snapshot::{Snapshot, Snapshots, Surroundings};
+use crate::snapshot::{Judge, Snapshot, Snapshots, Surroundings};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct RunArgs {
@@ -60,7 +60,8 @@ async fn serve(
     (keeping, process, supervisor, watch): (Keeping, Process, Arc<Supervisor>, bool),
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
-    let surroundings = Surroundings { serves: true, nonces, ..Surroundings::default() };
+    let judge = Some(super::verify::pasted as Judge);
+    let surroundings = Surroundings { serves: true, judge, nonces, ..Surroundings::default() };
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
     surroundings.metrics.looks_at(process);
     begin(&surroundings.metrics, &snapshot);

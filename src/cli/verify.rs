@@ -4,6 +4,7 @@ pub(super) mod capture;
 mod captured;
 mod difference;
 mod filled;
+mod pasted;
 mod report;
 
 use std::cell::Cell;
@@ -16,6 +17,7 @@ use http::header::HOST;
 
 use self::captured::Captured;
 use self::filled::filled;
+pub(super) use self::pasted::pasted;
 use self::report::{Judged, report};
 use super::raw::RawRequest;
 use super::{CliError, ConfigFile, Exit, runtime};
@@ -89,7 +91,8 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
             head.headers = headers.unwrap_or(head.headers);
         }
         let given = Given { head: &head, body: &body, arrived, faults, keys: &keys };
-        let (route, mut verdict) = judge(&routes, &given, &runtime);
+        let ask: &Ask<'_> = &|signer, content| runtime.block_on(signer.sign(content)).ok();
+        let (route, mut verdict) = judge(&routes, &given, ask);
         verdict.causes.extend(answer.and_then(|answer| answer.cause(&route.entry)));
         let doubts = match arrived {
             None => time_causes(&verdict.stamps, now),
@@ -118,11 +121,14 @@ struct Given<'g> {
     keys: &'g [(String, Arc<dyn Signer>)],
 }
 
+/// Has a key in a store sign once more, where it may be asked.
+type Ask<'a> = dyn Fn(&Arc<dyn Signer>, Content<'_>) -> Option<Signature> + 'a;
+
 /// The route that the request holds for, or the first, and what is said of it.
 fn judge<'r>(
     routes: &[&'r Arc<Route>],
     given: &Given<'_>,
-    runtime: &tokio::runtime::Runtime,
+    ask: &Ask<'_>,
 ) -> (&'r Arc<Route>, Verdict) {
     let others: Vec<(String, PublicKey)> = given
         .keys
@@ -135,7 +141,7 @@ fn judge<'r>(
         key.verifies(content, signature)
             || stays && {
                 left.set(left.get() - 1);
-                asked(given.keys, runtime, key, content, signature)
+                asked(given.keys, ask, key, content, signature)
             }
     };
     // Where several could have sent it, the one that did says so.
@@ -168,13 +174,13 @@ const MOST_ASKED: u32 = 256;
 /// Whether a MAC is that of a key that stays in its store: the store makes it once more.
 fn asked(
     keys: &[(String, Arc<dyn Signer>)],
-    runtime: &tokio::runtime::Runtime,
+    ask: &Ask<'_>,
     key: &PublicKey,
     content: Content<'_>,
     signature: &Signature,
 ) -> bool {
     let signer = keys.iter().map(|(_, signer)| signer).find(|own| own.public_key() == key);
-    let made = signer.and_then(|signer| runtime.block_on(signer.sign(content)).ok());
+    let made = signer.and_then(|signer| ask(signer, content));
     made.is_some_and(|made| made == *signature)
 }
 
@@ -253,13 +259,17 @@ fn find<'a>(
         };
         return snapshot.routes.named(name).map(|route| vec![route]).ok_or_else(missing);
     }
-    let host = request.uri.authority().map(|host| host.as_str());
-    let host = host.or_else(|| request.headers.get(HOST)?.to_str().ok());
-    let found = host.and_then(|host| host_and_port(host).ok()).map(|(host, port)| {
-        sent_by(&snapshot.routes, (&host, port), request.uri.path(), &request.method)
-    });
-    found.filter(|routes| !routes.is_empty()).ok_or_else(|| {
+    sent_by_host(snapshot, request).ok_or_else(|| {
         CliError::new(Exit::Failed, "no route matches the request's Host and path")
             .fix("add the Host header, or name the route with --route")
     })
+}
+
+/// Those that the proxy takes for a request's host and path, where there are any.
+fn sent_by_host<'a>(snapshot: &'a Snapshot, request: &RawRequest) -> Option<Vec<&'a Arc<Route>>> {
+    let host = request.uri.authority().map(|host| host.as_str());
+    let host = host.or_else(|| request.headers.get(HOST)?.to_str().ok());
+    let (host, port) = host_and_port(host?).ok()?;
+    let routes = sent_by(&snapshot.routes, (&host, port), request.uri.path(), &request.method);
+    Some(routes).filter(|routes| !routes.is_empty())
 }

@@ -31,7 +31,8 @@ pub(super) fn noted<B>(
     match may_be {
         true => {
             let plain = !head.headers().contains_key(CONTENT_ENCODING);
-            record.doubted(status, (&route.entry, &route.standing), plain, &snapshot.inspect);
+            let held = (&snapshot.inspect, snapshot.keep.bodies);
+            record.doubted(status, (&route.entry, &route.standing), plain, held);
         }
         // What breaks at the provider says nothing about the signature.
         false if status < 500 => route.standing.accepted(),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 
 use crate::inspect::{
-    Canonical, LONGEST_BODY, LONGEST_TEXT, Piece, Seen, Signed, is_private, shown,
+    Canonical, HIDDEN, LONGEST_BODY, LONGEST_TEXT, Piece, Seen, Signed, is_private, shown,
 };
 use crate::moment::{Moment, unix_ms};
 use crate::record::Record;
@@ -34,7 +34,7 @@ pub(super) fn kept(
         signed: Some(signed(snapshot, unsigned, (moment, texts, edits))),
         ..Seen::default()
     };
-    record.seen(snapshot.inspect.keep(seen, snapshot.keep.requests));
+    record.seen(snapshot.inspect.keep(seen, snapshot.keep.requests), &snapshot.inspect);
 }
 
 fn signed(
@@ -100,5 +100,3 @@ fn part(piece: &Origin) -> Piece {
     let text = if piece.secret { HIDDEN.to_owned() } else { shown(&piece.text, LONGEST_TEXT) };
     Piece { from: piece.from.clone(), kind: piece.kind.name(), text }
 }
-
-const HIDDEN: &str = "(secret)";

@@ -46,9 +46,8 @@ async fn decide(
     if client.role == Role::Admin {
         return match admit(view, sender, request.version(), request.headers()) {
             Ok(_) => {
-                let draining = shared.leaving.is_cancelled();
                 let shown = (&*snapshot, &shared.surroundings);
-                Box::pin(admin::answer(&request, sender, shown, draining, record)).await
+                Box::pin(admin::answer(request, sender, shown, &shared.leaving, record)).await
             }
             Err(refusal) => refuse(refusal, record),
         };

@@ -215,5 +215,17 @@ pub(super) const FLOWS: &[Flow] = &[
     admin("metrics without a token", "GET /metrics", 407).shows(Token::Missing),
     admin("readiness", "GET /readyz", 200),
     admin("health", "GET /healthz", 200).shows(Token::Missing),
+    admin("the list", "GET /", 200),
+    admin("the list without a token", "GET /", 303).shows(Token::Missing),
+    admin("the list with another's", "GET /", 303).shows(Token::Mistaken),
+    admin("the state", "GET /status", 200),
+    admin("a request that is not held", "GET /show?id={query}", 404),
+    admin("a mistaken token is typed", "POST /sign-in", 403)
+        .shows(Token::Missing)
+        .carries(b"name=app&token=canary-mistaken-token-91bc"),
+    admin("a token is typed", "POST /sign-in", 303)
+        .shows(Token::Missing)
+        .carries(b"name=app&token=canary-client-token-77aa"),
+    admin("what is no request is pasted", "POST /verify", 422).carries(b"request=GET+x"),
     admin("no such page", "GET /config?q={query}", 404),
 ];

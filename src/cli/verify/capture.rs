@@ -12,15 +12,19 @@ use crate::diagnosis::Answer;
 
 /// The requests of a file, of which there is one at least.
 pub(in crate::cli) fn read(path: &Path) -> Result<Vec<Captured>, CliError> {
-    let bytes = content(path)?;
+    parse(&content(path)?)
+}
+
+/// The same of what was read already.
+pub(super) fn parse(bytes: &[u8]) -> Result<Vec<Captured>, CliError> {
     let text = bytes.trim_ascii_start();
     if text.starts_with(b"{") {
         return har::read(text);
     }
-    if let Some(captured) = curl::read(&bytes)? {
+    if let Some(captured) = curl::read(bytes)? {
         return Ok(vec![captured]);
     }
-    Ok(vec![Captured::of(RawRequest::lenient(&bytes)?)])
+    Ok(vec![Captured::of(RawRequest::lenient(bytes)?)])
 }
 
 /// The one request of a file.
