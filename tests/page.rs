@@ -1,5 +1,6 @@
 //! The pages of the admin listener for people: who may, from where, and what browsers are told.
 
+mod browser;
 mod events;
 mod pasted;
 mod scene;

@@ -50,7 +50,7 @@ fn no_secret_leaves_the_running_proxy() {
         requests += usize::from(flow.recorded);
         answers.push((flow.name.to_owned(), whole(&reply)));
     }
-    assert_eq!(answers.len(), 40);
+    assert_eq!(answers.len(), 48);
     assert_eq!((stage.echo.arrived().len(), stage.loopring.arrived().len()), (2, 1));
     stage.reload(&proxy, &mut answers);
     let written = proxy.finish(DEADLINE);

@@ -41,6 +41,11 @@ fn the_list_has_what_came_and_a_page_for_each() {
         assert!(detail.contains(&text), "{text}\n{detail}");
     }
     assert_eq!(detail.matches("--header 'host: www.okx.com'").count(), 1, "{detail}");
+    // How the answer begins, where nothing secret was sent.
+    let evil = scene.text(&scene.page_of("/evil"));
+    assert!(evil.contains("{&quot;code&quot;:&quot;&lt;/pre&gt;&lt;script&gt;alert(1)"), "{evil}");
+    let nonce = "<span class=\"k k-nonce\" title=\"nonce\">";
+    assert!(scene.text(&scene.page_of("/v1")).contains(nonce));
     let missing = scene.ask("GET /show?id=nobody", &[], "");
     assert_eq!(missing.status, 404);
 }
