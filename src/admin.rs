@@ -179,12 +179,13 @@ pub(crate) async fn answer(
 ) -> Response<Reply> {
     let (head, body) = request.into_parts();
     let asked = Asked { head: &head, sender, snapshot, surroundings, leaving };
-    let mut response = match asked.shown(body).await {
+    let mut record = Some(record);
+    let mut response = match asked.shown(body, &mut record).await {
         Ok(shown) => {
-            record.forget();
+            record.into_iter().for_each(Record::forget);
             shown.into_response()
         }
-        Err(refusal) => refuse(refusal, record),
+        Err(refusal) => refuse(refusal, record.expect("what is refused is not forgotten before")),
     };
     guard::guard(response.headers_mut());
     response
@@ -200,7 +201,12 @@ struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    async fn shown(&self, body: Incoming) -> Result<Shown, Refusal> {
+    /// What is shown; nothing is refused once the record is forgotten.
+    async fn shown(
+        &self,
+        body: Incoming,
+        record: &mut Option<Box<Record>>,
+    ) -> Result<Shown, Refusal> {
         let (page, headers) = (self.page()?, &self.head.headers);
         let posts = !READ.contains(&self.head.method.as_str());
         if posts {
@@ -232,6 +238,8 @@ impl Asked<'_> {
             (Access::Open, client) => client.ok(),
         };
         let posted = if posts { Some(body::read(body).await?) } else { None };
+        // Before the metrics are shown, in which it would be a request that is open.
+        record.take().into_iter().for_each(Record::forget);
         // The one page that waits for something.
         let reloaded = match page.path {
             "/reload" => self.surroundings.reloads.ask().await,
