@@ -407,7 +407,8 @@ pub(super) const PURE: &[&str] = &["diagnosis", "request", "scheme"];
 
 /// The files that may speak of status codes.
 pub(super) const STATUS_CODES: &[(&str, &str)] = &[
-    ("refusal/code.rs", "every refusal's own"),
+    ("refusal/code/asked.rs", "every refusal's own"),
+    ("refusal/code/failed.rs", "every refusal's own"),
     ("refusal/code/list.rs", "what a row holds"),
     ("refusal.rs", "writes the code's into the answer"),
     (

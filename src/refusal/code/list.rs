@@ -82,3 +82,22 @@ pub struct Facts {
 
 /// Names and values.
 pub(super) type Headers = &'static [(&'static str, &'static str)];
+
+/// A row without headers.
+pub(super) const fn row(
+    code: Code,
+    name: &'static str,
+    status: StatusCode,
+    proxy_error: &'static str,
+    title: &'static str,
+    remedy: &'static str,
+) -> Facts {
+    Facts { code, name, status, proxy_error, title, remedy, headers: &[] }
+}
+
+impl Facts {
+    /// With these.
+    pub(super) const fn with(self, headers: Headers) -> Self {
+        Self { headers, ..self }
+    }
+}
