@@ -26,6 +26,8 @@ pub const TOKEN_HEADER: HeaderName = HeaderName::from_static("countersign-token"
 pub struct Access {
     /// The clients that may use the proxy; empty when no token is asked for.
     pub tokens: Tokens,
+    /// Those who may read the metrics, and nothing else; empty where metrics have no tokens of their own.
+    pub scrapers: Tokens,
     /// The users of this machine who need none.
     pub users: Users,
     /// Addresses that may connect.
@@ -105,6 +107,30 @@ impl Access {
     /// The client of a session, for as long as its token is one.
     pub fn resumed(&self, ticket: Option<&Ticket>) -> Option<String> {
         ticket.filter(|ticket| self.tokens.honour(ticket)).map(|ticket| ticket.name().to_owned())
+    }
+
+    /// Whether a request may read the metrics: by a token for them, which is shown to an origin server
+    /// and not to a proxy, or as a `client` that could have requests signed.
+    ///
+    /// # Errors
+    ///
+    /// `metrics_unauthenticated`.
+    pub fn scraper(
+        &self,
+        headers: &HeaderMap,
+        client: &Result<Option<String>, Refusal>,
+    ) -> Result<(), Refusal> {
+        let open = self.tokens.is_empty() && self.scrapers.is_empty();
+        let shown = headers.get(AUTHORIZATION).and_then(|shown| bearer(shown.as_bytes()));
+        let known = shown.is_some_and(|token| self.scrapers.with_token(None, token).is_some());
+        if open || known || client.is_ok() {
+            return Ok(());
+        }
+        let detail = match shown {
+            Some(_) => "the token is not one of access.metrics_tokens",
+            None => "the request shows no token",
+        };
+        Err(Refusal::new(Code::MetricsUnauthenticated, detail))
     }
 
     /// The same for a client that somebody vouches for: whether it has a token at all.
@@ -246,6 +272,12 @@ impl Credentials {
     }
 }
 
+/// The token of `Bearer` credentials (RFC 6750, section 2.1).
+fn bearer(shown: &[u8]) -> Option<&[u8]> {
+    let (scheme, token) = shown.split_at_checked(b"bearer ".len())?;
+    scheme.eq_ignore_ascii_case(b"bearer ").then(|| token.trim_ascii())
+}
+
 #[cfg(test)]
 mod tests {
     use base64::Engine as _;
@@ -260,6 +292,7 @@ mod tests {
         let tokens = Tokens::parse(&Secret::new(format!("# app\napp:{hash}\n").into_bytes()));
         Access {
             tokens: tokens.expect("one token"),
+            scrapers: Tokens::one("prometheus", &Secret::new(b"scr4pe".to_vec())),
             users: Users::Nobody,
             from: vec!["127.0.0.0/8".parse().expect("a net")],
             origins: vec![HeaderValue::from_static("http://localhost:3000")],
@@ -290,6 +323,36 @@ mod tests {
             let client = access().owner(&Credentials::of(&headers(&[(name, &value)])));
             assert_eq!(client.is_ok_and(|c| c.as_deref() == Some("app")), admitted, "{value}");
         }
+    }
+
+    #[test]
+    fn a_token_for_metrics_is_good_for_them_alone() {
+        let shown = |name, value: &str| headers(&[(name, value)]);
+        for (name, value, scrapes) in [
+            ("authorization", "Bearer scr4pe", true),
+            ("authorization", "bearer scr4pe", true),
+            ("authorization", "scr4pe", false),
+            ("authorization", "Basic scr4pe", false),
+            ("authorization", "Bearer t0ken", true),
+            ("authorization", "Bearer ", false),
+            ("proxy-authorization", "Bearer scr4pe", false),
+            ("countersign-token", "scr4pe", false),
+            ("countersign-token", "t0ken", true),
+            ("accept", "*/*", false),
+        ] {
+            let (access, headers) = (access(), shown(name, value));
+            let client = access.client(&Credentials::of_service(&headers), None, Peer::Unasked);
+            assert_eq!(client.is_ok(), value.ends_with("t0ken"), "{name}: {value}");
+            let scraper = access.scraper(&headers, &client);
+            let refused = scraper.err().map(|refusal| refusal.code);
+            let wanted = (!scrapes).then_some(Code::MetricsUnauthenticated);
+            assert_eq!(refused, wanted, "{name}: {value}");
+        }
+        let bare = || Err(Refusal::new(Code::ClientNotAllowed, "another user"));
+        let open = Access { tokens: Tokens::default(), scrapers: Tokens::default(), ..access() };
+        assert!(open.scraper(&HeaderMap::new(), &bare()).is_ok(), "where there are no tokens");
+        let one = Access { scrapers: access().scrapers, ..open };
+        assert!(one.scraper(&HeaderMap::new(), &bare()).is_err(), "where there is one of its own");
     }
 
     #[test]

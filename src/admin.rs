@@ -44,7 +44,7 @@ pub(crate) struct Page {
 pub(crate) enum Access {
     /// Everybody: those who probe cannot keep a token.
     Open,
-    /// Whoever shows a token, where tokens are configured.
+    /// Whoever shows a token for metrics or could have requests signed, where there are tokens.
     Token,
     /// Those who could have requests signed: by a token, or where there are none as users.
     Client,
@@ -230,9 +230,7 @@ impl Asked<'_> {
             }
             (Access::Person, client) => Some(client?),
             (Access::Token, client) => {
-                if !signed_in {
-                    self.snapshot.access.owner(&Credentials::of_service(headers))?;
-                }
+                self.snapshot.access.scraper(headers, &client)?;
                 client.ok()
             }
             (Access::Open, client) => client.ok(),

@@ -100,6 +100,8 @@ pub struct Listen {
 pub struct Access {
     /// The `[secrets]` entry with client tokens, lines of `name:sha256-of-token`.
     pub tokens: Option<String>,
+    /// The `[secrets]` entry with tokens that are good for metrics alone.
+    pub metrics_tokens: Option<String>,
     /// Users of this machine whose requests need no token, where none are asked for, beside the
     /// proxy's own and root.
     pub users: Vec<LocalUser>,

@@ -104,7 +104,7 @@ fn a_connect_needs_the_token_too() {
 #[test]
 fn probes_need_no_token_and_metrics_do() {
     let (_origin, proxy) = guarded();
-    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 407)] {
+    for (path, status) in [("/healthz", 200), ("/readyz", 200), ("/metrics", 401)] {
         assert_eq!(proxy.probe(path).status, status, "{path}");
     }
     let host = proxy.admin_url().trim_start_matches("http://");
@@ -119,6 +119,45 @@ fn probes_need_no_token_and_metrics_do() {
     // Which keys there are is for those who have one, and the rest for whoever probes.
     let keys = |token: &str| get("/readyz", token).json()["self_tested_keys"].is_array();
     assert_eq!((keys("t0ken"), keys("wrong"), keys("")), (true, false, false));
+}
+
+/// Prometheus shows no other header than `Authorization`, and who scrapes has nothing signed.
+#[test]
+fn a_token_for_metrics_shows_them_and_opens_nothing_else() {
+    let origin = Origin::start(providers());
+    let own = "metrics_tokens = \"scrapers\"\n\n[secrets.scrapers]\nstore = \"files\"\nentry = \"scrapers\"\n";
+    let tokens =
+        config::TOKENS.replace("\"client_tokens\"\n\n", &format!("\"client_tokens\"\n{own}\n"));
+    let home = Home::new(&config::proxy(&[config::metasv(&origin.url(), None), tokens]));
+    home.write(config::TOKENS_FILE, &config::client_tokens(&[("app", "t0ken")]));
+    home.write("keys/scrapers", &config::client_tokens(&[("prometheus", "scr4pe")]));
+    let mut proxy = Proxy::start_in(home, &[]);
+    let admin = proxy.admin_url().trim_start_matches("http://").to_owned();
+    let ask = |target: &str, header: &str| {
+        let (method, path) = target.split_once(' ').expect("it has both");
+        let request = format!("{method} {path} HTTP/1.1\r\nHost: {admin}\r\n{header}\r\n\r\n");
+        Client::connect(proxy.admin_url()).exchange(request)
+    };
+    let bearer = "Authorization: Bearer scr4pe";
+    assert!(ask("GET /metrics", bearer).body.starts_with(b"# HELP"));
+    for (target, header, status) in [
+        ("GET /metrics", "Authorization: Bearer scr4p", 401),
+        ("GET /metrics", "Authorization: Basic cHJvbWV0aGV1czpzY3I0cGU=", 401),
+        ("GET /metrics", "Countersign-Token: scr4pe", 401),
+        ("GET /metrics", "Countersign-Token: t0ken", 200),
+        ("GET /requests", bearer, 407),
+        ("POST /reload", bearer, 407),
+        ("GET /requests", "Countersign-Token: scr4pe", 407),
+    ] {
+        assert_eq!(ask(target, header).status, status, "{target} {header}");
+    }
+    assert!(!ask("GET /readyz", bearer).json()["self_tested_keys"].is_array());
+    for header in [bearer, "Proxy-Authorization: Bearer scr4pe", "Countersign-Token: scr4pe"] {
+        let request = format!("GET {METASV}/x HTTP/1.1\r\nHost: h\r\n{header}\r\n\r\n");
+        assert_eq!(Client::connect(proxy.forward_url()).exchange(request).status, 407, "{header}");
+    }
+    assert_eq!(origin.begun(), 0);
+    assert!(!proxy.finish(DEADLINE).contains("scr4pe"));
 }
 
 #[test]

@@ -249,6 +249,7 @@ const TUNNEL: &str = "class Tunnel { public static void main(String[] none) thro
 const HEADERS: &[(&str, &str, &str)] = &[
     ("method_unsignable", "Allow", "GET, POST"),
     ("admin_method_not_allowed", "Allow", "GET, HEAD"),
+    ("metrics_unauthenticated", "WWW-Authenticate", "Bearer realm=\"countersign\""),
     ("client_unauthenticated", "Proxy-Authenticate", "Basic realm=\"countersign\""),
     ("not_an_upgrade", "Upgrade", "websocket"),
     ("not_an_upgrade", "Sec-WebSocket-Version", "13"),

@@ -76,7 +76,7 @@ impl Tokens {
         self.with_token(Some(&decoded[..colon]), &decoded[colon + 1..])
     }
 
-    fn with_token(&self, name: Option<&[u8]>, token: &[u8]) -> Option<&str> {
+    pub(super) fn with_token(&self, name: Option<&[u8]>, token: &[u8]) -> Option<&str> {
         self.row(name, &Sha256::digest(token).into()).map(|(name, _)| name.as_str())
     }
 

@@ -91,7 +91,9 @@ fn pages() -> String {
     let row = |page: &Page| {
         let access = match page.access {
             Access::Open => "everybody",
-            Access::Token => "with a token, where there are any",
+            Access::Token => {
+                "with a token for metrics, and those who could have requests signed; everybody, where there are no tokens"
+            }
             Access::Client => "those who could have requests signed",
             Access::Person => "the same; whoever shows no token is asked for one",
         };

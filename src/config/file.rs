@@ -176,6 +176,7 @@ fn listen(table: &mut Settings<'_, '_>) -> Listen {
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) tokens: Field<String>,
+    pub(super) metrics_tokens: Field<String>,
     pub(super) users: Field<Vec<Written<LocalUser>>>,
     pub(super) from: Field<Vec<Written<IpNet>>>,
     pub(super) origins: Vec<HeaderValue>,
@@ -189,6 +190,7 @@ fn access(table: &mut Settings<'_, '_>) -> Access {
     let unrouted = values::one_of(&unrouted);
     Access {
         tokens: table.text("tokens", values::text),
+        metrics_tokens: table.text("metrics_tokens", values::text),
         users: table.list("users", values::local_user),
         from: table.list("from", values::network),
         origins: values(table.value("origins", |table, key| table.list(key, units::origin))),

@@ -183,7 +183,7 @@ impl Client {
     /// Whether its connection ends with an answer of this status: there is no place for it, or nobody
     /// on it has shown yet that they may send anything.
     pub(super) fn ends_with(&self, status: u16) -> bool {
-        !self.place.share.initialized() && matches!(status, 403 | 407 | 503)
+        !self.place.share.initialized() && matches!(status, 401 | 403 | 407 | 503)
     }
 
     /// The same client, inside a CONNECT.

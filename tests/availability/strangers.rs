@@ -121,7 +121,7 @@ fn a_connection_on_which_nobody_showed_a_token_ends_with_its_refusal() {
         (proxy.forward_url(), asking("x", "wrong"), 407),
         (proxy.forward_url(), CONNECT.to_owned(), 407),
         (gateway, format!("GET /metasv/x HTTP/1.1\r\nHost: {gateway_host}\r\n\r\n"), 407),
-        (admin, format!("GET /metrics HTTP/1.1\r\nHost: {admin_host}\r\n\r\n"), 407),
+        (admin, format!("GET /metrics HTTP/1.1\r\nHost: {admin_host}\r\n\r\n"), 401),
         (
             admin,
             format!("GET /healthz HTTP/1.1\r\nHost: {admin_host}\r\nOrigin: null\r\n\r\n"),

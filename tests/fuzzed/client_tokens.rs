@@ -89,7 +89,8 @@ fn run(bytes: &[u8]) {
     };
     assert!(!tokens.is_empty(), "a file without a token lets everybody in");
     let (from, origins, hosts) = (Vec::new(), Vec::new(), Vec::new());
-    let access = Access { tokens, users: Users::Nobody, from, origins, hosts };
+    let scrapers = Tokens::default();
+    let access = Access { tokens, scrapers, users: Users::Nobody, from, origins, hosts };
     let owner = access.owner(&Credentials::of(&headers));
     let found = owner.ok().map(|client| client.expect("where tokens are asked for, one was shown"));
     assert_eq!(found, expected(&file, shown.as_bytes()), "{shown:?}: {file:?}");

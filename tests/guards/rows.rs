@@ -63,7 +63,7 @@ pub(super) const GUARDS: &[Guard] = &[
         name: "no token",
         scene: || Doors::new("", TOKENS),
         code: "client_unauthenticated",
-        but: &[(INSIDE, NOT_ASKED)],
+        but: &[(INSIDE, NOT_ASKED), (ADMIN, Ok("metrics_unauthenticated"))],
         opens: false,
         ..GUARD
     },
@@ -76,7 +76,7 @@ pub(super) const GUARDS: &[Guard] = &[
             "Countersign-Token: t1ken\r\nProxy-Authorization: Bearer t\r\n\r\n",
         ),
         code: "client_unauthenticated",
-        but: &[(INSIDE, NOT_ASKED)],
+        but: &[(INSIDE, NOT_ASKED), (ADMIN, Ok("metrics_unauthenticated"))],
         opens: false,
         ..GUARD
     },

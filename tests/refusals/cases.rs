@@ -154,11 +154,9 @@ pub(super) const PROVOKED: &[Case] = &[
     case("method_unsignable", 405, Some("sinohope"), |scene| {
         scene.stage.exchange(format!("PUT {SINOHOPE}/x HTTP/1.1\r\nHost: h\r\n\r\n"))
     }),
+    case("metrics_unauthenticated", 401, None, |scene| guarded(scene).probe("/metrics")),
     case("client_unauthenticated", 407, None, |scene| {
-        let home = Home::new(&scene.stage.configuration(config::TOKENS));
-        home.write(config::TOKENS_FILE, &config::client_tokens(&[("app", "t0ken")]));
-        let proxy = Proxy::start_in(home, &[]);
-        Client::connect(proxy.forward_url()).exchange(get(METASV))
+        Client::connect(guarded(scene).forward_url()).exchange(get(METASV))
     }),
     case("body_too_slow", 408, Some("sinohope"), |scene| {
         scene.post("Content-Length: 9\r\n\r\nhalf").reply()
@@ -297,3 +295,10 @@ pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("reply_untrusted", "no provider here signs its answers"),
     ("signer_timeout", "a key in memory signs before any deadline is looked at"),
 ];
+
+/// A proxy that asks for tokens.
+fn guarded(scene: &Scene) -> Proxy {
+    let home = Home::new(&scene.stage.configuration(config::TOKENS));
+    home.write(config::TOKENS_FILE, &config::client_tokens(&[("app", "t0ken")]));
+    Proxy::start_in(home, &[])
+}

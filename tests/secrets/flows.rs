@@ -212,7 +212,7 @@ pub(super) const FLOWS: &[Flow] = &[
         .with("Authorization: {mine}\r\n"),
     Flow { recorded: false, ..forward("not HTTP", "nonsense", 400) },
     METRICS,
-    admin("metrics without a token", "GET /metrics", 407).shows(Token::Missing),
+    admin("metrics without a token", "GET /metrics", 401).shows(Token::Missing),
     admin("readiness", "GET /readyz", 200),
     admin("health", "GET /healthz", 200).shows(Token::Missing),
     admin("the list", "GET /", 200),

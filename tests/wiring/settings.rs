@@ -65,6 +65,7 @@ const SEEN: &[(&str, Rows)] = &[
     (
         "access",
         &[
+            ("metrics_tokens", "access::a_token_for_metrics_shows_them_and_opens_nothing_else"),
             ("tokens", "access::a_token_is_taken_in_every_form_and_goes_no_further"),
             (
                 "users",

@@ -70,8 +70,12 @@ impl Resolver<'_> {
 
     pub(super) fn access(&self) -> Access {
         let written = &self.file.access;
-        if let Some(tokens) = written.tokens.get() {
-            self.check_reference("access.tokens", tokens, "secrets", &self.file.secrets);
+        for (place, tokens) in
+            [("access.tokens", &written.tokens), ("access.metrics_tokens", &written.metrics_tokens)]
+        {
+            if let Some(tokens) = tokens.get() {
+                self.check_reference(place, tokens, "secrets", &self.file.secrets);
+            }
         }
         if let Some(Written { value, at }) = written.from.get()
             && value.is_empty()
@@ -89,6 +93,7 @@ impl Resolver<'_> {
         let from = written.from.holds().into_iter().flatten();
         Access {
             tokens: written.tokens.value().cloned(),
+            metrics_tokens: written.metrics_tokens.value().cloned(),
             users: users.map(|user| user.value).collect(),
             from: from.map(|network| network.value).collect(),
             origins: written.origins.clone(),

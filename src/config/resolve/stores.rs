@@ -242,6 +242,7 @@ impl Resolver<'_> {
         });
         [
             ("access.tokens".to_owned(), &file.access.tokens),
+            ("access.metrics_tokens".to_owned(), &file.access.metrics_tokens),
             ("intercept.ca_key".to_owned(), &file.intercept.ca_key),
         ]
         .into_iter()

@@ -44,6 +44,11 @@ pub(crate) const SECTIONS: &[Section] = &[
                 Key::string("tokens", "\"client_tokens\""),
                 "The `[secrets]` entry with client tokens, lines of `name:sha256-of-token`.",
             ),
+            optional(
+                Key::string("metrics_tokens", "\"scrapers\""),
+                "The `[secrets]` entry with tokens for `/metrics` alone, lines of the same form: shown as \
+                 `Authorization: Bearer`, and good for nothing else.",
+            ),
             setting(
                 Key::list("users", "[\"1001\"]"),
                 "The users of this machine, by number, whose requests need no token, where `tokens` \

@@ -5,6 +5,8 @@ use http::StatusCode;
 use super::list::{Code, Facts, Headers, row};
 
 const AUTHENTICATE: Headers = &[("proxy-authenticate", "Basic realm=\"countersign\"")];
+/// RFC 6750, section 3.
+const BEARER: Headers = &[("www-authenticate", "Bearer realm=\"countersign\"")];
 /// RFC 9110, section 15.5.22; RFC 6455, section 4.4.
 const UPGRADE: Headers = &[("upgrade", "websocket"), ("sec-websocket-version", "13")];
 
@@ -41,6 +43,15 @@ pub(super) static ROWS: &[Facts] = &[
         "The request body ended before its stated length",
         "Send the whole body; nothing was forwarded as if it were complete.",
     ),
+    row(
+        Code::MetricsUnauthenticated,
+        "metrics_unauthenticated",
+        StatusCode::UNAUTHORIZED,
+        "http_request_denied",
+        "Metrics are shown to those with a token",
+        "Send Authorization: Bearer with a token of access.metrics_tokens (in Prometheus: authorization, credentials_file), or Countersign-Token with one of access.tokens.",
+    )
+    .with(BEARER),
     row(
         Code::ClientNotAllowed,
         "client_not_allowed",

@@ -11,6 +11,7 @@ pub enum Code {
     BadHost,
     NotHttp,
     BodyIncomplete,
+    MetricsUnauthenticated,
     ClientNotAllowed,
     CrossSite,
     HostNotRouted,
