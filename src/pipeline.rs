@@ -418,10 +418,10 @@ fn made(edits: Edits, mut record: Box<Record>) -> Response<Reply> {
 
 /// The refusal as an answer. Whatever is left of the request's body is not read.
 pub fn refuse(refusal: Refusal, mut record: Box<Record>) -> Response<Reply> {
-    let code = refusal.code.name();
+    let (code, logged) = (refusal.code.name(), refusal.logged());
     let route = record.route().map(|route| &**route);
     let response = refusal.into_response(route, record.id());
-    record.refused(code, response.status().as_u16());
+    record.refused(code, response.status().as_u16(), logged);
     let (mut parts, body) = response.into_parts();
     if record.method() == Method::CONNECT.as_str() {
         // Of a proxy's answer to it, clients show the status line at most.

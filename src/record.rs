@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use samples::Samples;
-use tracing::{info, warn};
+use tracing::{Level, event, warn};
 
 use crate::audit::Sent;
 use crate::inspect::{Inspect, LONGEST_ANSWER, Over, Seen, Told, shown};
@@ -47,6 +47,9 @@ pub struct Record {
     cut: Option<String>,
     /// None of a request that is not written down.
     outcome: Option<Outcome>,
+    /// At which level it is, and what a refusal says of itself.
+    level: Level,
+    detail: Option<String>,
     started: Instant,
     metrics: Arc<Metrics>,
     samples: Arc<Samples>,
@@ -95,6 +98,8 @@ impl Record {
             bytes: 0,
             cut: None,
             outcome: Some(Outcome::Abandoned),
+            level: Level::INFO,
+            detail: None,
             started: Instant::now(),
             _open: metrics.request_open(),
             metrics,
@@ -190,9 +195,10 @@ impl Record {
         self.outcome = Some(Outcome::Intercepted);
     }
 
-    /// The client is given a refusal.
-    pub fn refused(&mut self, code: &'static str, status: u16) {
+    /// The client is given a refusal, which is logged at this level and with this detail.
+    pub fn refused(&mut self, code: &'static str, status: u16, logged: (Level, Option<String>)) {
         self.status = status;
+        (self.level, self.detail) = logged;
         self.outcome = Some(Outcome::Refused(code));
     }
 
@@ -338,25 +344,34 @@ impl Record {
 
     fn log(&self, outcome: Outcome) {
         let (said, code) = self.said(outcome);
-        info!(
-            target: "countersign::request",
-            id = %self.id,
-            peer = self.peer.map(tracing::field::display),
-            client = self.client.as_deref(),
-            route = self.route.as_deref().unwrap_or("-"),
-            key = self.key.as_deref(),
-            method = %Short(&self.method),
-            host = %Short(&self.host),
-            path = %Short(&self.path),
-            status = self.status,
-            code,
-            bytes = self.bytes,
-            sign_us = self.sign.map(us),
-            upstream_us = self.upstream.map(us),
-            total_us = us(self.started.elapsed()),
-            cut = self.cut.as_deref(),
-            "{said}"
-        );
+        let detail = self.detail.as_deref().map(|detail| Short(detail).to_string());
+        // A level is part of where an event is, and not of what it says.
+        macro_rules! line {
+            ($level:expr) => {
+                event!(
+                    target: "countersign::request",
+                    $level,
+                    id = %self.id,
+                    peer = self.peer.map(tracing::field::display),
+                    client = self.client.as_deref(),
+                    route = self.route.as_deref().unwrap_or("-"),
+                    key = self.key.as_deref(),
+                    method = %Short(&self.method),
+                    host = %Short(&self.host),
+                    path = %Short(&self.path),
+                    status = self.status,
+                    code,
+                    detail = detail.as_deref(),
+                    bytes = self.bytes,
+                    sign_us = self.sign.map(us),
+                    upstream_us = self.upstream.map(us),
+                    total_us = us(self.started.elapsed()),
+                    cut = self.cut.as_deref(),
+                    "{said}"
+                )
+            };
+        }
+        if self.level == Level::WARN { line!(Level::WARN) } else { line!(Level::INFO) }
     }
 }
 
@@ -389,7 +404,7 @@ impl Drop for Record {
         if self.signed {
             return certain(|| self.log(outcome));
         }
-        if self.said(outcome).1.is_none_or(|code| self.samples.takes(code)) {
+        if self.said(outcome).1.is_none_or(|code| self.samples.takes((code, self.level))) {
             self.log(outcome);
         }
     }
@@ -413,7 +428,7 @@ impl fmt::Display for Short<'_> {
 
 /// Bytes of an answer's body that are looked into, of one that can be a rejection.
 pub const LOOKED_INTO: usize = 4096;
-/// Bytes of a path, a host or a method that are logged.
+/// Bytes of a path, a host, a method or a detail that are logged.
 const LONGEST: usize = 256;
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ mod code;
 mod forward;
 
 use bytes::Bytes;
-pub use code::{Code, Facts};
+pub use code::{Code, Facts, Side};
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::{HeaderValue, Response};
 use serde_json::json;
+use tracing::Level;
 
 use crate::keys::SignError;
 use crate::scheme::SchemeError;
@@ -50,6 +51,15 @@ impl Refusal {
     /// What to do about it.
     pub fn advice(&self) -> &str {
         self.remedy.as_deref().unwrap_or_else(|| self.code.facts().remedy)
+    }
+
+    /// How its line in the log is written: at which level, and what it says.
+    pub fn logged(&self) -> (Level, Option<String>) {
+        match self.code.facts().side {
+            Side::Operator => (Level::WARN, Some(self.detail.clone())),
+            Side::Client => (Level::INFO, Some(self.detail.clone())),
+            Side::Content => (Level::INFO, None),
+        }
     }
 
     /// The answer to the client.
@@ -174,6 +184,15 @@ mod tests {
         assert_eq!(problem["detail"], "no PUT");
         assert_eq!(problem["route"], "sinohope");
         assert_eq!(problem["request_id"], "r-1");
+    }
+
+    #[test]
+    fn what_may_quote_a_body_is_not_logged() {
+        let logged = |code| Refusal::new(code, "has \"canary\" twice").logged();
+        assert_eq!(logged(Code::BodyUnsignable), (Level::INFO, None));
+        let said = Some("has \"canary\" twice".to_owned());
+        assert_eq!(logged(Code::UpstreamTls), (Level::WARN, said.clone()));
+        assert_eq!(logged(Code::HostNotRouted), (Level::INFO, said));
     }
 
     #[test]

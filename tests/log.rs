@@ -1,6 +1,8 @@
 //! The log when nobody reads it: lines of what was sent are never lost, nothing is sent that would
 //! have none, and a flood of refusals takes nothing from either.
 
+mod levels;
+
 use std::fs::File;
 use std::io::Read as _;
 use std::path::Path;
@@ -236,7 +238,7 @@ fn a_line_says_this_of_a_request_and_no_more() {
         assert!(!line.contains(&"p".repeat(257)), "{line}");
     }
     let line = proxy.await_line("countersign::request: refused", 0);
-    let refused = "id peer route method host path status code bytes total_us";
+    let refused = "id peer route method host path status code detail bytes total_us";
     let refused: Vec<_> = refused.split(' ').collect();
     assert_eq!(
         fields(line.split_once("countersign::request").expect("it has").1),

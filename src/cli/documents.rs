@@ -12,7 +12,7 @@ use super::keys::algorithms;
 use super::{CliError, catalogue, schemes, settings};
 use crate::admin::{Access, PAGES, Page};
 use crate::metrics::{LABELS, Metrics, Outcome};
-use crate::refusal::Code;
+use crate::refusal::{Code, Side};
 use crate::scheme::{
     Blame, Key, KnownCause, Registry, Rejections, Word, all_causes, keys, vocabulary,
 };
@@ -142,7 +142,9 @@ fn refusals() -> String {
     let row = |code: Code| {
         let facts = code.facts();
         let status = facts.status.as_u16().to_string();
-        [format!("`{}`", facts.name), status, facts.title.into(), facts.remedy.into()]
+        let level = if facts.side == Side::Operator { "warn" } else { "info" };
+        let name = format!("`{}`", facts.name);
+        [name, status, level.into(), facts.title.into(), facts.remedy.into()]
     };
     let rows: Vec<_> = Code::all().map(row).collect();
     filled(include_str!("../../docs/refusals.md"), "codes", &rows)

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
-use tracing::info;
+use tracing::{Level, info, warn};
 
 /// What was logged of each code.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ struct Second {
 
 impl Samples {
     /// Whether a refusal has a line of its own. Otherwise it is counted.
-    pub(super) fn takes(self: &Arc<Self>, code: &'static str) -> bool {
+    pub(super) fn takes(self: &Arc<Self>, (code, level): (&'static str, Level)) -> bool {
         let mut codes = self.lock();
         let began = || Second { began: Instant::now(), logged: 0, counted: 0 };
         let second = codes.entry(code).or_insert_with(began);
@@ -41,7 +41,7 @@ impl Samples {
         second.counted += 1;
         if second.counted == 1 {
             let rest = SECOND.saturating_sub(second.began.elapsed());
-            let over = Over(Arc::clone(self), code);
+            let over = Over(Arc::clone(self), code, level);
             runtime.spawn(async move {
                 // Dropped at its end, and where the runtime ends before.
                 let _over = over;
@@ -58,18 +58,17 @@ impl Samples {
 
 /// The end of a second in which refusals were counted.
 #[derive(Debug)]
-struct Over(Arc<Samples>, &'static str);
+struct Over(Arc<Samples>, &'static str, Level);
 
 impl Drop for Over {
     fn drop(&mut self) {
-        let Self(samples, code) = self;
+        let Self(samples, code, level) = self;
         let Some(second) = samples.lock().remove(code) else { return };
-        info!(
-            target: "countersign::request",
-            code,
-            count = second.counted,
-            "refused, and not logged one by one"
-        );
+        let (count, said) = (second.counted, "refused, and not logged one by one");
+        match *level {
+            Level::WARN => warn!(target: "countersign::request", code, count, "{said}"),
+            _ => info!(target: "countersign::request", code, count, "{said}"),
+        }
     }
 }
 
@@ -84,12 +83,12 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn of_each_code_the_first_of_a_second_are_taken_and_the_others_counted() {
         let samples = Arc::new(Samples::default());
-        let taken = |code| (0..1_000).filter(|_| samples.takes(code)).count();
+        let taken = |code| (0..1_000).filter(|_| samples.takes((code, Level::INFO))).count();
         assert_eq!((taken("loop"), taken("draining")), (EACH as usize, EACH as usize));
         assert_eq!(samples.lock()["loop"].counted, 1_000 - u64::from(EACH));
         // Two sleepers, which are over at once where time stands still.
         tokio::time::sleep(2 * SECOND).await;
         assert!(samples.lock().is_empty(), "the counts were said");
-        assert!(samples.takes("loop"));
+        assert!(samples.takes(("loop", Level::INFO)));
     }
 }

@@ -8,7 +8,7 @@ mod asked;
 mod failed;
 mod list;
 
-pub use list::{Code, Facts};
+pub use list::{Code, Facts, Side};
 
 impl Code {
     /// Every code, by status.

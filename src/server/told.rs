@@ -15,9 +15,9 @@ pub(super) async fn tell(
     snapshot: &Snapshot,
     mut record: Box<Record>,
 ) {
-    let code = refusal.code.name();
+    let (code, logged) = (refusal.code.name(), refusal.logged());
     let response = refusal.into_response(None, record.id());
-    record.refused(code, response.status().as_u16());
+    record.refused(code, response.status().as_u16(), logged);
     let mut answer =
         format!("HTTP/1.1 {}\r\nconnection: close\r\n", response.status()).into_bytes();
     for (name, value) in response.headers() {

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::list::{Code, Facts, Headers, row};
+use super::list::{Code, Facts, Headers, Side, row};
 
 const AUTHENTICATE: Headers = &[("proxy-authenticate", "Basic realm=\"countersign\"")];
 /// RFC 6750, section 3.
@@ -14,6 +14,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::BadTarget,
         "bad_target",
+        Side::Client,
         StatusCode::BAD_REQUEST,
         "http_request_error",
         "The request target cannot be used here",
@@ -22,6 +23,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::BadHost,
         "bad_host",
+        Side::Client,
         StatusCode::BAD_REQUEST,
         "http_request_error",
         "The request does not say once and clearly which host it is for",
@@ -30,6 +32,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::NotHttp,
         "not_http",
+        Side::Client,
         StatusCode::BAD_REQUEST,
         "http_protocol_error",
         "What came is not HTTP",
@@ -38,6 +41,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::BodyIncomplete,
         "body_incomplete",
+        Side::Client,
         StatusCode::BAD_REQUEST,
         "http_request_error",
         "The request body ended before its stated length",
@@ -46,6 +50,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::MetricsUnauthenticated,
         "metrics_unauthenticated",
+        Side::Client,
         StatusCode::UNAUTHORIZED,
         "http_request_denied",
         "Metrics are shown to those with a token",
@@ -55,6 +60,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::ClientNotAllowed,
         "client_not_allowed",
+        Side::Client,
         StatusCode::FORBIDDEN,
         "http_request_denied",
         "This address or this user may not use the proxy",
@@ -63,6 +69,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::CrossSite,
         "cross_site",
+        Side::Client,
         StatusCode::FORBIDDEN,
         "http_request_denied",
         "A web page of another origin may not have requests signed",
@@ -71,6 +78,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::HostNotRouted,
         "host_not_routed",
+        Side::Client,
         StatusCode::FORBIDDEN,
         "http_request_denied",
         "No route names this host",
@@ -79,6 +87,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::PrivateAddress,
         "private_address",
+        Side::Client,
         StatusCode::FORBIDDEN,
         "destination_ip_prohibited",
         "A host without a route leads to an address that is not public",
@@ -87,6 +96,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::OutsideRoute,
         "outside_route",
+        Side::Client,
         StatusCode::FORBIDDEN,
         "http_request_denied",
         "The routes of this host do not cover this path and method",
@@ -95,6 +105,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::InterceptionOff,
         "interception_off",
+        Side::Client,
         StatusCode::FORBIDDEN,
         "http_request_denied",
         "Requests inside this CONNECT could not be signed",
@@ -103,6 +114,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::RouteUnknown,
         "route_unknown",
+        Side::Client,
         StatusCode::NOT_FOUND,
         "http_request_error",
         "The gateway has no route of this name",
@@ -111,6 +123,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::AdminPathUnknown,
         "admin_path_unknown",
+        Side::Client,
         StatusCode::NOT_FOUND,
         "http_request_error",
         "The admin listener has no such page",
@@ -119,6 +132,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::MethodUnsignable,
         "method_unsignable",
+        Side::Client,
         StatusCode::METHOD_NOT_ALLOWED,
         "http_request_denied",
         "This method cannot be signed",
@@ -127,6 +141,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::AdminMethodNotAllowed,
         "admin_method_not_allowed",
+        Side::Client,
         StatusCode::METHOD_NOT_ALLOWED,
         "http_request_error",
         "The admin listener's page is not asked for with this method",
@@ -135,6 +150,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::ClientUnauthenticated,
         "client_unauthenticated",
+        Side::Client,
         StatusCode::PROXY_AUTHENTICATION_REQUIRED,
         "http_request_denied",
         "A token is needed",
@@ -144,6 +160,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::BodyTooSlow,
         "body_too_slow",
+        Side::Client,
         StatusCode::REQUEST_TIMEOUT,
         "http_request_error",
         "The request body took too long",
@@ -152,6 +169,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::BodyTooLarge,
         "body_too_large",
+        Side::Client,
         StatusCode::PAYLOAD_TOO_LARGE,
         "http_request_denied",
         "The body is larger than a signed body may be",
@@ -160,6 +178,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::BodyEncoded,
         "body_encoded",
+        Side::Client,
         StatusCode::UNSUPPORTED_MEDIA_TYPE,
         "http_request_denied",
         "The body is compressed, and the provider's signature covers its text",
@@ -168,6 +187,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::WrongAuthority,
         "wrong_authority",
+        Side::Client,
         StatusCode::MISDIRECTED_REQUEST,
         "http_request_denied",
         "The request names another host than its connection is for",
@@ -176,6 +196,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::BodyUnsignable,
         "body_unsignable",
+        Side::Content,
         StatusCode::UNPROCESSABLE_ENTITY,
         "http_request_denied",
         "The body cannot be signed",
@@ -184,6 +205,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::QueryUnsignable,
         "query_unsignable",
+        Side::Content,
         StatusCode::UNPROCESSABLE_ENTITY,
         "http_request_denied",
         "The query cannot be signed",
@@ -192,6 +214,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::ValueUnsignable,
         "value_unsignable",
+        Side::Content,
         StatusCode::UNPROCESSABLE_ENTITY,
         "http_request_denied",
         "The request cannot be signed",
@@ -200,6 +223,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::PartUnbound,
         "part_unbound",
+        Side::Content,
         StatusCode::UNPROCESSABLE_ENTITY,
         "http_request_denied",
         "The signature does not bind a part of the request",
@@ -208,6 +232,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::NotAnUpgrade,
         "not_an_upgrade",
+        Side::Client,
         StatusCode::UPGRADE_REQUIRED,
         "http_request_denied",
         "This route takes WebSocket handshakes only",
@@ -217,6 +242,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::TooManyFields,
         "too_many_fields",
+        Side::Client,
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         "http_request_error",
         "The request has more header fields than are taken",

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::list::{Code, Facts, Headers, row};
+use super::list::{Code, Facts, Headers, Side, row};
 
 const RETRY: Headers = &[("retry-after", "1")];
 const RETRY_ELSEWHERE: Headers = &[("retry-after", "1"), ("connection", "close")];
@@ -11,6 +11,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::Internal,
         "internal",
+        Side::Operator,
         StatusCode::INTERNAL_SERVER_ERROR,
         "proxy_internal_error",
         "The proxy broke one of its own rules",
@@ -19,6 +20,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::SelfCheck,
         "self_check",
+        Side::Operator,
         StatusCode::INTERNAL_SERVER_ERROR,
         "proxy_internal_error",
         "What was about to leave is not what was signed",
@@ -27,6 +29,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::TransferCodingUnknown,
         "transfer_coding_unknown",
+        Side::Client,
         StatusCode::NOT_IMPLEMENTED,
         "http_request_error",
         "The request's body has a transfer coding that is not chunked",
@@ -35,6 +38,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::UpstreamUnreachable,
         "upstream_unreachable",
+        Side::Operator,
         StatusCode::BAD_GATEWAY,
         "destination_unavailable",
         "The upstream cannot be reached",
@@ -43,6 +47,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::UpstreamProxy,
         "upstream_proxy",
+        Side::Operator,
         StatusCode::BAD_GATEWAY,
         "destination_unavailable",
         "The proxy on the way to the upstream did not connect",
@@ -51,6 +56,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::UpstreamTls,
         "upstream_tls",
+        Side::Operator,
         StatusCode::BAD_GATEWAY,
         "tls_certificate_error",
         "The upstream's TLS is not acceptable",
@@ -59,6 +65,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::UpstreamUntrusted,
         "upstream_untrusted",
+        Side::Operator,
         StatusCode::BAD_GATEWAY,
         "destination_unavailable",
         "The upstream's socket may be another user's",
@@ -67,6 +74,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::UpstreamUnprocessed,
         "upstream_unprocessed",
+        Side::Operator,
         StatusCode::BAD_GATEWAY,
         "connection_terminated",
         "The upstream did not process the request",
@@ -75,6 +83,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::UpstreamClosed,
         "upstream_closed",
+        Side::Operator,
         StatusCode::BAD_GATEWAY,
         "connection_terminated",
         "The upstream closed the connection without an answer",
@@ -83,6 +92,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::UpstreamProtocol,
         "upstream_protocol",
+        Side::Operator,
         StatusCode::BAD_GATEWAY,
         "http_protocol_error",
         "The upstream's answer is not HTTP that can be passed on",
@@ -91,6 +101,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::ReplyUntrusted,
         "reply_untrusted",
+        Side::Operator,
         StatusCode::BAD_GATEWAY,
         "http_protocol_error",
         "The upstream's answer is not signed as it must be",
@@ -99,6 +110,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::CredentialExpired,
         "credential_expired",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_configuration_error",
         "The token for the provider is past its time",
@@ -107,6 +119,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::CredentialUnusable,
         "credential_unusable",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_configuration_error",
         "The secret for the provider cannot be used",
@@ -115,6 +128,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::SignerUnavailable,
         "signer_unavailable",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
         "The key did not sign",
@@ -124,6 +138,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::SignerBusy,
         "signer_busy",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
         "There is more to sign than can be signed",
@@ -133,6 +148,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::NoncesUnavailable,
         "nonces_unavailable",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
         "There is no nonce that is surely new",
@@ -142,6 +158,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::LogStalled,
         "log_stalled",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
         "Nobody reads the log, and what is signed must be in it",
@@ -151,6 +168,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::AuditFailed,
         "audit_failed",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
         "The signature could not be written down, which audit.required asks for",
@@ -160,6 +178,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::TurnTimeout,
         "turn_timeout",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
         "Earlier requests of the key took too long",
@@ -169,6 +188,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::TooManyConnections,
         "too_many_connections",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_response",
         "There is no place for another connection of this client",
@@ -178,6 +198,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::TooManyTunnels,
         "too_many_tunnels",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "connection_limit_reached",
         "Every tunnel is taken",
@@ -187,6 +208,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::TooManyBodies,
         "too_many_bodies",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_response",
         "There is no room for another body",
@@ -196,6 +218,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::OutOfDescriptors,
         "out_of_descriptors",
+        Side::Operator,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
         "The proxy has no file descriptor left",
@@ -205,6 +228,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::Draining,
         "draining",
+        Side::Client,
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_response",
         "The proxy is stopping",
@@ -214,6 +238,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::SignerTimeout,
         "signer_timeout",
+        Side::Operator,
         StatusCode::GATEWAY_TIMEOUT,
         "proxy_internal_error",
         "The signature took too long",
@@ -222,6 +247,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::UpstreamTimeout,
         "upstream_timeout",
+        Side::Operator,
         StatusCode::GATEWAY_TIMEOUT,
         "http_response_timeout",
         "The upstream did not answer in time",
@@ -230,6 +256,7 @@ pub(super) static ROWS: &[Facts] = &[
     row(
         Code::Loop,
         "loop",
+        Side::Operator,
         StatusCode::LOOP_DETECTED,
         "proxy_loop_detected",
         "The target is one of this proxy's own listeners",

@@ -62,6 +62,17 @@ pub enum Code {
     Loop,
 }
 
+/// Whose it is to do something about a refusal, and so how its line in the log is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Side {
+    /// The operator's: configuration, key, upstream, clock or a limit. At warn, with the detail.
+    Operator,
+    /// The client's. At info, with the detail.
+    Client,
+    /// The client's, and the detail may quote a body or a query, of which the log has nothing.
+    Content,
+}
+
 /// What is fixed about a code.
 #[derive(Debug)]
 pub struct Facts {
@@ -69,6 +80,8 @@ pub struct Facts {
     pub code: Code,
     /// The stable name.
     pub name: &'static str,
+    /// Whose it is to do something about it.
+    pub side: Side,
     /// The HTTP status.
     pub status: StatusCode,
     /// The error type of RFC 9209, section 2.3.
@@ -88,12 +101,13 @@ pub(super) type Headers = &'static [(&'static str, &'static str)];
 pub(super) const fn row(
     code: Code,
     name: &'static str,
+    side: Side,
     status: StatusCode,
     proxy_error: &'static str,
     title: &'static str,
     remedy: &'static str,
 ) -> Facts {
-    Facts { code, name, status, proxy_error, title, remedy, headers: &[] }
+    Facts { code, name, side, status, proxy_error, title, remedy, headers: &[] }
 }
 
 impl Facts {
