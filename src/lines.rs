@@ -38,6 +38,11 @@ thread_local! {
     static IS_CERTAIN: Cell<bool> = const { Cell::new(false) };
 }
 
+/// What the log says of lines that were dropped, for people.
+pub fn unread(count: u64) -> String {
+    format!("{count} log lines were dropped: nobody read them\n")
+}
+
 /// Where lines are counted that were dropped.
 pub fn dropped() -> Counter {
     DROPPED.clone()
@@ -62,12 +67,13 @@ pub async fn room(limit: Duration) -> bool {
 }
 
 impl Lines {
-    /// Starts the thread, which writes to `sink`.
-    pub fn to(sink: impl Write + Send + 'static) -> Self {
+    /// Starts the thread, which writes to `sink`, and there what `said` has for the number of lines that
+    /// were dropped.
+    pub fn to(sink: impl Write + Send + 'static, said: fn(u64) -> String) -> Self {
         let queue = Arc::<Queue>::default();
         let shared = Arc::clone(&queue);
         let thread = thread::Builder::new().name("log".into());
-        if thread.spawn(move || shared.write_to(sink)).is_err() {
+        if thread.spawn(move || shared.write_to(sink, said)).is_err() {
             // Without a thread nothing is written, and nobody waits for it.
             queue.abandon();
         }

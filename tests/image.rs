@@ -303,7 +303,8 @@ impl Running {
         let stdout = running.child.stdout.take().expect("stdout is piped");
         for line in BufReader::new(stdout).lines() {
             let line = line.expect("the announcement is text");
-            if line == "ready" {
+            // The second with `format = "json"`.
+            if line == "ready" || line.contains("\"message\":\"ready\"") {
                 return running;
             }
             if let Some(url) = line.strip_prefix("forward") {

@@ -1,6 +1,7 @@
 //! The log when nobody reads it: lines of what was sent are never lost, nothing is sent that would
 //! have none, and a flood of refusals takes nothing from either.
 
+mod json;
 mod levels;
 
 use std::fs::File;

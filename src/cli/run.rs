@@ -1,5 +1,6 @@
 //! `run`: start, say what is live, reload on SIGHUP, drain on SIGTERM.
 
+mod announced;
 mod begun;
 mod keeping;
 mod reloading;
@@ -10,18 +11,20 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::announced::{announce, ready};
 use self::begun::begin;
 pub(super) use self::begun::warn_of;
 use self::keeping::Keeping;
 use self::reloading::Reloading;
 use self::supervisor::Supervisor;
+use super::log::Levels;
 use super::{CliError, ConfigFile, descriptors, given_up, log, runtime, state};
-use crate::config::Config;
+use crate::config::{Config, LogFormat};
 use crate::metrics::Process;
 use crate::moment::Moments;
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
-use crate::server::{Bound, Listener, Listening, Role, Server, Stop};
+use crate::server::{Bound, Listener, Role, Server, Stop};
 use crate::snapshot::{Judge, Snapshot, Snapshots, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -34,13 +37,27 @@ pub(super) struct RunArgs {
 }
 
 pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), CliError> {
-    let config = Config::load(args.config.path())?;
+    let path = args.config.path();
+    let config = Config::load(path);
+    let format = match &config {
+        Ok(config) => config.log.format,
+        // How it is said what is wrong with the rest.
+        Err(_) => Config::attempt(path).map_or(LogFormat::Text, |(config, _)| config.log.format),
+    };
+    let ended = config.map_err(CliError::from).and_then(|config| start(config, args.watch, out));
+    ended.map_err(|error| match format {
+        LogFormat::Text => error,
+        LogFormat::Json => announced::ended(error),
+    })
+}
+
+fn start(config: Config, watch: bool, out: &mut dyn Write) -> Result<(), CliError> {
     let bound = bind(&config)?;
     let nonces = state::nonces(&config);
     let (process, supervisor) = (Process::open(), Arc::new(Supervisor::find()));
     // Before the first thread, which would keep what is given up.
     let (keeping, measures) = Keeping::only(&config, &nonces)?;
-    let _lines = log::start(&config.log);
+    let (_lines, levels) = log::start(&config.log);
     given_up::tell(&measures, config.process.sandbox, "[process]")?;
     // After the commands of stores have their process, which keeps the limit there was.
     descriptors::provide(&config.limits);
@@ -48,7 +65,7 @@ pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), CliError> {
         config,
         bound,
         nonces,
-        (keeping, process, supervisor, args.watch),
+        (keeping, process, supervisor, levels, watch),
         out,
     ))
 }
@@ -57,7 +74,13 @@ async fn serve(
     config: Config,
     bound: Vec<Bound>,
     nonces: Arc<Nonces>,
-    (keeping, process, supervisor, watch): (Keeping, Process, Arc<Supervisor>, bool),
+    (keeping, process, supervisor, levels, watch): (
+        Keeping,
+        Process,
+        Arc<Supervisor>,
+        Levels,
+        bool,
+    ),
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let judge = Some(super::verify::pasted as Judge);
@@ -67,7 +90,8 @@ async fn serve(
     begin(&surroundings.metrics, &snapshot);
     warn_of(&config, &snapshot);
     let listeners = bound.into_iter().map(Listener::of).collect::<Result<Vec<_>, _>>()?;
-    let announced = announce(&snapshot, &listeners, out);
+    let format = config.log.format;
+    let announced = announce(&snapshot, &listeners, format, out);
     let snapshots = Snapshots::new(snapshot);
     let metrics = Arc::clone(&surroundings.metrics);
     let pipeline = Pipeline::new(snapshots.clone(), Moments::new(config.replica), metrics);
@@ -79,11 +103,12 @@ async fn serve(
         snapshots,
         surroundings,
         supervisor: Arc::clone(&supervisor),
+        levels,
         watch,
     };
     let reloads = tokio::spawn(reloading.run(signal(SignalKind::hangup())?));
     // Nobody may be reading: that is no reason not to serve.
-    let _unheard = announced.and_then(|()| Ok(writeln!(out, "ready").and_then(|()| out.flush())?));
+    let _unheard = announced.and_then(|()| ready(format, out));
     supervisor.ready();
     let (first, second) = stop.signals();
     let first = async {
@@ -121,36 +146,6 @@ pub(super) fn bind(config: &Config) -> Result<Vec<Bound>, CliError> {
         }
     }
     Ok(all)
-}
-
-/// What listens, which routes and which keys are live: one line each, a name first.
-fn announce(
-    snapshot: &Snapshot,
-    listeners: &[Listener],
-    out: &mut dyn Write,
-) -> Result<(), CliError> {
-    writeln!(out, "countersign {}", env!("CARGO_PKG_VERSION"))?;
-    for listener in listeners {
-        let place = match listener.bound() {
-            Listening::Tcp(address) => format!("http://{address}"),
-            Listening::Unix(path) => format!("unix:{}", path.display()),
-        };
-        writeln!(out, "{:<8} {place}", listener.role().name())?;
-    }
-    for route in snapshot.routes.all() {
-        let host = route.host.as_ref().map(ToString::to_string);
-        let host = host.as_deref().unwrap_or("(gateway only)");
-        let keys: Vec<_> = route.keys.iter().map(|key| key.name.as_str()).collect();
-        let keys =
-            if keys.is_empty() { "no key".into() } else { format!("key {}", keys.join(", ")) };
-        let (name, scheme, reach) = (&route.name, &route.entry.name, route.reach());
-        writeln!(out, "route    {name}: {host}, {reach}, scheme {scheme}, {keys}")?;
-    }
-    for key in &snapshot.keys {
-        let print = key.public_key.fingerprint();
-        writeln!(out, "key      {}: {} {print}", key.name, key.algorithm())?;
-    }
-    Ok(())
 }
 
 /// SIGTERM and SIGINT: the first begins the drain, the second ends it. Who stops a whole group of

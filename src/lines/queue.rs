@@ -114,7 +114,7 @@ impl Queue {
     }
 
     /// The thread.
-    pub(super) fn write_to(&self, mut sink: impl Write) {
+    pub(super) fn write_to(&self, mut sink: impl Write, said: fn(u64) -> String) {
         let mut batch = Vec::new();
         loop {
             let idle = |state: &mut State| state.is_empty() && !state.closed;
@@ -127,7 +127,7 @@ impl Queue {
                 thread::sleep(TOGETHER);
             }
             batch.clear();
-            let certain = self.lock().take(&mut batch);
+            let certain = self.lock().take(&mut batch, said);
             self.write(&mut sink, &batch, certain);
             let mut state = self.lock();
             if state.closed && state.is_empty() {
@@ -187,15 +187,14 @@ impl State {
     }
 
     /// Takes what is next into an empty batch; says how much of it is of certain lines.
-    fn take(&mut self, batch: &mut Vec<u8>) -> usize {
+    fn take(&mut self, batch: &mut Vec<u8>, said: fn(u64) -> String) -> usize {
         std::mem::swap(batch, &mut self.front);
         if batch.is_empty() {
             *batch = self.behind.pop_front().unwrap_or_default();
             self.behind_bytes -= batch.len();
         }
         if self.dropped > 0 && self.behind.is_empty() {
-            let said = format!("{} log lines were dropped: nobody read them\n", self.dropped);
-            batch.extend_from_slice(said.as_bytes());
+            batch.extend_from_slice(said(self.dropped).as_bytes());
             self.dropped = 0;
         }
         std::mem::take(&mut self.certain)

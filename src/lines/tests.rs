@@ -28,7 +28,7 @@ impl Write for Gate {
 fn gated() -> (Lines, Sender<()>, Receiver<String>) {
     let (open, gate) = channel();
     let (written, read) = channel();
-    (Lines::to(Gate { open: gate, written }), open, read)
+    (Lines::to(Gate { open: gate, written }, unread), open, read)
 }
 
 #[test]
@@ -120,7 +120,7 @@ impl Write for Failing {
 #[test]
 fn a_sink_that_fails_is_tried_again_with_what_is_left() {
     let (written, read) = channel();
-    let lines = Lines::to(Failing(3, written));
+    let lines = Lines::to(Failing(3, written), unread);
     lines.0.add(b"a line of a signed request\n", true);
     let mut all = Vec::new();
     while all.len() < 27 {

@@ -8,6 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::home::Home;
 use super::under_test;
 use super::wait::limited;
@@ -96,7 +98,14 @@ impl Proxy {
             if line == "ready" {
                 return;
             }
-            if let Some((name, value)) = line.split_once(char::is_whitespace) {
+            // With `format = "json"`.
+            let object: Value = serde_json::from_str(&line).unwrap_or_default();
+            if object["message"] == "ready" {
+                return;
+            }
+            if let (Some(name), Some(at)) = (object["listener"].as_str(), object["at"].as_str()) {
+                self.listeners.push((name.to_owned(), at.to_owned()));
+            } else if let Some((name, value)) = line.split_once(char::is_whitespace) {
                 self.listeners.push((name.to_owned(), value.trim().to_owned()));
             }
         }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use super::begun::{begin, warn_of};
 use super::keeping::Keeping;
 use super::supervisor::Supervisor;
+use crate::cli::log::Levels;
 use crate::config::settings::keep_the_fixed;
 use crate::config::{Config, ConfigErrors, Route};
 use crate::reloads::{Asked, Last};
@@ -26,6 +27,7 @@ pub(super) struct Reloading {
     pub(super) snapshots: Snapshots,
     pub(super) surroundings: Surroundings,
     pub(super) supervisor: Arc<Supervisor>,
+    pub(super) levels: Levels,
     /// Whether the file is looked at.
     pub(super) watch: bool,
 }
@@ -80,6 +82,7 @@ impl Reloading {
 
     async fn reload(&self, current: &mut Config) -> Last {
         let (fixed, before) = (Arc::clone(&self.started), self.snapshots.current());
+        let known = Arc::clone(&before);
         let (around, runtime, keeping) =
             (self.surroundings.clone(), Handle::current(), Arc::clone(&self.keeping));
         // On a thread of its own: opening an encrypted key takes a worker's time from requests.
@@ -104,7 +107,9 @@ impl Reloading {
                 begin(&self.surroundings.metrics, &snapshot);
                 warn_of(&config, &snapshot);
                 let (routes, keys) = (snapshot.routes.all().count(), snapshot.keys.len());
-                let changed = changes(current, &config);
+                let mut changed = changes(current, &config);
+                changed.extend(replaced(&known, &snapshot, &changed));
+                self.levels.set(&config.log);
                 let what =
                     if changed.is_empty() { "nothing".to_owned() } else { changed.join(", ") };
                 self.snapshots.replace(snapshot);
@@ -140,6 +145,20 @@ fn changes(before: &Config, now: &Config) -> Vec<String> {
     gone.chain(other).collect()
 }
 
+/// Keys whose tables are as before, and which are others: their stores have another under the name.
+fn replaced(before: &Snapshot, now: &Snapshot, changed: &[String]) -> Vec<String> {
+    let was = |name: &str| before.keys.iter().find(|key| key.name == name);
+    let other = now.keys.iter().filter(|key| {
+        was(&key.name)
+            .is_some_and(|was| was.public_key.fingerprint() != key.public_key.fingerprint())
+    });
+    let names = other.map(|key| format!("keys.{}", key.name));
+    names
+        .filter(|name| !changed.contains(name))
+        .map(|name| format!("{name} (another key)"))
+        .collect()
+}
+
 /// A digest of each table. Where a table stands is in none.
 fn tables(config: &Config) -> BTreeMap<String, u64> {
     let routes = config.routes.iter().map(|(name, route)| {
@@ -152,17 +171,21 @@ fn tables(config: &Config) -> BTreeMap<String, u64> {
     let stores = config.stores.iter().map(|(name, own)| (format!("stores.{name}"), digest(own)));
     let upstreams =
         config.upstreams.iter().map(|(name, own)| (format!("upstreams.{name}"), digest(own)));
+    let schemes = config.schemes.iter();
+    let schemes = schemes.map(|(name, text)| (format!("schemes.{name}"), digest(text)));
     let single = [
         ("access", digest(&config.access)),
         ("audit", digest(&config.audit)),
         ("inspect", digest(&config.keep)),
         ("intercept", digest(&config.intercept)),
         ("limits", digest(&config.limits)),
+        ("log", digest(&config.log)),
         ("signing", digest(&config.self_check)),
         ("timeouts", digest(&config.timeouts)),
     ];
     let single = single.map(|(name, digest)| (name.to_owned(), digest));
-    routes.chain(keys).chain(secrets).chain(stores).chain(upstreams).chain(single).collect()
+    let all = routes.chain(keys).chain(secrets).chain(stores).chain(upstreams);
+    all.chain(schemes).chain(single).collect()
 }
 
 fn digest(table: &impl Hash) -> u64 {

@@ -433,8 +433,7 @@ pub(crate) const SECTIONS: &[Section] = &[
                 Key::string("level", "\"info\""),
                 "`off`, `error`, `warn`, `info`, `debug` or `trace`, or a list: \
                  `info,countersign::pipeline=debug`.",
-            )
-            .restart(|new, old| keep(&mut new.log.level, &old.log.level)),
+            ),
             setting(Key::string("format", "\"text\""), "The form of a line, `text` or `json`.")
                 .restart(|new, old| keep(&mut new.log.format, &old.log.format)),
         ],
