@@ -5,6 +5,7 @@ mod connect;
 mod conversation;
 mod door;
 mod foreign;
+mod handed;
 mod http2;
 mod intake;
 mod listener;
@@ -17,6 +18,7 @@ mod told;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use handed::Handed;
 pub use listener::{Bound, Listener, Listening};
 pub use shared::Role;
 use tokio::sync::Semaphore;

@@ -33,6 +33,7 @@ mod fuzzed;
 mod gateway;
 mod guards;
 mod guessed;
+mod handed;
 mod health;
 mod image;
 mod infras;

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::moment::{Moments, unix_ms};
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
-use crate::server::{Listener, Role, Server, Stop};
+use crate::server::{Handed, Listener, Role, Server, Stop};
 use crate::snapshot::{Judge, Snapshot, Snapshots, Surroundings};
 use crate::tls::{Authority, LeafCache, LeafSettings};
 
@@ -67,7 +67,7 @@ impl InProcess {
             snapshot.access.tokens = tokens;
         }
         warn_of(config, &snapshot);
-        let listeners = bind(config)?.into_iter().map(Listener::of);
+        let listeners = bind(config, Handed::default())?.into_iter().map(Listener::of);
         let listeners = listeners.collect::<Result<Vec<_>, _>>()?;
         let at =
             |listener: &Listener| listener.bound().tcp().map(|address| (listener.role(), address));

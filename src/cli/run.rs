@@ -24,7 +24,7 @@ use crate::metrics::Process;
 use crate::moment::Moments;
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
-use crate::server::{Bound, Listener, Role, Server, Stop};
+use crate::server::{Bound, Handed, Listener, Role, Server, Stop};
 use crate::snapshot::{Judge, Snapshot, Snapshots, Surroundings};
 
 #[derive(Debug, clap::Args)]
@@ -52,7 +52,7 @@ pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), CliError> {
 }
 
 fn start(config: Config, watch: bool, out: &mut dyn Write) -> Result<(), CliError> {
-    let bound = bind(&config)?;
+    let bound = bind(&config, handed()?)?;
     let nonces = state::nonces(&config);
     let (process, supervisor) = (Process::open(), Arc::new(Supervisor::find()));
     // Before the first thread, which would keep what is given up.
@@ -129,8 +129,19 @@ async fn serve(
     Ok(())
 }
 
-/// Binds every listener of the configuration.
-pub(super) fn bind(config: &Config) -> Result<Vec<Bound>, CliError> {
+/// The sockets that a service manager has bound for this process.
+fn handed() -> Result<Handed, CliError> {
+    let all = sd_listen_fds::get().map_err(|error| {
+        CliError::failed(
+            error.to_string(),
+            "unset LISTEN_FDS and LISTEN_PID, or start it by a socket unit",
+        )
+    })?;
+    Ok(Handed::new(all.into_iter().map(|(_, socket)| socket.into_std()))?)
+}
+
+/// Binds every listener of the configuration that was not handed over.
+pub(super) fn bind(config: &Config, mut handed: Handed) -> Result<Vec<Bound>, CliError> {
     let forward = config.listen.forward.map(crate::config::Endpoint::Tcp);
     let wanted = [
         (Role::Forward, forward),
@@ -141,10 +152,14 @@ pub(super) fn bind(config: &Config) -> Result<Vec<Bound>, CliError> {
     for (role, endpoint) in wanted {
         if let Some(endpoint) = endpoint {
             // The configuration may be right, and the port taken.
-            let bound = Bound::at(role, &endpoint);
+            let bound = match handed.take(&endpoint) {
+                Some(socket) => Bound::handed(role, &endpoint, socket),
+                None => Bound::at(role, &endpoint),
+            };
             all.push(bound.map_err(|problem| CliError::failed(problem.what, problem.fix))?);
         }
     }
+    handed.none_left()?;
     Ok(all)
 }
 

@@ -1,7 +1,10 @@
 //! One listening socket: TCP, or a Unix socket that only its owner can open.
 
+use std::fs;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener as Tcp};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener as Unix;
 use std::path::PathBuf;
 
@@ -65,14 +68,17 @@ impl Listening {
     }
 }
 
-/// Where a listener is; its socket's name goes when this does.
+/// Where a listener is; its socket's name goes when this does, unless it is another's.
 #[derive(Debug)]
-struct Place(Listening);
+struct Place {
+    at: Listening,
+    ours: bool,
+}
 
 impl Drop for Place {
     fn drop(&mut self) {
-        if let Listening::Unix(path) = &self.0 {
-            let _gone_already = std::fs::remove_file(path);
+        if let (Listening::Unix(path), true) = (&self.at, self.ours) {
+            let _gone_already = fs::remove_file(path);
         }
     }
 }
@@ -99,7 +105,40 @@ impl Bound {
                 (Bare::Unix(listener), Listening::Unix(path.clone()))
             }
         };
-        Ok(Self { role, socket, place: Place(place) })
+        Ok(Self { role, socket, place: Place { at: place, ours: true } })
+    }
+
+    /// The same with a socket that is bound to the endpoint already.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot listen, or others than its owner may connect to a Unix socket.
+    pub fn handed(role: Role, endpoint: &Endpoint, socket: Socket) -> Result<Self, Problem> {
+        let ready = socket.set_nonblocking(true).and_then(|()| socket.listen(WAITING));
+        let (socket, at) = match endpoint {
+            Endpoint::Tcp(address) => {
+                let kept = ready.and_then(|()| keep_alive(&socket));
+                kept.map_err(|error| refused(role, address, &error))?;
+                (Bare::Tcp(socket.into()), Listening::Tcp(*address))
+            }
+            Endpoint::Unix(path) => {
+                let mode = ready.and_then(|()| Ok(fs::metadata(path)?.permissions().mode()));
+                let mode = mode.map_err(|error| refused(role, path.display(), &error))? & 0o777;
+                // connect(2) asks for the right to write.
+                if mode & 0o022 != 0 {
+                    let what = format!(
+                        "{} has mode {mode:04o}, and whoever can open it has requests signed",
+                        path.display()
+                    );
+                    return Err(Problem::new(
+                        what,
+                        "write SocketMode=0600 in its socket unit, and SocketUser=",
+                    ));
+                }
+                (Bare::Unix(OwnedFd::from(socket).into()), Listening::Unix(path.clone()))
+            }
+        };
+        Ok(Self { role, socket, place: Place { at, ours: false } })
     }
 }
 
@@ -137,7 +176,7 @@ impl Listener {
 
     /// Where it is.
     pub fn bound(&self) -> &Listening {
-        &self.place.0
+        &self.place.at
     }
 
     /// What clients may write in `Host`; nothing for a Unix socket, where it says nothing.
