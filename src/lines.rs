@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 
-use self::queue::{PATIENCE, Queue};
+use self::queue::{CERTAIN, PATIENCE, Queue};
 
 /// Lines on their way to the thread that writes them. When this is dropped, it waits for the last of
 /// them for as long as somebody reads.
@@ -36,6 +36,12 @@ static DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
 thread_local! {
     /// Whether what this thread writes now is certain.
     static IS_CERTAIN: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Bytes of certain lines that are not written yet, and how many there may be before nothing is signed;
+/// nothing where there is no log.
+pub fn waiting() -> Option<(u64, u64)> {
+    LOG.get().map(|queue| (queue.unwritten() as u64, CERTAIN as u64))
 }
 
 /// What the log says of lines that were dropped, for people.

@@ -6,6 +6,7 @@
 //! grow.
 
 mod exposition;
+mod labels;
 mod outcome;
 mod process;
 mod rows;
@@ -15,9 +16,13 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 pub use exposition::Form;
+use labels::{
+    ByClass, ByCode, ByDecision, ByExpiry, ByFingerprint, ByLimit, ByOutcome, ByReason, ByResult,
+    ByRoute, BySigner, Rejection,
+};
 pub use outcome::Outcome;
 pub use process::Process;
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::text;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -26,70 +31,7 @@ use prometheus_client::metrics::info::Info;
 use rows::Rows;
 pub use rows::{LABELS, Row};
 
-use crate::lines::dropped;
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByOutcome {
-    route: String,
-    outcome: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct Rejection {
-    route: String,
-    status: u16,
-    cause: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByClass {
-    route: String,
-    status: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct BySigner {
-    route: String,
-    key: String,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByExpiry {
-    what: &'static str,
-    name: String,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByCode {
-    code: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByFingerprint {
-    route: String,
-    fingerprint: String,
-    answer: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByRoute {
-    route: String,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByLimit {
-    limit: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByReason {
-    reason: &'static str,
-}
-
-#[derive(Clone, Debug, EncodeLabelSet, Eq, Hash, PartialEq)]
-struct ByResult {
-    result: &'static str,
-}
+use crate::lines::{dropped, waiting};
 
 /// Everything that is counted.
 #[derive(Debug)]
@@ -102,6 +44,8 @@ pub struct Metrics {
     rejections: Family<Rejection, Counter>,
     sign: Family<BySigner, Histogram>,
     answers: Family<ByClass, Counter>,
+    cut: Family<ByRoute, Counter>,
+    decisions: Family<ByDecision, Counter>,
     expires: Family<ByExpiry, Gauge>,
     last_reload: Gauge,
     process: OnceLock<Process>,
@@ -116,6 +60,8 @@ pub struct Metrics {
     tunnels: Gauge,
     limits: Family<ByLimit, Gauge>,
     limits_used: Family<ByLimit, Gauge>,
+    pooled: Gauge,
+    work_waiting: Gauge,
     leaves_minted: Counter,
     nonces_unkept: Gauge,
     audit_lines: [Counter; 2],
@@ -145,6 +91,16 @@ impl Default for Metrics {
                 &["route", "status"],
                 "Answers to clients by route and class of status, the proxy's own among them",
             ),
+            cut: rows.counters(
+                "answers_cut",
+                &["route"],
+                "Answers that did not come to their end, whatever they are counted under",
+            ),
+            decisions: rows.counters(
+                "decisions",
+                &["route", "decision"],
+                "What the rules of a route said, in the shadow of a service too",
+            ),
             expires: rows.add(
                 "expires_seconds",
                 &["what", "name"],
@@ -168,7 +124,7 @@ impl Default for Metrics {
                 .gauge("requests_open", "Requests under way, but for those of the admin listener"),
             rejections: rows.counters(
                 "rejections",
-                &["route", "status", "cause"],
+                &["route", "status", "provider_code", "cause"],
                 "Signed requests that the provider did not accept, by the first likely cause",
             ),
             clock_offset: rows.add(
@@ -214,6 +170,14 @@ impl Default for Metrics {
                 &["limit"],
                 "What of each limit is taken",
                 Family::default(),
+            ),
+            pooled: rows.gauge(
+                "pooled_connections",
+                "Connections to upstreams that the pools keep for requests",
+            ),
+            work_waiting: rows.gauge(
+                "work_waiting",
+                "Long signatures and canonical strings that wait for a thread",
             ),
             leaves_minted: rows.counter("leaves_minted", "Certificates made for intercepted hosts"),
             nonces_unkept: rows.gauge(
@@ -266,6 +230,10 @@ impl Metrics {
             drop(self.answers.get_or_create(&ByClass { route: route.to_owned(), status }));
         }
         drop(self.upstream.get_or_create(&ByRoute { route: route.to_owned() }));
+        drop(self.cut.get_or_create(&ByRoute { route: route.to_owned() }));
+        for result in RESULTS {
+            drop(self.reloads.get_or_create(&ByResult { result }));
+        }
     }
 
     /// Counts a request that is over, with the status of the answer, if there was one.
@@ -285,10 +253,29 @@ impl Metrics {
         }
     }
 
-    /// Counts a signed request that the provider rejected.
-    pub fn rejected(&self, route: &str, status: u16, cause: &'static str) {
-        let by = Rejection { route: route.to_owned(), status, cause };
-        self.rejections.get_or_create(&by).inc();
+    /// Counts an answer that did not come to its end.
+    pub fn cut(&self, route: &str) {
+        self.cut.get_or_create(&ByRoute { route: route.to_owned() }).inc();
+    }
+
+    /// Counts a signed request that the provider rejected. `code` is one that the scheme's rows have,
+    /// so that no provider can make the series many.
+    pub fn rejected(&self, route: &str, status: u16, code: &str, cause: &'static str) {
+        let (route, provider_code) = (route.to_owned(), code.to_owned());
+        self.rejections.get_or_create(&Rejection { route, status, provider_code, cause }).inc();
+    }
+
+    /// Where what the rules of a route say is counted: approvals, and rejections.
+    pub fn decisions(&self, route: &str) -> [Counter; 2] {
+        ["approve", "reject"].map(|decision| {
+            self.decisions.get_or_create_owned(&ByDecision { route: route.to_owned(), decision })
+        })
+    }
+
+    /// How many connections the pools keep, and how much long work waits.
+    pub fn waits(&self, pooled: usize, work: usize) {
+        self.pooled.set(i64::try_from(pooled).unwrap_or(i64::MAX));
+        self.work_waiting.set(i64::try_from(work).unwrap_or(i64::MAX));
     }
 
     /// Counts a request for as long as the guard lives.
@@ -352,7 +339,7 @@ impl Metrics {
 
     /// Counts a reload.
     pub fn reload(&self, succeeded: bool) {
-        let result = if succeeded { "ok" } else { "failed" };
+        let result = RESULTS[usize::from(!succeeded)];
         self.reloads.get_or_create(&ByResult { result }).inc();
     }
 
@@ -392,6 +379,9 @@ impl Metrics {
         if let Some(process) = self.process.get() {
             process.open_descriptors().map(|count| self.process_fds.set(count));
             process.resident().map(|bytes| self.process_memory.set(bytes));
+        }
+        if let Some((waiting, most)) = waiting() {
+            self.limit("log", most).used(waiting);
         }
         let mut out = String::new();
         text::encode(&mut out, self.rows.registry()).expect("writing to a string cannot fail");
@@ -435,6 +425,8 @@ impl Limit {
     }
 }
 
+/// What comes of a reload.
+const RESULTS: [&str; 2] = ["ok", "failed"];
 /// Classes of statuses.
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const SIGN_SECONDS: [f64; 8] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1];

@@ -283,7 +283,12 @@ impl Record {
         let Trial { status, standing, inspect, .. } = trial;
         let cause = standing.rejected(*status, &rejected);
         let route = self.route.as_deref().unwrap_or("-");
-        self.metrics.rejected(route, *status, cause.blame.name());
+        let code = match (rejected.code.as_deref(), rejected.blame) {
+            (None, _) => "-",
+            (Some(code), Some(_)) => code,
+            (Some(_), None) => "other",
+        };
+        self.metrics.rejected(route, *status, code, cause.blame.name());
         let open = trial.held && self.seen.as_ref().is_some_and(|(seen, _)| seen.is_open());
         let told = Told {
             provider_code: rejected.code,
@@ -393,6 +398,9 @@ impl Drop for Record {
         }
         let route = self.route.as_deref().unwrap_or("-");
         self.metrics.request(route, outcome, self.status, self.upstream);
+        if self.cut.is_some() {
+            self.metrics.cut(route);
+        }
         if let Some(audited) = self.audited.take() {
             let (said, code) = self.said(outcome);
             audited.over(said, code, self.status);

@@ -12,6 +12,7 @@ use std::time::Instant;
 
 use http::Method;
 use http::uri::{Authority, InvalidUri};
+use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 pub use rotation::{Rotation, Side, Turn};
 pub use wander::wanders;
@@ -112,6 +113,8 @@ pub struct BoundPolicy {
     pub policy: Arc<dyn Policy>,
     /// The file of decisions; none in a program that serves nobody, where nothing is approved.
     pub audit: Option<Audit>,
+    /// Where it is counted what it said: approvals, and rejections.
+    pub decisions: [Counter; 2],
 }
 
 /// A key in a route's slot.

@@ -151,17 +151,28 @@ impl Snapshot {
         &self.pools[PASSING]
     }
 
+    /// How many connections the pools keep for requests.
+    pub fn pooled(&self) -> usize {
+        self.pools.iter().map(|pool| pool.kept()).sum()
+    }
+
     /// What is no longer valid after a while, each with its kind, its name and the seconds that are
     /// left at `now_s`.
     pub fn expiries(&self, now_s: i64) -> Vec<(&'static str, String, i64)> {
         let ca =
             self.leaves.as_ref().map(|leaves| ("ca", "-".to_owned(), leaves.authority_expires_s()));
+        let leaf = self.leaves.as_ref().and_then(|leaves| leaves.first_expires_s());
+        let leaf = leaf.map(|end| ("leaf", "-".to_owned(), end));
         let certificate = |(name, end): &(String, i64)| ("client_certificate", name.clone(), *end);
         let token = |route: &Arc<Route>| {
             Some(("token", route.name.to_string(), route.scheme.signing()?.expires_s()?))
         };
         let certificates = self.ends.iter().map(certificate);
-        let all = ca.into_iter().chain(certificates).chain(self.routes.all().filter_map(token));
+        let all = ca
+            .into_iter()
+            .chain(leaf)
+            .chain(certificates)
+            .chain(self.routes.all().filter_map(token));
         all.map(|(what, name, end)| (what, name, end.saturating_sub(now_s))).collect()
     }
 

@@ -151,6 +151,11 @@ impl Upstream {
         })
     }
 
+    /// How many connections it keeps for requests.
+    pub fn kept(&self) -> usize {
+        self.pool.kept()
+    }
+
     /// Whether a request may end in [`Phase::Unprocessed`], which HTTP/1.1 does not know.
     pub fn may_leave_unprocessed(&self) -> bool {
         self.shares.load(Ordering::Relaxed)

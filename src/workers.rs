@@ -34,6 +34,14 @@ pub fn in_place<T>(cost: Cost, work: impl FnOnce() -> T) -> T {
     work()
 }
 
+static SHARED: Mutex<Weak<Pool>> = Mutex::new(Weak::new());
+
+/// How many pieces of work wait for one of the process's own threads.
+pub(crate) fn waiting() -> usize {
+    let pool = SHARED.lock().unwrap_or_else(PoisonError::into_inner).upgrade();
+    pool.map_or(0, |pool| pool.0.waiting().queues.iter().map(|(_, jobs)| jobs.len()).sum())
+}
+
 /// Threads that do one piece of work after the other. They end when this is dropped.
 pub(crate) struct Pool(Arc<Shared>);
 
@@ -75,7 +83,6 @@ impl Pool {
     /// The process's own: as many threads as processors, and four at most. The first key makes
     /// it; keys of a new snapshot find that of the one before.
     pub(crate) fn shared() -> io::Result<Arc<Self>> {
-        static SHARED: Mutex<Weak<Pool>> = Mutex::new(Weak::new());
         Self::shared_in(&SHARED)
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use countersign::metrics::{LABELS, Metrics};
 
 use crate::support::client::{Client, curl};
-use crate::support::config::{INTERCEPT, PASS};
+use crate::support::config::{self, INTERCEPT, PASS};
 use crate::support::origin::{Origin, echo};
 use crate::support::stage::{METASV, SINOHOPE, Stage, get, intercepting};
 
@@ -47,16 +47,17 @@ fn signed_refused_and_passed_requests_are_counted_apart() {
 
 #[test]
 fn what_is_exposed_are_the_rows_of_the_document() {
-    let (stage, _) = intercepting(INTERCEPT);
+    let tables = format!("{INTERCEPT}{}", config::cobo_rules("keygen = \"allow\""));
+    let (stage, _) = intercepting(&tables);
     // A family without a member is not shown, so each gets one.
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 200);
     assert_eq!(stage.exchange(get("http://unrouted.test/x")).status, 403);
     let another_key = "[keys.next]\nstore = \"files\"\nentry = \"metasv.wif\"\n\n\
                        [routes.metasv.next]\nkeys = { signer = \"next\" }\nfrom = \"2020-01-01T00:00:00Z\"\n";
-    stage.proxy.reload(&stage.configuration(&format!("{INTERCEPT}{another_key}")), true);
+    stage.proxy.reload(&stage.configuration(&format!("{tables}{another_key}")), true);
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 401);
     stage.proxy.await_metric("countersign_refusals_total{code=\"host_not_routed\"}", 1);
-    let rejected = "countersign_rejections_total{route=\"metasv\",status=\"401\",cause=\"key\"}";
+    let rejected = "countersign_rejections_total{route=\"metasv\",status=\"401\",provider_code=\"-\",cause=\"key\"}";
     stage.proxy.await_metric(rejected, 1);
     let reply = stage.proxy.probe("/metrics");
     let kind = reply.values("Content-Type");
@@ -90,7 +91,7 @@ fn names_of(series: &str) -> impl Iterator<Item = &str> {
 
 #[test]
 fn what_can_be_told_without_a_request_is_there_from_the_start() {
-    let (stage, _) = intercepting(INTERCEPT);
+    let (stage, ca) = intercepting(INTERCEPT);
     let url = format!("{}/metrics", stage.proxy.admin_url());
     let output = curl(["-s", "-i", "-H", "Accept: text/plain", &url]);
     let text = String::from_utf8(output.stdout).expect("metrics are text");
@@ -104,6 +105,11 @@ fn what_can_be_told_without_a_request_is_there_from_the_start() {
         "countersign_requests_total{route=\"-\",outcome=\"refused\"}",
         "countersign_answers_total{route=\"sinohope\",status=\"5xx\"}",
         "countersign_upstream_seconds_count{route=\"metasv\"}",
+        "countersign_answers_cut_total{route=\"sinohope\"}",
+        "countersign_reloads_total{result=\"failed\"}",
+        "countersign_limit_used{limit=\"log\"}",
+        "countersign_pooled_connections",
+        "countersign_work_waiting",
         "countersign_sign_seconds_count{route=\"metasv\",key=\"metasv\"}",
     ] {
         assert!(text.contains(&format!("\n{zero} 0\n")), "{zero} in {text}");
@@ -119,6 +125,24 @@ fn what_can_be_told_without_a_request_is_there_from_the_start() {
     assert!(figure("countersign_last_reload_timestamp_seconds") > 1_700_000_000);
     assert_eq!(stage.exchange(get(&format!("{METASV}/x"))).status, 200);
     stage.proxy.await_metric("countersign_answers_total{route=\"metasv\",status=\"2xx\"}", 1);
+    stage.proxy.await_metric("countersign_pooled_connections", 1);
+    // A leaf lives for a week, from when its host is asked for.
+    let leaf = "countersign_expires_seconds{what=\"leaf\",name=\"-\"}";
+    assert_eq!(stage.proxy.metric(leaf), 0);
+    let host = "api.sinohope.com";
+    let tunnel = Client::tunnel(stage.proxy.forward_url(), &format!("{host}:443"));
+    drop(tunnel.secure(host, &ca).expect("the certificate is right"));
+    assert!((6 * 86_400..=7 * 86_400).contains(&stage.proxy.metric(leaf)));
+}
+
+/// An answer that ends early is none of those that a client can use, whatever it is counted under.
+#[test]
+fn answers_that_are_cut_are_counted() {
+    let stage = Stage::new("");
+    let mut client = stage.client();
+    client.send(get(&format!("{METASV}/truncate")));
+    drop(client.try_reply());
+    stage.proxy.await_metric("countersign_answers_cut_total{route=\"metasv\"}", 1);
 }
 
 #[test]

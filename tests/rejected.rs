@@ -131,10 +131,16 @@ fn the_log_names_the_first_likely_cause() {
     let line = explained(&proxy, 4);
     assert_eq!(field(&line, "cause"), "key", "{line}");
     assert!(line.contains("before it were"), "{line}");
-    for (status, cause, count) in
-        [(401, "key", 2), (401, "signature", 1), (403, "address", 1), (401, "clock", 1)]
-    {
-        let labels = format!("route=\"metasv\",status=\"{status}\",cause=\"{cause}\"");
+    // The code is none of those that the scheme knows.
+    for (status, code, cause, count) in [
+        (401, "other", "key", 2),
+        (401, "other", "signature", 1),
+        (403, "-", "address", 1),
+        (401, "other", "clock", 1),
+    ] {
+        let labels = format!(
+            "route=\"metasv\",status=\"{status}\",provider_code=\"{code}\",cause=\"{cause}\""
+        );
         proxy.await_metric(&format!("countersign_rejections_total{{{labels}}}"), count);
     }
     let outcome = "countersign_requests_total{route=\"metasv\",outcome=\"rejected\"}";
@@ -180,6 +186,12 @@ fn a_code_that_the_scheme_knows_is_a_rejection_and_others_are_none() {
         |outcome| format!("countersign_requests_total{{route=\"sinohope\",outcome=\"{outcome}\"}}");
     proxy.await_metric(&requests("signed"), 3);
     proxy.await_metric(&requests("rejected"), 4);
+    for (status, code, cause) in [(200, "1008", "address"), (400, "1004", "key")] {
+        let labels = format!(
+            "route=\"sinohope\",status=\"{status}\",provider_code=\"{code}\",cause=\"{cause}\""
+        );
+        proxy.await_metric(&format!("countersign_rejections_total{{{labels}}}"), 1);
+    }
 }
 
 /// Accepts time stamps within 30 s of its own clock, which is ahead by so many seconds.

@@ -9,6 +9,7 @@ use super::view::{Shown, View};
 use crate::metrics::Form;
 use crate::moment::unix_ms;
 use crate::route::Route;
+use crate::workers::waiting;
 
 /// Ready means: every key has signed and verified a test, and no stop is in progress. A route whose
 /// secret cannot be sent is named and changes nothing: the others go on, and a probe that failed
@@ -56,6 +57,7 @@ pub(super) fn metrics(view: &View<'_>) -> Shown {
     let (metrics, form) = (&view.surroundings.metrics, Form::asked(accept(view)));
     let now_s = i64::try_from(unix_ms() / 1000).unwrap_or(i64::MAX);
     metrics.expire(view.snapshot.expiries(now_s));
+    metrics.waits(view.snapshot.pooled(), waiting());
     Shown::new(form.media_type(), metrics.expose(form))
 }
 

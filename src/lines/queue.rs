@@ -47,7 +47,6 @@ impl Queue {
     }
 
     /// Bytes of certain lines that are not written yet.
-    #[cfg(test)]
     pub(super) fn unwritten(&self) -> usize {
         self.unwritten.load(Ordering::Relaxed)
     }

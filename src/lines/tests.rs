@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
-use super::queue::{CERTAIN, OTHERS, PIECE};
+use super::queue::{OTHERS, PIECE};
 use super::*;
 
 /// Takes a piece each time it is let.

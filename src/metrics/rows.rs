@@ -29,13 +29,19 @@ pub const LABELS: &[(&str, &str)] = &[
          `permission` or `nonce`",
     ),
     ("code", "the name of a [refusal](refusals.md)"),
+    ("decision", "`approve` or `reject`"),
     ("fingerprint", "that of a public key"),
     ("key", "the name of a key in the configuration"),
     (
         "limit",
         "`connections`, `tunnels` and `held_bodies` (bytes), as in `[limits]`; `unauthenticated` and \
          `admin`: connections of which no request was admitted yet, and those of the admin listener; \
-         `remembered_answers` (bytes): those to callbacks",
+         `remembered_answers` (bytes): those to callbacks; `log` (bytes): lines of signed requests that \
+         nobody has read yet",
+    ),
+    (
+        "provider_code",
+        "the provider's own, of those in [rejected.md](rejected.md); `other` for another, `-` for none",
     ),
     (
         "reason",
@@ -47,7 +53,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ("name", "of what has an end: a route or an upstream in the configuration, or `-`"),
     ("status", "a status of the provider's answer; in `answers` its class, `2xx`"),
     ("version", "this program's"),
-    ("what", "`ca`, `client_certificate` or `token`"),
+    ("what", "`ca`, `client_certificate`, `leaf` (the first of them to end) or `token`"),
 ];
 
 /// The metrics so far.

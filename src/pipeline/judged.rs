@@ -16,7 +16,10 @@ pub(super) struct Judged<'a> {
 impl<'a> Judged<'a> {
     /// Asks the policy.
     pub(super) fn of(bound: &'a BoundPolicy, opened: &Opened) -> Self {
-        Self { bound, verdict: bound.policy.judge(opened) }
+        let verdict = bound.policy.judge(opened);
+        let [approved, rejected] = &bound.decisions;
+        if verdict.decision == Decision::Approve { approved } else { rejected }.inc();
+        Self { bound, verdict }
     }
 
     /// The verdict, where there is no service.

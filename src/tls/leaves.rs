@@ -62,6 +62,8 @@ struct Leaf {
     /// When it can be used, and from when on a new one is made; seconds since the Unix epoch.
     from: i64,
     renewed: i64,
+    /// When it is no longer valid.
+    ends: i64,
 }
 
 impl LeafCache {
@@ -86,6 +88,13 @@ impl LeafCache {
     /// When the authority's certificate is no longer valid, in seconds since 1970.
     pub fn authority_expires_s(&self) -> i64 {
         self.authority.certificate().not_after()
+    }
+
+    /// When the first of the leaves that are kept is no longer valid, in seconds since 1970. A host that
+    /// nobody asks for keeps its leaf, and one that is asked for gets another long before.
+    pub fn first_expires_s(&self) -> Option<i64> {
+        let known = self.known();
+        known.hosts.values().filter_map(|entry| entry.leaf.get()).map(|leaf| leaf.ends).min()
     }
 
     /// The settings of a TLS server that is `host` to its client: a DNS name or an address, IPv6
@@ -158,7 +167,7 @@ impl LeafCache {
         let now = seconds(unix_ms);
         // One that is at its end is used up to its last second.
         let renewed = now + ((not_after - now) / 2).max(1);
-        Ok(Leaf { config: Arc::new(config), from: now - BACKDATED, renewed })
+        Ok(Leaf { config: Arc::new(config), from: now - BACKDATED, renewed, ends: not_after })
     }
 
     fn server_config(&self, certified: CertifiedKey) -> Result<ServerConfig, rustls::Error> {

@@ -65,6 +65,16 @@ impl Pool {
         Self { connector, limits, places: Arc::default() }
     }
 
+    /// How many connections wait for requests, or are shared by them.
+    pub(super) fn kept(&self) -> usize {
+        let places: Vec<_> = lock(&self.places).by_name.values().map(Arc::clone).collect();
+        let kept = |place: &Arc<HostConnections>| {
+            let state = lock(&place.state);
+            state.idle.len() + state.shared.len()
+        };
+        places.iter().map(kept).sum()
+    }
+
     /// Where requests for `uri` find their connections.
     ///
     /// # Errors

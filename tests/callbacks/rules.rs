@@ -51,6 +51,11 @@ fn rules_answer_without_a_service_and_every_answer_is_written_down() {
         assert_eq!((&line["verdict"], &line["rule"]), (&json!(action), &json!(rule)), "{line}");
         assert_eq!((&line["mode"], &line["service"]), (&json!("enforce"), &Value::Null), "{line}");
     }
+    for decision in ["approve", "reject"] {
+        let counted =
+            format!("countersign_decisions_total{{route=\"cobo\",decision=\"{decision}\"}}");
+        assert_eq!(proxy.metric(&counted), 2, "{decision}");
+    }
     // What was not believed is no decision.
     let reply =
         ask(proxy.gateway_url(), &format!("TSS_JWT_MSG={}", Party::server().seal(keygen("k-2"))));

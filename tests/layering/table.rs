@@ -66,7 +66,7 @@ pub(super) const LAYERS: &[Layer] = &[
     layer("lines", &[], "lines of the log in their queue; what they say is nothing to it"),
     layer(
         "metrics",
-        &[only("lines", &["dropped"])],
+        &[only("lines", &["dropped", "waiting"])],
         "counters are handed down; they know names, not types",
     ),
     layer("cost", &[], "how long work takes is the same to everybody who has it done"),
@@ -353,7 +353,7 @@ pub(super) const LAYERS: &[Layer] = &[
             only("route", &["Route"]),
             only("reloads", &["Last"]),
             all("snapshot"),
-            only("workers", &["in_place"]),
+            only("workers", &["in_place", "waiting"]),
         ],
         "shows what it is told; it does not know who listens",
     ),

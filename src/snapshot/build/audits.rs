@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::builder::{Audits, Builder};
+use prometheus_client::metrics::counter::Counter;
+
 use crate::audit::{Audit, Signatures, placed};
 use crate::config::{self, Problem};
 use crate::route::BoundPolicy;
@@ -63,8 +65,13 @@ fn check(path: &Path) -> Result<(), Problem> {
 }
 
 /// The policy of a route, with its file.
-pub(super) fn policy(route: &config::Route, audits: &Audits) -> Option<BoundPolicy> {
+pub(super) fn policy(
+    route: &config::Route,
+    audits: &Audits,
+    decisions: impl FnOnce() -> [Counter; 2],
+) -> Option<BoundPolicy> {
     let decide = route.decide.as_ref()?;
-    let audit = audits.get(&decide.audit).cloned();
-    Some(BoundPolicy { mode: decide.mode, policy: Arc::clone(&decide.policy), audit })
+    let (audit, decisions) = (audits.get(&decide.audit).cloned(), decisions());
+    let policy = Arc::clone(&decide.policy);
+    Some(BoundPolicy { mode: decide.mode, policy, audit, decisions })
 }

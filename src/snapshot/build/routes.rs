@@ -29,7 +29,7 @@ impl Builder<'_> {
         for (name, route) in &self.config.routes {
             let own = self.half(name, route, from, audits);
             let next = route.next.as_ref().map(|next| {
-                let policy = policy(route, audits);
+                let policy = policy(route, audits, || self.surroundings.metrics.decisions(name));
                 (
                     next,
                     self.half(name, &next.route, from, audits).map(|half| Route { policy, ..half }),
@@ -97,7 +97,7 @@ impl Builder<'_> {
             told: Once::new(),
             pool,
             origin,
-            policy: policy(route, audits),
+            policy: policy(route, audits, || self.surroundings.metrics.decisions(name)),
             next: None,
             turn: None,
         };
