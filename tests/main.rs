@@ -46,6 +46,7 @@ mod loopring;
 mod matrix;
 mod metrics;
 mod nonces;
+mod operate;
 mod order;
 mod origin;
 mod page;
