@@ -1,6 +1,8 @@
 //! SIGHUP: another configuration takes the place of the first while requests are under way, and a
 //! bad one changes nothing.
 
+mod load;
+
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
