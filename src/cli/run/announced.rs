@@ -42,8 +42,8 @@ pub(super) fn announce(
         fields: json!({ "version": version }),
     };
     let all = [program].into_iter().chain(listeners.iter().map(listener));
-    let all = all.chain(routes(snapshot)).chain(keys(snapshot));
-    all.map(|said| said.write(format, out)).collect()
+    let mut all = all.chain(routes(snapshot)).chain(keys(snapshot));
+    all.try_for_each(|said| said.write(format, out))
 }
 
 /// Requests are taken from now on.
