@@ -74,6 +74,7 @@ impl Echo {
 }
 
 fn serve<S: Read + Write>(stream: S, judge: &Judge, seen: &Mutex<Vec<Arrived>>) {
+    #[expect(clippy::result_large_err, reason = "tungstenite wants the answer itself")]
     let verdict = |request: &Request, response: Response| {
         let header = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
