@@ -9,6 +9,7 @@ mod believed;
 mod file;
 mod resolve;
 pub(crate) mod settings;
+mod shared;
 pub mod signer;
 mod units;
 
@@ -21,6 +22,7 @@ use std::time::Duration;
 pub use file::direct;
 use http::{HeaderValue, Method};
 use ipnet::IpNet;
+pub use shared::{RedisUrl, Shared};
 pub use units::{
     Endpoint, HostPattern, ParentProxy, ProxyScheme, ProxyUrl, UpstreamAddress, UpstreamUrl,
 };
@@ -29,7 +31,7 @@ use crate::audit::Mode;
 pub use crate::document::ConfigErrors;
 use crate::inspect::Keep;
 use crate::keys::{Algorithm, Encoding, Need, StoreKind, StoreSettings, StoreVariables, needs};
-use crate::moment::Replica;
+use crate::moment::Part;
 pub use crate::problem::{Location, Problem};
 use crate::scheme::{Entry, Policy};
 
@@ -53,11 +55,13 @@ pub struct Config {
     /// How many requests are held for those who ask later.
     pub keep: Keep,
     /// `[nonces] replica`.
-    pub replica: Replica,
+    pub replica: Part,
     /// `[nonces] state`, a directory that is absolute or relative to the working directory.
     pub state: Option<PathBuf>,
     /// Where it is written.
     pub state_at: Option<Location>,
+    /// `[shared]`, where it is written.
+    pub shared: Option<Shared>,
     /// `[stores.NAME]`.
     pub stores: BTreeMap<String, Store>,
     /// `[keys.NAME]`.

@@ -23,7 +23,7 @@
 //! shared by clients, `descriptors` how many there are, [`cost`] how long work will take and [`workers`]
 //! where the long is done, `pem` blocks of keys and certificates, [`config`] is what was written and what
 //! will run,
-//! [`snapshot`] what it becomes, [`audit`] the file of what was decided, [`secret`] what must not be
+//! [`snapshot`] what it becomes, [`shared`] the store that replicas share, [`audit`] the file of what was decided, [`secret`] what must not be
 //! seen, `signer` the process that holds keys for this one, `sandbox` what both give up at their start,
 //! and [`cli`] what a person meets.
 
@@ -59,6 +59,7 @@ mod sandbox;
 pub mod scheme;
 pub mod secret;
 pub mod server;
+pub mod shared;
 pub mod shares;
 mod signer;
 pub mod snapshot;

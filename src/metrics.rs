@@ -64,6 +64,8 @@ pub struct Metrics {
     work_waiting: Gauge,
     leaves_minted: Counter,
     nonces_unkept: Gauge,
+    leases_missing: Gauge,
+    shared_rounds: Family<ByResult, Counter>,
     audit_lines: [Counter; 2],
     self_check_failures: Counter,
     asked_again: Counter,
@@ -184,6 +186,15 @@ impl Default for Metrics {
                 "nonces_unkept",
                 "Keys whose nonces are not kept: no state could be written, or no lane was free",
             ),
+            leases_missing: rows.gauge(
+                "leases_missing",
+                "Keys of which this process has no lease, so that nothing is signed with them",
+            ),
+            shared_rounds: rows.counters(
+                "shared_rounds",
+                &["result"],
+                "Questions to `[shared]`, each for all keys at once",
+            ),
             audit_lines: [
                 rows.counter("audit_lines", "Lines of audit files that were written"),
                 rows.counter(
@@ -208,6 +219,17 @@ impl Metrics {
     /// Notes of how many keys no state is kept that should be.
     pub fn nonces_unkept(&self, keys: usize) {
         self.nonces_unkept.set(i64::try_from(keys).unwrap_or(i64::MAX));
+    }
+
+    /// Notes for how many keys there is no lease.
+    pub fn leases_missing(&self, keys: usize) {
+        self.leases_missing.set(i64::try_from(keys).unwrap_or(i64::MAX));
+    }
+
+    /// The shared store was asked.
+    pub fn shared_round(&self, answered: bool) {
+        let result = if answered { "ok" } else { "failed" };
+        self.shared_rounds.get_or_create(&ByResult { result }).inc();
     }
 
     /// Where lines of audit files are counted: those that are written, and those that are not.
@@ -329,6 +351,9 @@ impl Metrics {
 
     /// Notes when a configuration was taken up, in seconds since 1970.
     pub fn taken_up(&self, unix_s: u64) {
+        for result in ["ok", "failed"] {
+            let _from_zero = self.shared_rounds.get_or_create(&ByResult { result });
+        }
         self.last_reload.set(i64::try_from(unix_s).unwrap_or(i64::MAX));
     }
 

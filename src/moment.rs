@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use crate::nonces::{Drawn, Source};
-pub use crate::nonces::{NONCES, Replica, WINDOW_MS};
+pub use crate::nonces::{NONCES, Part, Replica, WINDOW_MS};
 use crate::problem::Problem;
 
 /// Everything about a signed request that the request itself does not determine.

@@ -2,13 +2,16 @@
 //! across restarts and shared by the processes of a machine.
 //!
 //! A key's [`Source`] is one for the process, so that neither a reload nor two routes with one key
-//! repeat a nonce; its files have the name of the key's fingerprint. What would lease numbers from
-//! other machines is another kind of source: whoever draws knows that it may have to wait.
+//! repeat a nonce; its files have the name of the key's fingerprint. Processes of several machines
+//! [lease](Leases) their places from a store that they share, and keep nothing.
 
 mod counter;
 mod directory;
 mod lane;
+mod lease;
+mod leases;
 mod order;
+mod part;
 mod placer;
 mod record;
 #[cfg(test)]
@@ -22,8 +25,11 @@ use std::time::Duration;
 pub use counter::{Counter, Unit};
 use directory::{Directory, Fault};
 pub use lane::Lane;
+pub use lease::{Answer, Ask, Held, TERMS, Terms};
+pub use leases::{LeasedLane, Leases, Reply, Round};
 pub use order::{Order, Taken};
-pub use placer::{NONCES, Replica, WINDOW_MS};
+pub use part::Part;
+pub use placer::{LEASED, NONCES, Replica, WINDOW_MS};
 
 use crate::problem::Problem;
 
@@ -60,6 +66,7 @@ pub enum Keeping {
 pub struct Nonces {
     keeping: Keeping,
     replica: Replica,
+    leases: Option<Arc<Leases>>,
     directory: OnceLock<Result<Directory, Fault>>,
     opened: Mutex<Opened>,
 }
@@ -76,6 +83,8 @@ struct Opened {
 pub enum Source {
     /// Each once.
     Once(Arc<Lane>),
+    /// Each once, of a lane that is leased.
+    Leased(Arc<LeasedLane>),
     /// Each larger than the one before.
     Increasing(Arc<Counter>),
 }
@@ -100,6 +109,7 @@ impl Source {
     pub fn draw(&self, now_ms: u64) -> Option<Drawn> {
         match self {
             Self::Once(lane) => lane.place(now_ms).map(Drawn::Place),
+            Self::Leased(lane) => lane.place(now_ms).map(Drawn::Place),
             Self::Increasing(counter) => counter.next(now_ms).map(Drawn::Number),
         }
     }
@@ -117,7 +127,16 @@ impl Source {
                 }
                 lane.reserve(now_ms)?;
             },
+            Self::Leased(lane) => lane.wait(now_ms, limit).map(Drawn::Place),
             Self::Increasing(counter) => counter.wait(now_ms, limit).map(Drawn::Number),
+        }
+    }
+
+    /// Why there is none now, where that is known without drawing.
+    pub fn fault(&self) -> Option<Problem> {
+        match self {
+            Self::Leased(lane) => lane.fault(),
+            Self::Once(_) | Self::Increasing(_) => None,
         }
     }
 }
@@ -126,6 +145,21 @@ impl Nonces {
     /// With a place for their state, for this replica.
     pub fn new(keeping: Keeping, replica: Replica) -> Self {
         Self { keeping, replica, ..Self::default() }
+    }
+
+    /// The same, but what is taken once is of lanes that are leased.
+    pub fn leasing(self, leases: Leases) -> Self {
+        Self { leases: Some(Arc::new(leases)), ..self }
+    }
+
+    /// The leases, where there are such.
+    pub fn leases(&self) -> Option<&Arc<Leases>> {
+        self.leases.as_ref()
+    }
+
+    /// This process's share, where nothing is leased.
+    pub fn replica(&self) -> Replica {
+        self.replica
     }
 
     /// The source of a key, and why it is not kept where it should be. `now_ms` is the present, in
@@ -156,6 +190,9 @@ impl Nonces {
 
     fn once(&self, key: &str, now_ms: u64) -> Result<(Source, Option<Problem>), Problem> {
         let lane = |lane, problem| (Source::Once(Arc::new(lane)), problem);
+        if let Some(leases) = &self.leases {
+            return Ok((Source::Leased(leases.lane(key)), None));
+        }
         if matches!(self.keeping, Keeping::Nowhere) {
             return Ok((Source::unkept(now_ms, self.replica), None));
         }

@@ -23,6 +23,7 @@ use crate::nonces::Nonces;
 use crate::reloads::Reloads;
 use crate::request::View;
 use crate::route::{Route, Routes};
+use crate::shared::{Found, Sharing};
 use crate::standing::Standings;
 use crate::tls::LeafCache;
 use crate::upstream::{Dialer, Upstream};
@@ -55,6 +56,8 @@ pub struct Snapshot {
     pub warnings: Vec<Problem>,
     /// Every key, opened and tested.
     pub keys: Vec<LiveKey>,
+    /// What was found of the store that replicas share, by somebody who only looks.
+    pub(crate) shared: Option<Found>,
     /// The digest of the configuration, as [`Self::digest`] has it.
     pub digest: String,
     /// When the client certificates of upstreams are no longer valid, in seconds since 1970.
@@ -97,6 +100,8 @@ pub struct Surroundings {
     pub dialer: Dialer,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// The task that asks the store which replicas share.
+    pub sharing: Arc<Sharing>,
     /// The nonces of keys.
     pub nonces: Arc<Nonces>,
     /// The last requests.
@@ -115,6 +120,8 @@ pub struct Surroundings {
     /// Whether requests will be answered: audit files are opened then, each by one process
     /// alone, and left alone by those that only look.
     pub serves: bool,
+    /// Whether the store that replicas share is looked at, by who does not serve.
+    pub looks: bool,
 }
 
 /// The pool of routes that no upstream speaks of.

@@ -21,7 +21,7 @@ fn configurations_in_documents_are_accepted() {
         seen.push((name(&file), blocks.len(), whole.len()));
     }
     // All of this document's are whole, so that none escapes.
-    assert!(seen.contains(&("docs/deployment.md".to_owned(), 3, 3)), "{seen:?}");
+    assert!(seen.contains(&("docs/deployment.md".to_owned(), 4, 4)), "{seen:?}");
 }
 
 #[test]

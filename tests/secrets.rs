@@ -109,7 +109,7 @@ fn no_secret_is_in_what_debugging_prints() {
         let route = snapshot.routes.named(name).expect("the route of the token");
         shown.push(debug("Route", route));
         let scheme = route.scheme.signing().expect("the scheme signs requests");
-        let moment = countersign::moment::Moments::new(config.replica).next();
+        let moment = countersign::moment::Moments::new(config.replica.written()).next();
         let prepared = Prepared::of(scheme, &request, &moment).expect("nothing is against it");
         let signatures = countersign::scheme::Signatures::default();
         let edits = prepared.dressed.edits(scheme.as_ref(), &moment, prepared.rest, &signatures);

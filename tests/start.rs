@@ -133,6 +133,17 @@ const CHECKS: &[Check] = &[
         "nonces.state: ",
     ),
     (
+        "a pod's number",
+        // Whatever this machine is called.
+        |_, text| text + "[nonces]\nreplica = \"ordinal/1\"\n",
+        "nonces.replica is \"ordinal/1\"",
+    ),
+    (
+        "the authority of that store",
+        |_, text| text + "[shared]\nredis = \"rediss://127.0.0.1:9\"\nca = \"none.pem\"\n",
+        "none.pem",
+    ),
+    (
         "who may write the configuration",
         |home, text| mode(home, "proxy.toml", 0o622, text),
         "proxy.toml",
@@ -159,10 +170,15 @@ const CHECKS: &[Check] = &[
 
 /// Of these `check` says nothing: it binds no listener, and opens no file that another process may be
 /// writing.
-const RUN_ALONE: [&str; 3] = ["an address", "a socket's directory", "an audit of ours"];
+const RUN_ALONE: [&str; 4] =
+    ["an address", "a socket's directory", "an audit of ours", "a pod's number"];
 
 /// Checks that take more than a file, and what sees them fail.
 const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "the store that replicas share",
+        "shared::reached::check_says_what_is_doubtful_and_run_begins_without_a_store",
+    ),
     (
         "the text of a configuration",
         "countersign::config::resolve::tests::bad_files_print_every_problem_to_the_letter",

@@ -27,8 +27,9 @@ pub(super) fn ready(view: &View<'_>) -> Shown {
     let routes: Vec<_> = snapshot.routes.all().map(|route| route.name.to_string()).collect();
     let now = unix_ms();
     let fault = |route: &Arc<Route>| {
-        let error = route.credential(now).err()?;
-        Some((route.name.to_string(), Value::from(error.to_string())))
+        let error = route.credential(now).err().map(|error| error.to_string());
+        let error = error.or_else(|| Some(route.nonces.fault()?.what))?;
+        Some((route.name.to_string(), Value::from(error)))
     };
     let unusable: Map<_, _> = snapshot.routes.all().filter_map(fault).collect();
     let state = if draining { "draining" } else { "ready" };

@@ -81,7 +81,7 @@ pub(super) fn run(args: &CallbackArgs, out: &mut dyn Write) -> Result<(), CliErr
     let runtime = runtime()?;
     let snapshot = runtime.block_on(Snapshot::build(&config, &Surroundings::default(), None))?;
     let route = find(&snapshot, args.route.as_deref())?;
-    let moments = Moments::new(config.replica);
+    let moments = Moments::new(config.replica.written());
     let asked = runtime.block_on(ask(&snapshot, &route, args, &request, &moments))?;
     let accepted = asked.accepts(args.kind);
     match report(args, &request, &asked, out) {

@@ -50,6 +50,8 @@ struct Found {
     routes: usize,
     /// How many keys it names, and those that were opened.
     keys: (usize, Option<Vec<LiveKey>>),
+    /// What replicas share, where it was looked at: its version.
+    shared: Option<String>,
 }
 
 /// A problem, and a stable word for what kind it is.
@@ -79,11 +81,12 @@ impl Found {
             (false, _) if whose => (Vec::new(), Vec::new()),
             (false, false) => (runtime()?.block_on(Snapshot::problems(&config)), Vec::new()),
             (false, true) => {
-                let surroundings = Surroundings::default();
+                let surroundings = Surroundings { looks: true, ..Surroundings::default() };
                 let built = runtime()?.block_on(Snapshot::build(&config, &surroundings, None));
                 match built {
                     Ok(snapshot) => {
                         found.keys.1 = Some(snapshot.keys);
+                        found.shared = snapshot.shared.map(|shared| shared.version);
                         (Vec::new(), snapshot.warnings)
                     }
                     Err(errors) => (errors.errors, Vec::new()),
@@ -113,6 +116,9 @@ impl Found {
         let (routes, keys) = (plural(self.routes, "route"), plural(*named, "key"));
         let unopened = if opened.is_none() { "; no key and no secret was opened" } else { "" };
         writeln!(out, "{path}: {routes} and {keys}, {verdict}{unopened}")?;
+        if let Some(version) = &self.shared {
+            writeln!(out, "  shared: {version}, and the user may do what is needed")?;
+        }
         for key in opened.iter().flatten() {
             let print = key.public_key.fingerprint();
             let ms = key.took.as_secs_f64() * 1000.0;
@@ -146,6 +152,7 @@ impl Found {
             "errors": list(&self.errors),
             "warnings": list(&self.warnings),
             "routes": self.routes,
+            "shared": self.shared,
             "keys": self.keys.1.as_ref().map(|keys| keys.iter().map(key).collect::<Vec<_>>()),
         })
     }
@@ -181,6 +188,7 @@ fn of_table(what: &str) -> &'static str {
         ("intercept.", "authority_unusable"),
         ("access.", "tokens_unusable"),
         ("nonces.", "state_unusable"),
+        ("shared.", "shared_unusable"),
     ];
     codes.iter().find(|(table, _)| what.starts_with(table)).map_or("route_unusable", |(_, c)| c)
 }

@@ -60,7 +60,7 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliErro
     let surroundings = Surroundings::default();
     let runtime = runtime()?;
     let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;
-    let mut moment = Moments::new(config.replica).next();
+    let mut moment = Moments::new(config.replica.written()).next();
     if let Some(at) = args.at.or(signed_at) {
         moment.unix_ms = at;
     }

@@ -17,6 +17,7 @@ use crate::moment::{Moments, unix_ms};
 use crate::nonces::Nonces;
 use crate::pipeline::Pipeline;
 use crate::server::{Handed, Listener, Role, Server, Stop};
+use crate::shared::Sharing;
 use crate::snapshot::{Judge, Snapshot, Snapshots, Surroundings};
 use crate::tls::{Authority, LeafCache, LeafSettings};
 
@@ -40,6 +41,7 @@ pub(super) struct InProcess {
     stop: oneshot::Sender<()>,
     abort: oneshot::Sender<()>,
     served: JoinHandle<bool>,
+    sharing: Arc<Sharing>,
 }
 
 impl InProcess {
@@ -73,10 +75,11 @@ impl InProcess {
             |listener: &Listener| listener.bound().tcp().map(|address| (listener.role(), address));
         let addresses = listeners.iter().filter_map(at).collect();
         let (metrics, snapshots) = (Arc::clone(&surroundings.metrics), Snapshots::new(snapshot));
-        let moments = Moments::new(config.replica);
+        let moments = Moments::new(config.replica.written());
         let pipeline = Pipeline::new(snapshots.clone(), moments, Arc::clone(&metrics));
         let (stop, stopped) = oneshot::channel::<()>();
         let (abort, aborted) = oneshot::channel::<()>();
+        let sharing = Arc::clone(&surroundings.sharing);
         let server = Server::new(listeners, pipeline, surroundings);
         // A sender that is dropped says nothing; only one that is used does.
         let said = |receiver: oneshot::Receiver<()>| async {
@@ -91,7 +94,7 @@ impl InProcess {
             Stop::AtOnce
         };
         let served = tokio::spawn(server.serve(stopped, said(aborted)));
-        Ok(Self { addresses, metrics, snapshots, stop, abort, served })
+        Ok(Self { addresses, metrics, snapshots, stop, abort, served, sharing })
     }
 
     /// Where it listens for this, unless that is a Unix socket or nowhere.
@@ -112,14 +115,17 @@ impl InProcess {
     /// Stops it: requests under way may finish within `timeouts.drain`, unless `hurry` comes first.
     /// Returns whether all were finished.
     pub(super) async fn finish(self, hurry: impl Future<Output = ()>) -> bool {
-        let Self { stop, abort, mut served, .. } = self;
+        let Self { stop, abort, mut served, sharing, .. } = self;
         let _gone = stop.send(());
-        tokio::select! {
-            drained = &mut served => return drained.unwrap_or(false),
-            () = hurry => {}
-        }
-        let _gone = abort.send(());
-        served.await.unwrap_or(false)
+        let drained = tokio::select! {
+            drained = &mut served => drained,
+            () = hurry => {
+                let _gone = abort.send(());
+                served.await
+            }
+        };
+        sharing.finish().await;
+        drained.unwrap_or(false)
     }
 }
 

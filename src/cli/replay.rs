@@ -57,7 +57,7 @@ pub(super) fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), CliError
     runtime()?.block_on(async {
         let beside = Beside { tokens, ..Beside::default() };
         let own = on_free_ports(&config);
-        let proxy = InProcess::start(&own, state::nonces(&config), beside).await?;
+        let proxy = InProcess::start(&own, state::nonces(&config)?, beside).await?;
         let status = send(&proxy, request, out).await?;
         proxy.finish(std::future::pending()).await;
         match status {

@@ -53,7 +53,7 @@ pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), CliError> {
 
 fn start(config: Config, watch: bool, out: &mut dyn Write) -> Result<(), CliError> {
     let bound = bind(&config, handed()?)?;
-    let nonces = state::nonces(&config);
+    let nonces = state::nonces(&config)?;
     let (process, supervisor) = (Process::open(), Arc::new(Supervisor::find()));
     // Before the first thread, which would keep what is given up.
     let (keeping, measures) = Keeping::only(&config, &nonces)?;
@@ -94,7 +94,9 @@ async fn serve(
     let announced = announce(&snapshot, &listeners, format, out);
     let snapshots = Snapshots::new(snapshot);
     let metrics = Arc::clone(&surroundings.metrics);
-    let pipeline = Pipeline::new(snapshots.clone(), Moments::new(config.replica), metrics);
+    let pipeline =
+        Pipeline::new(snapshots.clone(), Moments::new(surroundings.nonces.replica()), metrics);
+    let sharing = Arc::clone(&surroundings.sharing);
     let server = Server::new(listeners, pipeline, surroundings.clone());
     let mut stop = Signals::new()?;
     let reloading = Reloading {
@@ -121,6 +123,7 @@ async fn serve(
         () = supervisor.watch() => unreachable!("it watches for ever"),
     };
     reloads.abort();
+    sharing.finish().await;
     if drained {
         tracing::info!("drained");
     } else {

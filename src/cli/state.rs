@@ -3,18 +3,32 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::Config;
+use super::CliError;
+use crate::config::{Config, ConfigErrors};
 use crate::keys::variable;
-use crate::nonces::{Keeping, Nonces};
+use crate::moment::Part;
+use crate::nonces::{Keeping, Leases, Nonces};
 
 /// The nonces of a process that sends requests.
-pub(super) fn nonces(config: &Config) -> Arc<Nonces> {
+///
+/// # Errors
+///
+/// When this machine's name does not say which share is this process's.
+pub(super) fn nonces(config: &Config) -> Result<Arc<Nonces>, CliError> {
     let keeping = match &config.state {
         Some(path) => Keeping::In { path: path.clone(), named: true },
         None => found(|name| Some(PathBuf::from(variable(name)?)))
             .map_or(Keeping::Unknown, |path| Keeping::In { path, named: false }),
     };
-    Arc::new(Nonces::new(keeping, config.replica))
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let replica = config.replica.on(host.trim()).map_err(|problem| {
+        ConfigErrors::new(config.path.clone(), vec![problem.of("nonces.replica")])
+    })?;
+    let nonces = Nonces::new(keeping, replica);
+    Ok(Arc::new(match config.replica {
+        Part::Shared => nonces.leasing(Leases::new()),
+        Part::Written(_) | Part::Ordinal(_) => nonces,
+    }))
 }
 
 /// The directory that the environment names: systemd's, or one of the user's by the XDG Base

@@ -77,7 +77,7 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let runtime = runtime()?;
     let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;
     let keys = keys(&snapshot);
-    let now = Moments::new(config.replica).next().unix_ms;
+    let now = Moments::new(config.replica.written()).next().unix_ms;
     let mut all = Vec::new();
     for request in captured {
         let answer = request.answer.as_ref().or(answer.as_ref());

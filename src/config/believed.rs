@@ -39,7 +39,11 @@ impl Config {
             .audit
             .iter()
             .map(|audit| ("audit.file: ".to_owned(), audit.file.as_path(), Some(audit.at)));
-        let named = schemes.chain(authority).chain(upstreams).chain(routes).chain(audit);
+        let shared = self.shared.iter().filter_map(|shared| {
+            Some(("shared.ca: ".to_owned(), shared.ca.as_deref()?, Some(shared.at)))
+        });
+        let named =
+            schemes.chain(authority).chain(shared).chain(upstreams).chain(routes).chain(audit);
         judged(own.into_iter().chain(named).chain(store_files(&self.stores)))
     }
 }

@@ -9,6 +9,7 @@ mod decide;
 mod next;
 mod route;
 mod schemes;
+mod shared;
 pub(super) mod signer;
 mod values;
 
@@ -23,6 +24,8 @@ pub(super) use next::Next;
 pub(super) use route::Route;
 use route::route;
 pub(super) use schemes::Declared;
+pub(super) use shared::Shared;
+use shared::shared;
 use toml::de::DeTable;
 pub(super) use values::milliseconds;
 
@@ -32,7 +35,7 @@ use super::{Limits, LocalUser, Log, LogFormat, Sandbox, SelfCheck, Timeouts, Unr
 use crate::document::{Field, Key, Location, Named, Report, Table, Written};
 use crate::inspect::Keep;
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
-use crate::moment::Replica;
+use crate::moment::Part;
 use crate::scheme::Registry;
 use crate::stores::{Located, STORES};
 
@@ -45,6 +48,7 @@ pub(super) struct File {
     pub(super) limits: Limits,
     pub(super) timeouts: Timeouts,
     pub(super) nonces: Nonces,
+    pub(super) shared: Shared,
     pub(super) self_check: SelfCheck,
     pub(super) keep: Keep,
     pub(super) stores: Named<Store>,
@@ -98,9 +102,10 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
         limits: section(file, "limits", limits),
         timeouts: section(file, "timeouts", timeouts),
         nonces: section(file, "nonces", |table| Nonces {
-            replica: table.value("replica", |table, key| table.parsed(key, values::replica)),
+            replica: table.text("replica", values::replica),
             state: table.text("state", values::text),
         }),
+        shared: section(file, "shared", shared),
         self_check: section(file, "signing", self_check),
         keep: section(file, "inspect", |table| Keep {
             requests: table.value("keep", |table, key| table.count(key, values::keep)),
@@ -129,7 +134,7 @@ fn whole(file: &mut Table<'_>, schemes: Declared) -> File {
 /// `[nonces]`.
 #[derive(Debug)]
 pub(super) struct Nonces {
-    pub(super) replica: Replica,
+    pub(super) replica: Field<Part>,
     pub(super) state: Field<String>,
 }
 

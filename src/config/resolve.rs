@@ -8,6 +8,7 @@ mod intercept;
 mod listen;
 mod next;
 mod routes;
+mod shared;
 mod stores;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ use std::path::Path;
 use super::file::{self, File};
 use super::{AuditFile, Config, ConfigErrors, Problem, Process};
 use crate::document::{Field, Named, Report, Written, choose, is_shown, nearest, quoted};
+use crate::moment::Part;
 use crate::scheme::Registry;
 
 impl Config {
@@ -117,7 +119,8 @@ impl Resolver<'_> {
             timeouts: self.file.timeouts.clone(),
             self_check: self.file.self_check,
             keep: self.file.keep,
-            replica: self.file.nonces.replica,
+            replica: *self.file.nonces.replica.holds().unwrap_or(&Part::Shared),
+            shared: self.shared(),
             state: self.file.nonces.state.value().map(|state| self.directory.join(state)),
             state_at: self.file.nonces.state.get().map(|state| state.at),
             stores: self.stores(),

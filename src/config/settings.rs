@@ -7,6 +7,7 @@
 mod routes;
 mod row;
 mod rows;
+mod shared;
 mod signer;
 
 pub(crate) use rows::SECTIONS;

@@ -48,7 +48,11 @@ pub const LABELS: &[(&str, &str)] = &[
         "the name of a refusal, `client_not_allowed` or `out_of_descriptors`; `made_room`: others came \
          while nothing that is admitted had come",
     ),
-    ("result", "`ok`: it was taken up; `failed`: it was not, and what ran before goes on"),
+    (
+        "result",
+        "of a reload: `ok`, it was taken up, or `failed`, it was not, and what ran before goes on; of a \
+     question: `ok`, or `failed`, there was no answer",
+    ),
     ("route", "the name of a route; `-` for requests that came to none"),
     ("name", "of what has an end: a route or an upstream in the configuration, or `-`"),
     ("status", "a status of the provider's answer; in `answers` its class, `2xx`"),

@@ -20,6 +20,14 @@ pub(super) const LANES: u64 = 16;
 /// Into how many parts a share is divided: what lanes leave is for those that have none.
 const PARTS: u64 = 20;
 
+/// How many processes have a lane each, where lanes are leased.
+pub const LEASED: u64 = 100;
+
+/// The part of a slot that a leased lane is.
+pub(super) fn leased(lane: u64) -> Share {
+    (lane * SLOT / LEASED, (lane + 1) * SLOT / LEASED)
+}
+
 /// This process's share of every millisecond's nonces, written `"2/4"`: the second of four
 /// proxies that sign with the same key.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

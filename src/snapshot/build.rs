@@ -11,6 +11,7 @@ mod nonces;
 mod pools;
 mod proxies;
 mod routes;
+mod shared;
 mod unopened;
 
 use std::sync::Arc;
@@ -44,6 +45,7 @@ impl Snapshot {
         let audits = builder.audits().await;
         builder.look_at_state();
         builder.warn_of_local();
+        let shared = builder.shared(&secrets).await;
         let routes = builder.routes(&keys, &secrets, &upstreams, &audits);
         builder.callers(&routes);
         let signatures = builder.signatures(&audits);
@@ -52,6 +54,7 @@ impl Snapshot {
         if !builder.errors.is_empty() {
             return Err(ConfigErrors::new(config.path.clone(), builder.errors));
         }
+        builder.settled().await;
         builder.warnings.sort_by_key(|warning| warning.at);
         surroundings.metrics.nonces_unkept(builder.unkept.len());
         Ok(Self {
@@ -67,6 +70,7 @@ impl Snapshot {
             inspect: Arc::clone(&surroundings.inspect),
             keep: config.keep,
             keys: live,
+            shared,
             digest,
             ends: builder.ends,
             pools: builder.pools,

@@ -34,7 +34,8 @@ fn read(config: &Config) -> impl Iterator<Item = &PathBuf> {
     });
     let halves = config.routes.values().flat_map(Route::halves);
     let params = halves.flat_map(|route| route.files.values().flatten());
-    authority.chain(upstreams).chain(params)
+    let shared = config.shared.iter().filter_map(|shared| shared.ca.as_ref());
+    authority.chain(upstreams).chain(params).chain(shared)
 }
 
 /// The same configuration wherever it was read from: a path says the same in every working
@@ -71,6 +72,8 @@ fn placed(config: &Config) -> Config {
         files.flat_map(BTreeMap::values_mut).flatten().chain(audit)
     });
     let audit = placed.audit.iter_mut().map(|audit| &mut audit.file);
+    let shared = placed.shared.iter_mut().filter_map(|shared| shared.ca.as_mut());
+    let audit = audit.chain(shared);
     for path in authority.chain(upstreams).chain(routes).chain(audit).chain(&mut placed.state) {
         *path = absolute(path);
     }

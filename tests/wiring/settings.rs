@@ -144,6 +144,18 @@ const SEEN: &[(&str, Rows)] = &[
         ],
     ),
     (
+        "shared",
+        &[
+            ("redis", "shared::faults::a_stop_gives_the_lane_back_with_its_last_millisecond"),
+            ("ca", "shared::reached::over_tls_as_a_user_with_the_least_rights"),
+            ("user", "shared::reached::over_tls_as_a_user_with_the_least_rights"),
+            ("password", "shared::reached::over_tls_as_a_user_with_the_least_rights"),
+            ("sentinel", "shared::reached::by_sentinel_and_in_a_cluster"),
+            ("cluster", "shared::reached::by_sentinel_and_in_a_cluster"),
+            ("replicas", "shared::waiting::what_no_replica_has_is_not_used"),
+        ],
+    ),
+    (
         "signing",
         &[(
             "self_check",

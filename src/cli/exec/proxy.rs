@@ -45,7 +45,8 @@ impl Proxy {
         let token = credentials.is_none().then(Credentials::for_one_run);
         let tokens = token.as_ref().map(Credentials::tokens);
         let beside = Beside { authority, tokens, recorder };
-        let proxy = InProcess::start(&on_free_ports(config), state::nonces(config), beside).await?;
+        let proxy =
+            InProcess::start(&on_free_ports(config), state::nonces(config)?, beside).await?;
         if let Some(credentials) = credentials {
             let shown = HeaderMap::from_iter([(PROXY_AUTHORIZATION, credentials.header())]);
             let known = proxy.snapshot().access.owner(&Shown::of(&shown));

@@ -59,8 +59,10 @@ fn files(config: &Config) -> impl Iterator<Item = &PathBuf> {
     });
     let halves = config.routes.values().flat_map(Route::halves);
     let params = halves.flat_map(|route| route.files.values().flatten());
+    let shared = config.shared.iter().filter_map(|shared| shared.ca.as_ref());
     [&config.path]
         .into_iter()
+        .chain(shared)
         .chain(config.scheme_files.values().map(|(path, _)| path))
         .chain(authority)
         .chain(upstreams)

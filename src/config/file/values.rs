@@ -13,7 +13,7 @@ use crate::config::units::{HostPattern, UpstreamUrl, duration, host_name};
 use crate::document::{Field, Key, Table, ValueFault, nearest, quoted};
 pub(super) use crate::document::{one_of, text};
 use crate::keys::{Algorithm, command};
-use crate::moment::Replica;
+use crate::moment::Part;
 use crate::scheme::{self, Entry, Registry};
 use crate::stores::Located;
 
@@ -107,9 +107,14 @@ pub(super) fn algorithm(name: &str) -> Result<Algorithm, ValueFault> {
     })
 }
 
+/// How many replicas have to confirm.
+pub(super) fn replicas(number: u64) -> Result<usize, ValueFault> {
+    Ok(whole(number))
+}
+
 /// This process's share of the nonces.
-pub(super) fn replica(text: &str) -> Result<Replica, ValueFault> {
-    let note = "for the second of four, of 100 at most";
+pub(super) fn replica(text: &str) -> Result<Part, ValueFault> {
+    let note = "for the second of four, of 100 at most; or \"ordinal/4\", or \"shared\"";
     text.parse()
         .map_err(|_| ValueFault::new(format!("is {}, which is no share", quoted(text)), note))
 }
@@ -414,7 +419,10 @@ mod tests {
         check(own_host, &[("CS.Internal:81", Ok("\"cs.internal:81\"")), ("*.a.b", Err("is a"))]);
         check(server_name, &[("A.b", Ok("\"a.b\"")), ("[::1]", Ok("\"::1\"")), ("*", Err("has"))]);
         check(text, &[("a", Ok("\"a\"")), ("", Err("is empty"))]);
-        check(replica, &[("1/1", Ok("Replica { index: 0, count: 1 }")), ("2/1", Err("is"))]);
+        check(
+            replica,
+            &[("1/1", Ok("Written(Replica { index: 0, count: 1 })")), ("2/1", Err("is"))],
+        );
         let schemes = Registry::built_in();
         check(
             |name| scheme(&schemes)(name).map(|entry| entry.name.clone()),

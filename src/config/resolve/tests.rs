@@ -175,7 +175,7 @@ fn every_number_comes_from_its_own_key() {
     assert_eq!(config.timeouts, timeouts);
     let intercept = config.intercept.expect("[intercept]");
     assert_eq!((intercept.leaf_lifetime, intercept.leaf_cache), (Duration::from_secs(7_200), 9));
-    assert_eq!(config.replica.to_string(), "2/4");
+    assert_eq!(config.replica.written().to_string(), "2/4");
     assert_eq!(config.routes["sinohope"].params["remove"], "ascii_whitespace");
     assert_eq!(config.log.level, "warn,countersign::pipeline=trace");
     assert_eq!(config.log.format, LogFormat::Json);

@@ -5,6 +5,7 @@ use super::routes::{DECIDE, NEXT, ROUTE};
 use super::row::{
     LOCK_MEMORY, LOCK_MEMORY_DOC, SANDBOX, SANDBOX_DOC, keep, optional, required, setting,
 };
+use super::shared::SHARED;
 use crate::document::Key;
 
 /// The tables of the file, in the order in which a request meets them.
@@ -206,12 +207,13 @@ pub(crate) const SECTIONS: &[Section] = &[
     Section {
         table: "nonces",
         doc: "Proxies that sign with the same key share its nonces: on one machine by files, on several \
-              by a share each.",
+              by a share each, or by leases of what they share.",
         settings: &[
             setting(
                 Key::string("replica", "\"2/4\""),
                 "This process's share of the nonces: of two, the first has `1/2`, the second \
-                 `2/2`; 100 at most.",
+                 `2/2`; 100 at most. `ordinal/3` takes the number from the name of a StatefulSet's \
+                 pod, and `shared` leases a lane from `[shared]`, of which there are 100.",
             )
             .or("\"1/1\"")
             .restart(|new, old| keep(&mut new.replica, &old.replica)),
@@ -223,6 +225,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             .restart(|new, old| keep(&mut new.state, &old.state)),
         ],
     },
+    SHARED,
     Section {
         table: "signing",
         doc: "The proxy's check of itself, before a signed request is sent.",

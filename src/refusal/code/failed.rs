@@ -152,7 +152,7 @@ pub(super) static ROWS: &[Facts] = &[
         StatusCode::SERVICE_UNAVAILABLE,
         "proxy_internal_error",
         "There is no nonce that is surely new",
-        "See that the state directory (nonces.state) can be written; nothing was sent.",
+        "See that the state directory (nonces.state) can be written, or what is shared (shared.redis) be reached; nothing was sent.",
     )
     .with(RETRY),
     row(

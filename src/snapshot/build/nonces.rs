@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::builder::Builder;
 use crate::config::{self, Problem};
-use crate::moment::unix_ms;
+use crate::moment::{Part, unix_ms};
 use crate::nonces::{Counting, Order, Source, look};
 use crate::route::BoundKey;
 use crate::scheme::Bound;
@@ -64,6 +64,9 @@ impl Builder<'_> {
     pub(super) fn warn_of_order(&mut self, name: &str, route: &config::Route, scheme: &Bound) {
         let increases =
             scheme.signing().is_some_and(|s| matches!(s.counting(), Counting::Increasing(_)));
+        if increases && self.config.replica == Part::Shared {
+            self.warn_of_sharing(name, route);
+        }
         if !increases || route.ordered {
             return;
         }
@@ -79,6 +82,17 @@ impl Builder<'_> {
         if !self.warnings.contains(&problem) {
             self.warnings.push(problem);
         }
+    }
+
+    /// Says that numbers that increase are not leased.
+    fn warn_of_sharing(&mut self, name: &str, route: &config::Route) {
+        let what = format!(
+            "routes.{name}: the nonces of {} increase, and replicas do not share those",
+            route.scheme.name
+        );
+        let fix = "sign with such a key on one machine, by one Deployment of one replica";
+        let at = route.fields.get("scheme").copied().unwrap_or(route.at);
+        self.warnings.push(Problem::new(what, fix).at(at));
     }
 
     /// Looks at a state directory that the configuration names, for those who do not open it.
