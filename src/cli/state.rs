@@ -26,7 +26,7 @@ pub(super) fn nonces(config: &Config) -> Result<Arc<Nonces>, CliError> {
     })?;
     let nonces = Nonces::new(keeping, replica);
     Ok(Arc::new(match config.replica {
-        Part::Shared => nonces.leasing(Leases::new()),
+        Part::Shared => nonces.leasing(Leases::of_nobody_else()),
         Part::Written(_) | Part::Ordinal(_) => nonces,
     }))
 }

@@ -89,7 +89,7 @@ impl Leases {
     /// # Panics
     ///
     /// When the system has no random numbers: two owners of one name would share their lanes.
-    pub fn new() -> Self {
+    pub fn of_nobody_else() -> Self {
         let mut name = [0; 12];
         aws_lc_rs::rand::fill(&mut name).expect("the system has random numbers");
         let owner = base16ct::lower::encode_string(&name);

@@ -11,7 +11,7 @@ impl Resolver<'_> {
             self.check_reference("shared.password", password, "secrets", &self.file.secrets);
         }
         let leases = self.file.nonces.replica.get().filter(|part| part.value == Part::Shared);
-        let at = written.at.or(leases.map(|part| part.at));
+        let at = written.at.or_else(|| leases.map(|part| part.at));
         if written.redis.is_absent() && at.is_some() {
             let what = if written.at.is_some() {
                 "[shared] names no redis"
