@@ -68,12 +68,17 @@ fn field<'a>(line: &'a str, name: &str) -> &'a str {
     rest.trim_start_matches('"').split(['"', ' ']).next().expect("there is a value")
 }
 
-/// The log's line of a rejection; `why` says the same.
+/// The log's line of a rejection; `why` and the page say the same.
 fn explained(proxy: &Proxy, number: usize) -> String {
     let line = proxy.await_line(REJECTED, number);
     let (done, said) = why(proxy, &["--json"]);
     let told: Value = serde_json::from_str(&said).unwrap_or_else(|_| panic!("{done} {said}"));
+    let page = proxy.probe(&format!("/show?id={}", told["id"].as_str().expect("an id")));
     let told = &told["rejection"];
+    let page = String::from_utf8_lossy(&page.body).into_owned();
+    for part in ["Why it was rejected", told["cause"].as_str().expect("a cause")] {
+        assert!(page.contains(part), "{part}: {page}");
+    }
     for name in ["cause", "certainty", "fingerprint", "clock_offset_ms"] {
         let said = told[name].to_string();
         assert_eq!(said.trim_matches('"'), field(&line, name), "{name}: {line}");
