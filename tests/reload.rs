@@ -169,6 +169,8 @@ fn what_takes_a_restart_is_named_by_a_reload_that_changes_it() {
         ("listen.admin", plain.replace("admin = \"127.0.0.1:0\"", "admin = \"127.0.0.1:1\"")),
         ("nonces.replica", stage.configuration("[nonces]\nreplica = \"2/2\"\n")),
         ("nonces.state", stage.configuration("[nonces]\nstate = \"elsewhere\"\n")),
+        // The table changes as one.
+        ("shared.redis", stage.configuration("[shared]\nredis = \"redis://127.0.0.1:1/0\"\n")),
         ("limits.connections", stage.configuration("[limits]\nconnections = 7\n")),
         ("limits.tunnels", stage.configuration("[limits]\ntunnels = 7\n")),
         ("process.sandbox", stage.configuration("[process]\nsandbox = \"off\"\n")),
@@ -192,7 +194,9 @@ fn what_takes_a_restart_is_named_by_a_reload_that_changes_it() {
         match line.strip_prefix("## [").and_then(|rest| rest.strip_suffix(']')) {
             Some(title) => table = title,
             None if cells.get(3) == Some(&"restart") => {
-                named.insert(format!("{table}.{}", cells[0].trim_matches(['|', ' ', '`'])));
+                let setting = cells[0].trim_matches(['|', ' ', '`']);
+                let setting = if table == "shared" { "redis" } else { setting };
+                named.insert(format!("{table}.{setting}"));
             }
             None => {}
         }
