@@ -22,10 +22,10 @@ use self::report::{Judged, report};
 use super::raw::RawRequest;
 use super::{CliError, ConfigFile, Exit, runtime};
 use crate::config::Config;
-use crate::diagnosis::{Inquiry, Verdict, diagnose, recovered, time_causes};
+use crate::diagnosis::{Answer, Inquiry, Verdict, diagnose, recovered, time_causes};
 use crate::host::host_and_port;
 use crate::keys::{Content, PublicKey, Signature, Signer};
-use crate::moment::Moments;
+use crate::moment::unix_ms;
 use crate::request::sent_by;
 use crate::route::Route;
 use crate::scheme::{Cause, Certainty, Head, Signable, causes};
@@ -77,29 +77,19 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
     let runtime = runtime()?;
     let snapshot = runtime.block_on(Snapshot::build(&config, &surroundings, None))?;
     let keys = keys(&snapshot);
-    let now = Moments::new(config.replica.written()).next().unix_ms;
+    let ask: &Ask<'_> = &|signer, content| runtime.block_on(signer.sign(content)).ok();
+    let asking = Asking { keys: &keys, at: args.at, answer: answer.as_ref(), ask };
     let mut all = Vec::new();
     for request in captured {
-        let answer = request.answer.as_ref().or(answer.as_ref());
-        let arrived = args.at.or_else(|| answer.and_then(|answer| answer.date_ms));
         let routes = find(args, &snapshot, &request.request)?;
-        let Captured { request, faults, moment_ms, .. } = request;
+        let Captured { request, faults, answer, moment_ms, .. } = request;
         let (mut head, body) = request.into_sent();
         if let Some(signed_at) = moment_ms {
             let sent = Signable { head: &head, body: Some(&body) };
             let headers = runtime.block_on(filled(routes[0], sent, signed_at));
             head.headers = headers.unwrap_or(head.headers);
         }
-        let given = Given { head: &head, body: &body, arrived, faults, keys: &keys };
-        let ask: &Ask<'_> = &|signer, content| runtime.block_on(signer.sign(content)).ok();
-        let (route, mut verdict) = judge(&routes, &given, ask);
-        verdict.causes.extend(answer.and_then(|answer| answer.cause(&route.entry)));
-        let doubts = match arrived {
-            None => time_causes(&verdict.stamps, now),
-            Some(_) => Vec::new(),
-        };
-        let age = verdict.moment.map(|moment| i128::from(now) - i128::from(moment.unix_ms));
-        all.push(Judged { route: Arc::clone(route), verdict, doubts, age });
+        all.push(asking.judged(&routes, (&head, &body), faults, answer.as_ref()));
     }
     earlier(args, &snapshot, &mut all)?;
     same_key(&mut all);
@@ -109,6 +99,39 @@ pub(super) fn run(args: &VerifyArgs, out: &mut dyn Write) -> Result<(), CliError
         Err(error) if !error.broken_pipe => Err(error),
         _ if !valid => Err(CliError::silent(Exit::Failed)),
         written => written,
+    }
+}
+
+/// What is known of all that are asked about.
+struct Asking<'a> {
+    keys: &'a [(String, Arc<dyn Signer>)],
+    /// When they arrived.
+    at: Option<u64>,
+    /// What the provider said, where a capture does not have it.
+    answer: Option<&'a Answer>,
+    ask: &'a Ask<'a>,
+}
+
+impl Asking<'_> {
+    /// What is said of a request, by the command and by the page alike.
+    fn judged(
+        &self,
+        routes: &[&Arc<Route>],
+        (head, body): (&Head, &Bytes),
+        faults: Vec<Cause>,
+        answer: Option<&Answer>,
+    ) -> Judged {
+        let (now, answer) = (unix_ms(), answer.or(self.answer));
+        let arrived = self.at.or_else(|| answer.and_then(|answer| answer.date_ms));
+        let given = Given { head, body, arrived, faults, keys: self.keys };
+        let (route, mut verdict) = judge(routes, &given, self.ask);
+        verdict.causes.extend(answer.and_then(|answer| answer.cause(&route.entry)));
+        let doubts = match arrived {
+            None => time_causes(&verdict.stamps, now),
+            Some(_) => Vec::new(),
+        };
+        let age = verdict.moment.map(|moment| i128::from(now) - i128::from(moment.unix_ms));
+        Judged { route: Arc::clone(route), verdict, doubts, age }
     }
 }
 

@@ -1,12 +1,12 @@
 //! The same for a request that was pasted into the running proxy's page.
 
 use super::capture;
+use super::captured::Captured;
 use super::difference::Difference;
-use super::{Given, instant, judge, keys, sent_by_host};
+use super::{Ask, Asking, instant, keys, report, sent_by_host};
 use crate::cli::CliError;
-use crate::diagnosis::{Answer, time_causes};
-use crate::inspect::{Finding, Judged, Pasted};
-use crate::moment::unix_ms;
+use crate::diagnosis::Answer;
+use crate::inspect::{Finding, HIDDEN, Judged, Pasted};
 use crate::problem::Problem;
 use crate::scheme::{Cause, Certainty};
 use crate::snapshot::Snapshot;
@@ -31,7 +31,8 @@ pub(in crate::cli) fn pasted(
         Answer::read(answer.as_bytes()).ok_or_else(|| Problem::new("the answer is none", fix))
     });
     let answer = answer.transpose()?;
-    let keys = keys(snapshot);
+    let (keys, ask): (_, &Ask<'_>) = (keys(snapshot), &|_, _| None);
+    let asking = Asking { keys: &keys, at, answer: answer.as_ref(), ask };
     let mut all = Vec::new();
     for captured in
         capture::parse(pasted.request.as_bytes()).map_err(problem)?.into_iter().take(MOST)
@@ -39,17 +40,14 @@ pub(in crate::cli) fn pasted(
         let routes = sent_by_host(snapshot, &captured.request).ok_or_else(|| {
             Problem::new("no route matches the request's Host and path", "add the Host header")
         })?;
-        let answer = captured.answer.as_ref().or(answer.as_ref());
-        let arrived = at.or_else(|| answer.and_then(|answer| answer.date_ms));
-        let faults = captured.faults;
-        let (head, body) = captured.request.into_sent();
-        let given = Given { head: &head, body: &body, arrived, faults, keys: &keys };
-        let (route, mut verdict) = judge(&routes, &given, &|_, _| None);
-        verdict.causes.extend(answer.and_then(|answer| answer.cause(&route.entry)));
-        let doubts = match arrived {
-            None if verdict.valid => time_causes(&verdict.stamps, unix_ms()),
-            _ => Vec::new(),
-        };
+        let Captured { request, faults, answer, moment_ms, .. } = captured;
+        let (head, body) = request.into_sent();
+        if moment_ms.is_some() && head.headers.values().any(|value| value == HIDDEN) {
+            let fix = "countersign verify --file puts the route's own in their place";
+            return Err(Problem::new("the record leaves secrets out", fix));
+        }
+        let judged = asking.judged(&routes, (&head, &body), faults, answer.as_ref());
+        let report::Judged { route, verdict, doubts, .. } = judged;
         let first = verdict.causes.first();
         let proved = first.is_some_and(|first| first.certainty == Certainty::Proved);
         all.push(Judged {
@@ -58,7 +56,11 @@ pub(in crate::cli) fn pasted(
             route: route.name.to_string(),
             scheme: route.entry.name.to_string(),
             findings: verdict.causes.iter().map(finding).collect(),
-            doubts: doubts.iter().map(|doubt| doubt.cause.to_string()).collect(),
+            doubts: doubts
+                .iter()
+                .filter(|_| verdict.valid)
+                .map(|doubt| doubt.cause.to_string())
+                .collect(),
             // What was tried in vain is in the cause itself.
             tried: if proved { verdict.tried } else { 0 },
         });
