@@ -5,8 +5,6 @@ use serde_json::{Value, json};
 
 use crate::moment::rfc3339;
 
-/// What stands in place of a value that is not told.
-pub(super) const HIDDEN: &str = "(secret)";
 /// The member with all that is known, in an entry: HAR leaves names with `_` to programs.
 pub(super) const OWN: &str = "_countersign";
 

@@ -16,12 +16,12 @@ use tokio::net::TcpStream;
 
 use super::exec::credentials::{Credentials, Typed};
 use super::exec::proxy::on_free_ports;
-use super::har::HIDDEN;
 use super::in_process::{Beside, InProcess};
 use super::raw::RawRequest;
 use super::verify::capture;
 use super::{CliError, ConfigFile, Exit, log, runtime, state};
 use crate::config::Config;
+use crate::inspect::HIDDEN;
 use crate::server::Role;
 
 #[derive(Debug, clap::Args)]
@@ -43,8 +43,8 @@ pub(super) fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), CliError
     let recorded = only(args)?;
     let config = Config::load(args.config.path())?;
     let config = towards(&config, &args.upstream)?;
-    let credentials = match Credentials::find(args.token.as_ref(), &config)? {
-        Some(credentials) => (credentials, None),
+    let (credentials, tokens) = match Credentials::find(args.token.as_ref(), &config)? {
+        Some(given) => (given, None),
         None => {
             let own = Credentials::for_one_run();
             let tokens = own.tokens();
@@ -52,7 +52,6 @@ pub(super) fn run(args: &ReplayArgs, out: &mut dyn Write) -> Result<(), CliError
         }
     };
     let _lines = log::start(&config.log);
-    let (credentials, tokens) = credentials;
     let request = request(recorded, &credentials)?;
     runtime()?.block_on(async {
         let beside = Beside { tokens, ..Beside::default() };

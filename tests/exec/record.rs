@@ -80,6 +80,19 @@ fn a_recorded_request_holds_is_explained_and_can_be_sent_again() {
         // Of the venue's answer the code is in no record: that it rejected is.
         assert!(valid, "{file}: {told:#}");
     }
+    // A wrong signature is said to be one, and shows nothing of what was put in the place of secrets.
+    let record = read(&files[2]);
+    let (before, rest) = record.split_once("\"ok-access-sign\"").expect("it is signed");
+    let (name, rest) = rest.split_once("\"value\": \"").expect("it has a value");
+    let other = if rest.starts_with('A') { "B" } else { "A" };
+    let wrong = format!("{before}\"ok-access-sign\"{name}\"value\": \"{other}{}", &rest[1..]);
+    desk.home.write("wrong.har", &wrong);
+    let output = command(&["verify", "--file", "wrong.har"]);
+    let said = format!("{}{}", out(&output), err(&output));
+    assert!(!output.status.success() && said.contains("cause"), "{said}");
+    for secret in [SIGNER, ID, PASSPHRASE] {
+        assert!(!said.contains(secret), "{said}");
+    }
     // The same canonical string as was signed, without being told when.
     let record: Value = serde_json::from_str(&read(&files[1])).expect("JSON");
     let own = &record["log"]["entries"][0]["_countersign"];

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use super::super::har::HIDDEN;
+use crate::inspect::HIDDEN;
 use crate::moment::{Moment, Nonce};
 use crate::route::Route;
 use crate::scheme::Signable;

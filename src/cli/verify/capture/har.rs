@@ -5,11 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde_json::Value;
 
-use super::super::super::har::{HIDDEN, OWN};
+use super::super::super::har::OWN;
 use super::super::super::raw::RawRequest;
 use super::super::super::{CliError, Exit};
 use super::super::captured::Captured;
 use crate::diagnosis::Answer;
+use crate::inspect::HIDDEN;
 
 /// Headers that say how a request was carried and stand in HAR files of HTTP/2.
 const CARRIED: [&str; 1] = ["content-length"];
