@@ -38,20 +38,21 @@ pub(super) struct RunArgs {
 
 pub(super) fn run(args: &RunArgs, out: &mut dyn Write) -> Result<(), CliError> {
     let path = args.config.path();
+    let watched = args.watch.then(|| reloading::text(path).unwrap_or_default());
     let config = Config::load(path);
     let format = match &config {
         Ok(config) => config.log.format,
         // How it is said what is wrong with the rest.
         Err(_) => Config::attempt(path).map_or(LogFormat::Text, |(config, _)| config.log.format),
     };
-    let ended = config.map_err(CliError::from).and_then(|config| start(config, args.watch, out));
+    let ended = config.map_err(CliError::from).and_then(|config| start(config, watched, out));
     ended.map_err(|error| match format {
         LogFormat::Text => error,
         LogFormat::Json => announced::ended(error),
     })
 }
 
-fn start(config: Config, watch: bool, out: &mut dyn Write) -> Result<(), CliError> {
+fn start(config: Config, watched: Option<Vec<u8>>, out: &mut dyn Write) -> Result<(), CliError> {
     let bound = bind(&config, handed()?)?;
     let nonces = state::nonces(&config)?;
     let (process, supervisor) = (Process::open(), Arc::new(Supervisor::find()));
@@ -65,7 +66,7 @@ fn start(config: Config, watch: bool, out: &mut dyn Write) -> Result<(), CliErro
         config,
         bound,
         nonces,
-        (keeping, process, supervisor, levels, watch),
+        (keeping, process, supervisor, levels, watched),
         out,
     ))
 }
@@ -74,12 +75,12 @@ async fn serve(
     config: Config,
     bound: Vec<Bound>,
     nonces: Arc<Nonces>,
-    (keeping, process, supervisor, levels, watch): (
+    (keeping, process, supervisor, levels, watched): (
         Keeping,
         Process,
         Arc<Supervisor>,
         Levels,
-        bool,
+        Option<Vec<u8>>,
     ),
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
@@ -106,7 +107,7 @@ async fn serve(
         surroundings,
         supervisor: Arc::clone(&supervisor),
         levels,
-        watch,
+        watched,
     };
     let reloads = tokio::spawn(reloading.run(signal(SignalKind::hangup())?));
     // Nobody may be reading: that is no reason not to serve.

@@ -28,23 +28,23 @@ pub(super) struct Reloading {
     pub(super) surroundings: Surroundings,
     pub(super) supervisor: Arc<Supervisor>,
     pub(super) levels: Levels,
-    /// Whether the file is looked at.
-    pub(super) watch: bool,
+    /// The file's text from before the configuration was read, where the file is watched. What is
+    /// written between the two is a change.
+    pub(super) watched: Option<Vec<u8>>,
 }
 
 /// What a configuration reads beside the secrets that are watched: its own text.
-fn text(path: &Path) -> Option<Vec<u8>> {
+pub(super) fn text(path: &Path) -> Option<Vec<u8>> {
     std::fs::read(path).ok()
 }
 
 impl Reloading {
     /// Reloads until the process ends.
-    pub(super) async fn run(self, mut hangup: Signal) {
+    pub(super) async fn run(mut self, mut hangup: Signal) {
         let mut asked = self.surroundings.reloads.listen();
         let mut current = (*self.started).clone();
-        let mut read = text(&current.path);
         loop {
-            let waiting = self.next(&mut hangup, &mut asked, &mut read).await;
+            let waiting = self.next(&mut hangup, &mut asked).await;
             self.supervisor.reloading();
             let last = self.reload(&mut current).await;
             self.surroundings.reloads.over(last.clone());
@@ -57,22 +57,21 @@ impl Reloading {
 
     /// Waits for the next reload; somebody may want to know what comes of it.
     async fn next(
-        &self,
+        &mut self,
         hangup: &mut Signal,
         asked: &mut mpsc::Receiver<Asked>,
-        read: &mut Option<Vec<u8>>,
     ) -> Option<Asked> {
         loop {
             tokio::select! {
                 Some(()) = hangup.recv() => return None,
                 Some(waiting) = asked.recv() => return Some(waiting),
-                () = tokio::time::sleep(LOOK_EVERY), if self.watch => {
+                () = tokio::time::sleep(LOOK_EVERY), if self.watched.is_some() => {
                     let path = self.started.path.clone();
                     let now = tokio::task::spawn_blocking(move || text(&path)).await;
                     let now = now.unwrap_or_default();
                     // One that is not there is about to be replaced.
-                    if now.is_some() && now != *read {
-                        *read = now;
+                    if now.is_some() && now != self.watched {
+                        self.watched = now;
                         return None;
                     }
                 }
