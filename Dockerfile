@@ -13,6 +13,7 @@ WORKDIR /src
 
 # Dependencies first, with stand-ins for our own sources: this layer is made again only when
 # Cargo.toml or Cargo.lock change.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 RUN mkdir src \
     && echo 'fn main() {}' >src/main.rs \
