@@ -1,16 +1,20 @@
 //! ECDSA over secp256k1 with SHA-256 (SEC 2), deterministic (RFC 6979) and low-S.
 //!
-//! In the k256 crate: the TLS library's secp256k1 is slow and not deterministic.
+//! Signed in libsecp256k1, in constant time and two thirds of what the k256 crate takes; the crate reads,
+//! writes and verifies, so that a signature is checked by other code than made it. Both are deterministic
+//! and give the same bytes. The TLS library's secp256k1 is slow and not deterministic.
 
 use std::sync::Arc;
 
-use k256::ecdsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
-use k256::ecdsa::{RecoveryId, Signature as Numbers, SigningKey, VerifyingKey};
+use aws_lc_rs::rand;
+use k256::ecdsa::signature::hazmat::PrehashVerifier as _;
+use k256::ecdsa::{RecoveryId, Signature as Numbers, VerifyingKey};
 use k256::elliptic_curve::sec1::ToSec1Point as _;
 use pkcs8::{
     DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, ObjectIdentifier,
     SecretDocument,
 };
+use secp256k1::{Message, SecretKey, SignOnly};
 use zeroize::Zeroizing;
 
 use super::ec::{self, Curve};
@@ -28,6 +32,9 @@ impl Algorithm {
     /// ECDSA over secp256k1 (`ecdsa_secp256k1`).
     pub const ECDSA_SECP256K1: Self = Self(&Secp256k1);
 }
+
+/// The library's, for signing.
+type Secp256k1Context = secp256k1::Secp256k1<SignOnly>;
 
 struct Secp256k1;
 
@@ -108,22 +115,50 @@ impl Private for k256::SecretKey {
     }
 
     fn signer(&self) -> Result<Arc<dyn Signer>, SignError> {
-        Ok(LocalSigner::shared(Private::public_key(self), SigningKey::from(self)))
+        let number = Zeroizing::new(<[u8; 32]>::from(self.to_bytes()));
+        let key = SecretKey::from_byte_array(*number);
+        let key = key.map_err(|_| SignError::Failed("the library refuses the key"))?;
+        Ok(LocalSigner::shared(Private::public_key(self), Signing { key, context: blinded() }))
     }
 }
 
-impl LocalKey for SigningKey {
-    const SIGNING: Cost = Cost::micros(45);
+/// A key that signs.
+struct Signing {
+    key: SecretKey,
+    context: Secp256k1Context,
+}
+
+/// The library's context for a key: what it computes with is blinded by a number of its own.
+fn blinded() -> Secp256k1Context {
+    let mut context = Secp256k1Context::signing_only();
+    let mut seed = Zeroizing::new([0; 32]);
+    rand::fill(&mut seed[..]).expect("the system has random numbers");
+    context.seeded_randomize(&seed);
+    context
+}
+
+impl Drop for Signing {
+    fn drop(&mut self) {
+        // The type is Copy, and so cannot do it itself.
+        self.key.non_secure_erase();
+    }
+}
+
+impl LocalKey for Signing {
+    const SIGNING: Cost = Cost::micros(30);
 
     fn sign(&self, content: Content<'_>) -> Result<Signature, SignError> {
-        let numbers: Numbers = self
-            .sign_prehash(&ec::digest(content)?.0)
-            .map_err(|_| SignError::Failed("no signature for this digest"))?;
-        Ok(signature(&numbers.normalize_s()))
+        let message = Message::from_digest(ec::digest(content)?.0);
+        // RFC 6979 and low-S, as the library does by itself.
+        let numbers = self.context.sign_ecdsa(message, &self.key).serialize_compact();
+        let ([r, s], []) = numbers.as_chunks::<32>() else {
+            return Err(SignError::Failed("the library made a short signature"));
+        };
+        Ok(Signature::Ecdsa { r: *r, s: *s })
     }
 
     fn relatives(&self) -> Vec<(Kinship, PublicKey)> {
-        let number = Zeroizing::new(<[u8; 32]>::from(self.to_bytes()));
+        let number = Zeroizing::new(self.key.secret_bytes());
         ec::relatives(&number[..], Algorithm::ECDSA_SECP256K1)
     }
 }
