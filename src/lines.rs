@@ -10,6 +10,7 @@
 //! they are bounded by a number of bytes and by the requests under way. All others have room for
 //! another number, and what does not fit is counted.
 
+mod event;
 mod queue;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,9 @@ use std::thread;
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
+use tracing::Level;
 
+pub use self::event::{Field, Form, Value, stamp};
 use self::queue::{CERTAIN, PATIENCE, Queue};
 
 /// Lines on their way to the thread that writes them. When this is dropped, it waits for the last of
@@ -29,8 +32,8 @@ use self::queue::{CERTAIN, PATIENCE, Queue};
 #[derive(Debug)]
 pub struct Lines(Arc<Queue>);
 
-/// The queue of this process's log, which is one, as the log is.
-static LOG: OnceLock<Arc<Queue>> = OnceLock::new();
+/// The queue of this process's log, which is one, as the log is, and how its lines are written.
+static LOG: OnceLock<(Arc<Queue>, Form)> = OnceLock::new();
 static DROPPED: LazyLock<Counter> = LazyLock::new(Counter::default);
 
 thread_local! {
@@ -41,7 +44,7 @@ thread_local! {
 /// Bytes of certain lines that are not written yet, and how many there may be before nothing is signed;
 /// nothing where there is no log.
 pub fn waiting() -> Option<(u64, u64)> {
-    LOG.get().map(|queue| (queue.unwritten() as u64, CERTAIN as u64))
+    LOG.get().map(|(queue, _)| (queue.unwritten() as u64, CERTAIN as u64))
 }
 
 /// What the log says of lines that were dropped, for people.
@@ -67,8 +70,21 @@ pub fn certain<R>(write: impl FnOnce() -> R) -> R {
 /// load of a number where there is room.
 pub async fn room(limit: Duration) -> bool {
     match LOG.get() {
-        Some(queue) if !queue.has_room() => Box::pin(queue.wait(limit)).await,
+        Some((queue, _)) if !queue.has_room() => Box::pin(queue.wait(limit)).await,
         _ => true,
+    }
+}
+
+/// Writes an event as the log's other lines are, where there is a log. Whether its level is wanted is
+/// the caller's to ask.
+pub fn event(level: Level, target: &str, message: &str, fields: &[Field<'_>]) {
+    let Some((queue, form)) = LOG.get() else { return };
+    event::with_line(*form, (level, target, message), fields, |line| add(queue, line));
+}
+
+fn add(queue: &Queue, line: &[u8]) {
+    if !queue.add(line, IS_CERTAIN.get()) {
+        DROPPED.inc();
     }
 }
 
@@ -86,10 +102,10 @@ impl Lines {
         Self(queue)
     }
 
-    /// Makes this the queue that [`room`] asks.
-    pub fn serve(&self) {
+    /// Makes this the queue that [`room`] asks, and that [`event`] writes to in this form.
+    pub fn serve(&self, form: Form) {
         // A second log in one process would be an error of ours, and tracing takes none.
-        let _first_stays = LOG.set(Arc::clone(&self.0));
+        let _first_stays = LOG.set((Arc::clone(&self.0), form));
     }
 
     /// Where the formatter writes one line.
@@ -112,9 +128,7 @@ pub struct Line(Arc<Queue>);
 
 impl Write for Line {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if !self.0.add(line, IS_CERTAIN.get()) {
-            DROPPED.inc();
-        }
+        add(&self.0, line);
         Ok(line.len())
     }
 

@@ -5,16 +5,18 @@
 //! closed sets in the code, never from a request, so a client cannot make the number of series
 //! grow.
 
+mod counts;
 mod exposition;
 mod labels;
 mod outcome;
 mod process;
 mod rows;
 
-use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use counts::Counts;
 pub use exposition::Form;
 use labels::{
     ByClass, ByCode, ByDecision, ByExpiry, ByFingerprint, ByLimit, ByOutcome, ByReason, ByResult,
@@ -37,6 +39,7 @@ use crate::lines::{dropped, waiting};
 #[derive(Debug)]
 pub struct Metrics {
     rows: Rows,
+    unrouted: OnceLock<Arc<Counts>>,
     requests: Family<ByOutcome, Counter>,
     requests_open: Gauge,
     clock_offset: Family<ByRoute, Gauge<f64, AtomicU64>>,
@@ -53,7 +56,7 @@ pub struct Metrics {
     process_memory: Gauge,
     rotations: Family<ByFingerprint, Counter>,
     fallen_back: Family<ByRoute, Gauge>,
-    upstream: Family<ByRoute, Histogram>,
+    upstream: Family<BySigner, Histogram>,
     reloads: Family<ByResult, Counter>,
     connections: Gauge,
     turned_away: Family<ByReason, Counter>,
@@ -83,6 +86,7 @@ impl Default for Metrics {
             dropped(),
         );
         Self {
+            unrouted: OnceLock::new(),
             requests: rows.counters(
                 "requests",
                 &["route", "outcome"],
@@ -154,7 +158,7 @@ impl Default for Metrics {
             ),
             upstream: rows.add(
                 "upstream_seconds",
-                &["route"],
+                &["route", "key"],
                 "From sending to the response head",
                 Family::new_with_constructor(|| Histogram::new(UPSTREAM_SECONDS)),
             ),
@@ -242,42 +246,31 @@ impl Metrics {
         self.rows.all()
     }
 
-    /// Shows a route's counters from zero on, so that the first of anything is an increase.
-    pub fn begin(&self, route: &str, outcomes: &[Outcome]) {
-        for outcome in outcomes {
-            let by = ByOutcome { route: route.to_owned(), outcome: outcome.name() };
-            drop(self.requests.get_or_create(&by));
-        }
-        for status in CLASSES {
-            drop(self.answers.get_or_create(&ByClass { route: route.to_owned(), status }));
-        }
-        drop(self.upstream.get_or_create(&ByRoute { route: route.to_owned() }));
-        drop(self.cut.get_or_create(&ByRoute { route: route.to_owned() }));
-        for result in RESULTS {
-            drop(self.reloads.get_or_create(&ByResult { result }));
-        }
+    /// The counters of a route, whose requests this key signs; `-` for no route and for no key.
+    pub fn counts(&self, route: &str, key: &str) -> Arc<Counts> {
+        let by = BySigner { route: route.to_owned(), key: key.to_owned() };
+        let upstream = self.upstream.get_or_create_owned(&by);
+        let counts = Counts::new(route.into(), &self.requests, &self.answers, &self.cut, upstream);
+        Arc::new(counts)
     }
 
-    /// Counts a request that is over, with the status of the answer, if there was one.
-    pub fn request(&self, route: &str, outcome: Outcome, status: u16, upstream: Option<Duration>) {
-        let by = ByOutcome { route: route.to_owned(), outcome: outcome.name() };
-        self.requests.get_or_create(&by).inc();
-        if let Some(class) = CLASSES.get(usize::from(status / 100).wrapping_sub(1)) {
-            let by = ByClass { route: route.to_owned(), status: class };
-            self.answers.get_or_create(&by).inc();
-        }
+    /// Those of requests that come to no route.
+    pub fn unrouted(&self) -> &Arc<Counts> {
+        self.unrouted.get_or_init(|| self.counts("-", "-"))
+    }
+
+    /// Counts a request that is over, by its route, with the status of the answer, if there was one.
+    pub fn request(
+        &self,
+        counts: &Counts,
+        outcome: Outcome,
+        status: u16,
+        upstream: Option<Duration>,
+    ) {
+        counts.request(outcome, status, upstream);
         if let Outcome::Refused(code) = outcome {
             self.refusals.get_or_create(&ByCode { code }).inc();
         }
-        if let Some(took) = upstream {
-            let by = ByRoute { route: route.to_owned() };
-            self.upstream.get_or_create(&by).observe(took.as_secs_f64());
-        }
-    }
-
-    /// Counts an answer that did not come to its end.
-    pub fn cut(&self, route: &str) {
-        self.cut.get_or_create(&ByRoute { route: route.to_owned() }).inc();
     }
 
     /// Counts a signed request that the provider rejected. `code` is one that the scheme's rows have,
@@ -351,8 +344,10 @@ impl Metrics {
 
     /// Notes when a configuration was taken up, in seconds since 1970.
     pub fn taken_up(&self, unix_s: u64) {
-        for result in ["ok", "failed"] {
-            let _from_zero = self.shared_rounds.get_or_create(&ByResult { result });
+        for result in RESULTS {
+            let by = ByResult { result };
+            let _from_zero =
+                (self.reloads.get_or_create(&by), self.shared_rounds.get_or_create(&by));
         }
         self.last_reload.set(i64::try_from(unix_s).unwrap_or(i64::MAX));
     }
@@ -452,8 +447,6 @@ impl Limit {
 
 /// What comes of a reload.
 const RESULTS: [&str; 2] = ["ok", "failed"];
-/// Classes of statuses.
-const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 const SIGN_SECONDS: [f64; 8] = [2e-5, 5e-5, 1e-4, 2e-4, 5e-4, 1e-3, 1e-2, 1e-1];
 const UPSTREAM_SECONDS: [f64; 9] = [1e-3, 5e-3, 2e-2, 5e-2, 0.1, 0.5, 1.0, 5.0, 30.0];
 
@@ -464,14 +457,15 @@ mod tests {
     #[test]
     fn what_was_counted_is_exposed() {
         let metrics = Metrics::default();
-        metrics.request("a", Outcome::Refused("loop"), 508, Some(Duration::from_millis(3)));
+        let counts = metrics.counts("a", "k");
+        metrics.request(&counts, Outcome::Refused("loop"), 508, Some(Duration::from_millis(3)));
         let open = metrics.connection();
         let text = metrics.expose(Form::OpenMetrics);
         for line in [
             "countersign_requests_total{route=\"a\",outcome=\"refused\"} 1",
             "countersign_refusals_total{code=\"loop\"} 1",
             "countersign_connections 1",
-            "countersign_upstream_seconds_count{route=\"a\"} 1",
+            "countersign_upstream_seconds_count{route=\"a\",key=\"k\"} 1",
         ] {
             assert!(text.contains(line), "{line} in\n{text}");
         }

@@ -6,18 +6,20 @@
 
 mod samples;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub use samples::Samples;
-use tracing::{Level, event, warn};
+use tracing::{Level, enabled, warn};
 
 use crate::audit::Sent;
 use crate::inspect::{Inspect, LONGEST_ANSWER, Over, Seen, Told, shown};
-use crate::lines::certain;
-use crate::metrics::{Metrics, Open, Outcome};
+use crate::lines::Value::{Address, Bare, Number, Quoted};
+use crate::lines::{self, certain};
+use crate::metrics::{Counts, Metrics, Open, Outcome};
 use crate::moment::unix_ms;
 use crate::scheme::{Entry, Rejected};
 use crate::standing::Standing;
@@ -31,7 +33,8 @@ pub struct Record {
     peer: Option<IpAddr>,
     /// None where it showed no token.
     client: Option<String>,
-    route: Option<Arc<str>>,
+    /// Its route's, once it was found.
+    counts: Option<Arc<Counts>>,
     /// The fingerprint of the key that signed, where keys take over from others.
     key: Option<Arc<str>>,
     method: String,
@@ -86,7 +89,7 @@ impl Record {
             id,
             peer: None,
             client: None,
-            route: None,
+            counts: None,
             key: None,
             method: String::new(),
             host: String::new(),
@@ -132,8 +135,8 @@ impl Record {
     }
 
     /// It belongs to this route.
-    pub fn routed(&mut self, name: &Arc<str>) {
-        self.route = Some(Arc::clone(name));
+    pub fn routed(&mut self, counts: &Arc<Counts>) {
+        self.counts = Some(Arc::clone(counts));
     }
 
     /// Signatures or secrets were put in, of which canonical text, signature and edits took so long.
@@ -257,11 +260,15 @@ impl Record {
 
     /// The route, once it was found.
     pub fn route(&self) -> Option<&Arc<str>> {
-        self.route.as_ref()
+        self.counts.as_ref().map(|counts| counts.route())
     }
 }
 
 impl Record {
+    fn counts(&self) -> &Arc<Counts> {
+        self.counts.as_ref().unwrap_or_else(|| self.metrics.unrouted())
+    }
+
     /// What is said of it: the outcome, and the refusal's code.
     fn said(&self, outcome: Outcome) -> (&'static str, Option<&'static str>) {
         let code = if let Outcome::Refused(code) = outcome { Some(code) } else { None };
@@ -282,7 +289,8 @@ impl Record {
     fn tell(&mut self, rejected: Rejected, trial: &Trial) -> Told {
         let Trial { status, standing, inspect, .. } = trial;
         let cause = standing.rejected(*status, &rejected);
-        let route = self.route.as_deref().unwrap_or("-");
+        let counts = Arc::clone(self.counts());
+        let route = &**counts.route();
         let code = match (rejected.code.as_deref(), rejected.blame) {
             (None, _) => "-",
             (Some(code), Some(_)) => code,
@@ -324,9 +332,9 @@ impl Record {
                 unix_ms: unix_ms(),
                 route: route.to_owned(),
                 client: self.client.clone(),
-                method: Short(&self.method).to_string(),
-                host: Short(&self.host).to_string(),
-                path: Short(&self.path).to_string(),
+                method: short(&self.method).into_owned(),
+                host: short(&self.host).into_owned(),
+                path: short(&self.path).into_owned(),
                 ..Seen::default()
             });
             (seen, Arc::clone(inspect))
@@ -348,35 +356,35 @@ impl Record {
     }
 
     fn log(&self, outcome: Outcome) {
-        let (said, code) = self.said(outcome);
-        let detail = self.detail.as_deref().map(|detail| Short(detail).to_string());
-        // A level is part of where an event is, and not of what it says.
-        macro_rules! line {
-            ($level:expr) => {
-                event!(
-                    target: "countersign::request",
-                    $level,
-                    id = %self.id,
-                    peer = self.peer.map(tracing::field::display),
-                    client = self.client.as_deref(),
-                    route = self.route.as_deref().unwrap_or("-"),
-                    key = self.key.as_deref(),
-                    method = %Short(&self.method),
-                    host = %Short(&self.host),
-                    path = %Short(&self.path),
-                    status = self.status,
-                    code,
-                    detail = detail.as_deref(),
-                    bytes = self.bytes,
-                    sign_us = self.sign.map(us),
-                    upstream_us = self.upstream.map(us),
-                    total_us = us(self.started.elapsed()),
-                    cut = self.cut.as_deref(),
-                    "{said}"
-                )
-            };
+        let wanted = match self.level {
+            Level::WARN => enabled!(target: TARGET, Level::WARN),
+            _ => enabled!(target: TARGET, Level::INFO),
+        };
+        if !wanted {
+            return;
         }
-        if self.level == Level::WARN { line!(Level::WARN) } else { line!(Level::INFO) }
+        let (said, code) = self.said(outcome);
+        let [method, host, path] = [&self.method, &self.host, &self.path].map(|text| short(text));
+        let detail = self.detail.as_deref().map(short);
+        let fields = [
+            ("id", Some(Bare(&self.id))),
+            ("peer", self.peer.map(Address)),
+            ("client", self.client.as_deref().map(Quoted)),
+            ("route", Some(Quoted(self.counts().route()))),
+            ("key", self.key.as_deref().map(Quoted)),
+            ("method", Some(Bare(&method))),
+            ("host", Some(Bare(&host))),
+            ("path", Some(Bare(&path))),
+            ("status", Some(Number(self.status.into()))),
+            ("code", code.map(Quoted)),
+            ("detail", detail.as_deref().map(Quoted)),
+            ("bytes", Some(Number(self.bytes))),
+            ("sign_us", self.sign.map(|took| Number(us(took)))),
+            ("upstream_us", self.upstream.map(|took| Number(us(took)))),
+            ("total_us", Some(Number(us(self.started.elapsed())))),
+            ("cut", self.cut.as_deref().map(Quoted)),
+        ];
+        lines::event(self.level, TARGET, said, &fields);
     }
 }
 
@@ -396,10 +404,10 @@ impl Drop for Record {
                 outcome = Outcome::Rejected;
             }
         }
-        let route = self.route.as_deref().unwrap_or("-");
-        self.metrics.request(route, outcome, self.status, self.upstream);
+        let counts = self.counts();
+        self.metrics.request(counts, outcome, self.status, self.upstream);
         if self.cut.is_some() {
-            self.metrics.cut(route);
+            counts.cut();
         }
         if let Some(audited) = self.audited.take() {
             let (said, code) = self.said(outcome);
@@ -419,21 +427,15 @@ impl Drop for Record {
 }
 
 /// The beginning of what a client wrote: a line is no longer because a path is.
-struct Short<'a>(&'a str);
-
-impl fmt::Display for Short<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(text) = self;
-        if text.len() <= LONGEST {
-            return f.write_str(text);
-        }
-        let ends = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end));
-        let end = ends.unwrap_or_default();
-        f.write_str(text.get(..end).unwrap_or_default())?;
-        f.write_str("…")
+fn short(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST {
+        return Cow::Borrowed(text);
     }
+    Cow::Owned(format!("{}…", &text[..text.floor_char_boundary(LONGEST)]))
 }
 
+/// Where the line of a request is from.
+const TARGET: &str = "countersign::request";
 /// Bytes of an answer's body that are looked into, of one that can be a rejection.
 pub const LOOKED_INTO: usize = 4096;
 /// Bytes of a path, a host, a method or a detail that are logged.
@@ -448,9 +450,9 @@ mod tests {
         let long = "é".repeat(200);
         let table = [("", String::new()), ("/x", "/x".into()), (&long, "é".repeat(128) + "…")];
         for (text, shown) in table {
-            assert_eq!(Short(text).to_string(), shown);
+            assert_eq!(short(text), shown);
         }
         let odd = format!("/{}", "é".repeat(128));
-        assert_eq!(Short(&odd).to_string(), format!("/{}…", "é".repeat(127)));
+        assert_eq!(short(&odd), format!("/{}…", "é".repeat(127)));
     }
 }

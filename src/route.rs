@@ -21,6 +21,7 @@ use crate::audit::{Audit, Mode};
 use crate::config::{HostPattern, Unbound};
 use crate::cost::Cost;
 use crate::keys::{PublicKey, SignError, Signer};
+use crate::metrics::Counts;
 use crate::nonces::{Order, Source};
 use crate::scheme::{Bound, Entry, Policy, Preimage, SchemeError, Signatures, Text};
 use crate::standing::Standing;
@@ -51,6 +52,8 @@ pub struct Route {
     pub unbound: Unbound,
     /// How its key stands with the provider.
     pub standing: Arc<Standing>,
+    /// Where its requests are counted.
+    pub counts: Arc<Counts>,
     /// Where the long work on its requests waits.
     pub work: Queue,
     /// Done when the log has what its signatures do not bind.

@@ -37,8 +37,8 @@ fn signed_refused_and_passed_requests_are_counted_apart() {
         ("countersign_refusals_total{code=\"host_not_routed\"}".to_owned(), 1),
         ("countersign_sign_seconds_count{route=\"metasv\",key=\"metasv\"}".to_owned(), 4),
         ("countersign_sign_seconds_count{route=\"sinohope\",key=\"sinohope\"}".to_owned(), 1),
-        ("countersign_upstream_seconds_count{route=\"metasv\"}".to_owned(), 3),
-        ("countersign_upstream_seconds_count{route=\"-\"}".to_owned(), 2),
+        ("countersign_upstream_seconds_count{route=\"metasv\",key=\"metasv\"}".to_owned(), 3),
+        ("countersign_upstream_seconds_count{route=\"-\",key=\"-\"}".to_owned(), 2),
     ];
     for (name, value) in expected {
         stage.proxy.await_metric(&name, value);
@@ -104,7 +104,7 @@ fn what_can_be_told_without_a_request_is_there_from_the_start() {
         "countersign_requests_total{route=\"metasv\",outcome=\"rejected\"}",
         "countersign_requests_total{route=\"-\",outcome=\"refused\"}",
         "countersign_answers_total{route=\"sinohope\",status=\"5xx\"}",
-        "countersign_upstream_seconds_count{route=\"metasv\"}",
+        "countersign_upstream_seconds_count{route=\"metasv\",key=\"metasv\"}",
         "countersign_answers_cut_total{route=\"sinohope\"}",
         "countersign_reloads_total{result=\"failed\"}",
         "countersign_limit_used{limit=\"log\"}",

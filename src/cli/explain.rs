@@ -74,7 +74,7 @@ pub(super) fn run(args: &ExplainArgs, out: &mut dyn Write) -> Result<(), CliErro
         Ok(explained) => explained.text(out),
         Err(Stop::Refused(refusal)) if args.json => {
             let refused = json!({
-                "route": trail.route.as_deref(),
+                "route": trail.route.as_ref().map(|route| &*route.name),
                 "refused": {
                     "code": refusal.code.name(),
                     "status": refusal.code.facts().status.as_u16(),

@@ -1,21 +1,27 @@
 //! The log: lines to standard error, through the queue of [`crate::lines`].
 
-mod text;
-
-use std::io;
+use std::{fmt, io};
 
 use serde_json::{Value, json};
 use tracing_subscriber::Registry;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt::format::Writer;
-use tracing_subscriber::fmt::time::FormatTime as _;
+use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::reload;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use self::text::{Clock, Fields};
 use crate::config::{Log, LogFormat};
-use crate::lines::{Lines, unread};
+use crate::lines::{Form, Lines, stamp, unread};
+
+/// The time as lines have it.
+struct Clock;
+
+impl FormatTime for Clock {
+    fn format_time(&self, writer: &mut Writer<'_>) -> fmt::Result {
+        stamp(writer)
+    }
+}
 
 /// What sets the levels of a log that is under way.
 #[derive(Clone, Debug)]
@@ -34,22 +40,22 @@ pub(super) fn start(log: &Log) -> (Lines, Levels) {
     let (targets, levels) = reload::Layer::new(targets(log));
     let (registry, stderr) = (tracing_subscriber::registry().with(targets), io::stderr());
     let layer = tracing_subscriber::fmt::layer().with_timer(Clock);
-    let (started, lines) = match log.format {
+    let (started, lines, form) = match log.format {
         LogFormat::Text => {
             let lines = Lines::to(stderr, unread);
-            let layer = layer.with_writer(lines.line()).with_ansi(false).fmt_fields(Fields);
-            (registry.with(layer).try_init(), lines)
+            let layer = layer.with_writer(lines.line()).with_ansi(false);
+            (registry.with(layer).try_init(), lines, Form::Text)
         }
         LogFormat::Json => {
             let said =
                 |count| object("WARN", "nobody read these log lines", json!({ "dropped": count }));
             let lines = Lines::to(stderr, said);
             let layer = layer.with_writer(lines.line()).json().flatten_event(true);
-            (registry.with(layer).try_init(), lines)
+            (registry.with(layer).try_init(), lines, Form::Json)
         }
     };
     match started {
-        Ok(()) => lines.serve(),
+        Ok(()) => lines.serve(form),
         Err(_) => tracing::debug!("a log is set up already"),
     }
     (lines, Levels(levels))
@@ -64,7 +70,7 @@ fn targets(log: &Log) -> Targets {
 /// A line in JSON, with its end, of what is said beside the log: as the log has its own.
 pub(super) fn object(level: &str, message: &str, fields: Value) -> String {
     let mut timestamp = String::new();
-    let _always = Clock.format_time(&mut Writer::new(&mut timestamp));
+    let _always = stamp(&mut timestamp);
     let mut line = json!({ "timestamp": timestamp, "level": level, "message": message });
     if let (Some(line), Value::Object(fields)) = (line.as_object_mut(), fields) {
         line.extend(fields);

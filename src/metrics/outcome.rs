@@ -37,6 +37,19 @@ impl Outcome {
         self.facts().0
     }
 
+    /// Its place in [`Self::ALL`].
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::Signed => 0,
+            Self::Rejected => 1,
+            Self::Passed => 2,
+            Self::Refused(_) => 3,
+            Self::Abandoned => 4,
+            Self::Intercepted => 5,
+            Self::Cut => 6,
+        }
+    }
+
     /// What the word says, for documents.
     pub fn help(self) -> &'static str {
         self.facts().1
@@ -63,6 +76,18 @@ impl Outcome {
                 "in the log alone: answered, and the answer did not come to its end (the counter \
                  has it under what was answered)",
             ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_has_a_place_of_its_own() {
+        for (place, outcome) in Outcome::ALL.into_iter().enumerate() {
+            assert_eq!(outcome.index(), place);
         }
     }
 }

@@ -31,7 +31,7 @@ pub const LABELS: &[(&str, &str)] = &[
     ("code", "the name of a [refusal](refusals.md)"),
     ("decision", "`approve` or `reject`"),
     ("fingerprint", "that of a public key"),
-    ("key", "the name of a key in the configuration"),
+    ("key", "the name of a key in the configuration; `-` for none"),
     (
         "limit",
         "`connections`, `tunnels` and `held_bodies` (bytes), as in `[limits]`; `unauthenticated` and \

@@ -39,8 +39,8 @@ pub struct Trail {
     pub host: String,
     /// The path, without the query.
     pub path: String,
-    /// The route's name.
-    pub route: Option<Arc<str>>,
+    /// The route.
+    pub route: Option<Arc<Route>>,
 }
 
 /// A request exactly as it will leave, but for its signature.
@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
         trail.client = admit(view, arrival.sender, arrival.version, &arrival.headers)?;
         let (destination, target) = arrival.asked()?;
         target.path().clone_into(&mut trail.path);
-        trail.host = destination.to_string();
+        trail.host = destination.shown();
         let Some(route) = destination.route(view, target.path(), &arrival.method)? else {
             let (host, origin) = destination.unrouted_place()?;
             trail.host.clone_from(&host);
@@ -99,7 +99,7 @@ impl<'a> Plan<'a> {
             Entrance::Forward | Entrance::Inside(_) | Entrance::Admin(_) => destination.called(),
         };
         view.access.signable(&arrival.headers, called.as_ref())?;
-        trail.route = Some(Arc::clone(&route.name));
+        trail.route = Some(Arc::clone(route));
         match &route.scheme {
             Bound::Scheme(scheme) => {
                 let unsigned =

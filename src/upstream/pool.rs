@@ -10,7 +10,7 @@
 //! hyper-util has such parts too (`client::pool`), without bounds on what is idle or how long, and
 //! as layers whose types have no names: more code to hold together than this is.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -55,7 +55,9 @@ pub(super) struct Pool {
 
 #[derive(Debug, Default)]
 struct Places {
-    by_name: HashMap<(Scheme, Authority), Arc<HostConnections>>,
+    /// Over TLS, and in the clear; by authority. Compared, not hashed: there are few, and the library
+    /// hashes an authority letter by letter.
+    by_name: [BTreeMap<Box<str>, Arc<HostConnections>>; 2],
     /// Whether the task runs that closes what is not used.
     swept: bool,
 }
@@ -67,7 +69,7 @@ impl Pool {
 
     /// How many connections wait for requests, or are shared by them.
     pub(super) fn kept(&self) -> usize {
-        let places: Vec<_> = lock(&self.places).by_name.values().map(Arc::clone).collect();
+        let places: Vec<_> = lock(&self.places).all().map(Arc::clone).collect();
         let kept = |place: &Arc<HostConnections>| {
             let state = lock(&place.state);
             state.idle.len() + state.shared.len()
@@ -81,19 +83,20 @@ impl Pool {
     ///
     /// When it is no absolute one.
     pub(super) fn place(&self, uri: &Uri) -> Option<Arc<HostConnections>> {
-        let key = (uri.scheme()?.clone(), uri.authority()?.clone());
+        let (scheme, authority) = (uri.scheme()?, uri.authority()?);
+        let over = usize::from(*scheme != Scheme::HTTPS);
         let mut places = lock(&self.places);
-        if let Some(place) = places.by_name.get(&key) {
+        if let Some(place) = places.by_name[over].get(authority.as_str()) {
             return Some(Arc::clone(place));
         }
         let place = Arc::new_cyclic(|own| HostConnections {
             own: Weak::clone(own),
-            uri: root(&key),
+            uri: root(scheme, authority),
             connector: self.connector.clone(),
             limits: self.limits,
             state: Mutex::default(),
         });
-        places.by_name.insert(key, Arc::clone(&place));
+        places.by_name[over].insert(authority.as_str().into(), Arc::clone(&place));
         if !mem::replace(&mut places.swept, true) {
             tokio::spawn(sweep(Arc::downgrade(&self.places), self.limits.idle));
         }
@@ -107,16 +110,22 @@ async fn sweep(places: Weak<Mutex<Places>>, every: Duration) {
         tokio::time::sleep(every.max(Duration::from_millis(100))).await;
         let Some(places) = places.upgrade() else { return };
         let mut places = lock(&places);
-        places.by_name.retain(|_, place| place.sweep());
-        if places.by_name.is_empty() {
+        places.by_name.iter_mut().for_each(|own| own.retain(|_, place| place.sweep()));
+        if places.all().next().is_none() {
             places.swept = false;
             return;
         }
     }
 }
 
+impl Places {
+    fn all(&self) -> impl Iterator<Item = &Arc<HostConnections>> {
+        self.by_name.iter().flat_map(BTreeMap::values)
+    }
+}
+
 /// The root of a host, for those who dial it.
-fn root((scheme, authority): &(Scheme, Authority)) -> Uri {
+fn root(scheme: &Scheme, authority: &Authority) -> Uri {
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(scheme.clone());
     parts.authority = Some(authority.clone());

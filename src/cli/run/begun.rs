@@ -10,12 +10,12 @@ use crate::snapshot::Snapshot;
 pub(super) fn begin(metrics: &Metrics, snapshot: &Snapshot) {
     let common = [Outcome::Refused(""), Outcome::Abandoned];
     for route in snapshot.routes.all() {
-        metrics.begin(&route.name, &[Outcome::Signed, Outcome::Rejected]);
-        metrics.begin(&route.name, &common);
+        route.counts.begin(&[Outcome::Signed, Outcome::Rejected]);
+        route.counts.begin(&common);
     }
-    metrics.begin("-", &common);
+    metrics.unrouted().begin(&common);
     if snapshot.unrouted == Unrouted::Pass {
-        metrics.begin("-", &[Outcome::Passed]);
+        metrics.unrouted().begin(&[Outcome::Passed]);
     }
     metrics.taken_up(unix_ms() / 1000);
 }

@@ -81,8 +81,10 @@ impl Builder<'_> {
         self.warn_of_order(name, route, &scheme);
         let standing = self.standing(name, route, &keys, origin.as_ref());
         let (nonces, order) = self.nonces(name, route, &scheme, &keys)?;
+        let key = keys.first().map_or("-", |key| &key.name);
+        let counts = self.surroundings.metrics.counts(name, key);
         let live = Route {
-            name: name.into(),
+            name: Arc::clone(counts.route()),
             host: route.host.clone(),
             path: route.path.clone(),
             methods: route.methods.clone(),
@@ -93,6 +95,7 @@ impl Builder<'_> {
             order,
             unbound: route.unbound,
             standing,
+            counts,
             work: Queue::of_route(),
             told: Once::new(),
             pool,
