@@ -45,7 +45,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 pub(crate) use config_file::ConfigFile;
 pub(crate) use error::{CliError, Exit};
-pub(crate) use runtime::runtime;
+pub(crate) use runtime::{runtime, serving};
 
 /// A proxy that signs: programs speak plainly, and their requests to custody and trading APIs
 /// leave with the provider's signature.

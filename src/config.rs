@@ -452,10 +452,22 @@ pub struct Process {
     pub sandbox: Sandbox,
     /// Whether its memory stays out of swap.
     pub lock_memory: bool,
+    /// How connections are served.
+    pub runtime: Runtime,
     /// What else is read, where it is written: directories and files.
     pub read: Option<Vec<PathBuf>>,
     /// What else is written, where it is written: directories.
     pub write: Option<Vec<PathBuf>>,
+}
+
+/// How connections are served.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Runtime {
+    /// Each by one thread, from its first byte to its last.
+    #[default]
+    PerCore,
+    /// By whichever thread is free.
+    WorkStealing,
 }
 
 /// What follows where something cannot be given up.

@@ -20,8 +20,8 @@
 //! Beside the road: [`problem`] says what is wrong, `strict_modes` who could have written a file,
 //! [`document`] reads files, [`host`] reads names and addresses as clients write them, [`peer`] sees
 //! which user is at the other end, [`diagnosis`] why a signature does not hold, [`shares`] how a limit is
-//! shared by clients, `descriptors` how many there are, [`cost`] how long work will take and [`workers`]
-//! where the long is done, `pem` blocks of keys and certificates, [`config`] is what was written and what
+//! shared by clients, `descriptors` how many there are, [`cost`] how long work will take, [`workers`]
+//! where the long is done and [`cores`] where all else is, `pem` blocks of keys and certificates, [`config`] is what was written and what
 //! will run,
 //! [`snapshot`] what it becomes, [`shared`] the store that replicas share, [`audit`] the file of what was decided, [`secret`] what must not be
 //! seen, `signer` the process that holds keys for this one, `sandbox` what both give up at their start,
@@ -33,6 +33,7 @@ pub mod audit;
 pub mod body;
 pub mod cli;
 pub mod config;
+pub mod cores;
 pub mod cost;
 mod descriptors;
 pub mod diagnosis;

@@ -21,15 +21,16 @@ use std::time::Duration;
 pub use handed::Handed;
 pub use listener::{Bound, Listener, Listening};
 pub use shared::Role;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use self::conversation::converse;
+use self::conversation::{Conversation, converse};
 use self::door::Reserve;
 use self::lobby::Lobby;
 use self::shared::{Client, Place, Protocol, Shared};
+use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
 use crate::refusal::Code;
 use crate::shares::Shares;
@@ -156,7 +157,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         let user = match user {
             Ok(user) => user,
             Err(refusal) => {
-                door::turn_away(socket, peer, refusal, &shared);
+                door::turn_away(socket.here(), peer, refusal, &shared);
                 continue;
             }
         };
@@ -170,22 +171,38 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         let client = Client::new(role, (peer, user), listener.names(), place);
         // A gateway's clients may begin in HTTP/2 at once; those of a forward listener do not.
         let protocol = if role == Role::Gateway { Protocol::Either } else { Protocol::Http1 };
-        let connection = converse(socket, protocol, client, Arc::clone(&shared));
-        let metrics = Arc::clone(&shared.surroundings.metrics);
+        let on = Arc::clone(&shared);
+        let begin = move |socket| {
+            let metrics = Arc::clone(&on.surroundings.metrics);
+            unless(turned_out, metrics, converse(socket, protocol, client, on))
+        };
+        // An admin connection must not hold up a drain, and takes nothing from a core.
+        if role == Role::Admin {
+            tokio::spawn(begin(socket.here()));
+            continue;
+        }
+        let Some(core) = shared.surroundings.cores.next() else {
+            shared.tasks.spawn(begin(socket.here()));
+            continue;
+        };
+        // One that the runtimes cannot hand on is over before it began.
+        let Ok(socket) = socket.elsewhere() else { continue };
         let connection = async move {
-            tokio::select! {
-                () = turned_out.notified() => {
-                    metrics.turned_away(MADE_ROOM).inc();
-                }
-                () = connection => {}
+            if let Ok(socket) = socket.here() {
+                begin(socket).await;
             }
         };
-        // An admin connection must not hold up a drain.
-        if role == Role::Admin {
-            tokio::spawn(connection);
-        } else {
-            shared.tasks.spawn(connection);
+        shared.tasks.spawn_on(connection, core);
+    }
+}
+
+/// A connection, until it ends or is turned out.
+async fn unless(turned_out: Arc<Notify>, metrics: Arc<Metrics>, connection: Conversation) {
+    tokio::select! {
+        () = turned_out.notified() => {
+            metrics.turned_away(MADE_ROOM).inc();
         }
+        () = connection => {}
     }
 }
 

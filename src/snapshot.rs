@@ -16,6 +16,7 @@ use tokio::sync::watch;
 use crate::access::{Access, Sessions};
 use crate::audit::Signatures;
 use crate::config::{Config, Limits, Problem, SelfCheck, Timeouts, Unrouted};
+use crate::cores::Cores;
 use crate::inspect::{Inspect, Judged, Keep, Pasted};
 use crate::keys::{Algorithm, PublicKey};
 use crate::metrics::Metrics;
@@ -98,6 +99,8 @@ pub type Judge = fn(&Snapshot, &Pasted<'_>) -> Result<Vec<Judged>, Problem>;
 pub struct Surroundings {
     /// Makes connections; knows the proxy's own listeners, for the loop check.
     pub dialer: Dialer,
+    /// What serves connections.
+    pub cores: Cores,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// The task that asks the store which replicas share.

@@ -77,6 +77,7 @@ use self::error::ConnectFailure;
 use self::pool::{Limits, Pool};
 use self::stream::{LateAlert, Line};
 use crate::body::{Lease, Progress, Upload};
+use crate::cores;
 use crate::problem::Problem;
 
 /// An answer, and what is to be kept until its end.
@@ -102,7 +103,8 @@ type Failure = (Phase, String);
 pub struct Upstream {
     /// What it was made from.
     pub settings: Settings,
-    pool: Pool,
+    /// One for each core, so that what waits for an answer is woken by nobody else.
+    pools: Box<[Pool]>,
     /// For what only HTTP/1.1 can do, on connections that are not kept.
     http_1_1: Connector,
     /// Whether the last answer came over HTTP/2, or none did.
@@ -112,7 +114,7 @@ pub struct Upstream {
 impl Upstream {
     /// A pool without connections yet.
     ///
-    /// `through` is how `settings.via` is reached.
+    /// `through` is how `settings.via` is reached. Each of `cores` keeps connections of its own.
     ///
     /// # Errors
     ///
@@ -122,6 +124,7 @@ impl Upstream {
         tls: Arc<ClientConfig>,
         through: Through,
         dialer: Dialer,
+        cores: usize,
     ) -> Result<Self, Problem> {
         let server_name = settings.server_name.clone().map(ServerName::try_from).transpose();
         let server_name = server_name
@@ -139,13 +142,14 @@ impl Upstream {
         };
         let http_1_1 = Connector { tls: trust::only_http_1_1(&connector.tls), ..connector.clone() };
         let limits = Limits {
-            idle_connections: settings.idle_connections,
+            // So many in all, and none for each only where none are to be kept.
+            idle_connections: settings.idle_connections.div_ceil(cores),
             idle: settings.idle,
             max_age: settings.max_age,
         };
         Ok(Self {
             settings,
-            pool: Pool::new(connector, limits),
+            pools: (0..cores).map(|_| Pool::new(connector.clone(), limits)).collect(),
             http_1_1,
             shares: AtomicBool::new(true),
         })
@@ -153,7 +157,7 @@ impl Upstream {
 
     /// How many connections it keeps for requests.
     pub fn kept(&self) -> usize {
-        self.pool.kept()
+        self.pools.iter().map(Pool::kept).sum()
     }
 
     /// Whether a request may end in [`Phase::Unprocessed`], which HTTP/1.1 does not know.
@@ -226,7 +230,8 @@ impl Upstream {
         on: &On,
         inspect: Option<Inspect<'_>>,
     ) -> Result<(Response<Incoming>, Option<Lease>, Line), Failure> {
-        let Some(place) = self.pool.place(uri) else {
+        let pool = &self.pools[cores::own() % self.pools.len()];
+        let Some(place) = pool.place(uri) else {
             return Err((Phase::Connect, "the URL has no host".to_owned()));
         };
         loop {

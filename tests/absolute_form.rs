@@ -202,7 +202,8 @@ fn the_upstreams_base_path_is_part_of_what_is_signed() {
 
 #[test]
 fn connections_are_used_again_on_both_sides() {
-    let stage = Stage::new("");
+    // Where each core has a pool of its own, the second client's requests have another.
+    let stage = Stage::new("[process]\nruntime = \"work_stealing\"\n");
     let mut first = stage.client();
     for _ in 0..3 {
         assert_eq!(first.exchange(post(&format!("{SINOHOPE}/x"), "{}")).status, 200);

@@ -57,4 +57,33 @@ fn the_binary_names_its_version() {
     assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
 }
 
+#[test]
+fn each_core_serves_its_own_connections_unless_threads_steal_work() {
+    for (runtime, threads, cores, pooled) in
+        [("per_core", "2", 2, 2), ("per_core", "1", 0, 1), ("work_stealing", "2", 0, 1)]
+    {
+        let origin = Origin::start(sinohope("test-p256"));
+        let config = config::proxy(&[
+            config::sinohope(&origin.url(), origin.ca()),
+            format!("[process]\nruntime = \"{runtime}\"\n"),
+        ]);
+        let proxy = Proxy::start_in(Home::new(&config), &[("TOKIO_WORKER_THREADS", threads)]);
+        // Two connections, and one request after the other: each is served where its connection is.
+        for _ in 0..2 {
+            let mut client = Client::connect(proxy.gateway_url());
+            let host = &proxy.gateway_url()["http://".len()..];
+            for _ in 0..3 {
+                let get = format!("GET /sinohope/v1/x HTTP/1.1\r\nHost: {host}\r\n\r\n");
+                assert_eq!(client.exchange(get).status, 200, "{runtime}");
+            }
+        }
+        let names = |entry: std::io::Result<std::fs::DirEntry>| {
+            std::fs::read_to_string(entry.ok()?.path().join("comm")).ok()
+        };
+        let tasks = std::fs::read_dir(format!("/proc/{}/task", proxy.pid())).expect("its threads");
+        let found = tasks.filter_map(names).filter(|name| name.starts_with("core-")).count();
+        assert_eq!((found, origin.connections()), (cores, pooled), "{runtime}, {threads}");
+    }
+}
+
 const DEADLINE: Duration = Duration::from_secs(30);

@@ -18,8 +18,9 @@ use self::keeping::Keeping;
 use self::reloading::Reloading;
 use self::supervisor::Supervisor;
 use super::log::Levels;
-use super::{CliError, ConfigFile, descriptors, given_up, log, runtime, state};
+use super::{CliError, ConfigFile, descriptors, given_up, log, serving, state};
 use crate::config::{Config, LogFormat};
+use crate::cores::Cores;
 use crate::metrics::Process;
 use crate::moment::Moments;
 use crate::nonces::Nonces;
@@ -62,10 +63,11 @@ fn start(config: Config, watched: Option<Vec<u8>>, out: &mut dyn Write) -> Resul
     given_up::tell(&measures, config.process.sandbox, "[process]")?;
     // After the commands of stores have their process, which keeps the limit there was.
     descriptors::provide(&config.limits);
-    runtime()?.block_on(serve(
+    let (runtime, cores) = serving(config.process.runtime)?;
+    runtime.block_on(serve(
         config,
         bound,
-        nonces,
+        (nonces, cores),
         (keeping, process, supervisor, levels, watched),
         out,
     ))
@@ -74,7 +76,7 @@ fn start(config: Config, watched: Option<Vec<u8>>, out: &mut dyn Write) -> Resul
 async fn serve(
     config: Config,
     bound: Vec<Bound>,
-    nonces: Arc<Nonces>,
+    (nonces, cores): (Arc<Nonces>, Cores),
     (keeping, process, supervisor, levels, watched): (
         Keeping,
         Process,
@@ -85,7 +87,8 @@ async fn serve(
     out: &mut dyn Write,
 ) -> Result<(), CliError> {
     let judge = Some(super::verify::pasted as Judge);
-    let surroundings = Surroundings { serves: true, judge, nonces, ..Surroundings::default() };
+    let surroundings =
+        Surroundings { serves: true, judge, nonces, cores, ..Surroundings::default() };
     let snapshot = Snapshot::build(&config, &surroundings, None).await?;
     surroundings.metrics.looks_at(process);
     begin(&surroundings.metrics, &snapshot);

@@ -31,7 +31,7 @@ pub(super) use values::milliseconds;
 
 use super::settings::{self, Settings, section, sections, sections_or_texts};
 use super::units::{self, Endpoint, ParentProxy, UpstreamAddress};
-use super::{Limits, LocalUser, Log, LogFormat, Sandbox, SelfCheck, Timeouts, Unrouted};
+use super::{Limits, LocalUser, Log, LogFormat, Runtime, Sandbox, SelfCheck, Timeouts, Unrouted};
 use crate::document::{Field, Key, Location, Named, Report, Table, Written};
 use crate::inspect::Keep;
 use crate::keys::{Algorithm, Encoding, SettingKind, StoreKind, StoreSetting};
@@ -267,6 +267,7 @@ fn timeouts(table: &mut Settings<'_, '_>) -> Timeouts {
 pub(super) struct Process {
     pub(super) sandbox: Sandbox,
     pub(super) lock_memory: bool,
+    pub(super) runtime: Runtime,
     pub(super) read: Field<Vec<Written<String>>>,
     pub(super) write: Field<Vec<Written<String>>>,
 }
@@ -275,6 +276,7 @@ fn process(table: &mut Settings<'_, '_>) -> Process {
     Process {
         sandbox: sandbox(table),
         lock_memory: table.value("lock_memory", |table, key| table.flag(key)),
+        runtime: runtime(table),
         read: table.list("read", values::text),
         write: table.list("write", values::text),
     }
@@ -284,6 +286,12 @@ fn sandbox(table: &mut Settings<'_, '_>) -> Sandbox {
     let all = [("off", Sandbox::Off), ("warn", Sandbox::Warn), ("require", Sandbox::Require)];
     let one = values::one_of(&all);
     table.value("sandbox", |table, key| table.parsed(key, &one))
+}
+
+fn runtime(table: &mut Settings<'_, '_>) -> Runtime {
+    let all = [("per_core", Runtime::PerCore), ("work_stealing", Runtime::WorkStealing)];
+    let one = values::one_of(&all);
+    table.value("runtime", |table, key| table.parsed(key, &one))
 }
 
 fn log(table: &mut Settings<'_, '_>) -> Log {

@@ -144,7 +144,7 @@ impl Resolver<'_> {
     }
 
     fn process(&self) -> Process {
-        let file::Process { sandbox, lock_memory, read, write } = &self.file.process;
+        let file::Process { sandbox, lock_memory, runtime, read, write } = &self.file.process;
         let paths = |list: &Field<Vec<Written<String>>>| {
             list.value()
                 .map(|list| list.iter().map(|path| self.directory.join(&path.value)).collect())
@@ -152,6 +152,7 @@ impl Resolver<'_> {
         Process {
             sandbox: *sandbox,
             lock_memory: *lock_memory,
+            runtime: *runtime,
             read: paths(read),
             write: paths(write),
         }

@@ -23,6 +23,9 @@ use super::stream::{Duplex, Lingering, Prefixed, Unread};
 use crate::body::Reply;
 use crate::request::{FIELDS_READ, lists};
 
+/// A connection, until it ends.
+pub(super) type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// Speaks with one client. Boxed, because a conversation can have another inside, and each
 /// protocol by itself: an idle connection keeps what it needs and no more.
 pub(super) fn converse(
@@ -30,7 +33,7 @@ pub(super) fn converse(
     protocol: Protocol,
     client: Client,
     shared: Arc<Shared>,
-) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+) -> Conversation {
     Box::pin(begin(stream, protocol, client, shared))
 }
 

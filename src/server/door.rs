@@ -101,6 +101,7 @@ impl Reserve {
         self.spare = None;
         match timeout(PAUSE, listener.accept(|_| Ok(false))).await {
             Ok(Ok((socket, peer, _))) => {
+                let socket = socket.here();
                 let refusal = Refusal::new(Code::OutOfDescriptors, error.to_string());
                 shared.surroundings.metrics.turned_away(refusal.code.name()).inc();
                 let _gone = timeout(PAUSE, said(socket, peer, refusal, shared)).await;

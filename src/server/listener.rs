@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener as Unix;
 use std::path::PathBuf;
 
 use socket2::{Domain, Socket, Type};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 
 use super::shared::Role;
 use super::stream::Duplex;
@@ -198,18 +198,68 @@ impl Listener {
                 let peer = Some(peer.ip());
                 let user = judge(peer)
                     .map(|matters| if matters { Peer::of(&stream) } else { Peer::Unasked });
-                Ok((Box::new(stream), peer, user))
+                Ok((Taken::Tcp(stream), peer, user))
             }
             Inner::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
-                Ok((Box::new(stream), None, judge(None).map(|_| Peer::Unasked)))
+                Ok((Taken::Unix(stream), None, judge(None).map(|_| Peer::Unasked)))
             }
         }
     }
 }
 
 /// A connection, its client's address, and its user, or why it may not stay.
-pub(super) type Accepted = (Box<dyn Duplex>, Option<IpAddr>, Result<Peer, Refusal>);
+pub(super) type Accepted = (Taken, Option<IpAddr>, Result<Peer, Refusal>);
+
+/// A connection of the runtime that has taken it.
+#[derive(Debug)]
+pub(super) enum Taken {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// A connection of no runtime.
+#[derive(Debug)]
+pub(super) enum Loose {
+    Tcp(std::net::TcpStream),
+    Unix(std::os::unix::net::UnixStream),
+}
+
+impl Taken {
+    /// For this runtime.
+    pub(super) fn here(self) -> Box<dyn Duplex> {
+        match self {
+            Self::Tcp(stream) => Box::new(stream),
+            Self::Unix(stream) => Box::new(stream),
+        }
+    }
+
+    /// For another one.
+    ///
+    /// # Errors
+    ///
+    /// When this one does not let go of it.
+    pub(super) fn elsewhere(self) -> io::Result<Loose> {
+        Ok(match self {
+            Self::Tcp(stream) => Loose::Tcp(stream.into_std()?),
+            Self::Unix(stream) => Loose::Unix(stream.into_std()?),
+        })
+    }
+}
+
+impl Loose {
+    /// For the runtime that this is called in.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot wait for it.
+    pub(super) fn here(self) -> io::Result<Box<dyn Duplex>> {
+        Ok(match self {
+            Self::Tcp(stream) => Box::new(TcpStream::from_std(stream)?),
+            Self::Unix(stream) => Box::new(UnixStream::from_std(stream)?),
+        })
+    }
+}
 
 fn refused(role: Role, place: impl ToString, error: &io::Error) -> Problem {
     let kind = error.kind();

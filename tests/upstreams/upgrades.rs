@@ -49,7 +49,7 @@ fn upstream(place: std::net::SocketAddr, tls: Arc<ClientConfig>) -> Upstream {
         stall: Duration::from_secs(30),
         idle: Duration::from_secs(30),
     };
-    Upstream::new(settings, tls, Through::default(), Dialer::default()).expect("the name is one")
+    Upstream::new(settings, tls, Through::default(), Dialer::default(), 1).expect("the name is one")
 }
 
 fn handshake() -> Request<Upload> {

@@ -371,6 +371,7 @@ const SEEN: &[(&str, Rows)] = &[
                 "lock_memory",
                 "confined::kernel::memory_is_locked_where_it_is_asked_for_and_the_limit_allows",
             ),
+            ("runtime", "running::each_core_serves_its_own_connections_unless_threads_steal_work"),
             (
                 "read",
                 "confined::library::a_module_whose_directory_is_not_named_says_what_it_could_not_do",

@@ -414,6 +414,15 @@ pub(crate) const SECTIONS: &[Section] = &[
             setting(LOCK_MEMORY, LOCK_MEMORY_DOC)
                 .or("false")
                 .restart(|new, old| keep(&mut new.process.lock_memory, &old.process.lock_memory)),
+            setting(
+                Key::string("runtime", "\"per_core\""),
+                "How connections are served: `per_core`, each by one thread from its first byte to its last, \
+                 with a pool of upstream connections for each core; or `work_stealing`, by whichever thread \
+                 is free. `TOKIO_WORKER_THREADS` says how many threads, without it there are as many as \
+                 processors.",
+            )
+            .or("\"per_core\"")
+            .restart(|new, old| keep(&mut new.process.runtime, &old.process.runtime)),
             optional(
                 Key::list("read", "[\"/etc/softhsm\"]"),
                 "Directories and files that may be read beside those that the configuration names. A \

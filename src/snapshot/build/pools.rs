@@ -136,8 +136,8 @@ impl Builder<'_> {
             parts.client.as_ref().map(|(path, chain, key)| Identity::read(path, chain, key));
         let tls = tls(roots, identity.transpose()?, parts.post_quantum)?;
         let through = self.through(&parts)?;
-        let dialer = self.surroundings.dialer.clone();
-        Upstream::new(settings, tls, through, dialer).map(Arc::new)
+        let (dialer, cores) = (self.surroundings.dialer.clone(), self.surroundings.cores.count());
+        Upstream::new(settings, tls, through, dialer, cores).map(Arc::new)
     }
 
     /// How connections reach their upstream.

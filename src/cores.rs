@@ -1,0 +1,100 @@
+//! A runtime for each core: every connection is served from its first byte to its last by one thread,
+//! which hands nothing to others and so waits for none, and wakes none.
+//!
+//! What is long goes to threads of its own ([`crate::workers`]), so that a connection waits behind no
+//! more than one short signature of another on its core. Connections are handed out evenly as they come.
+
+use std::cell::Cell;
+use std::io;
+use std::num::NonZero;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle};
+use tokio_util::sync::CancellationToken;
+use tokio_util::sync::DropGuard;
+
+thread_local! {
+    /// Which of the cores this thread is, from 1 on; 0 for every other.
+    static OWN: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Which core the calling thread is, below [`Cores::count`].
+pub fn own() -> usize {
+    OWN.get().saturating_sub(1)
+}
+
+/// The cores that serve connections. None: whoever takes a connection serves it.
+#[derive(Clone, Debug, Default)]
+pub struct Cores(Option<Arc<Threads>>);
+
+#[derive(Debug)]
+struct Threads {
+    handles: Vec<Handle>,
+    next: AtomicUsize,
+    /// Ends the threads when it is dropped.
+    _until: DropGuard,
+}
+
+impl Cores {
+    /// As many as there are processors, or as `TOKIO_WORKER_THREADS` says; none where that is one, whose
+    /// thread is the caller's own.
+    ///
+    /// # Errors
+    ///
+    /// When the system starts no thread.
+    pub fn start(count: NonZero<usize>) -> io::Result<Self> {
+        if count.get() == 1 {
+            return Ok(Self::default());
+        }
+        let until = CancellationToken::new();
+        let mut handles = Vec::new();
+        for number in 1..=count.get() {
+            let runtime = Builder::new_current_thread().enable_all().build()?;
+            handles.push(runtime.handle().clone());
+            let until = until.clone();
+            let serve = move || {
+                OWN.set(number);
+                runtime.block_on(until.run_until_cancelled(tick()));
+                // What is blocked on a disk does not keep the process from ending.
+                runtime.shutdown_background();
+            };
+            thread::Builder::new().name(format!("core-{number}")).spawn(serve)?;
+        }
+        let (next, until) = (AtomicUsize::new(0), until.drop_guard());
+        Ok(Self(Some(Arc::new(Threads { handles, next, _until: until }))))
+    }
+
+    /// How many there are, and one at least.
+    pub fn count(&self) -> usize {
+        self.0.as_ref().map_or(1, |threads| threads.handles.len())
+    }
+
+    /// The one whose turn it is.
+    pub fn next(&self) -> Option<&Handle> {
+        let threads = self.0.as_ref()?;
+        let turn = threads.next.fetch_add(1, Ordering::Relaxed);
+        threads.handles.get(turn % threads.handles.len())
+    }
+}
+
+/// A timer that is always due next. One that is due sooner than all others has tokio wake its driver, by
+/// a write and a wait, and without this that is the timer of every request. For every runtime that serves.
+/// It never ends.
+pub async fn tick() {
+    loop {
+        tokio::time::sleep(SOONER).await;
+    }
+}
+
+/// Sooner than whatever a request waits for.
+const SOONER: Duration = Duration::from_millis(900);
+
+/// How many threads serve: as many as there are processors, unless `TOKIO_WORKER_THREADS` says another
+/// number.
+pub fn wanted(variable: Option<&str>) -> NonZero<usize> {
+    let written = variable.and_then(|text| text.trim().parse().ok());
+    written.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
+}
