@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use password::Password;
+pub(crate) use password::Cells;
+use password::Passwords;
 pub(crate) use store::Found;
 pub use store::Store;
 
 use crate::metrics::Metrics;
 use crate::moment::unix_ms;
 use crate::nonces::{Leases, TERMS};
-use crate::secret::SecretCell;
 
 /// The task that asks, once there is one.
 #[derive(Debug, Default)]
@@ -29,30 +29,30 @@ pub struct Sharing(Mutex<Option<Asking>>);
 #[derive(Debug)]
 struct Asking {
     task: JoinHandle<()>,
-    password: Password,
+    passwords: Passwords,
     leases: Arc<Leases>,
 }
 
 impl Sharing {
     /// Asks this store from now on, for as long as the runtime lives. One that is asked already is asked
-    /// on, with the password of now.
+    /// on, with the passwords of now.
     pub(crate) fn begin(
         &self,
         store: Store,
-        password: Option<SecretCell>,
+        passwords: Cells,
         leases: &Arc<Leases>,
         metrics: &Arc<Metrics>,
     ) {
         let mut asking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(asking) = &*asking {
-            asking.password.set(password);
+            asking.passwords.set(passwords);
             return;
         }
-        let known = store.password();
-        known.set(password);
+        let known = store.passwords();
+        known.set(passwords);
         let leases = Arc::clone(leases);
         let task = tokio::spawn(ask(store, Arc::clone(&leases), Arc::clone(metrics)));
-        *asking = Some(Asking { task, password: known, leases });
+        *asking = Some(Asking { task, passwords: known, leases });
     }
 
     /// Gives every lease back, so that another may have it at once.

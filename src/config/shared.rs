@@ -18,6 +18,10 @@ pub struct Shared {
     pub password: Option<String>,
     /// The name that Sentinel has for the servers: `redis` are Sentinels then.
     pub sentinel: Option<String>,
+    /// The user that Sentinels are shown.
+    pub sentinel_user: Option<String>,
+    /// The `[secrets]` entry with the password of Sentinels.
+    pub sentinel_password: Option<String>,
     /// Whether the servers are a cluster.
     pub cluster: bool,
     /// How many replicas have to have what was written.

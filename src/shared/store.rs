@@ -15,7 +15,7 @@ use redis::{
     TlsMode, cmd, from_redis_value,
 };
 
-use super::password::Password;
+use super::password::{Passwords, shown};
 use super::script::{COMMANDS, KEY, SLOT, lanes, look, read};
 use crate::config::Shared;
 use crate::nonces::{Reply, Round};
@@ -26,7 +26,7 @@ use crate::problem::Problem;
 pub struct Store {
     shared: Shared,
     certificates: Option<TlsCertificates>,
-    password: Password,
+    passwords: Passwords,
     connection: Option<Connection>,
 }
 
@@ -58,13 +58,13 @@ impl Store {
     /// When the file of authorities cannot be read.
     pub fn new(shared: &Shared) -> Result<Self, Problem> {
         let certificates = shared.ca.as_deref().map(authorities).transpose()?;
-        let (password, connection) = (Password::default(), None);
-        Ok(Self { shared: shared.clone(), certificates, password, connection })
+        let (passwords, connection) = (Passwords::default(), None);
+        Ok(Self { shared: shared.clone(), certificates, passwords, connection })
     }
 
-    /// Where its password is put.
-    pub(crate) fn password(&self) -> Password {
-        self.password.clone()
+    /// Where its passwords are put.
+    pub(crate) fn passwords(&self) -> Passwords {
+        self.passwords.clone()
     }
 
     /// Connects, where it is not connected.
@@ -208,8 +208,15 @@ impl Store {
         if let Some(user) = &self.shared.user {
             builder = builder.set_client_to_redis_username(user);
         }
-        if let Some(password) = self.secret() {
+        let passwords = self.passwords.current();
+        if let Some(password) = shown(passwords.server) {
             builder = builder.set_client_to_redis_password(password);
+        }
+        if let Some(user) = &self.shared.sentinel_user {
+            builder = builder.set_client_to_sentinel_username(user);
+        }
+        if let Some(password) = shown(passwords.sentinels) {
+            builder = builder.set_client_to_sentinel_password(password);
         }
         if self.shared.redis.tls {
             builder = builder
@@ -243,17 +250,12 @@ impl Store {
         if let Some(user) = &self.shared.user {
             settings = settings.set_username(user);
         }
-        if let Some(password) = self.secret() {
+        if let Some(password) = shown(self.passwords.current().server) {
             settings = settings.set_password(password);
         }
         let addresses = self.addresses().into_iter();
         let infos = addresses.map(|address| address.into_connection_info());
         infos.map(|info| Ok(info?.set_redis_settings(settings.clone()))).collect()
-    }
-
-    fn secret(&self) -> Option<String> {
-        let secret = self.password.current()?.current().trimmed();
-        Some(String::from_utf8_lossy(secret.expose()).into_owned())
     }
 
     /// That no answer came.
@@ -266,7 +268,15 @@ impl Store {
         let fix = match (error.kind(), error.code()) {
             (_, Some("NOPERM")) => format!("ACL SETUSER {user} ~{KEY} {COMMANDS}"),
             (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
-                "write shared.user and shared.password as the server's ACL has them".into()
+                let sentinels = match self.shared.sentinel {
+                    Some(_) => {
+                        ", and shared.sentinel_user and shared.sentinel_password as Sentinel's has"
+                    }
+                    None => "",
+                };
+                format!(
+                    "write shared.user and shared.password as the server's ACL has them{sentinels}"
+                )
             }
             _ => REACH.into(),
         };

@@ -325,7 +325,7 @@ pub(super) const LAYERS: &[Layer] = &[
             all("route"),
             only("scheme", &["BindError", "Binding", "Bound", "Caller", "ParamDoc", "SchemeError"]),
             all("secret"),
-            only("shared", &["Found", "Sharing", "Store"]),
+            only("shared", &["Cells", "Found", "Sharing", "Store"]),
             all("standing"),
             only("strict_modes", &["check_socket"]),
             only("tls", &["Authority", "CaCertificate", "LeafSettings", "LeafCache", "ends_s"]),

@@ -99,6 +99,32 @@ fn by_sentinel_and_in_a_cluster() {
     assert_eq!(code, Some(0), "{said}");
 }
 
+/// The bug: Sentinels that want a password cannot be asked, or are shown the server's.
+#[test]
+fn sentinels_are_shown_a_password_of_their_own() {
+    let origin = Origin::start(echo());
+    let redis = Redis::start();
+    let sentinel = Redis::sentinel_with(&redis, "requirepass hunter4\n");
+    let written = |lines: &str, password: &str| {
+        let secret = "[secrets.sentinel]\nstore = \"files\"\nentry = \"sentinel\"\n";
+        let lines = format!("sentinel = \"mymaster\"\n{lines}{secret}");
+        let home = home(&origin, &sentinel.url(), &lines);
+        home.write("keys/sentinel", password);
+        home
+    };
+    let shown = "sentinel_password = \"sentinel\"\n";
+    let user = format!("sentinel_user = \"default\"\n{shown}");
+    for lines in [shown, &user] {
+        signs(&origin, written(lines, "hunter4"));
+    }
+    let stranger = format!("sentinel_user = \"nobody\"\n{shown}");
+    for (lines, password) in [("", "hunter4"), (shown, "hunter5"), (&stranger, "hunter4")] {
+        let (code, said) = check(&written(lines, password));
+        assert_eq!(code, Some(78), "{said}");
+        assert!(said.contains("shared.sentinel_password") && !said.contains("hunter"), "{said}");
+    }
+}
+
 /// The bug: what is doubtful about a store is found out when it has lost the leases.
 #[test]
 fn check_says_what_is_doubtful_and_run_begins_without_a_store() {

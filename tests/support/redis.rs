@@ -50,11 +50,16 @@ impl Redis {
 
     /// A Sentinel that watches a server as `mymaster`.
     pub(crate) fn sentinel(master: &Self) -> Self {
+        Self::sentinel_with(master, "")
+    }
+
+    /// The same with these lines as its settings.
+    pub(crate) fn sentinel_with(master: &Self, lines: &str) -> Self {
         let port = master.port;
         let settings = format!(
             "sentinel monitor mymaster 127.0.0.1 {port} 1\n\
              sentinel down-after-milliseconds mymaster 1000\n\
-             sentinel failover-timeout mymaster 3000\n"
+             sentinel failover-timeout mymaster 3000\n{lines}"
         );
         Self::begin("redis-sentinel", &settings, &[], |port| format!("port {port}\n"))
     }

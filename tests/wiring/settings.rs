@@ -151,6 +151,8 @@ const SEEN: &[(&str, Rows)] = &[
             ("user", "shared::reached::over_tls_as_a_user_with_the_least_rights"),
             ("password", "shared::reached::over_tls_as_a_user_with_the_least_rights"),
             ("sentinel", "shared::reached::by_sentinel_and_in_a_cluster"),
+            ("sentinel_user", "shared::reached::sentinels_are_shown_a_password_of_their_own"),
+            ("sentinel_password", "shared::reached::sentinels_are_shown_a_password_of_their_own"),
             ("cluster", "shared::reached::by_sentinel_and_in_a_cluster"),
             ("replicas", "shared::waiting::what_no_replica_has_is_not_used"),
         ],

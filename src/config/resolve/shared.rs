@@ -7,8 +7,18 @@ use crate::moment::Part;
 impl Resolver<'_> {
     pub(super) fn shared(&self) -> Option<Shared> {
         let written = &self.file.shared;
-        if let Some(password) = written.password.get() {
-            self.check_reference("shared.password", password, "secrets", &self.file.secrets);
+        for (field, password) in [
+            ("shared.password", &written.password),
+            ("shared.sentinel_password", &written.sentinel_password),
+        ] {
+            if let Some(password) = password.get() {
+                self.check_reference(field, password, "secrets", &self.file.secrets);
+            }
+        }
+        let of_sentinels = written.sentinel_user.get().or_else(|| written.sentinel_password.get());
+        if let (Some(shown), true) = (of_sentinels, written.sentinel.is_absent()) {
+            let what = "shared has what Sentinels are shown, and names no sentinel";
+            self.report.add(shown.at, what, "write sentinel = \"NAME\", or take it out");
         }
         let leases = self.file.nonces.replica.get().filter(|part| part.value == Part::Shared);
         let at = written.at.or_else(|| leases.map(|part| part.at));
@@ -37,6 +47,8 @@ impl Resolver<'_> {
             user: written.user.value().cloned(),
             password: written.password.value().cloned(),
             sentinel: written.sentinel.value().cloned(),
+            sentinel_user: written.sentinel_user.value().cloned(),
+            sentinel_password: written.sentinel_password.value().cloned(),
             cluster: written.cluster,
             replicas: written.replicas,
             at: redis.at,

@@ -34,6 +34,17 @@ pub(super) const SHARED: Section = Section {
             "The name that Sentinel has for the servers; `redis` has the addresses of Sentinels then.",
         )
         .restart(kept),
+        optional(
+            Key::string("sentinel_user", "\"countersign\""),
+            "The user that Sentinels are shown, as their own ACL has it.",
+        )
+        .restart(kept),
+        optional(
+            Key::string("sentinel_password", "\"sentinel\""),
+            "The `[secrets]` entry with the password of Sentinels (`requirepass`); without it they are \
+             asked without one.",
+        )
+        .restart(kept),
         setting(Key::flag("cluster", "true"), "Whether the servers are a Redis Cluster.")
             .or("false")
             .restart(kept),

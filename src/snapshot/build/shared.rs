@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::builder::{Builder, Secrets};
 use crate::config::Problem;
-use crate::shared::{Found, Store};
+use crate::shared::{Cells, Found, Store};
 use crate::snapshot::Surroundings;
 
 impl Builder<'_> {
@@ -12,9 +12,13 @@ impl Builder<'_> {
     /// whether it can be used.
     pub(super) async fn shared(&mut self, secrets: &Secrets) -> Option<Found> {
         let shared = self.config.shared.as_ref()?;
-        let password = shared.password.as_ref().map(|name| secrets.get(name).cloned());
         // A secret that is not there has had its own error.
-        let password = password.map_or(Some(None), |found| found.map(Some))?;
+        let cell = |name: &Option<String>| match name {
+            Some(name) => secrets.get(name).cloned().map(Some),
+            None => Some(None),
+        };
+        let (server, sentinels) = (cell(&shared.password)?, cell(&shared.sentinel_password)?);
+        let passwords = Cells { server, sentinels };
         let mut store = match Store::new(shared) {
             Ok(store) => store,
             Err(problem) => {
@@ -25,14 +29,14 @@ impl Builder<'_> {
         let Surroundings { serves, nonces, sharing, metrics, .. } = self.surroundings;
         if *serves {
             if let Some(leases) = nonces.leases() {
-                sharing.begin(store, password, leases, metrics);
+                sharing.begin(store, passwords, leases, metrics);
             }
             return None;
         }
         if !self.surroundings.looks {
             return None;
         }
-        store.password().set(password);
+        store.passwords().set(passwords);
         match store.look().await {
             Ok(found) => {
                 let doubts = found.doubts.iter().cloned();
