@@ -3,6 +3,7 @@
 //! What a lease means is [`crate::nonces`]' to say; here is how the store is reached, what it runs, and
 //! when it is asked. A request never waits for it, unless the process has no lease.
 
+mod connection;
 mod password;
 mod script;
 mod store;
@@ -85,7 +86,7 @@ async fn ask(mut store: Store, leases: Arc<Leases>, metrics: Arc<Metrics>) {
             Err(problem) => Err(problem),
             Ok(()) => match timeout(LIMIT, store.ask(&round)).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(store.late(LIMIT)),
+                Err(_) => Err(store::late(LIMIT)),
             },
         };
         metrics.shared_round(outcome.is_ok());

@@ -4,10 +4,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
 use redis::cluster::ClusterClient;
-use redis::cluster_async::ClusterConnection;
-use redis::cluster_routing::{Route, SingleNodeRoutingInfo, SlotAddr};
 use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind,
@@ -15,8 +12,9 @@ use redis::{
     TlsMode, cmd, from_redis_value,
 };
 
+use super::connection::Connection;
 use super::password::{Passwords, shown};
-use super::script::{COMMANDS, KEY, SLOT, lanes, look, read};
+use super::script::{COMMANDS, KEY, lanes, look, read};
 use crate::config::Shared;
 use crate::nonces::{Reply, Round};
 use crate::problem::Problem;
@@ -28,17 +26,6 @@ pub struct Store {
     certificates: Option<TlsCertificates>,
     passwords: Passwords,
     connection: Option<Connection>,
-}
-
-enum Connection {
-    One(MultiplexedConnection),
-    Cluster(ClusterConnection),
-}
-
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Connection(..)")
-    }
 }
 
 /// What somebody who only looks has found.
@@ -75,7 +62,7 @@ impl Store {
     pub(super) async fn reach(&mut self) -> Result<(), Problem> {
         if self.connection.is_none() {
             let made = tokio::time::timeout(CONNECTED, self.connect()).await;
-            let made = made.map_err(|_| self.late(CONNECTED))?;
+            let made = made.map_err(|_| late(CONNECTED))?;
             self.connection = Some(made.map_err(|error| self.failed(&error))?);
         }
         Ok(())
@@ -90,11 +77,9 @@ impl Store {
         let replicas = self.shared.replicas;
         let mut commands = vec![lanes(round)];
         if replicas > 0 {
-            let mut wait = cmd("WAIT");
-            wait.arg(replicas).arg(CONFIRMED.as_millis() as u64);
-            commands.push(wait);
+            commands.push(confirmed(replicas));
         }
-        let values = self.send(commands).await.map_err(|error| self.failed(&error))?;
+        let values = self.send(&commands).await.map_err(|error| self.failed(&error))?;
         let mut values = values.into_iter();
         let words: RedisResult<Vec<String>> =
             values.next().map_or(Ok(Vec::new()), |value| Ok(from_redis_value(value)?));
@@ -113,9 +98,8 @@ impl Store {
     /// Why it cannot be used.
     pub(crate) async fn look(&mut self) -> Result<Found, Problem> {
         self.reach().await?;
-        let looked = tokio::time::timeout(LOOKED, self.send(vec![look(), cmd("INFO")])).await;
-        let late = |_| self.late(LOOKED);
-        let values = looked.map_err(late)?.map_err(|error| self.failed(&error))?;
+        let looked = tokio::time::timeout(LOOKED, self.send(&[look(), cmd("INFO")])).await;
+        let values = looked.map_err(|_| late(LOOKED))?.map_err(|error| self.failed(&error))?;
         let info: RedisResult<String> =
             values.into_iter().nth(1).map_or(Ok(String::new()), |v| Ok(from_redis_value(v)?));
         let info = info.unwrap_or_default();
@@ -153,20 +137,8 @@ impl Store {
         self.connection = None;
     }
 
-    async fn send(&mut self, commands: Vec<Cmd>) -> RedisResult<Vec<redis::Value>> {
-        let mut pipe = redis::pipe();
-        let count = commands.len();
-        commands.into_iter().for_each(|command| {
-            pipe.add_command(command);
-        });
-        match self.connection.as_mut().expect("it was reached before") {
-            Connection::One(one) => pipe.query_async(one).await,
-            Connection::Cluster(cluster) => {
-                let route = Route::new(SLOT, SlotAddr::Master);
-                let route = SingleNodeRoutingInfo::SpecificNode(route);
-                cluster.route_pipeline(pipe, 0, count, route).await
-            }
-        }
+    async fn send(&mut self, commands: &[Cmd]) -> RedisResult<Vec<redis::Value>> {
+        self.connection.as_mut().expect("it was reached before").send(commands).await
     }
 
     async fn connect(&self) -> RedisResult<Connection> {
@@ -258,11 +230,6 @@ impl Store {
         infos.map(|info| Ok(info?.set_redis_settings(settings.clone()))).collect()
     }
 
-    /// That no answer came.
-    pub(super) fn late(&self, limit: Duration) -> Problem {
-        Problem::new(format!("shared.redis has not answered within {limit:?}"), REACH)
-    }
-
     fn failed(&self, error: &RedisError) -> Problem {
         let user = self.shared.user.as_deref().unwrap_or("default");
         let fix = match (error.kind(), error.code()) {
@@ -282,6 +249,18 @@ impl Store {
         };
         Problem::new(format!("shared.redis cannot be used: {error}"), fix)
     }
+}
+
+/// Waits until so many replicas have what was written, and says how many have.
+fn confirmed(replicas: usize) -> Cmd {
+    let mut wait = cmd("WAIT");
+    wait.arg(replicas).arg(CONFIRMED.as_millis() as u64);
+    wait
+}
+
+/// That no answer came.
+pub(super) fn late(limit: Duration) -> Problem {
+    Problem::new(format!("shared.redis has not answered within {limit:?}"), REACH)
 }
 
 fn authorities(path: &Path) -> Result<TlsCertificates, Problem> {
