@@ -13,6 +13,7 @@ mod ordered;
 mod proof;
 mod question;
 mod remembered;
+mod replicas;
 mod seen;
 mod sending;
 mod socket;

@@ -1,19 +1,23 @@
-//! The Redis that replicas share: leases of lanes for nonces, asked for by one task of the process.
+//! The Redis that replicas share: leases of lanes for nonces, asked for by one task of the process, and
+//! what callbacks were answered.
 //!
 //! What a lease means is [`crate::nonces`]' to say; here is how the store is reached, what it runs, and
-//! when it is asked. A request never waits for it, unless the process has no lease.
+//! when it is asked. A request that is signed never waits for it, unless the process has no lease.
 
+mod answers;
 mod connection;
+mod kept;
 mod password;
 mod script;
 mod store;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+pub use answers::Answers;
 pub(crate) use password::Cells;
 use password::Passwords;
 pub(crate) use store::Found;
@@ -23,43 +27,57 @@ use crate::metrics::Metrics;
 use crate::moment::unix_ms;
 use crate::nonces::{Leases, TERMS};
 
-/// The task that asks, once there is one.
+/// What there is of a store, once there is one.
 #[derive(Debug, Default)]
-pub struct Sharing(Mutex<Option<Asking>>);
+pub struct Sharing {
+    /// The task that asks for leases.
+    asking: Mutex<Option<Asking>>,
+    kept: OnceLock<Kept>,
+}
+
+/// What stays, as the store does.
+#[derive(Debug)]
+struct Kept {
+    passwords: Passwords,
+    answers: Arc<Answers>,
+}
 
 #[derive(Debug)]
 struct Asking {
     task: JoinHandle<()>,
-    passwords: Passwords,
     leases: Arc<Leases>,
 }
 
 impl Sharing {
-    /// Asks this store from now on, for as long as the runtime lives. One that is asked already is asked
-    /// on, with the passwords of now.
+    /// Uses this store from now on, for as long as the runtime lives, and asks it for leases where there
+    /// are to be some. One that is used already is used on, with the passwords of now.
     pub(crate) fn begin(
         &self,
         store: Store,
         passwords: Cells,
-        leases: &Arc<Leases>,
+        leases: Option<&Arc<Leases>>,
         metrics: &Arc<Metrics>,
     ) {
-        let mut asking = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(asking) = &*asking {
-            asking.passwords.set(passwords);
-            return;
-        }
-        let known = store.passwords();
-        known.set(passwords);
-        let leases = Arc::clone(leases);
+        let kept = self.kept.get_or_init(|| Kept {
+            passwords: store.passwords(),
+            answers: Arc::new(Answers::of(store.another())),
+        });
+        kept.passwords.set(passwords);
+        let mut asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(leases) = leases.filter(|_| asking.is_none()).cloned() else { return };
         let task = tokio::spawn(ask(store, Arc::clone(&leases), Arc::clone(metrics)));
-        *asking = Some(Asking { task, passwords: known, leases });
+        *asking = Some(Asking { task, leases });
+    }
+
+    /// What callbacks were answered by all replicas, where there is a store.
+    pub(crate) fn answers(&self) -> Option<Arc<Answers>> {
+        self.kept.get().map(|kept| Arc::clone(&kept.answers))
     }
 
     /// Gives every lease back, so that another may have it at once.
     pub async fn finish(&self) {
-        let asking = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Asking { task, leases, .. }) = asking else { return };
+        let asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Asking { task, leases }) = asking else { return };
         leases.stop();
         // What cannot be given back ends by itself.
         let _ended = timeout(2 * LIMIT, task).await;

@@ -24,7 +24,7 @@ use crate::nonces::Nonces;
 use crate::reloads::Reloads;
 use crate::request::View;
 use crate::route::{Route, Routes};
-use crate::shared::{Found, Sharing};
+use crate::shared::{Answers, Found, Sharing};
 use crate::standing::Standings;
 use crate::tls::LeafCache;
 use crate::upstream::{Dialer, Upstream};
@@ -59,6 +59,8 @@ pub struct Snapshot {
     pub keys: Vec<LiveKey>,
     /// What was found of the store that replicas share, by somebody who only looks.
     pub(crate) shared: Option<Found>,
+    /// What callbacks were answered by all replicas, where they share that.
+    pub(crate) answers: Option<Arc<Answers>>,
     /// The digest of the configuration, as [`Self::digest`] has it.
     pub digest: String,
     /// When the client certificates of upstreams are no longer valid, in seconds since 1970.

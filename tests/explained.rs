@@ -187,6 +187,7 @@ const NOT_EXPLAINED: &[(&str, &str)] = &[
     ("signer_busy", "a crowd before a key"),
     ("signer_timeout", "a key that is late"),
     ("nonces_unavailable", "a state directory or a shared store that fails"),
+    ("answers_unavailable", "a shared store that fails"),
     ("turn_timeout", "earlier requests of a key"),
     ("log_stalled", "a log that nobody reads"),
     ("audit_failed", "a file that cannot be written"),

@@ -2,18 +2,20 @@
 //! the caller expects a signed refusal, not a bare error.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use hyper::body::Incoming;
 
 use super::question::Question;
-use super::remembered::Claimed;
+use super::remembered::{Claimed, Said, Ticket};
+use super::replicas::{Elsewhere, Replicas};
 use super::{Answer, Pipeline, audited, proof};
+use crate::metrics::Metrics;
 use crate::record::Record;
 use crate::refusal::Refusal;
 use crate::request::{Body, Sealed};
-use crate::scheme::{Answered, Conclusion, Opened, SchemeError};
+use crate::scheme::{Answered, Bound, Conclusion, Envelope, Opened, SchemeError};
 use crate::snapshot::Snapshot;
 use crate::workers::in_place;
 
@@ -39,7 +41,7 @@ impl Pipeline {
         let opened = in_place(cost, || sealed.open(&came, &moment));
         let conclusion = match &opened {
             Err(error) => envelope.conclude(Err(error), &Answered::Unasked),
-            Ok(opened) => self.answer(snapshot, sealed, opened, record).await,
+            Ok(opened) => self.answer(snapshot, sealed, opened, record).await?,
         };
         tracing::info!(
             route = %route.name,
@@ -71,18 +73,16 @@ impl Pipeline {
         sealed: Sealed<'_>,
         opened: &Opened,
         record: &mut Record,
-    ) -> Conclusion {
+    ) -> Said {
         let (route, envelope) = (sealed.route, sealed.envelope);
         let nothing = |why| envelope.conclude(Ok(opened), &Answered::Nothing(why));
+        let replicas = Replicas::of(snapshot, route, envelope, opened);
         let when = (envelope.remembered(), Instant::now());
         let answer = match self.remembered.claim(&route.name, opened, when) {
             Claimed::First(ticket, answer) => {
                 let question = self.question(snapshot, sealed, opened, record);
-                let asked = tokio::spawn(async move {
-                    let (conclusion, took) = question.answer().await?;
-                    ticket.answer(conclusion);
-                    took
-                });
+                let metrics = Arc::clone(&self.metrics);
+                let asked = tokio::spawn(settle(ticket, question, replicas, metrics));
                 if let Ok(Some(took)) = asked.await {
                     record.returned(took);
                 }
@@ -90,13 +90,16 @@ impl Pipeline {
             }
             Claimed::Again(answer) => {
                 self.metrics.asked_again();
+                if let Some(replicas) = replicas {
+                    tokio::spawn(replicas.kept());
+                }
                 answer
             }
-            Claimed::Other => return envelope.conclude(Err(&other(opened)), &Answered::Unasked),
-            Claimed::Full => return nothing("too many request_ids are remembered: ask later"),
+            Claimed::Other => return Ok(other(envelope, opened)),
+            Claimed::Full => return Ok(nothing("too many request_ids are remembered: ask later")),
         };
-        let said = answer.conclusion().await;
-        said.unwrap_or_else(|| nothing("it was asked before, and what came of it is not known"))
+        let said = answer.said().await;
+        said.unwrap_or_else(|| Ok(nothing("it was asked before, and what came of it is not known")))
     }
 
     fn question(
@@ -116,8 +119,52 @@ impl Pipeline {
     }
 }
 
-/// An id that is another request's.
-fn other(opened: &Opened) -> SchemeError {
+/// Comes to what an id is answered, by asking once of all replicas; how long the service took.
+async fn settle(
+    ticket: Ticket,
+    question: Question,
+    replicas: Option<Replicas>,
+    metrics: Arc<Metrics>,
+) -> Option<Duration> {
+    let (route, opened) = (Arc::clone(&question.route), question.opened.clone());
+    let Bound::Envelope(envelope) = &route.scheme else { return None };
+    if let Some(replicas) = &replicas {
+        match replicas.claim().await {
+            Ok(Elsewhere::Nowhere) => {}
+            Ok(Elsewhere::Answered(conclusion)) => {
+                metrics.asked_again();
+                ticket.answer(conclusion);
+                return None;
+            }
+            // The ticket is dropped: nobody is asked.
+            Ok(Elsewhere::Unknown) => return None,
+            Ok(Elsewhere::Other) => {
+                ticket.give_back(Ok(other(envelope.as_ref(), &opened)));
+                return None;
+            }
+            Ok(Elsewhere::Unsealed) => {
+                let why = "what another replica has left of it is not sealed with the route's key";
+                ticket.give_back(Ok(envelope.conclude(Ok(&opened), &Answered::Nothing(why))));
+                return None;
+            }
+            Err(refusal) => {
+                ticket.give_back(Err(refusal));
+                return None;
+            }
+        }
+    }
+    let (conclusion, took) = question.answer().await?;
+    if let Some(replicas) = &replicas {
+        // Before it is told here, so that from then on it can be told everywhere.
+        replicas.tell(&conclusion).await;
+    }
+    ticket.answer(conclusion);
+    took
+}
+
+/// That an id is another request's.
+fn other(envelope: &dyn Envelope, opened: &Opened) -> Conclusion {
     let what = "has a request_id that another request had: each has one of its own, and one answer";
-    SchemeError::Package { what, id: Some(opened.id.clone()) }
+    let error = SchemeError::Package { what, id: Some(opened.id.clone()) };
+    envelope.conclude(Err(&error), &Answered::Unasked)
 }

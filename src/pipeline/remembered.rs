@@ -3,6 +3,7 @@
 //!
 //! [`Remembered`] is the whole of it: [`Remembered::claim`] says who answers an id, and
 //! [`Ticket::answer`] is how. What is remembered is what was concluded; each answer is sealed anew.
+//! What other replicas remember is in [`super::replicas`].
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::watch;
 
 use crate::metrics::Limit;
+use crate::refusal::Refusal;
 use crate::scheme::{Conclusion, Opened};
 
 /// The answers of every route, by the ids of their requests.
@@ -36,8 +38,11 @@ struct Entry {
     digest: [u8; 32],
     until: Instant,
     bytes: usize,
-    answer: watch::Receiver<Option<Conclusion>>,
+    answer: watch::Receiver<Option<Said>>,
 }
+
+/// What who asks is told: what was concluded, or why that cannot be said now.
+pub(super) type Said = Result<Conclusion, Refusal>;
 
 /// Who answers a request.
 #[derive(Debug)]
@@ -58,12 +63,12 @@ pub(super) struct Ticket {
     memory: Arc<Mutex<Memory>>,
     /// None for a request without an id.
     key: Option<Key>,
-    sender: watch::Sender<Option<Conclusion>>,
+    sender: watch::Sender<Option<Said>>,
 }
 
 /// An answer that is there, or will be.
 #[derive(Debug)]
-pub(super) struct Answer(watch::Receiver<Option<Conclusion>>);
+pub(super) struct Answer(watch::Receiver<Option<Said>>);
 
 impl Remembered {
     /// Remembers nothing yet.
@@ -141,13 +146,22 @@ impl Ticket {
             memory.used += bytes;
             memory.show();
         }
-        self.sender.send_replace(Some(conclusion));
+        self.sender.send_replace(Some(Ok(conclusion)));
+    }
+
+    /// Tells those who wait, and forgets the id: nobody was asked.
+    pub(super) fn give_back(self, said: Said) {
+        let mut memory = locked(&self.memory);
+        let entry = self.key.as_ref().and_then(|key| memory.entries.remove(key));
+        memory.used -= entry.map_or(0, |entry| entry.bytes);
+        memory.show();
+        self.sender.send_replace(Some(said));
     }
 }
 
 impl Answer {
     /// Waits for it; none where the one who was to answer is gone.
-    pub(super) async fn conclusion(mut self) -> Option<Conclusion> {
+    pub(super) async fn said(mut self) -> Option<Said> {
         self.0.wait_for(Option::is_some).await.ok()?.clone()
     }
 }
@@ -171,6 +185,7 @@ mod tests {
 
     use super::*;
     use crate::metrics::Metrics;
+    use crate::refusal::Code;
 
     const KEEP: Duration = Duration::from_secs(600);
 
@@ -199,7 +214,7 @@ mod tests {
 
     async fn again(claimed: Claimed) -> Option<Conclusion> {
         let Claimed::Again(answer) = claimed else { panic!("{claimed:?}") };
-        answer.conclusion().await
+        answer.said().await.map(|said| said.expect("it was concluded"))
     }
 
     #[tokio::test]
@@ -231,6 +246,18 @@ mod tests {
             first(claim(&memory, "", "a", now)).answer(conclusion("ping"));
         }
         assert_eq!(locked(&memory.0).entries.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_given_back_is_told_to_those_who_wait_and_is_new_then() {
+        let (memory, now) = (remembered(), Instant::now());
+        let ticket = first(claim(&memory, "1", "a", now));
+        let waits = claim(&memory, "1", "a", now);
+        ticket.give_back(Err(Refusal::new(Code::AnswersUnavailable, "gone")));
+        let Claimed::Again(answer) = waits else { panic!("{waits:?}") };
+        assert!(matches!(answer.said().await, Some(Err(_))));
+        assert_eq!(locked(&memory.0).used, 0);
+        first(claim(&memory, "1", "b", now));
     }
 
     #[test]

@@ -74,6 +74,10 @@ pub trait Envelope: fmt::Debug + Send + Sync {
         signatures: &Signatures,
     ) -> Result<Edits, SchemeError>;
 
+    /// A text that the key which seals answers is to sign, so that nobody else can have written it. The
+    /// text must be one that can be taken for no answer. Pure.
+    fn vouched(&self, text: Vec<u8>) -> Preimage;
+
     /// Reads back an answer's body as it leaves, which must say what was concluded. Pure.
     ///
     /// # Errors

@@ -15,7 +15,8 @@ const LOOK: &str = "redis.call('TIME') redis.call('HGET', KEYS[1], 'epoch') \
      redis.call('HSET', KEYS[1], 'look', '1') redis.call('HDEL', KEYS[1], 'look') return 'ok'";
 
 /// The commands that a user needs.
-pub(super) const COMMANDS: &str = "+eval +time +hget +hmget +hset +hdel +hincrby +wait +info";
+pub(super) const COMMANDS: &str = "+eval +time +hget +hmget +hset +hdel +hincrby +wait +info \
+     +set +get +pexpire +del";
 
 /// Leases, all at once.
 pub(super) fn lanes(round: &Round) -> Cmd {

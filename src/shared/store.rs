@@ -13,6 +13,7 @@ use redis::{
 };
 
 use super::connection::Connection;
+use super::kept;
 use super::password::{Passwords, shown};
 use super::script::{COMMANDS, KEY, lanes, look, read};
 use crate::config::Shared;
@@ -52,6 +53,33 @@ impl Store {
     /// Where its passwords are put.
     pub(crate) fn passwords(&self) -> Passwords {
         self.passwords.clone()
+    }
+
+    /// The same store, with a connection of its own.
+    pub(super) fn another(&self) -> Self {
+        let (shared, certificates) = (self.shared.clone(), self.certificates.clone());
+        Self { shared, certificates, passwords: self.passwords.clone(), connection: None }
+    }
+
+    /// How many replicas have to have what was written.
+    pub(super) fn replicas(&self) -> usize {
+        self.shared.replicas
+    }
+
+    /// The connection, made where there is none.
+    ///
+    /// # Errors
+    ///
+    /// Why there cannot be one.
+    pub(super) async fn connected(&mut self) -> Result<Connection, Problem> {
+        self.reach().await?;
+        Ok(self.connection.clone().expect("it was reached"))
+    }
+
+    /// Lets go of a connection on which this happened.
+    pub(super) fn lost(&mut self, error: &RedisError) -> Problem {
+        self.leave();
+        self.failed(error)
     }
 
     /// Connects, where it is not connected.
@@ -98,7 +126,9 @@ impl Store {
     /// Why it cannot be used.
     pub(crate) async fn look(&mut self) -> Result<Found, Problem> {
         self.reach().await?;
-        let looked = tokio::time::timeout(LOOKED, self.send(&[look(), cmd("INFO")])).await;
+        let mut commands = vec![look(), cmd("INFO")];
+        commands.extend(kept::look());
+        let looked = tokio::time::timeout(LOOKED, self.send(&commands)).await;
         let values = looked.map_err(|_| late(LOOKED))?.map_err(|error| self.failed(&error))?;
         let info: RedisResult<String> =
             values.into_iter().nth(1).map_or(Ok(String::new()), |v| Ok(from_redis_value(v)?));
@@ -111,12 +141,11 @@ impl Store {
             (None, None) => "a server that does not say its version".to_owned(),
         };
         let mut doubts = Vec::new();
-        if let Some(policy) =
-            line("maxmemory_policy").filter(|policy| policy.starts_with("allkeys"))
+        if let Some(policy) = line("maxmemory_policy").filter(|policy| *policy != "noeviction")
             && line("maxmemory") != Some("0")
         {
             let what = format!(
-                "throws keys away where memory is short (maxmemory-policy {policy}), and leases with them"
+                "throws keys away where memory is short (maxmemory-policy {policy}), and what is shared with them"
             );
             doubts.push(Problem::new(
                 what,
@@ -233,7 +262,9 @@ impl Store {
     fn failed(&self, error: &RedisError) -> Problem {
         let user = self.shared.user.as_deref().unwrap_or("default");
         let fix = match (error.kind(), error.code()) {
-            (_, Some("NOPERM")) => format!("ACL SETUSER {user} ~{KEY} {COMMANDS}"),
+            (_, Some("NOPERM")) => {
+                format!("ACL SETUSER {user} ~{KEY} ~{} {COMMANDS}", kept::KEYS)
+            }
             (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
                 let sentinels = match self.shared.sentinel {
                     Some(_) => {
@@ -252,7 +283,7 @@ impl Store {
 }
 
 /// Waits until so many replicas have what was written, and says how many have.
-fn confirmed(replicas: usize) -> Cmd {
+pub(super) fn confirmed(replicas: usize) -> Cmd {
     let mut wait = cmd("WAIT");
     wait.arg(replicas).arg(CONFIRMED.as_millis() as u64);
     wait

@@ -71,6 +71,7 @@ impl Snapshot {
             keep: config.keep,
             keys: live,
             shared,
+            answers: surroundings.sharing.answers(),
             digest,
             ends: builder.ends,
             pools: builder.pools,

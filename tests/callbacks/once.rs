@@ -14,14 +14,14 @@ use crate::support::origin::{Answer, Origin};
 use crate::support::proxy::Proxy;
 
 /// A token around a package, another one each time.
-fn form(package: &str) -> String {
+pub(super) fn form(package: &str) -> String {
     static COUNT: AtomicUsize = AtomicUsize::new(0);
     let later = COUNT.fetch_add(1, Ordering::Relaxed) as u64 % 60;
     format!("TSS_JWT_MSG={}", Party::node().sign(HEADER, &claims(package, now() + 60 + later)))
 }
 
 /// What a node is told of a package that it sends to a path.
-fn told(url: &str, path: &str, package: &str, id: &str) -> Value {
+pub(super) fn told(url: &str, path: &str, package: &str, id: &str) -> Value {
     let request = post(url, "application/x-www-form-urlencoded", &form(package));
     let request = request.replacen("/v1/check", path, 1);
     let reply = Client::connect(url).exchange(request);
@@ -30,10 +30,10 @@ fn told(url: &str, path: &str, package: &str, id: &str) -> Value {
 }
 
 /// Counts callbacks that were given an answer which was there, or is to be.
-const AGAIN: &str = "countersign_callbacks_again_total";
+pub(super) const AGAIN: &str = "countersign_callbacks_again_total";
 
 /// A service that approves what it is asked first, and rejects from then on.
-fn fickle() -> Origin {
+pub(super) fn fickle() -> Origin {
     let asked = AtomicUsize::new(0);
     Origin::start(Box::new(move |_| {
         let first = asked.fetch_add(1, Ordering::Relaxed) == 0;
@@ -108,7 +108,7 @@ fn what_failed_is_not_asked_again() {
 }
 
 /// A service that takes its time: it answers once it is released.
-fn slow() -> Origin {
+pub(super) fn slow() -> Origin {
     Origin::start(Box::new(|_| {
         Answer::Held(Box::new(Answer::json(200, &json!({ "action": "APPROVE" }))))
     }))

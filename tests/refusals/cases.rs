@@ -284,6 +284,7 @@ pub(super) const NOT_PROVOKED: &[(&str, &str)] = &[
     ("self_check", "takes a signer that signs wrongly: a test in self_check.rs has one"),
     ("signer_busy", "takes a crowd before a slow key: a test in availability/turns.rs has one"),
     ("nonces_unavailable", "takes a disk that fails: a test in src/nonces/tests.rs has one"),
+    ("answers_unavailable", "takes a store that is away: a test in callbacks/replicas.rs has one"),
     ("log_stalled", "takes a log that nobody reads: a test in log.rs has one"),
     ("audit_failed", "takes a file that cannot be written: tests in audit.rs have some"),
     ("turn_timeout", "takes another proxy: a test in nonces.rs has one"),

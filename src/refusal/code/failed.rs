@@ -156,6 +156,16 @@ pub(super) static ROWS: &[Facts] = &[
     )
     .with(RETRY),
     row(
+        Code::AnswersUnavailable,
+        "answers_unavailable",
+        Side::Operator,
+        StatusCode::SERVICE_UNAVAILABLE,
+        "proxy_internal_error",
+        "It is not known whether another replica was asked this",
+        "See that what is shared (shared.redis) can be reached and used; nobody was asked, and who asks again is answered as soon as it can.",
+    )
+    .with(RETRY),
+    row(
         Code::LogStalled,
         "log_stalled",
         Side::Operator,

@@ -49,6 +49,7 @@ pub enum Code {
     SignerUnavailable,
     SignerBusy,
     NoncesUnavailable,
+    AnswersUnavailable,
     LogStalled,
     AuditFailed,
     TurnTimeout,

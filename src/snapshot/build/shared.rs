@@ -8,8 +8,7 @@ use crate::shared::{Cells, Found, Store};
 use crate::snapshot::Surroundings;
 
 impl Builder<'_> {
-    /// Begins to ask the store for leases, where requests will be answered and need some; else looks
-    /// whether it can be used.
+    /// Begins to use the store, where requests will be answered; else looks whether it can be used.
     pub(super) async fn shared(&mut self, secrets: &Secrets) -> Option<Found> {
         let shared = self.config.shared.as_ref()?;
         // A secret that is not there has had its own error.
@@ -28,9 +27,7 @@ impl Builder<'_> {
         };
         let Surroundings { serves, nonces, sharing, metrics, .. } = self.surroundings;
         if *serves {
-            if let Some(leases) = nonces.leases() {
-                sharing.begin(store, passwords, leases, metrics);
-            }
+            sharing.begin(store, passwords, nonces.leases(), metrics);
             return None;
         }
         if !self.surroundings.looks {
