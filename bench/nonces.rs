@@ -21,7 +21,7 @@ fn process(path: PathBuf) -> Nonces {
 }
 
 fn source(nonces: &Nonces, counting: Counting) -> Source {
-    let (source, unkept) = nonces.source("bench", counting, unix_ms()).expect("a source");
+    let (source, unkept) = nonces.source("bench", (counting, false), unix_ms()).expect("a source");
     assert_eq!(unkept, None);
     source
 }

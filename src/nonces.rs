@@ -3,19 +3,22 @@
 //!
 //! A key's [`Source`] is one for the process, so that neither a reload nor two routes with one key
 //! repeat a nonce; its files have the name of the key's fingerprint. Processes of several machines
-//! [lease](Leases) their places from a store that they share, and keep nothing.
+//! [lease](Leases) their places, numbers and turns from a store that they share, and keep nothing.
 
 mod counter;
 mod directory;
+mod kinds;
 mod lane;
 mod lease;
 mod leases;
+mod numbers;
 mod order;
 mod part;
 mod placer;
 mod record;
 #[cfg(test)]
 mod tests;
+mod turn;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,12 +27,14 @@ use std::time::Duration;
 
 pub use counter::{Counter, Unit};
 use directory::{Directory, Fault};
+use kinds::Kind;
 pub use lane::Lane;
 pub use lease::{Answer, Ask, Held, TERMS, Terms};
-pub use leases::{LeasedLane, Leases, Reply, Round};
+pub use leases::{LeasedLane, Leases, Question, Reply, Round};
+use numbers::STRIDE;
 pub use order::{Order, Taken};
 pub use part::Part;
-pub use placer::{LEASED, NONCES, Replica, WINDOW_MS};
+pub use placer::{Drawn, NONCES, Replica, WINDOW_MS};
 
 use crate::problem::Problem;
 
@@ -42,6 +47,14 @@ pub enum Counting {
     Once,
     /// Each is larger than the one before.
     Increasing(Unit),
+}
+
+impl Counting {
+    /// Whether a lease lasts for too little to have a number of each lane in it, so that replicas need
+    /// their turns.
+    pub fn needs_turns(self) -> bool {
+        matches!(self, Self::Increasing(unit) if unit.ms.saturating_mul(STRIDE) >= TERMS.lease)
+    }
 }
 
 /// Where the state of keys is kept.
@@ -74,7 +87,7 @@ pub struct Nonces {
 /// Each with why it is not kept, where it should be.
 #[derive(Debug, Default)]
 struct Opened {
-    sources: HashMap<(String, Counting), (Source, Option<Problem>)>,
+    sources: HashMap<(String, Counting, bool), (Source, Option<Problem>)>,
     orders: HashMap<String, (Arc<Order>, Option<Problem>)>,
 }
 
@@ -83,19 +96,10 @@ struct Opened {
 pub enum Source {
     /// Each once.
     Once(Arc<Lane>),
-    /// Each once, of a lane that is leased.
-    Leased(Arc<LeasedLane>),
+    /// Of a lane that is leased: each once, or each larger than the one before and of this unit.
+    Leased(Arc<LeasedLane>, Option<Unit>),
     /// Each larger than the one before.
     Increasing(Arc<Counter>),
-}
-
-/// What a source gives.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Drawn {
-    /// A place below [`NONCES`].
-    Place(u64),
-    /// A number.
-    Number(u64),
 }
 
 impl Source {
@@ -109,7 +113,7 @@ impl Source {
     pub fn draw(&self, now_ms: u64) -> Option<Drawn> {
         match self {
             Self::Once(lane) => lane.place(now_ms).map(Drawn::Place),
-            Self::Leased(lane) => lane.place(now_ms).map(Drawn::Place),
+            Self::Leased(lane, unit) => lane.draw(now_ms, *unit),
             Self::Increasing(counter) => counter.next(now_ms).map(Drawn::Number),
         }
     }
@@ -127,7 +131,7 @@ impl Source {
                 }
                 lane.reserve(now_ms)?;
             },
-            Self::Leased(lane) => lane.wait(now_ms, limit).map(Drawn::Place),
+            Self::Leased(lane, unit) => lane.wait((now_ms, *unit), limit),
             Self::Increasing(counter) => counter.wait(now_ms, limit).map(Drawn::Number),
         }
     }
@@ -135,7 +139,7 @@ impl Source {
     /// Why there is none now, where that is known without drawing.
     pub fn fault(&self) -> Option<Problem> {
         match self {
-            Self::Leased(lane) => lane.fault(),
+            Self::Leased(lane, _) => lane.fault(),
             Self::Once(_) | Self::Increasing(_) => None,
         }
     }
@@ -147,7 +151,7 @@ impl Nonces {
         Self { keeping, replica, ..Self::default() }
     }
 
-    /// The same, but what is taken once is of lanes that are leased.
+    /// The same, but of lanes and with turns that are leased.
     pub fn leasing(self, leases: Leases) -> Self {
         Self { leases: Some(Arc::new(leases)), ..self }
     }
@@ -162,8 +166,8 @@ impl Nonces {
         self.replica
     }
 
-    /// The source of a key, and why it is not kept where it should be. `now_ms` is the present, in
-    /// milliseconds since 1970.
+    /// The source of a key whose requests are `ordered` or not, and why it is not kept where it should be.
+    /// `now_ms` is the present, in milliseconds since 1970.
     ///
     /// # Errors
     ///
@@ -171,18 +175,21 @@ impl Nonces {
     pub fn source(
         &self,
         fingerprint: &str,
-        counting: Counting,
+        (counting, ordered): (Counting, bool),
         now_ms: u64,
     ) -> Result<(Source, Option<Problem>), Problem> {
         let mut opened = self.lock();
-        let slot = (fingerprint.to_owned(), counting);
+        // Who has the turn has all numbers. A counter of one machine is the same either way.
+        let slot = (fingerprint.to_owned(), counting, ordered && self.leases.is_some());
         if let Some(known) = opened.sources.get(&slot) {
             return Ok(known.clone());
         }
-        let found = match counting {
-            Counting::Nothing => (Source::unkept(now_ms, self.replica), None),
-            Counting::Once => self.once(fingerprint, now_ms)?,
-            Counting::Increasing(unit) => self.increasing(fingerprint, unit, now_ms)?,
+        let leased = |leases: &Arc<Leases>| leased(leases, fingerprint, counting, ordered);
+        let found = match (self.leases.as_ref().and_then(leased), counting) {
+            (Some(source), _) => (source, None),
+            (None, Counting::Nothing) => (Source::unkept(now_ms, self.replica), None),
+            (None, Counting::Once) => self.once(fingerprint, now_ms)?,
+            (None, Counting::Increasing(unit)) => self.increasing(fingerprint, unit, now_ms)?,
         };
         opened.sources.insert(slot, found.clone());
         Ok(found)
@@ -190,9 +197,6 @@ impl Nonces {
 
     fn once(&self, key: &str, now_ms: u64) -> Result<(Source, Option<Problem>), Problem> {
         let lane = |lane, problem| (Source::Once(Arc::new(lane)), problem);
-        if let Some(leases) = &self.leases {
-            return Ok((Source::Leased(leases.lane(key)), None));
-        }
         if matches!(self.keeping, Keeping::Nowhere) {
             return Ok((Source::unkept(now_ms, self.replica), None));
         }
@@ -242,7 +246,8 @@ impl Nonces {
         if let Some(known) = opened.orders.get(fingerprint) {
             return Ok(known.clone());
         }
-        let file = if matches!(self.keeping, Keeping::Nowhere) {
+        let turn = self.leases.as_ref().map(|leases| leases.lane(fingerprint, Kind::Turn));
+        let file = if turn.is_some() || matches!(self.keeping, Keeping::Nowhere) {
             Ok(None)
         } else {
             let name = format!("{}.order", file_name(fingerprint));
@@ -252,7 +257,7 @@ impl Nonces {
             Ok(file) => (file, None),
             Err(problem) => (None, Some(problem)),
         };
-        let found = (Arc::new(Order::new(file)), problem);
+        let found = (Arc::new(Order::new(file, turn)), problem);
         opened.orders.insert(fingerprint.to_owned(), found.clone());
         Ok(found)
     }
@@ -283,6 +288,22 @@ impl Nonces {
     fn lock(&self) -> MutexGuard<'_, Opened> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The source that is leased, where something is to be drawn.
+fn leased(
+    leases: &Arc<Leases>,
+    fingerprint: &str,
+    counting: Counting,
+    ordered: bool,
+) -> Option<Source> {
+    let (kind, unit) = match counting {
+        Counting::Nothing => return None,
+        Counting::Once => (Kind::Places, None),
+        Counting::Increasing(unit) if ordered => (Kind::Turn, Some(unit)),
+        Counting::Increasing(unit) => (Kind::Numbers(unit), Some(unit)),
+    };
+    Some(Source::Leased(leases.lane(fingerprint, kind), unit))
 }
 
 /// Whether a directory that a configuration names is safe, as far as can be told without writing: one

@@ -29,7 +29,7 @@ use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 
-use self::ordered::{awaited, turn};
+use self::ordered::{moment, turn};
 use self::proof::Proof;
 use self::remembered::Remembered;
 pub(crate) use self::sending::upload;
@@ -39,7 +39,7 @@ use crate::config::SelfCheck;
 use crate::cost::Cost;
 use crate::lines::room;
 use crate::metrics::Metrics;
-use crate::moment::{Moment, Moments, unix_ms};
+use crate::moment::{Moments, unix_ms};
 use crate::record::{Record, Samples};
 use crate::refusal::{Code, Refusal};
 use crate::request::{Arrival, Body, Outgoing, Plan, Trail, Unsigned, View, strip_hop_by_hop};
@@ -218,13 +218,10 @@ impl Pipeline {
     ) -> Result<Answer, Refusal> {
         logged(snapshot).await?;
         let started = Instant::now();
-        let _turn = turn(snapshot, unsigned.route).await?;
+        let turn = turn(snapshot, unsigned.route).await?;
         heard::asked(snapshot, &unsigned).await;
         // Only now: a slow upload must not age the time stamp.
-        let moment = match Moment::of(&unsigned.route.nonces) {
-            Some(moment) => moment,
-            None => Box::pin(awaited(snapshot, unsigned.route)).await?,
-        };
+        let moment = moment(snapshot, unsigned.route, turn.as_ref()).await?;
         let moment = moment.ahead(unsigned.route.standing.correction_ms());
         let in_use = Proof::in_use(snapshot, unsigned.scheme.as_ref());
         // Two pure halves around one effect.

@@ -86,7 +86,7 @@ impl Sharing {
 
 /// How long the store may take for an answer.
 const LIMIT: Duration = Duration::from_millis(TERMS.late);
-/// How often it is asked: three times in a lease.
+/// How often it is asked: three times in a lease, and more often for turns.
 const EVERY: Duration = Duration::from_millis(TERMS.lease / 3);
 /// How soon again where there was no answer.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -108,7 +108,6 @@ async fn ask(mut store: Store, leases: Arc<Leases>, metrics: Arc<Metrics>) {
             },
         };
         metrics.shared_round(outcome.is_ok());
-        let pause = if outcome.is_ok() { EVERY } else { AGAIN };
         if let Err(problem) = &outcome
             && !told
         {
@@ -126,6 +125,7 @@ async fn ask(mut store: Store, leases: Arc<Leases>, metrics: Arc<Metrics>) {
         if round.last {
             return;
         }
+        let pause = if told { AGAIN } else { leases.pause().unwrap_or(EVERY) };
         sleep(GAP).await;
         tokio::select! {
             () = sleep(pause) => {}

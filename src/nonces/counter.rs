@@ -29,8 +29,13 @@ impl Unit {
         (unix_ms / self.ms).saturating_mul(self.per_ms)
     }
 
-    /// Ends the name of its file.
-    fn name(self) -> String {
+    /// How many nanoseconds a number stands for.
+    pub(super) fn ns(self) -> u64 {
+        (self.ms.saturating_mul(1_000_000) / self.per_ms).max(1)
+    }
+
+    /// Ends the name of its file, and of its lanes.
+    pub(super) fn name(self) -> String {
         match self {
             Self { per_ms: 1, ms: 1000 } => "s".into(),
             Self { per_ms: 1, ms: 1 } => "ms".into(),

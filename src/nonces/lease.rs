@@ -70,6 +70,8 @@ pub enum Answer {
     },
     /// It was renewed, or given back.
     Done,
+    /// It was renewed, and others wait for it.
+    Wanted,
     /// It is not this owner's any more, or was forgotten; and there is no other.
     Lost,
     /// All lanes are others', or the store is held off.
@@ -106,6 +108,8 @@ impl Trip {
 pub(super) struct Lease {
     held: Option<Held>,
     bounds: Bounds,
+    /// The last millisecond that was placed in, where it is being given back.
+    back: Option<u64>,
 }
 
 /// How far its owner may go.
@@ -138,13 +142,20 @@ impl Lease {
     /// What to ask for. `used` is the last millisecond that was placed in.
     pub(super) fn ask(&self, (mono, wall, used): (u64, u64, u64), terms: &Terms) -> Ask {
         let Some(held) = self.held else { return Ask::Take { now: wall } };
+        if let Some(last) = self.back {
+            return Ask::Release { held, last };
+        }
         let last = wall.max(used) + terms.lease;
         Ask::Renew { held, last, valid: mono < self.bounds.until }
     }
 
-    /// What to say at the end, where something is held.
-    pub(super) fn release(&self, used: u64) -> Option<Ask> {
-        Some(Ask::Release { held: self.held?, last: used.min(self.bounds.last) })
+    /// Gives it back with the next question, and the ones after it until one is answered. Nothing is allowed
+    /// from now on, whatever answers still come.
+    pub(super) fn give_back(&mut self, used: u64) {
+        if self.held.is_some() && self.back.is_none() {
+            self.back = Some(used.min(self.bounds.last));
+            self.bounds.until = 0;
+        }
     }
 
     /// What follows from an answer, which is `trusted` as [`Trust::extends`] has it. The millisecond to
@@ -163,16 +174,18 @@ impl Lease {
         let until = if trusted { trip.sent + terms.lease - terms.margin } else { 0 };
         match (ask, answer) {
             (_, Answer::Granted { held, begin, last }) => {
-                *self = Self { held: Some(held), bounds: Bounds { until, last } };
+                *self = Self { held: Some(held), bounds: Bounds { until, last }, back: None };
                 return Some(begin);
             }
-            (Ask::Renew { held, last, .. }, Answer::Done) if self.held == Some(held) => {
-                if trusted {
+            (Ask::Renew { held, last, .. }, Answer::Done | Answer::Wanted)
+                if self.held == Some(held) =>
+            {
+                if trusted && self.back.is_none() {
                     self.bounds = Bounds { until: until.max(self.bounds.until), last };
                 }
             }
             (Ask::Renew { .. }, Answer::Lost) | (Ask::Release { .. }, _) => *self = Self::default(),
-            (_, Answer::None | Answer::Done | Answer::Lost) => {}
+            (_, Answer::None | Answer::Done | Answer::Wanted | Answer::Lost) => {}
         }
         None
     }

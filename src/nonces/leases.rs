@@ -1,5 +1,5 @@
 //! The leases of a process: a lane for each key, asked for together, and placed in for as long as they
-//! are good.
+//! are good. A key's turn is a lane that there is one of, asked for while a request waits for it.
 //!
 //! One question in seconds serves all keys and all requests. Whoever asks the store takes a [`Round`]
 //! from here and brings back what became of it; a request that has no place meanwhile waits for the next.
@@ -11,8 +11,11 @@ use std::time::{Duration, Instant};
 use rustix::time::{ClockId, clock_gettime};
 use tokio::sync::Notify;
 
+use super::counter::Unit;
+use super::kinds::{Kind, Lane};
 use super::lease::{Answer, Ask, Bounds, Lease, TERMS, Trip, Trust};
-use super::placer::{LEASED, Placer, leased};
+use super::placer::Drawn;
+use super::turn::Turn;
 use crate::problem::Problem;
 
 /// All of them.
@@ -30,25 +33,43 @@ struct Table {
     trust: Trust,
     /// How many rounds have begun, and how many have ended.
     rounds: (u64, u64),
-    /// Why there may be no lease.
+    /// Why the store grants no lease.
     fault: Option<Problem>,
+    /// That others have all the lanes of a key. For a turn that is as it should be.
+    full: Option<Problem>,
     ends: bool,
 }
 
-/// One key's places.
+/// One key's places, numbers, or turn.
 #[derive(Debug)]
 pub struct LeasedLane {
+    /// The key's fingerprint.
+    fingerprint: String,
+    /// What the store calls it.
     key: String,
+    kind: Kind,
     all: Arc<Leases>,
     placing: RwLock<Option<Placing>>,
+    turn: Turn,
 }
 
 /// A lane and how far its owner may go, which is renewed while others place.
 #[derive(Debug)]
 struct Placing {
-    placer: Placer,
+    lane: Lane,
     until: AtomicU64,
     last: AtomicU64,
+}
+
+/// What is asked for one key.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// What the store calls it.
+    pub key: String,
+    /// How many lanes there are.
+    pub lanes: u64,
+    /// What is asked.
+    pub ask: Ask,
 }
 
 /// What is asked of the store at once.
@@ -56,8 +77,8 @@ struct Placing {
 pub struct Round {
     /// Who asks: no other process has this name.
     pub owner: String,
-    /// The fingerprint of a key, and what is asked for it.
-    pub questions: Vec<(String, Ask)>,
+    /// What is asked for each key.
+    pub questions: Vec<Question>,
     /// The store's name, where it has held off long enough.
     pub held_off: Option<String>,
     /// Whether it is the last one.
@@ -97,11 +118,17 @@ impl Leases {
         Self { owner, table, told, wanted }
     }
 
-    /// The places of a key, for which a lane is asked for from now on.
-    pub(super) fn lane(self: &Arc<Self>, key: &str) -> Arc<LeasedLane> {
+    /// What a key has of this kind, which is asked for from now on; the same whoever asks.
+    pub(super) fn lane(self: &Arc<Self>, fingerprint: &str, kind: Kind) -> Arc<LeasedLane> {
+        let key = kind.of(fingerprint);
+        let mut table = self.lock();
+        if let Some((_, known)) = table.lanes.iter().find(|(_, lane)| lane.key == key) {
+            return Arc::clone(known);
+        }
         let (all, placing) = (Arc::clone(self), RwLock::default());
-        let lane = Arc::new(LeasedLane { key: key.to_owned(), all, placing });
-        self.lock().lanes.push((Lease::default(), Arc::clone(&lane)));
+        let (fingerprint, turn) = (fingerprint.to_owned(), Turn::default());
+        let lane = Arc::new(LeasedLane { fingerprint, key, kind, all, placing, turn });
+        table.lanes.push((Lease::default(), Arc::clone(&lane)));
         self.wanted.notify_one();
         lane
     }
@@ -110,20 +137,31 @@ impl Leases {
     pub fn begin(&self, now_ms: u64) -> Round {
         let mut table = self.lock();
         table.rounds.0 += 1;
-        let sent = mono_ms();
+        let (sent, last) = (mono_ms(), table.ends);
         let mut questions = Vec::with_capacity(table.lanes.len());
-        for (lease, lane) in &table.lanes {
-            let ask = if table.ends {
+        for (lease, lane) in &mut table.lanes {
+            if last || lane.turn.leaves() {
                 // Nothing is placed from now on, so that what is said of the last is so.
                 lane.stop();
-                lease.release(lane.used())
-            } else {
-                Some(lease.ask((sent, now_ms, lane.used()), &TERMS))
-            };
-            questions.extend(ask.map(|ask| (lane.key.clone(), ask)));
+                lease.give_back(lane.used());
+            }
+            let idle = lane.kind == Kind::Turn && !lane.turn.waits();
+            if lease.held().is_some() || !(last || idle) {
+                let ask = lease.ask((sent, now_ms, lane.used()), &TERMS);
+                questions.push(Question { key: lane.key.clone(), lanes: lane.kind.lanes(), ask });
+            }
         }
         let held_off = table.trust.held_off(sent, &TERMS).map(str::to_owned);
-        Round { owner: self.owner.clone(), questions, held_off, last: table.ends, sent }
+        Round { owner: self.owner.clone(), questions, held_off, last, sent }
+    }
+
+    /// How long to wait before the next question, as far as turns want it sooner than others.
+    pub fn pause(&self) -> Option<Duration> {
+        let table = self.lock();
+        let turns = |(lease, lane): &(Lease, Arc<LeasedLane>)| {
+            lane.kind == Kind::Turn && (lease.held().is_some() || lane.turn.waits())
+        };
+        table.lanes.iter().any(turns).then_some(TURNS)
     }
 
     /// What became of it. Those who wait are told.
@@ -131,6 +169,7 @@ impl Leases {
         let mut table = self.lock();
         table.rounds.1 = table.rounds.0;
         let trip = Trip { sent: round.sent, received: mono_ms() };
+        let answered = outcome.is_ok();
         table.fault = match outcome {
             Ok(reply) => table.answered(round, &reply, trip),
             Err(problem) => {
@@ -138,6 +177,13 @@ impl Leases {
                 Some(problem)
             }
         };
+        for (_, lane) in &table.lanes {
+            lane.turn.tell();
+            // Where there was no answer it is asked again soon enough.
+            if answered && lane.turn.leaves() {
+                self.wanted.notify_one();
+            }
+        }
         drop(table);
         self.told.notify_all();
     }
@@ -156,7 +202,7 @@ impl Leases {
     /// For how many keys there is no place now.
     pub fn missing(&self) -> usize {
         let table = self.lock();
-        table.lanes.iter().filter(|(_, lane)| !lane.is_good()).count()
+        table.lanes.iter().filter(|(_, lane)| lane.lacks(&table)).count()
     }
 
     /// Waits for a round that has begun after now, at the latest for `limit`; it blocks its thread. Why
@@ -174,7 +220,19 @@ impl Leases {
             let waited = self.told.wait_timeout(table, left);
             table = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        table.fault.clone()
+        table.why()
+    }
+
+    /// Looks what has become of this round, or asks for it where it has not begun.
+    fn hopes(&self, round: u64) -> Result<(), Problem> {
+        let table = self.lock();
+        if table.rounds.0 < round {
+            self.wanted.notify_one();
+        }
+        match &table.fault {
+            Some(fault) if table.rounds.1 >= round => Err(fault.clone()),
+            _ => Ok(()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -189,53 +247,86 @@ impl Table {
             self.trust.young(name, trip);
         }
         let trusted = self.trust.extends(reply.confirmed, trip, &TERMS);
-        for ((key, ask), answer) in round.questions.iter().zip(&reply.answers) {
+        for (Question { key, ask, .. }, answer) in round.questions.iter().zip(&reply.answers) {
             let known = self.lanes.iter_mut().find(|(_, lane)| lane.key == *key);
             let (lease, lane) = known.expect("a lane is never removed");
             let begin = lease.told((*ask, *answer), trip, trusted, &TERMS);
             lane.follow(lease, begin);
+            lane.turn.want(*answer == Answer::Wanted);
         }
-        let full = || {
-            let lacks = |(lease, _): &&(Lease, Arc<LeasedLane>)| lease.held().is_none();
-            self.lanes.iter().find(lacks).map(|(_, lane)| full(&lane.key))
-        };
         if !trip.is_prompt(&TERMS) {
             return Some(late(Duration::from_millis(TERMS.late)));
         }
         if reply.young.is_some() {
             return Some(young(self.trust.holds_off(trip.received, &TERMS).unwrap_or_default()));
         }
-        if trusted { full() } else { Some(unconfirmed()) }
+        let lacks = |(lease, lane): &&(Lease, Arc<LeasedLane>)| {
+            lease.held().is_none() && lane.kind != Kind::Turn
+        };
+        self.full = self.lanes.iter().find(lacks).map(|(_, lane)| full(lane));
+        (!trusted).then(unconfirmed)
+    }
+
+    /// Why there may be no lease.
+    fn why(&self) -> Option<Problem> {
+        self.fault.clone().or_else(|| self.full.clone())
     }
 }
 
 impl LeasedLane {
-    /// A place, where the lease allows for it.
-    pub(super) fn place(&self, now_ms: u64) -> Option<u64> {
+    /// A place, or a number of this unit, where the lease allows for it.
+    pub(super) fn draw(&self, now_ms: u64, unit: Option<Unit>) -> Option<Drawn> {
         let placing = self.placing.read().unwrap_or_else(PoisonError::into_inner);
         let placing = placing.as_ref()?;
-        let (place, slot) = placing.placer.place(now_ms);
+        let allows = |slot| placing.bounds().allow(mono_ms(), slot);
+        let (drawn, slot) = placing.lane.draw((now_ms, unit), allows)?;
         // Looked at after the place is taken, so that a pause between the two repeats none.
-        placing.bounds().allow(mono_ms(), slot).then_some(place)
+        allows(slot).then_some(drawn)
     }
 
-    /// A place, once the next round has brought a lease.
+    /// The same, once the next round has brought a lease.
     ///
     /// # Errors
     ///
     /// Why it brought none.
-    pub(super) fn wait(&self, now_ms: u64, limit: Duration) -> Result<u64, Problem> {
-        if let Some(place) = self.place(now_ms) {
-            return Ok(place);
+    pub(super) fn wait(
+        &self,
+        (now_ms, unit): (u64, Option<Unit>),
+        limit: Duration,
+    ) -> Result<Drawn, Problem> {
+        if let Some(drawn) = self.draw(now_ms, unit) {
+            return Ok(drawn);
         }
         let fault = self.all.settle(limit);
-        self.place(now_ms).ok_or_else(|| fault.unwrap_or_else(|| late(limit)))
+        self.draw(now_ms, unit).ok_or_else(|| fault.unwrap_or_else(|| late(limit)))
     }
 
-    /// Why there is no place now; nothing where there is one.
+    /// The turn, once the process has it and no others that wait for it are before this request.
+    ///
+    /// # Errors
+    ///
+    /// Why the store grants nobody a turn.
+    pub(super) async fn turn(self: &Arc<Self>) -> Result<Held, Problem> {
+        let waits = self.turn.wait();
+        let next = self.all.lock().rounds.0 + 1;
+        loop {
+            if self.turn.begin(|| self.is_good()) {
+                return Ok(Held(Arc::clone(self)));
+            }
+            self.all.hopes(next)?;
+            waits.told().await;
+        }
+    }
+
+    /// Why there is no place now; nothing where there is one, or where there will be one on demand.
     pub(super) fn fault(&self) -> Option<Problem> {
-        let fault = || self.all.lock().fault.clone();
-        (!self.is_good()).then(|| fault().unwrap_or_else(|| late(Duration::ZERO)))
+        let table = self.all.lock();
+        self.lacks(&table).then(|| table.why().unwrap_or_else(|| late(Duration::ZERO)))
+    }
+
+    /// Whether a request that comes now has to wait for the store. A turn is another's at times.
+    fn lacks(&self, table: &Table) -> bool {
+        !self.is_good() && (self.kind != Kind::Turn || table.fault.is_some())
     }
 
     fn is_good(&self) -> bool {
@@ -247,8 +338,9 @@ impl LeasedLane {
     fn follow(&self, lease: &Lease, begin: Option<u64>) {
         let mut placing = self.placing.write().unwrap_or_else(PoisonError::into_inner);
         if let (Some(begin), Some(held)) = (begin, lease.held()) {
-            let placer = Placer::after_ms(begin, leased(held.lane));
-            *placing = Some(Placing { placer, until: AtomicU64::new(0), last: AtomicU64::new(0) });
+            let before = placing.as_ref().map(|placing| &placing.lane);
+            let lane = self.kind.lane(begin, held.lane, before);
+            *placing = Some(Placing { lane, until: AtomicU64::new(0), last: AtomicU64::new(0) });
         }
         if let Some(placing) = &*placing {
             let Bounds { until, last } = lease.bounds();
@@ -266,7 +358,7 @@ impl LeasedLane {
     /// The last millisecond that was placed in.
     fn used(&self) -> u64 {
         let placing = self.placing.read().unwrap_or_else(PoisonError::into_inner);
-        placing.as_ref().map_or(0, |placing| placing.placer.last_ms())
+        placing.as_ref().map_or(0, |placing| placing.lane.last_ms())
     }
 }
 
@@ -276,6 +368,28 @@ impl Placing {
         Bounds { until, last: self.last.load(Ordering::Acquire) }
     }
 }
+
+/// A key's turn, from when the process has it until this is dropped.
+#[derive(Debug)]
+pub(super) struct Held(Arc<LeasedLane>);
+
+impl Held {
+    /// Whether no other process can have it.
+    pub(super) fn is_good(&self) -> bool {
+        self.0.is_good()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.0.turn.end() {
+            self.0.all.wanted.notify_one();
+        }
+    }
+}
+
+/// How often is asked while a turn is had or waited for.
+const TURNS: Duration = Duration::from_secs(1);
 
 /// Milliseconds since the machine's start, by a clock that nobody sets and that goes on while the
 /// machine sleeps.
@@ -305,8 +419,11 @@ fn unconfirmed() -> Problem {
     Problem::new(what, "see that the replicas of shared.redis follow it")
 }
 
-fn full(key: &str) -> Problem {
-    let what =
-        format!("{LEASED} processes sign with the key {key}, and have all the lanes there are");
+fn full(lane: &LeasedLane) -> Problem {
+    let what = format!(
+        "{} processes sign with the key {}, and have all the lanes there are",
+        lane.kind.lanes(),
+        lane.fingerprint
+    );
     Problem::new(what, "stop some; what was killed keeps its lane for some seconds")
 }

@@ -21,11 +21,20 @@ pub(super) const LANES: u64 = 16;
 const PARTS: u64 = 20;
 
 /// How many processes have a lane each, where lanes are leased.
-pub const LEASED: u64 = 100;
+pub(super) const LEASED: u64 = 100;
 
 /// The part of a slot that a leased lane is.
 pub(super) fn leased(lane: u64) -> Share {
     (lane * SLOT / LEASED, (lane + 1) * SLOT / LEASED)
+}
+
+/// What a source gives.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Drawn {
+    /// A place below [`NONCES`].
+    Place(u64),
+    /// A number.
+    Number(u64),
 }
 
 /// This process's share of every millisecond's nonces, written `"2/4"`: the second of four

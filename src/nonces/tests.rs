@@ -17,7 +17,7 @@ fn process(directory: &Path) -> Nonces {
 }
 
 fn source(nonces: &Nonces, counting: Counting, now_ms: u64) -> Source {
-    let (source, unkept) = nonces.source(KEY, counting, now_ms).unwrap();
+    let (source, unkept) = nonces.source(KEY, (counting, false), now_ms).unwrap();
     assert_eq!(unkept, None);
     source
 }
@@ -119,7 +119,7 @@ fn processes_have_a_lane_each_and_those_after_the_last_are_told() {
         seen.extend((0..400).map(|_| draw(&source, now + 1)));
     }
     let late = process(home.path());
-    let (unkept, problem) = late.source(KEY, Counting::Once, now).unwrap();
+    let (unkept, problem) = late.source(KEY, (Counting::Once, false), now).unwrap();
     let problem = problem.unwrap();
     assert!(problem.what.starts_with("16 processes") && problem.what.contains(KEY), "{problem}");
     seen.extend((0..400).map(|_| draw(&unkept, now + 1)));
@@ -180,16 +180,19 @@ fn what_cannot_be_kept_is_told_and_goes_on_with_the_clock() {
     fs::write(&file, "").unwrap();
     for keeping in [Keeping::Unknown, Keeping::In { path: file.join("x"), named: true }] {
         let nonces = Nonces::new(keeping, Replica::ALONE);
-        let (source, problem) = nonces.source(KEY, MS, 70).unwrap();
+        let (source, problem) = nonces.source(KEY, (MS, false), 70).unwrap();
         assert!(problem.is_some());
         assert_eq!([draw(&source, 70), draw(&source, 60), draw(&source, 90)], [70, 71, 90]);
-        assert!(nonces.source(KEY, Counting::Once, 70).unwrap().1.is_some());
+        assert!(nonces.source(KEY, (Counting::Once, false), 70).unwrap().1.is_some());
         assert!(nonces.order(KEY).unwrap().1.is_some());
     }
     let named = Nonces::new(Keeping::In { path: file, named: true }, Replica::ALONE);
-    assert!(named.source(KEY, MS, 70).is_err(), "a named directory that is unsafe is an error");
+    assert!(
+        named.source(KEY, (MS, false), 70).is_err(),
+        "a named directory that is unsafe is an error"
+    );
     let quiet = Nonces::default();
-    assert!(quiet.source(KEY, MS, 70).unwrap().1.is_none());
+    assert!(quiet.source(KEY, (MS, false), 70).unwrap().1.is_none());
 }
 
 #[test]
@@ -223,7 +226,7 @@ fn numbers_of_other_units_and_keys_are_others() {
         let source = source(&nonces, counting, 100_000);
         assert_eq!([draw(&source, 100_000), draw(&source, 100_000)], [number, number + 1]);
     }
-    let (source, _) = nonces.source("SHA256:other", MS, 90).unwrap();
+    let (source, _) = nonces.source("SHA256:other", (MS, false), 90).unwrap();
     assert_eq!(draw(&source, 90), 90);
 }
 

@@ -3,19 +3,20 @@
 --   fence       the last fencing number
 --   KEY/LANE    "OWNER FENCE ENDS LAST": the owner or "-", by this server's clock until when, and the last
 --               millisecond that it may place in
--- ARGV: owner, lease in ms, lanes of a key, a name for a memory without one, the name of one that was held
--- off; then six words for each question: KEY, ASK, LANE, FENCE, LAST, VALID.
+--   KEY/wanted  who waits for a turn, a lane that there is one of: "OWNER=TIME,", the first first
+-- ARGV: owner, lease in ms, a name for a memory without one, the name of one that was held off; then seven
+-- words for each question: KEY, how many LANES it has, ASK, LANE, FENCE, LAST, VALID.
 -- Gives the name of a young memory, or nothing, and an answer for each question.
-local all, owner, lease, lanes = KEYS[1], ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local all, owner, lease = KEYS[1], ARGV[1], tonumber(ARGV[2])
 local clock = redis.call('TIME')
 local now = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 local epoch = redis.call('HGET', all, 'epoch')
 if not epoch then
-  epoch = 'young ' .. ARGV[4]
+  epoch = 'young ' .. ARGV[3]
   redis.call('HSET', all, 'epoch', epoch)
 end
 local young = string.match(epoch, '^young (.+)$')
-if young and young == ARGV[5] then
+if young and young == ARGV[4] then
   redis.call('HSET', all, 'epoch', young)
   young = nil
 end
@@ -37,8 +38,38 @@ local function release(field, fence, last)
   return 'done'
 end
 
-local function take(key, wall)
-  if young then return 'none' end
+-- Calls with each who waits for a turn and when it asked, but for those that ask no more: they do each second.
+local function waiting(key, call)
+  local written = redis.call('HGET', all, key .. '/wanted') or ''
+  for who, asked in string.gmatch(written, '([^=,]+)=(%d+),') do
+    if tonumber(asked) + 3000 > now then call(who, asked) end
+  end
+end
+
+local function wanted(key)
+  local found = false
+  waiting(key, function(who) found = found or who ~= owner end)
+  return found
+end
+
+-- Whether the turn is free, and this owner the first who waits for it; if not, it is noted as one who waits.
+local function first(key)
+  local before, text, own = nil, '', string.format('%s=%.0f,', owner, now)
+  waiting(key, function(who, asked)
+    if who == owner then before, text, own = before or who, text .. own, ''
+    else before, text = before or who, text .. who .. '=' .. asked .. ',' end
+  end)
+  local record = parsed(redis.call('HGET', all, key .. '/0'))
+  if (before or owner) == owner and (not record or record.ends <= now) then
+    redis.call('HSET', all, key .. '/wanted', (string.gsub(text, '^' .. owner .. '=%d+,', '')))
+    return true
+  end
+  redis.call('HSET', all, key .. '/wanted', text .. own)
+  return false
+end
+
+local function take(key, lanes, wall)
+  if young or (lanes == 1 and not first(key)) then return 'none' end
   local fields = {}
   for lane = 0, lanes - 1 do fields[lane + 1] = key .. '/' .. lane end
   local records = redis.call('HMGET', all, unpack(fields))
@@ -58,11 +89,11 @@ local function take(key, wall)
   return string.format('granted %d %s %.0f %.0f', best, fence, begin, begin + lease)
 end
 
-local function renew(key, field, fence, last, valid)
+local function renew(key, lanes, field, fence, last, valid)
   local record = parsed(redis.call('HGET', all, field))
   if record and record.who == owner and record.fence == fence then
     write(field, owner, fence, now + lease, math.max(record.last, last))
-    return 'done'
+    return lanes == 1 and wanted(key) and 'wanted' or 'done'
   end
   -- A memory that has just begun is told of leases that are still good.
   if not record and young and valid == '1' then
@@ -73,18 +104,19 @@ local function renew(key, field, fence, last, valid)
     return 'done'
   end
   -- Whoever has lost a lane may have another at once.
-  local taken = take(key, last - lease)
+  local taken = take(key, lanes, last - lease)
   return taken == 'none' and 'lost' or taken
 end
 
 local answers = { young or '' }
-for at = 6, #ARGV, 6 do
-  local key, ask, lane, fence = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local last, field = tonumber(ARGV[at + 4]), key .. '/' .. lane
+for at = 5, #ARGV, 7 do
+  local key, lanes, ask = ARGV[at], tonumber(ARGV[at + 1]), ARGV[at + 2]
+  local fence, last = ARGV[at + 4], tonumber(ARGV[at + 5])
+  local field = key .. '/' .. ARGV[at + 3]
   if ask == 'take' then
-    answers[#answers + 1] = take(key, last)
+    answers[#answers + 1] = take(key, lanes, last)
   elseif ask == 'renew' then
-    answers[#answers + 1] = renew(key, field, fence, last, ARGV[at + 5])
+    answers[#answers + 1] = renew(key, lanes, field, fence, last, ARGV[at + 6])
   else
     answers[#answers + 1] = release(field, fence, last)
   end

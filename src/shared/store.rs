@@ -112,7 +112,7 @@ impl Store {
         let words: RedisResult<Vec<String>> =
             values.next().map_or(Ok(Vec::new()), |value| Ok(from_redis_value(value)?));
         let words = words.map_err(|error| self.failed(&error))?;
-        let reply = read(&words, round.questions.len());
+        let reply = read(&words, &round.questions);
         let reply = reply
             .ok_or_else(|| Problem::new(format!("shared.redis: {KEY} has not our form"), FORM))?;
         let had: u64 = values.next().and_then(|had| from_redis_value(had).ok()).unwrap_or(0);

@@ -1,7 +1,8 @@
 //! Every way in which three processes, a store and a network can meet over one lane: which of them
 //! takes the next step is tried in every order, with two pauses of any length in any place, questions
-//! that come to the store after everybody has given them up, a store that forgets everything, and a
-//! wall clock that is set back. One lane of one place in each millisecond, and clocks of few ticks.
+//! that come to the store after everybody has given them up, a lane that is given back and asked for again,
+//! a store that forgets everything, and a wall clock that is set back. One lane of one place in each
+//! millisecond, and clocks of few ticks.
 //!
 //! The processes run the code of [`super`]; store and network are written here from what they promise.
 
@@ -27,6 +28,8 @@ struct Scope {
     set_back: bool,
     /// How many questions or answers are late.
     delays: u8,
+    /// How many times a lane is given back, whenever.
+    returns: u8,
     /// How many requests there are: two of them make a place that is used twice.
     requests: u8,
     terms: Terms,
@@ -95,6 +98,7 @@ struct World {
     forgets: bool,
     set_back: bool,
     delays: u8,
+    returns: u8,
     requests: u8,
 }
 
@@ -177,6 +181,7 @@ impl World {
             forgets: scope.forgets,
             set_back: scope.set_back,
             delays: scope.delays,
+            returns: scope.returns,
             requests: scope.requests,
         }
     }
@@ -197,6 +202,7 @@ impl World {
                 }));
             }
             found.extend(self.place(at, scope)?);
+            found.extend(self.give_back(at));
             found.extend(self.talk(at, scope));
         }
         self.surroundings(scope, &mut found);
@@ -238,6 +244,18 @@ impl World {
                 next.processes[at].placed = process.placed.max(slot);
                 Some(next)
             }
+        })
+    }
+
+    /// A process stops and gives its lane back with its next question, which it asks at once.
+    fn give_back(&self, at: usize) -> Option<Self> {
+        let process = &self.processes[at];
+        (self.returns > 0 && process.lease.held().is_some()).then(|| {
+            self.with(|world| {
+                let process = &mut world.processes[at];
+                process.lease.give_back(process.placed);
+                (process.next_call, world.returns) = (world.time, world.returns - 1);
+            })
         })
     }
 
@@ -342,7 +360,8 @@ impl World {
         processes.sort_unstable();
         let Store { lane, fence, epoch, named } = &self.store;
         let lane = lane.as_ref().map(|lane| (lane.fence, lane.until, lane.last));
-        let left = (self.pauses, self.forgets, self.set_back, self.delays, self.requests);
+        let left =
+            (self.pauses, self.forgets, self.set_back, self.delays, self.returns, self.requests);
         hash(&(self.time, processes, (lane, fence, epoch, named), self.used, left))
     }
 }
@@ -371,6 +390,7 @@ const PAUSES: Scope = Scope {
     forgets: false,
     set_back: false,
     delays: 0,
+    returns: 0,
     requests: 2,
     terms: SMALL,
     before: false,
@@ -381,10 +401,16 @@ const FORGETS: Scope =
     Scope { processes: 2, ticks: 6, pauses: 0, forgets: true, set_back: true, ..PAUSES };
 /// Two, whose questions and answers are late.
 const LATE: Scope = Scope { processes: 2, ticks: 5, pauses: 1, delays: 1, ..PAUSES };
+/// Two, one of which gives its lane back, also while a question is on its way.
+const RETURNS: Scope = Scope { ticks: 3, pauses: 0, returns: 1, ..LATE };
+/// Three, one of which gives its lane back, and one of which is paused.
+const HANDED: Scope = Scope { ticks: 3, pauses: 1, returns: 1, ..PAUSES };
 
 #[test]
 fn no_place_of_a_window_has_two_owners() {
-    for (scope, least) in [(PAUSES, 70_000), (FORGETS, 50_000), (LATE, 5_000)] {
+    for (scope, least) in
+        [(PAUSES, 70_000), (FORGETS, 50_000), (LATE, 5_000), (RETURNS, 40_000), (HANDED, 40_000)]
+    {
         let worlds = explore(&scope).unwrap();
         assert!(worlds > least, "only {worlds} worlds");
     }

@@ -45,15 +45,41 @@ fn what_was_lost_allows_nothing_and_is_asked_for_anew() {
     lease.told((ask, Answer::Lost), trip(20_000), true, &TERMS);
     assert!(!lease.bounds().allow(0, 0));
     assert_eq!(lease.ask((20_000, 70_000, 54_001), &TERMS), Ask::Take { now: 70_000 });
-    assert_eq!(lease.release(1), None);
+    lease.give_back(1);
+    assert_eq!(lease.ask((20_000, 70_000, 54_001), &TERMS), Ask::Take { now: 70_000 });
 }
 
 #[test]
 fn what_is_given_back_says_where_the_next_may_begin() {
     // A draw that was refused has gone further than anything that was used.
     for (used, last) in [(54_001, 54_001), (99_000, 62_000)] {
-        assert_eq!(granted(true).release(used), Some(Ask::Release { held: HELD, last }));
+        let mut lease = granted(true);
+        lease.give_back(used);
+        // A second time changes nothing.
+        lease.give_back(90_000);
+        assert_eq!(lease.ask((2_000, 51_000, used), &TERMS), Ask::Release { held: HELD, last });
     }
+}
+
+#[test]
+fn what_is_given_back_allows_nothing_however_late_its_answer_or_that_of_a_renewal_is() {
+    let mut lease = granted(true);
+    let renewal = lease.ask((2_000, 51_000, 51_000), &TERMS);
+    lease.give_back(51_000);
+    let release = lease.ask((2_100, 51_100, 51_000), &TERMS);
+    let late = Trip { sent: 2_100, received: 9_000 };
+    for (ask, answer, trip) in [
+        (renewal, Answer::Done, trip(2_000)),
+        (renewal, Answer::Wanted, trip(2_000)),
+        (release, Answer::Done, late),
+    ] {
+        lease.told((ask, answer), trip, true, &TERMS);
+        assert!(!lease.bounds().allow(2_200, 51_001), "{ask:?}");
+    }
+    // Until somebody has answered.
+    assert_eq!(lease.ask((9_000, 58_000, 51_000), &TERMS), release);
+    lease.told((release, Answer::Lost), trip(9_000), true, &TERMS);
+    assert_eq!(lease.ask((9_100, 58_100, 51_000), &TERMS), Ask::Take { now: 58_100 });
 }
 
 #[test]

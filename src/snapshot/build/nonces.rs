@@ -29,7 +29,7 @@ impl Builder<'_> {
         }
         let key = key.unwrap_or_default();
         let nonces = &self.surroundings.nonces;
-        let source = nonces.source(&key, counting, unix_ms());
+        let source = nonces.source(&key, (counting, route.ordered), unix_ms());
         let order = route.ordered.then(|| nonces.order(&key)).transpose();
         match (source, order) {
             (Ok((source, unkept)), Ok(order)) => {
