@@ -1,12 +1,13 @@
 //! The builder of a snapshot: what every step is given, and where it says what is wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::audit::Audit;
 use crate::config::{Config, Location, Problem};
 use crate::keys::{KeyStore, Signer};
+use crate::nonces::Counting;
 use crate::route::Origin;
 use crate::secret::SecretCell;
 use crate::snapshot::{Snapshot, Surroundings};
@@ -23,6 +24,8 @@ pub(super) struct Builder<'a> {
     pub(super) public: Option<Trust>,
     /// Keys whose nonces are not kept, and should be.
     pub(super) unkept: BTreeSet<String>,
+    /// Of each key and counting that replicas share, whether the first route is ordered, and its name.
+    pub(super) counted: HashMap<(String, Counting), (bool, String)>,
     /// When client certificates are no longer valid, each by the name of its upstream.
     pub(super) ends: Vec<(String, i64)>,
     /// Those of hosts which no upstream speaks of come first.
@@ -46,8 +49,19 @@ impl<'a> Builder<'a> {
     ) -> Self {
         let (errors, warnings, pools) = (Vec::new(), config.warnings.clone(), Vec::new());
         let (public, unkept) = (None, BTreeSet::new());
-        let ends = Vec::new();
-        Self { config, surroundings, previous, errors, warnings, public, unkept, ends, pools }
+        let (ends, counted) = (Vec::new(), HashMap::new());
+        Self {
+            config,
+            surroundings,
+            previous,
+            errors,
+            warnings,
+            public,
+            unkept,
+            counted,
+            ends,
+            pools,
+        }
     }
 
     pub(super) fn error(&mut self, at: Location, what: String, fix: impl Into<String>) {

@@ -28,6 +28,9 @@ impl Builder<'_> {
             return None;
         }
         let key = key.unwrap_or_default();
+        if !self.shares_numbers(name, route, scheme, &key) {
+            return None;
+        }
         let nonces = &self.surroundings.nonces;
         let source = nonces.source(&key, (counting, route.ordered), unix_ms());
         let order = route.ordered.then(|| nonces.order(&key)).transpose();
@@ -60,21 +63,25 @@ impl Builder<'_> {
     }
 
     /// Says that the provider's own window is needed where numbers increase and requests may overtake
-    /// one another.
+    /// one another, or are several replicas'.
     pub(super) fn warn_of_order(&mut self, name: &str, route: &config::Route, scheme: &Bound) {
         let increases =
             scheme.signing().is_some_and(|s| matches!(s.counting(), Counting::Increasing(_)));
-        if increases && self.config.replica == Part::Shared {
-            self.warn_of_sharing(name, route);
-        }
         if !increases || route.ordered {
             return;
         }
-        let what = format!(
-            "routes.{name}: the nonces of {} increase, and of two requests at once the later may \
-             arrive first",
-            route.scheme.name
-        );
+        let scheme = &route.scheme.name;
+        let what = if self.config.replica == Part::Shared {
+            format!(
+                "routes.{name}: the nonces of {scheme} increase, and those of two replicas that send at \
+                 once do not arrive in their order"
+            )
+        } else {
+            format!(
+                "routes.{name}: the nonces of {scheme} increase, and of two requests at once the later \
+                 may arrive first"
+            )
+        };
         let fix = "set the provider's nonce window for the key, or write ordered = true";
         let at = route.fields.get("scheme").copied().unwrap_or(route.at);
         let problem = Problem::new(what, fix).at(at);
@@ -84,15 +91,42 @@ impl Builder<'_> {
         }
     }
 
-    /// Says that numbers that increase are not leased.
-    fn warn_of_sharing(&mut self, name: &str, route: &config::Route) {
-        let what = format!(
-            "routes.{name}: the nonces of {} increase, and replicas do not share those",
-            route.scheme.name
-        );
-        let fix = "sign with such a key on one machine, by one Deployment of one replica";
-        let at = route.fields.get("scheme").copied().unwrap_or(route.at);
-        self.warnings.push(Problem::new(what, fix).at(at));
+    /// Refuses numbers that no lease is long enough for, and those of one key that would come from lanes and
+    /// from turns: the two know nothing of each other. Whether there is nothing to refuse.
+    pub(super) fn shares_numbers(
+        &mut self,
+        name: &str,
+        route: &config::Route,
+        scheme: &Bound,
+        key: &str,
+    ) -> bool {
+        let counting = scheme.signing().map_or(Counting::Nothing, |scheme| scheme.counting());
+        if !matches!(counting, Counting::Increasing(_)) || self.config.replica != Part::Shared {
+            return true;
+        }
+        let scheme = route.fields.get("scheme").copied().unwrap_or(route.at);
+        if counting.needs_turns() && !route.ordered {
+            let what = format!(
+                "routes.{name}: the nonces of {} count seconds, which are too few for replicas to \
+                 have some each, and nonces.replica is \"shared\"",
+                route.scheme.name
+            );
+            self.error(scheme, what, "write ordered = true");
+            return false;
+        }
+        let known = self.counted.entry((key.to_owned(), counting));
+        let (ordered, first) = known.or_insert_with(|| (route.ordered, name.to_owned())).clone();
+        if ordered != route.ordered {
+            let (yes, no) = if ordered { (first.as_str(), name) } else { (name, first.as_str()) };
+            let what = format!(
+                "routes.{name}: routes.{yes} is ordered and routes.{no} is not, and both have \
+                 increasing nonces of one key, which replicas share"
+            );
+            let at = route.fields.get("ordered").copied().unwrap_or(scheme);
+            self.error(at, what, format!("write ordered = true on routes.{no} too"));
+            return false;
+        }
+        true
     }
 
     /// Looks at a state directory that the configuration names, for those who do not open it.

@@ -34,7 +34,13 @@ impl Snapshot {
             let binding = Binding { keys, secrets, params: route.params.clone(), files };
             builder.warn_of_binding(name, route, &binding);
             match route.scheme.bind(&binding) {
-                Ok(scheme) => builder.warn_of_order(name, route, &scheme),
+                Ok(scheme) => {
+                    builder.warn_of_order(name, route, &scheme);
+                    // An entry stands for its key.
+                    let key = route.scheme.keys.first().map(|slot| slot.name.as_ref());
+                    let key = key.and_then(|slot| route.keys.get(slot)).map_or("", String::as_str);
+                    builder.shares_numbers(name, route, &scheme, key);
+                }
                 Err(error) => builder.unbound(name, route, &error),
             }
         }
