@@ -25,7 +25,7 @@ const KEY: &str =
 
 /// MetaSV, whose nonces repeat in no ten minutes, and Kraken, whose nonces increase; `ordered` is a
 /// line of the latter's route.
-fn home(origin: &Origin, tables: &str, ordered: &str) -> Home {
+pub(crate) fn home(origin: &Origin, tables: &str, ordered: &str) -> Home {
     let kraken = route("kraken", "hmac_sha512", &["api_key"], &origin.url());
     let kraken = kraken.replace("scheme = \"kraken\"", &format!("scheme = \"kraken\"\n{ordered}"));
     let secret = "[secrets.api_key]\nstore = \"files\"\nentry = \"api_key\"\n";
@@ -58,7 +58,7 @@ fn start_late(home: Home, state: &Path, seconds: f64) -> Proxy {
 }
 
 const METASV_GET: fn() -> String = || get(&format!("{METASV}/x"));
-const KRAKEN_POST: fn() -> String =
+pub(crate) const KRAKEN_POST: fn() -> String =
     || post("http://kraken.test/0/private/X", "a=1").replace("\r\n\r\n", FORM);
 const FORM: &str = "\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n";
 
@@ -83,7 +83,7 @@ fn metasv_nonces(arrived: &[Arrived]) -> Vec<u64> {
     nonces.map(|nonce| nonce.parse().expect("a number")).collect()
 }
 
-fn kraken_nonces(arrived: &[Arrived]) -> Vec<u64> {
+pub(crate) fn kraken_nonces(arrived: &[Arrived]) -> Vec<u64> {
     let bodies = arrived.iter().filter_map(|request| std::str::from_utf8(&request.body).ok());
     let nonces = bodies.filter_map(|body| body.split('&').find_map(|f| f.strip_prefix("nonce=")));
     nonces.map(|nonce| nonce.parse().expect("a number")).collect()

@@ -1,12 +1,15 @@
-//! Replicas with one key, whose nonces are of lanes that they lease from a Redis: as they arrive, through
-//! kills, pauses, a store that forgets, and one that is away.
+//! Replicas with one key, whose nonces and turns they lease from a Redis: as they arrive, through kills,
+//! pauses, a store that forgets, and one that is away.
 
 mod faults;
 mod load;
 mod long;
+mod numbers;
 mod reached;
+mod turns;
 mod waiting;
 
+use crate::nonces;
 use crate::support::config;
 use crate::support::home::Home;
 use crate::support::origin::Origin;
@@ -18,6 +21,12 @@ pub(crate) fn home(origin: &Origin, redis: &str, lines: &str) -> Home {
         "[log]\nlevel = \"warn,countersign::shared=info\"\n[shared]\nredis = \"{redis}\"\n{lines}[nonces]\nreplica = \"shared\"\n"
     );
     Home::new(&config::proxy(&[shared, config::metasv(&origin.url(), None)]))
+}
+
+/// A directory whose Kraken has increasing nonces, leased of a store, with a line for its route.
+pub(crate) fn kraken(origin: &Origin, redis: &str, ordered: &str, lines: &str) -> Home {
+    let tables = format!("{lines}[shared]\nredis = \"{redis}\"\n[nonces]\nreplica = \"shared\"\n");
+    nonces::home(origin, &tables, ordered)
 }
 
 /// How many lanes have an owner.

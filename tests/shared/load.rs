@@ -25,21 +25,26 @@ pub(crate) struct Load {
 impl Load {
     /// To one proxy, on one connection for as long as that lives.
     pub(crate) fn on(url: &str) -> Self {
+        Self::of(url, get(&format!("{METASV}/x")))
+    }
+
+    /// The same, of this request.
+    pub(crate) fn of(url: &str, request: String) -> Self {
         let url = url.to_owned();
-        Self::over(move || (url.clone(), usize::MAX))
+        Self::over(request, move || (url.clone(), usize::MAX))
     }
 
     /// To those of a service in turn, some on each connection.
     pub(crate) fn balanced(first: usize, service: &Arc<Mutex<Vec<String>>>) -> Self {
         let (service, next) = (Arc::clone(service), AtomicUsize::new(first));
-        Self::over(move || {
+        Self::over(get(&format!("{METASV}/x")), move || {
             let urls = service.lock().expect("no thread panicked");
             (urls[next.fetch_add(1, Ordering::Relaxed) % urls.len()].clone(), 5)
         })
     }
 
     /// Where to, and for how many requests, is asked for each connection.
-    fn over(to: impl Fn() -> (String, usize) + Send + 'static) -> Self {
+    fn over(request: String, to: impl Fn() -> (String, usize) + Send + 'static) -> Self {
         let (done, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (ends, count, log) = (Arc::clone(&done), Arc::clone(&answered), Arc::clone(&seen));
@@ -49,7 +54,7 @@ impl Load {
                 // One that was killed is no longer there.
                 let Ok(mut client) = Client::try_connect(&url) else { break };
                 for _ in 0..most {
-                    let sent = client.try_send(get(&format!("{METASV}/x")));
+                    let sent = client.try_send(&request);
                     let Ok(reply) = sent.and_then(|()| client.try_reply()) else { break };
                     let code = match reply.status {
                         200 => String::new(),
