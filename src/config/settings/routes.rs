@@ -42,7 +42,7 @@ pub(super) const ROUTE: Section = Section {
         setting(
             Key::flag("ordered", "true"),
             "Whether a request goes out after the head of the answer to the one before it, of the \
-         same key, in all processes of the machine.",
+         same key, in all processes of the machine, or of all replicas that lease from `[shared]`.",
         )
         .or("false"),
         setting(

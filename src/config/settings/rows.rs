@@ -213,7 +213,8 @@ pub(crate) const SECTIONS: &[Section] = &[
                 Key::string("replica", "\"2/4\""),
                 "This process's share of the nonces: of two, the first has `1/2`, the second \
                  `2/2`; 100 at most. `ordinal/3` takes the number from the name of a StatefulSet's \
-                 pod, and `shared` leases a lane from `[shared]`, of which there are 100.",
+                 pod, and `shared` leases a lane from `[shared]`, of which there are 100, or 16 where \
+                 nonces increase.",
             )
             .or("\"1/1\"")
             .restart(|new, old| keep(&mut new.replica, &old.replica)),
