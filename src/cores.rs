@@ -22,7 +22,7 @@ thread_local! {
 }
 
 /// Which core the calling thread is, below [`Cores::count`].
-pub fn own() -> usize {
+pub fn current_core() -> usize {
     OWN.get().saturating_sub(1)
 }
 

@@ -18,7 +18,7 @@ use tracing::{Level, enabled, warn};
 use crate::audit::Sent;
 use crate::inspect::{Inspect, LONGEST_ANSWER, Over, Seen, Told, shown};
 use crate::lines::Value::{Address, Bare, Number, Quoted};
-use crate::lines::{self, certain};
+use crate::lines::{certain, event};
 use crate::metrics::{Counts, Metrics, Open, Outcome};
 use crate::moment::unix_ms;
 use crate::scheme::{Entry, Rejected};
@@ -384,7 +384,7 @@ impl Record {
             ("total_us", Some(Number(us(self.started.elapsed())))),
             ("cut", self.cut.as_deref().map(Quoted)),
         ];
-        lines::event(self.level, TARGET, said, &fields);
+        event(self.level, TARGET, said, &fields);
     }
 }
 

@@ -77,7 +77,7 @@ use self::error::ConnectFailure;
 use self::pool::{Limits, Pool};
 use self::stream::{LateAlert, Line};
 use crate::body::{Lease, Progress, Upload};
-use crate::cores;
+use crate::cores::current_core;
 use crate::problem::Problem;
 
 /// An answer, and what is to be kept until its end.
@@ -230,7 +230,7 @@ impl Upstream {
         on: &On,
         inspect: Option<Inspect<'_>>,
     ) -> Result<(Response<Incoming>, Option<Lease>, Line), Failure> {
-        let pool = &self.pools[cores::own() % self.pools.len()];
+        let pool = &self.pools[current_core() % self.pools.len()];
         let Some(place) = pool.place(uri) else {
             return Err((Phase::Connect, "the URL has no host".to_owned()));
         };

@@ -203,7 +203,7 @@ fn the_upstreams_base_path_is_part_of_what_is_signed() {
 #[test]
 fn connections_are_used_again_on_both_sides() {
     // Where each core has a pool of its own, the second client's requests have another.
-    let stage = Stage::new("[process]\nruntime = \"work_stealing\"\n");
+    let stage = Stage::new(config::ONE_POOL);
     let mut first = stage.client();
     for _ in 0..3 {
         assert_eq!(first.exchange(post(&format!("{SINOHOPE}/x"), "{}")).status, 200);

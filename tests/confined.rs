@@ -93,7 +93,10 @@ fn every_thread_has_given_up_what_it_does_not_need_before_it_began() {
         assert_eq!((privileges.as_str(), calls.as_str()), ("1", "2"), "{name}");
     }
     let named = |name: &str| threads.iter().any(|(own, ..)| own.starts_with(name));
-    assert!(threads.len() >= 4 && named("log") && (named("core-") || named("tokio")), "{threads:?}");
+    assert!(
+        threads.len() >= 4 && named("log") && (named("core-") || named("tokio")),
+        "{threads:?}"
+    );
     let limits = read(format!("/proc/{}/limits", proxy.pid()));
     let core = field(&limits, "Max core file size");
     assert!(core.starts_with("0 "), "{limits}");

@@ -28,7 +28,7 @@ use crate::support::stage::{METASV, get};
 
 /// The usual MetaSV route, with these lines in its upstream.
 fn metasv(url: &str, lines: &str) -> String {
-    config::proxy(&[config::metasv(url, None), lines.to_owned()])
+    config::proxy(&[config::metasv(url, None), lines.to_owned(), config::ONE_POOL.to_owned()])
 }
 
 /// Trust in a provider whose certificate is for the routed host.

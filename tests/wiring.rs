@@ -174,7 +174,8 @@ fn a_reload_with_another_authority_takes_up_no_connection_of_the_former() {
     let tls = serve(trusted.issue(name, |_| ()), &["http/1.1"], None);
     let origin = Origin::start_tls_with(tls, &trusted.pem(), metasv("test-a"));
     let lines = "ca = \"upstream-ca.pem\"\nserver_name = \"apiv2.metasv.com\"\n".to_owned();
-    let written = config::proxy(&[config::metasv(&origin.url(), None), lines]);
+    let tables = [config::metasv(&origin.url(), None), lines, config::ONE_POOL.to_owned()];
+    let written = config::proxy(&tables);
     let home = Home::new(&written);
     home.write("upstream-ca.pem", &trusted.pem());
     let proxy = Proxy::start_in(home.clone(), &[]);

@@ -187,7 +187,7 @@ pub(super) const LAYERS: &[Layer] = &[
             only("moment", &["unix_ms"]),
             only(
                 "nonces",
-                &["Answer", "Ask", "Held", "LEASED", "Leases", "Reply", "Round", "TERMS"],
+                &["Answer", "Ask", "Held", "Leases", "Question", "Reply", "Round", "TERMS"],
             ),
             all("problem"),
             all("secret"),
@@ -251,7 +251,7 @@ pub(super) const LAYERS: &[Layer] = &[
         "upstream",
         &[
             only("body", &["Lease", "Progress", "StreamError", "Upload"]),
-            only("cores", &["own"]),
+            only("cores", &["current_core"]),
             only("descriptors", &["ran_out"]),
             all("problem"),
             all("secret"),

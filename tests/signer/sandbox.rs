@@ -55,6 +55,7 @@ fn every_thread_has_given_up_what_it_does_not_need() {
     let limits = fs::read_to_string(format!("/proc/{pid}/limits")).expect("it is there");
     let core = limits.lines().find(|line| line.starts_with("Max core file size"));
     assert_eq!(core.map(|line| line.split_whitespace().nth(4)), Some(Some("0")), "{limits}");
+    signer.with(|process| process.await_output("given up: "));
     let said = signer.output();
     let line = said.lines().find(|line| line.contains("given up: ")).unwrap_or_default();
     assert_eq!(line.split("; ").count(), 5, "{said}");

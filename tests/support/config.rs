@@ -14,6 +14,10 @@ pub(crate) fn listening(listeners: &str, tables: &[String]) -> String {
     format!("[listen]\n{listeners}{STORE}{}", tables.concat())
 }
 
+/// One pool for all connections of clients, where a test counts those to an upstream: else each core has
+/// its own.
+pub(crate) const ONE_POOL: &str = "\n[process]\nruntime = \"work_stealing\"\n";
+
 /// Signs for api.sinohope.com with the vectors' key `test-p256` and sends to `origin`.
 ///
 /// `ca` is the authority of an origin that shows a certificate for that host.

@@ -11,7 +11,7 @@ use crate::support::wait::DEADLINE;
 
 /// The usual MetaSV route, whose upstream says only how its host is reached.
 pub(super) fn directly(lines: &str) -> String {
-    config::proxy(&[config::metasv("removed", None), lines.to_owned()])
+    config::proxy(&[config::metasv("removed", None), lines.to_owned(), config::ONE_POOL.to_owned()])
         .replace("url = \"removed\"\n", "")
 }
 

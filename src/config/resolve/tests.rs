@@ -202,7 +202,7 @@ fn upstreams_and_hosts_are_what_is_written() {
     assert_eq!(tls.server_name.as_deref(), Some("api.example.com"));
     assert_eq!(tls.ca.as_deref(), Some(Path::new("ca.pem")));
     let plain = &config.upstreams["plain"];
-    assert_eq!((tls.idle_connections, plain.idle_connections), (0, 32));
+    assert_eq!((tls.idle_connections, plain.idle_connections), (0, 256));
     assert_eq!((tls.post_quantum, plain.post_quantum), (false, true));
     assert_eq!((tls.max_age.as_secs(), plain.max_age.as_secs()), (30, 300));
     let direct = &config.upstreams["direct"];

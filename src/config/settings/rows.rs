@@ -379,8 +379,8 @@ pub(crate) const SECTIONS: &[Section] = &[
             )
             .or("true"),
             setting(
-                Key::count("idle_connections", "32"),
-                "How many unused connections the pool keeps.",
+                Key::count("idle_connections", "256"),
+                "How many unused connections the pool keeps for each host; the cores have a part each.",
             ),
             setting(
                 Key::duration("max_age", "\"5m\""),
