@@ -431,7 +431,8 @@ fn short(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return Cow::Borrowed(text);
     }
-    Cow::Owned(format!("{}…", &text[..text.floor_char_boundary(LONGEST)]))
+    let ends = (0..=LONGEST).rev().find(|end| text.is_char_boundary(*end));
+    Cow::Owned(format!("{}…", &text[..ends.unwrap_or_default()]))
 }
 
 /// Where the line of a request is from.
