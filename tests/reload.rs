@@ -175,6 +175,7 @@ fn what_takes_a_restart_is_named_by_a_reload_that_changes_it() {
         ("limits.tunnels", stage.configuration("[limits]\ntunnels = 7\n")),
         ("process.sandbox", stage.configuration("[process]\nsandbox = \"off\"\n")),
         ("process.lock_memory", stage.configuration("[process]\nlock_memory = true\n")),
+        ("process.runtime", stage.configuration("[process]\nruntime = \"work_stealing\"\n")),
         ("process.read", stage.configuration("[process]\nread = [\"elsewhere\"]\n")),
         ("process.write", stage.configuration("[process]\nwrite = [\"elsewhere\"]\n")),
         ("log.format", stage.configuration("[log]\nformat = \"json\"\n")),
