@@ -100,6 +100,8 @@ fn every_thread_has_given_up_what_it_does_not_need_before_it_began() {
     let limits = read(format!("/proc/{}/limits", proxy.pid()));
     let core = field(&limits, "Max core file size");
     assert!(core.starts_with("0 "), "{limits}");
+    // The log is written some milliseconds later than it is ready.
+    proxy.await_output("given up: ");
     let said = proxy.output();
     for measure in ["memory images, whole", "new privileges, whole", "files and TCP (Landlock)"] {
         assert!(said.contains(measure), "{measure} in {said}");

@@ -40,6 +40,7 @@ fn a_filter_that_would_end_it_is_found_out_beforehand() {
         let home = Home::new(&config);
         let proxy = with_landlock_answered(answer.clone(), || Proxy::start_in(home.clone(), &[]));
         sign(&proxy);
+        proxy.await_output("given up: memory images");
         let written = proxy.output();
         assert!(written.contains("files and TCP (Landlock) could not be given up"), "{written}");
         assert!(written.contains(said), "{written}");
@@ -72,7 +73,7 @@ fn memory_is_locked_where_it_is_asked_for_and_the_limit_allows() {
     sign(&proxy);
     let status = read(format!("/proc/{}/status", proxy.pid()));
     assert_ne!(field(&status, "VmLck:"), "0 kB", "as root, or with an unlimited `ulimit -l`");
-    assert!(proxy.output().contains("swap, whole"), "{}", proxy.output());
+    proxy.await_output("swap, whole");
     let home = Home::new(&config);
     let mut command = Command::new("prlimit");
     command.arg("--memlock=65536:65536").arg(of_nobody(&home).get_program());

@@ -30,6 +30,7 @@ fn beside_a_module_files_and_programs_are_given_up_only_where_its_needs_are_name
         ),
     ] {
         let (_origin, proxy) = proxy(lines);
+        proxy.await_output("given up: ");
         let said = proxy.output();
         assert!(said.contains(files) && said.contains(programs), "{lines}: {said}");
         assert!(threads(proxy.pid()).iter().all(|(_, new, calls)| new == "1" && calls == "2"));
