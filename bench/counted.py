@@ -211,7 +211,7 @@ def main():
         print(f"{case:12} {found[0]:13.0f} {found[1]:12.1f} {found[2]:13.2f}", flush=True)
         above += [f"{case}: {figure:.1f} is above {most}"
                   for figure, most in zip(found, ceilings[case]) if figure > most]
-    sys.exit("\n".join(above))
+    sys.exit("\n".join(above) or 0)
 
 
 main()
