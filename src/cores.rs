@@ -1,8 +1,9 @@
 //! A runtime for each core: every connection is served from its first byte to its last by one thread,
 //! which hands nothing to others and so waits for none, and wakes none.
 //!
-//! What is long goes to threads of its own ([`crate::workers`]), so that a connection waits behind no
-//! more than one short signature of another on its core. Connections are handed out evenly as they come.
+//! Thread-per-core, as against work stealing: a connection waits while another on its core signs, so what
+//! is long goes to threads of its own ([`crate::workers`]), but for what borrows and is done in place.
+//! Connections are handed out in turn as they come.
 
 use std::cell::Cell;
 use std::io;
@@ -13,8 +14,7 @@ use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
-use tokio_util::sync::CancellationToken;
-use tokio_util::sync::DropGuard;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 thread_local! {
     /// Which of the cores this thread is, from 1 on; 0 for every other.
@@ -39,8 +39,7 @@ struct Threads {
 }
 
 impl Cores {
-    /// As many as there are processors, or as `TOKIO_WORKER_THREADS` says; none where that is one, whose
-    /// thread is the caller's own.
+    /// So many; none where that is one, whose thread is the caller's own.
     ///
     /// # Errors
     ///
@@ -94,7 +93,7 @@ const SOONER: Duration = Duration::from_millis(900);
 
 /// How many threads serve: as many as there are processors, unless `TOKIO_WORKER_THREADS` says another
 /// number.
-pub fn wanted(variable: Option<&str>) -> NonZero<usize> {
+pub fn thread_count(variable: Option<&str>) -> NonZero<usize> {
     let written = variable.and_then(|text| text.trim().parse().ok());
     written.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
 }

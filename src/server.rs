@@ -174,7 +174,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         let on = Arc::clone(&shared);
         let begin = move |socket| {
             let metrics = Arc::clone(&on.surroundings.metrics);
-            unless(turned_out, metrics, converse(socket, protocol, client, on))
+            until_turned_out(turned_out, metrics, converse(socket, protocol, client, on))
         };
         // An admin connection must not hold up a drain, and takes nothing from a core.
         if role == Role::Admin {
@@ -197,7 +197,11 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
 }
 
 /// A connection, until it ends or is turned out.
-async fn unless(turned_out: Arc<Notify>, metrics: Arc<Metrics>, connection: Conversation) {
+async fn until_turned_out(
+    turned_out: Arc<Notify>,
+    metrics: Arc<Metrics>,
+    connection: Conversation,
+) {
     tokio::select! {
         () = turned_out.notified() => {
             metrics.turned_away(MADE_ROOM).inc();

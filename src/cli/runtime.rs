@@ -6,7 +6,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::error::CliError;
 use crate::config;
-use crate::cores::{Cores, tick, wanted};
+use crate::cores::{Cores, thread_count, tick};
 use crate::keys::variable;
 
 /// A runtime for commands that need one.
@@ -20,7 +20,7 @@ pub(crate) fn serving(kind: config::Runtime) -> Result<(Runtime, Cores), CliErro
         config::Runtime::WorkStealing => (runtime()?, Cores::default()),
         config::Runtime::PerCore => {
             let written = variable("TOKIO_WORKER_THREADS");
-            let cores = Cores::start(wanted(written.as_deref().and_then(OsStr::to_str)))?;
+            let cores = Cores::start(thread_count(written.as_deref().and_then(OsStr::to_str)))?;
             (Builder::new_current_thread().enable_all().build()?, cores)
         }
     };
