@@ -1,7 +1,16 @@
 //! Hosts as clients write them: a name or an address, with or without a port (RFC 3986, section
 //! 3.2). Whoever compares two of them reads both here first.
 
+use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A lower-case name or an address in its usual form, without brackets, and the port.
+type HostAndPort = (String, Option<u16>);
+
+thread_local! {
+    /// The last one that was read, and as what: a request names its host two or three times.
+    static LAST: RefCell<Option<(String, HostAndPort)>> = const { RefCell::new(None) };
+}
 
 /// `host[:port]` → a lower-case name or an address in its usual form, without brackets, and the
 /// port.
@@ -9,7 +18,20 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 /// # Errors
 ///
 /// What is wrong, to be said of what has the host.
-pub fn host_and_port(authority: &str) -> Result<(String, Option<u16>), &'static str> {
+pub fn host_and_port(authority: &str) -> Result<HostAndPort, &'static str> {
+    LAST.with_borrow_mut(|last| {
+        if let Some((text, found)) = last
+            && text == authority
+        {
+            return Ok(found.clone());
+        }
+        let found = read(authority)?;
+        *last = Some((authority.to_owned(), found.clone()));
+        Ok(found)
+    })
+}
+
+fn read(authority: &str) -> Result<HostAndPort, &'static str> {
     if authority.contains('@') {
         return Err("has user info before its host");
     }

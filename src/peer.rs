@@ -5,6 +5,7 @@
 //! hash, however many there are. `/proc/net/tcp` has the same, but has to be read whole. The two
 //! structures are laid out here, as what crates there are for them is ten crates more.
 
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, Read as _};
 use std::net::{IpAddr, SocketAddr};
@@ -67,17 +68,30 @@ fn gone(error: &io::Error) -> bool {
     [io::ErrorKind::NotConnected, io::ErrorKind::NotFound].contains(&error.kind())
 }
 
+thread_local! {
+    /// The thread's way to the kernel, where the last answer on it was whole: opening one takes as long as
+    /// asking.
+    static WAY: Cell<Option<Socket>> = const { Cell::new(None) };
+}
+
 /// The user of the connected socket at `peer` whose other end is `own`. Those that no process holds
 /// any more have none: older kernels (before 6.17) would show root's number for them.
 fn ask(own: SocketAddr, peer: SocketAddr) -> io::Result<Option<u32>> {
-    let kind = Some(Protocol::from(libc::NETLINK_SOCK_DIAG));
-    let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM, kind)?;
-    socket.set_read_timeout(Some(PATIENCE))?;
+    let socket = WAY.take().map_or_else(way, Ok)?;
     // Without an address it goes to the kernel, which has answered when this returns.
     socket.send(&question(own, peer))?;
     let mut answer = [0; 1024];
     let length = (&socket).read(&mut answer)?;
-    read(&answer[..length])
+    let found = read(&answer[..length]);
+    WAY.set(Some(socket));
+    found
+}
+
+fn way() -> io::Result<Socket> {
+    let kind = Some(Protocol::from(libc::NETLINK_SOCK_DIAG));
+    let socket = Socket::new(Domain::from(libc::AF_NETLINK), Type::DGRAM, kind)?;
+    socket.set_read_timeout(Some(PATIENCE))?;
+    Ok(socket)
 }
 
 /// A `nlmsghdr` and an `inet_diag_req_v2` (linux/netlink.h, linux/inet_diag.h): numbers are in the

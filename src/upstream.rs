@@ -176,7 +176,7 @@ impl Upstream {
     /// switches protocols, which nobody asked for, is [`Phase::Protocol`].
     pub async fn send(
         &self,
-        request: Request<Upload>,
+        request: Box<Request<Upload>>,
         uploaded: Option<oneshot::Receiver<()>>,
         inspect: Option<Inspect<'_>>,
     ) -> Result<Answered, ForwardError> {
@@ -206,7 +206,7 @@ impl Upstream {
     /// [`Phase::Protocol`] too.
     pub async fn send_upgrade(
         &self,
-        request: Request<Upload>,
+        request: Box<Request<Upload>>,
         inspect: Option<Inspect<'_>>,
     ) -> Result<Response<Incoming>, ForwardError> {
         let uri = request.uri().clone();
@@ -226,7 +226,7 @@ impl Upstream {
     async fn pooled(
         &self,
         uri: &Uri,
-        mut request: Request<Upload>,
+        mut request: Box<Request<Upload>>,
         on: &On,
         inspect: Option<Inspect<'_>>,
     ) -> Result<(Response<Incoming>, Option<Lease>, Line), Failure> {
@@ -267,7 +267,7 @@ impl Upstream {
     async fn alone(
         &self,
         uri: &Uri,
-        mut request: Request<Upload>,
+        mut request: Box<Request<Upload>>,
         inspect: Option<Inspect<'_>>,
     ) -> Result<Response<Incoming>, Failure> {
         let opened = self.http_1_1.clone().open(uri.clone()).await;

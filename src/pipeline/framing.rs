@@ -20,6 +20,10 @@ pub(super) fn has_body<B>(method: &str, answer: &Response<B>) -> bool {
 /// `upstream_protocol`: the body is coded for this connection alone and would arrive coded without
 /// a word of it, or the lengths contradict each other.
 pub(super) fn state_length(headers: &mut HeaderMap, has_body: bool) -> Result<(), Refusal> {
+    // As nearly all of them come.
+    if !headers.contains_key(TRANSFER_ENCODING) && is_stated(headers) {
+        return Ok(());
+    }
     let codings: Vec<_> = listed(headers, TRANSFER_ENCODING).collect();
     let plain = match codings[..] {
         [] => true,
@@ -48,6 +52,19 @@ pub(super) fn state_length(headers: &mut HeaderMap, has_body: bool) -> Result<()
 fn listed(headers: &HeaderMap, name: impl AsHeaderName) -> impl Iterator<Item = &str> {
     let values = headers.get_all(name).into_iter().map(|value| value.to_str().unwrap_or("?"));
     values.flat_map(|value| value.split(',')).map(str::trim)
+}
+
+/// Whether a length, if there is one, stands there as it will be sent.
+fn is_stated(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    let (length, more) = (lengths.next().map(HeaderValue::as_bytes), lengths.next());
+    let fits = |text: &[u8]| text.len() < "18446744073709551615".len();
+    let plain = |text: &[u8]| match text {
+        [b'0'] => true,
+        [b'1'..=b'9', rest @ ..] => fits(text) && rest.iter().all(u8::is_ascii_digit),
+        _ => false,
+    };
+    more.is_none() && length.is_none_or(plain)
 }
 
 fn digits(text: &str) -> Option<u64> {

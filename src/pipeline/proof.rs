@@ -281,7 +281,7 @@ secrets = { api_key = "plain" }
         let (level, moment) = (SelfCheck::Digest, MOMENT);
         let proof =
             Proof { level, route, scheme, moment, signed, signatures, in_use, metrics, failed };
-        (proof, request)
+        (proof, *request)
     }
 
     /// Route, method, target and body.

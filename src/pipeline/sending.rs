@@ -22,7 +22,7 @@ pub(crate) fn upload(
     edits: Edits,
     coming: Option<Incoming>,
     idle: Duration,
-) -> Result<(Request<Upload>, Option<Watch>), Refusal> {
+) -> Result<(Box<Request<Upload>>, Option<Watch>), Refusal> {
     let (request, documented) = outgoing.into_request(edits)?;
     let (mut parts, body) = request.into_parts();
     if let Some(documented) = documented {
@@ -39,5 +39,6 @@ pub(crate) fn upload(
             return Err(Refusal::new(Code::Internal, "a body that is to come does not"));
         }
     };
-    Ok((Request::from_parts(parts, body), watch))
+    // Boxed: it is handed on half a dozen times until it is in the HTTP library.
+    Ok((Box::new(Request::from_parts(parts, body)), watch))
 }

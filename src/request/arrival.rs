@@ -14,9 +14,10 @@ use crate::peer::Peer;
 use crate::refusal::{Code, Refusal};
 
 /// How many header fields a request may have. Cookies in pieces count as one.
-pub(super) const FIELDS: usize = 256;
-/// How many are read, so that those beyond them can be refused in words.
-pub const FIELDS_READ: usize = FIELDS + 64;
+pub(super) const FIELDS: usize = 96;
+/// How many of HTTP/1.1 are read, so that those beyond them can be refused in words: what the HTTP library
+/// has room for of itself. For more it takes 40 KiB from the heap and fills them, for each request.
+pub const FIELDS_READ: usize = 100;
 
 /// A request as it came in, but for the bytes of its body.
 #[derive(Debug)]

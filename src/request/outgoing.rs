@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderValue, TRANSFER_ENCODING, UPGRADE,
 };
-use http::uri::{Authority, PathAndQuery};
+use http::uri::PathAndQuery;
 use http::{Extensions, HeaderName, Method, Request, Uri};
 
 use super::Body;
@@ -238,7 +238,9 @@ impl Outgoing {
 fn uri(origin: &Origin, head: &Head) -> Result<Uri, Refusal> {
     let mut parts = http::uri::Parts::default();
     parts.scheme = Some(origin.scheme.clone());
-    parts.authority = Some(head.host.parse::<Authority>().map_err(|_| no_target())?);
+    let own = &origin.authority;
+    let authority = if own.as_str() == head.host { Ok(own.clone()) } else { head.host.parse() };
+    parts.authority = Some(authority.map_err(|_| no_target())?);
     parts.path_and_query = Some(head.target.clone());
     Uri::from_parts(parts).map_err(|_| no_target())
 }

@@ -21,7 +21,7 @@ use super::patience::{Patience, promise};
 use super::shared::{Client, Protocol, Shared};
 use super::stream::{Duplex, Lingering, Prefixed, Unread};
 use crate::body::Reply;
-use crate::request::{FIELDS_READ, lists};
+use crate::request::lists;
 
 /// A connection, until it ends.
 pub(super) type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -81,7 +81,6 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
         .half_close(true)
         .preserve_header_case(true)
         .max_header_size(limits.header)
-        .max_headers(FIELDS_READ)
         .max_buf_size(limits.header.max(BUFFER));
     let promise = promise(idle);
     let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));

@@ -24,12 +24,12 @@ use crate::body::{Lease, Upload};
 pub(super) struct Unanswered {
     pub(super) error: hyper::Error,
     /// The request, where none of it was begun.
-    pub(super) request: Option<Request<Upload>>,
+    pub(super) request: Option<Box<Request<Upload>>>,
 }
 
 impl From<TrySendError<Request<Upload>>> for Unanswered {
     fn from(mut error: TrySendError<Request<Upload>>) -> Self {
-        Self { request: error.take_message(), error: error.into_error() }
+        Self { request: error.take_message().map(Box::new), error: error.into_error() }
     }
 }
 
@@ -80,10 +80,10 @@ impl Http1 {
     /// Sends a request and waits for the response head.
     pub(super) async fn send(
         mut self,
-        request: Request<Upload>,
+        request: Box<Request<Upload>>,
     ) -> Result<Response<Incoming>, Box<Unanswered>> {
         self.shared.line.respell(&request);
-        let sent = self.sender.try_send_request(request).await;
+        let sent = self.sender.try_send_request(*request).await;
         let answer = sent.map_err(|error| Box::new(error.into()))?;
         let Self { sender, shared } = self;
         let mut left = shared.left();
@@ -135,14 +135,14 @@ impl Future for Task {
 /// Sends one request on a connection of its own, which may leave HTTP with the answer.
 pub(super) async fn send_alone(
     stream: Stream,
-    request: Request<Upload>,
+    request: Box<Request<Upload>>,
 ) -> Result<Response<Incoming>, Box<Unanswered>> {
     stream.line().respell(&request);
     let begun = http_1_1().handshake(stream).await;
     let (mut sender, connection) =
         begun.map_err(|error| Box::new(Unanswered { error, request: None }))?;
     tokio::spawn(connection.with_upgrades());
-    sender.try_send_request(request).await.map_err(|error| Box::new(error.into()))
+    sender.try_send_request(*request).await.map_err(|error| Box::new(error.into()))
 }
 
 fn http_1_1() -> http1::Builder {
@@ -152,7 +152,6 @@ fn http_1_1() -> http1::Builder {
         .preserve_header_case(true)
         .title_case_headers(true)
         .max_buf_size(BUFFER)
-        .max_headers(FIELDS)
         // As RFC 9112, section 5.1 asks of a proxy: the name is read and passed on without it.
         .allow_spaces_after_header_name_in_responses(true);
     builder
@@ -243,10 +242,10 @@ impl Http2 {
     /// 1.29.1 refuses and others end the stream for.
     pub(super) async fn send(
         mut self,
-        mut request: Request<Upload>,
+        mut request: Box<Request<Upload>>,
     ) -> Result<Response<Incoming>, Box<Unanswered>> {
         let host = request.headers_mut().remove(HOST);
-        let sent = self.sender.try_send_request(request);
+        let sent = self.sender.try_send_request(*request);
         // A request that comes just as the queue closes may stay in it until all senders are gone.
         drop(self.sender);
         sent.await.map_err(|error| {
@@ -328,8 +327,8 @@ impl Pair {
 
 /// What a connection may buffer, a response head included.
 pub(super) const BUFFER: usize = 64 * 1024;
-/// Fields of a response head in HTTP/1.1, and of what stands behind a body.
-pub(super) const FIELDS: usize = 256;
+/// Fields of a response head in HTTP/1.1, which are as many as the HTTP library has room for of itself.
+pub(super) const FIELDS: usize = 100;
 /// The same for HTTP/2, where it is counted unpacked.
 const HEADER_LIST: u32 = 64 * 1024;
 /// What may be on its way to one client that does not read, in bytes.

@@ -190,7 +190,7 @@ impl Lent {
     /// answer.
     pub(super) async fn send(
         self,
-        request: Request<Upload>,
+        request: Box<Request<Upload>>,
     ) -> Result<(Response<Incoming>, Option<Lease>), Box<Unanswered>> {
         match self.connection {
             Connection::Http1(http1) => Ok((http1.send(request).await?, None)),

@@ -40,18 +40,18 @@ fn as_many_fields_are_taken_as_can_be_on_both_ways() {
     let fields =
         |count: usize| -> String { (0..count).map(|n| format!("X-{n}: {n}\r\n")).collect() };
     let answer = |count: usize| format!("Content-Length: 0\r\n{}", fields(count - 2));
-    let stage = Stage::with(numbered([answer(256), answer(257)].iter().map(String::as_str)), "");
+    let stage = Stage::with(numbered([answer(100), answer(101)].iter().map(String::as_str)), "");
     let reply = stage.exchange(get(&format!("{METASV}/0")));
-    assert_eq!((reply.status, reply.values("X-253")), (200, vec!["253"]));
+    assert_eq!((reply.status, reply.values("X-97")), (200, vec!["97"]));
     let reply = stage.exchange(get(&format!("{METASV}/1")));
-    refused(&reply, "257 fields");
-    assert!(reply.json()["detail"].to_string().contains("256 fields"), "{}", reply.json());
+    refused(&reply, "101 fields");
+    assert!(reply.json()["detail"].to_string().contains("100 fields"), "{}", reply.json());
     let ask = |count: usize| {
         let head = format!("GET {METASV}/0 HTTP/1.1\r\nHost: h\r\n{}\r\n", fields(count - 1));
         stage.exchange(head).status
     };
-    assert_eq!((ask(256), ask(257)), (200, 431));
-    assert!(stage.origin.arrived().iter().any(|one| one.values("X-254") == ["254"]));
+    assert_eq!((ask(96), ask(97)), (200, 431));
+    assert!(stage.origin.arrived().iter().any(|one| one.values("X-94") == ["94"]));
 }
 
 #[test]

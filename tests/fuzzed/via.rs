@@ -119,7 +119,7 @@ fn run(bytes: &[u8]) {
     let name = if socks { "socks5" } else { "http" };
     let upstream = told.snapshot.upstream(told.snapshot.routes.named(name).expect("a route"));
     let request = Request::get("http://internal.test:8080/x").body(Upload::whole(Bytes::new()));
-    let sent = upstream.send(request.expect("a request"), None, None);
+    let sent = upstream.send(Box::new(request.expect("a request")), None, None);
     let came = told.runtime.block_on(sent);
     if let Err(ForwardError { phase: Phase::ParentProxy(_), reason, .. }) = &came {
         assert!(reason.len() < 100 && !reason.contains(char::is_control), "{reason}");

@@ -186,7 +186,7 @@ pub(super) const PROVOKED: &[Case] = &[
     }),
     case("not_an_upgrade", 426, Some("expired"), |scene| scene.get("http://expired.test/x")),
     case("too_many_fields", 431, None, |scene| {
-        let fields = "X: 1\r\n".repeat(256);
+        let fields = "X: 1\r\n".repeat(96);
         scene.stage.exchange(format!("GET {METASV}/x HTTP/1.1\r\nHost: h\r\n{fields}\r\n"))
     }),
     case("transfer_coding_unknown", 501, None, |scene| {

@@ -110,7 +110,7 @@ async fn ended(served: tokio::task::JoinHandle<Vec<String>>) -> Vec<String> {
 async fn an_upgrade_speaks_http_1_1_to_a_provider_that_would_rather_not() {
     let answer = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n";
     let (upstream, served) = scene(answer, 1).await;
-    let response = upstream.send_upgrade(handshake(), None).await.expect("an answer");
+    let response = upstream.send_upgrade(Box::new(handshake()), None).await.expect("an answer");
     assert_eq!(response.status(), 101);
     let upgraded = hyper::upgrade::on(response).await.expect("an upgrade");
     let mut stream = TokioIo::new(upgraded);
@@ -128,7 +128,7 @@ async fn an_upgrade_speaks_http_1_1_to_a_provider_that_would_rather_not() {
 async fn a_refused_upgrade_is_an_answer_and_its_connection_is_not_used_again() {
     let (upstream, served) = scene("HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n", 2).await;
     for _ in 0..2 {
-        let response = upstream.send_upgrade(handshake(), None).await.expect("an answer");
+        let response = upstream.send_upgrade(Box::new(handshake()), None).await.expect("an answer");
         assert_eq!(response.status(), 403);
     }
     assert_eq!(ended(served).await.len(), 2);
@@ -137,7 +137,7 @@ async fn a_refused_upgrade_is_an_answer_and_its_connection_is_not_used_again() {
 #[tokio::test]
 async fn an_upgrade_that_is_not_answered_has_a_deadline() {
     let (upstream, served) = scene("", 1).await;
-    let error = upstream.send_upgrade(handshake(), None).await.expect_err("no answer");
+    let error = upstream.send_upgrade(Box::new(handshake()), None).await.expect_err("no answer");
     assert!(error.to_string().contains("sent no response head within 500ms"), "{error}");
     drop(upstream);
     ended(served).await;

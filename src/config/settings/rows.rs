@@ -144,7 +144,7 @@ pub(crate) const SECTIONS: &[Section] = &[
             .restart(|new, old| keep(&mut new.limits.tunnels, &old.limits.tunnels)),
             setting(
                 Key::size("header", "\"32KiB\""),
-                "The longest request head, of 256 fields at most.",
+                "The longest request head, of 96 fields at most.",
             ),
         ],
     },

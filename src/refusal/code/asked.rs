@@ -246,6 +246,6 @@ pub(super) static ROWS: &[Facts] = &[
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
         "http_request_error",
         "The request has more header fields than are taken",
-        "Send at most 256 fields in a head, those of one name as one field where its values are a list.",
+        "Send at most 96 fields in a head, those of one name as one field where its values are a list.",
     ),
 ];
