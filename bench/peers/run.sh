@@ -7,8 +7,8 @@
 # options
 #   --program FILE    countersign's binary (default: this checkout's `dist`)
 #   --peers a,b,c     default: all that are installed
-#   --cases a,b,c     get1 get32 get256 post1 post32 newconn rate connect connect-new idle idle-tls
-#   --rounds N (5, starts 15) --secs S (3) --idle N (1000) --rate R (500)
+#   --cases a,b,c     get1 get32 get256 post1 post32 newconn rate connect connect-new idle idle-tls stream
+#   --rounds N (5, starts 15) --secs S (3) --idle N (1000) --mib N (1024) --rate R (500)
 set -u
 cd "$(dirname "$0")"
 W=$PWD/work; mkdir -p "$W"
@@ -16,7 +16,7 @@ T=${CARGO_TARGET_DIR:-$PWD/target}/release
 HUD=${HUD_TARGET_DIR:-$PWD/hudsucker-peer/target}/release/hudsucker-peer
 VENV=${BENCH_VENV:-$W/venv}; VENV2=${BENCH_VENV2:-$W/venv2}
 OH=18080; OS=18443; URL=http://127.0.0.1:$OH/b/200; SURL=https://localhost:$OS/b/200
-PROGRAM=$PWD/../../target/dist/countersign; PEERS=""; CASES=get1,get32,get256,post32; ROUNDS=""; SECS=3; IDLE=1000; RATE=500
+PROGRAM=$PWD/../../target/dist/countersign; PEERS=""; CASES=get1,get32,get256,post32; ROUNDS=""; SECS=3; IDLE=1000; MIB=1024; RATE=500
 PIDS=()
 kill_tree() { local k; for k in $(ps -o pid= --ppid "$1" 2>/dev/null); do kill_tree "$k"; done; kill "$1" 2>/dev/null; }
 cleanup() { local p; for p in "${PIDS[@]}"; do kill_tree "$p"; done; }
@@ -91,7 +91,7 @@ http {
   access_log off;
   client_body_temp_path $W/nginx; proxy_temp_path $W/nginx; fastcgi_temp_path $W/nginx; uwsgi_temp_path $W/nginx; scgi_temp_path $W/nginx;
   keepalive_requests 100000000; keepalive_timeout 600s;
-  client_body_buffer_size 64k;
+  client_body_buffer_size 64k; client_max_body_size 0;
   upstream o { server 127.0.0.1:$OH; keepalive 256; keepalive_requests 100000000; }
   server { listen 127.0.0.1:19105 reuseport; location / { proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection ""; } }
 }
@@ -168,7 +168,15 @@ one() { # case peer via port pid
     connect-new) [ "$via" = direct ] && s=(); "$T/loadgen" --url $SURL "${s[@]}" "${base[@]}" --conns 8 --new-conn --ca "$W/ca.pem";;
     idle)   [ "$via" = direct ] || "$T/loadgen" --url $URL "${x[@]}" --label "$c/$n" --pid "$pid" --idle "$IDLE" --secs 60;;
     idle-tls) [ "$via" = direct ] || "$T/loadgen" --url $SURL "${s[@]}" --label "$c/$n" --pid "$pid" --idle "$IDLE" --secs 120 --ca "$W/ca.pem";;
+    stream) [ "$via" = direct ] || "$T/stream" --url $URL "${x[@]}" --label "$c/$n" --pid "$pid" --mib "$MIB";;
   esac
+}
+
+# KiB of a process and what it started
+resident() { local k s; s=$(ps -o rss= -p "$1"); for k in $(ps -o pid= --ppid "$1"); do s=$((s + $(resident "$k"))); done; echo $((s)); }
+record() { # round lines
+  local line
+  while read -r line; do [ -z "$line" ] || echo "round=$1 $line" | tee -a "$W/results.txt" >&2; done <<<"$2"
 }
 
 begin() {
@@ -199,13 +207,14 @@ run() {
       if [ "$via" = direct ]; then UP=0; else
         up "$port" "$cmd" || { echo "skip $n" >&2; down "$UP"; continue; }
         sleep 0.3
+        record "$r" "label=memory/$n start_kb=$(resident "$UP")"
       fi
       fresh=1
       for c in ${CASES//,/ }; do
         # Memory that is kept from before would be used again, and not be seen.
         case $c in idle*|stream) [ "$UP" = 0 ] || [ -n "$fresh" ] || { down "$UP"; up "$port" "$cmd" || break; sleep 0.3; };; esac
         fresh=""
-        line=$(one "$c" "$n" "$via" "$port" "$UP"); [ -n "$line" ] && echo "round=$r $line" | tee -a "$W/results.txt" >&2
+        record "$r" "$(one "$c" "$n" "$via" "$port" "$UP")"
       done
       [ "$UP" = 0 ] || down "$UP"
     done
@@ -216,5 +225,5 @@ run() {
 cmd=${1:-run}; [ $# -gt 0 ] && shift
 while [ $# -gt 0 ]; do case $1 in
   --program) PROGRAM=$(realpath "$2");; --peers) PEERS=$2;; --cases) CASES=$2;; --rounds) ROUNDS=$2;;
-  --secs) SECS=$2;; --idle) IDLE=$2;; --rate) RATE=$2;; *) echo "what is $1?" >&2; exit 2;; esac; shift 2; done
+  --secs) SECS=$2;; --idle) IDLE=$2;; --mib) MIB=$2;; --rate) RATE=$2;; *) echo "what is $1?" >&2; exit 2;; esac; shift 2; done
 case $cmd in setup) setup;; run) run;; start) start;; table) ./table.py;; *) sed -n 2,11p "$0"; exit 2;; esac

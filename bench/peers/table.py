@@ -68,8 +68,19 @@ def idle(_, case, proxy, lines):
             + (f", {lines[-1]['failed']} failed: {lines[-1]['error']}" if lines[-1]["failed"] != "0" else ""))
 
 
+def memory(_, case, proxy, lines):
+    return f"{case:12} {proxy:20} {spread([kb / 1024 for kb in numbers(lines, 'start_kb')])} MiB after the start"
+
+
+def stream(_, case, proxy, lines):
+    shown = [f"{way} adds {spread([kb / 1024 for kb in numbers(lines, way + '_kb')])} MiB at "
+             f"{median(numbers(lines, way + '_mib_s')):.0f} MiB/s, {median(numbers(lines, way + '_cpu_ms')):.0f} ms CPU"
+             for way in ("up", "down")]
+    return f"{case:12} {proxy:20} {lines[-1]['mib']} MiB: " + "; ".join(shown)
+
+
 # What a line has that its kind alone has.
-KINDS = [("answer_ms", start), ("kb_per_conn", idle), ("cpu_us", load)]
+KINDS = [("answer_ms", start), ("start_kb", memory), ("up_kb", stream), ("kb_per_conn", idle), ("cpu_us", load)]
 
 
 def main():
