@@ -7,8 +7,9 @@
 # options
 #   --program FILE    countersign's binary (default: this checkout's `dist`)
 #   --peers a,b,c     default: all that are installed
-#   --cases a,b,c     get1 get32 get256 post1 post32 newconn rate connect connect-new idle idle-tls stream
-#   --rounds N (5, starts 15) --secs S (3) --idle N (1000) --mib N (1024) --rate R (500)
+#   --cases a,b,c     get1 get32 get256 post1 post32 newconn rate beside connect connect-new idle idle-tls stream
+#   --rounds N (5, starts 15) --secs S (3) --idle N (1000) --mib N (1024) --rate R (500; half: of what countersign-metasv can do)
+#   --slow R (50)     requests a second with RSA 4096 in `beside`
 set -u
 cd "$(dirname "$0")"
 W=$PWD/work; mkdir -p "$W"
@@ -16,7 +17,7 @@ T=${CARGO_TARGET_DIR:-$PWD/target}/release
 HUD=${HUD_TARGET_DIR:-$PWD/hudsucker-peer/target}/release/hudsucker-peer
 VENV=${BENCH_VENV:-$W/venv}; VENV2=${BENCH_VENV2:-$W/venv2}
 OH=18080; OS=18443; URL=http://127.0.0.1:$OH/b/200; SURL=https://localhost:$OS/b/200
-PROGRAM=$PWD/../../target/dist/countersign; PEERS=""; CASES=get1,get32,get256,post32; ROUNDS=""; SECS=3; IDLE=1000; MIB=1024; RATE=500
+PROGRAM=$PWD/../../target/dist/countersign; PEERS=""; CASES=get1,get32,get256,post32; ROUNDS=""; SECS=3; IDLE=1000; MIB=1024; RATE=500; SLOW=50
 PIDS=()
 kill_tree() { local k; for k in $(ps -o pid= --ppid "$1" 2>/dev/null); do kill_tree "$k"; done; kill "$1" 2>/dev/null; }
 cleanup() { local p; for p in "${PIDS[@]}"; do kill_tree "$p"; done; }
@@ -155,6 +156,7 @@ one() { # case peer via port pid
   if [ "$via" = direct ]; then x=(); else x=(--proxy "127.0.0.1:$port" --via "$via"); fi
   base=(--label "$c/$n" --pid "$pid" --secs "$SECS" --warm 0.7)
   local s=(--proxy "127.0.0.1:$port" --via connect)
+  rate() { "$T/loadgen" --label "$1" --url $URL "${x[@]}" "${base[@]}" --conns 16 --rate "$RATE"; }
   case $c in
     get1)   "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 1;;
     get32)  "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 32;;
@@ -162,7 +164,12 @@ one() { # case peer via port pid
     post1)  "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 1 --body 10240;;
     post32) "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 32 --body 10240;;
     newconn) "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 8 --new-conn;;
-    rate)   "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 16 --rate "$RATE";;
+    rate)   rate "rate@$RATE/$n";;
+    # The same requests alone, then beside others with a slow key, which countersign-okx has for localhost.
+    beside) rate "alone@$RATE/$n"
+            "$T/loadgen" --url http://localhost:$OH/b/200 "${x[@]}" --label "slow@$SLOW/$n" --pid 0 --conns 16 --rate "$SLOW" \
+              --warm 0.7 --secs "$SECS" & local slow=$!
+            rate "beside@$RATE/$n"; wait $slow;;
     # intercepted: only the bench CA is trusted, which also signed the origin's own certificate (so a tunnel passes too)
     connect) [ "$via" = direct ] && s=(); "$T/loadgen" --url $SURL "${s[@]}" "${base[@]}" --conns 16 --ca "$W/ca.pem";;
     connect-new) [ "$via" = direct ] && s=(); "$T/loadgen" --url $SURL "${s[@]}" "${base[@]}" --conns 8 --new-conn --ca "$W/ca.pem";;
@@ -196,10 +203,18 @@ start() {
   ./table.py
 }
 
+half() { # RATE=half of what countersign does with 32 connections, signing
+  local via port cmd line; read -r via port cmd <<<"$(peer countersign-metasv)"
+  up "$port" "$cmd" || exit 1
+  line=$(one get32 countersign-metasv "$via" "$port" "$UP"); down "$UP"
+  line=${line##* rps=}; RATE=$((${line%% *} / 2)); echo "half of the capacity: $RATE a second" >&2
+}
+
 run() {
   begin
   [ -n "$PEERS" ] || PEERS=direct,tcp,raw,raw-sign,affine,affine-sign,hyper,hyper-percore,hyper-sign,hyper-sign-k256,hudsucker,squid,tinyproxy,haproxy,nginx,privoxy,mitmproxy,mitmproxy-sign,mitmproxy-coincurve,proxy.py,countersign,countersign-metasv,countersign-sinohope,countersign-okx
   local r n c d via port cmd line fresh
+  [ "$RATE" != half ] || half
   for r in $(seq "${ROUNDS:-5}"); do
     for n in ${PEERS//,/ }; do
       d=$(peer "$n") || { echo "unknown peer $n" >&2; continue; }
@@ -225,5 +240,5 @@ run() {
 cmd=${1:-run}; [ $# -gt 0 ] && shift
 while [ $# -gt 0 ]; do case $1 in
   --program) PROGRAM=$(realpath "$2");; --peers) PEERS=$2;; --cases) CASES=$2;; --rounds) ROUNDS=$2;;
-  --secs) SECS=$2;; --idle) IDLE=$2;; --mib) MIB=$2;; --rate) RATE=$2;; *) echo "what is $1?" >&2; exit 2;; esac; shift 2; done
-case $cmd in setup) setup;; run) run;; start) start;; table) ./table.py;; *) sed -n 2,11p "$0"; exit 2;; esac
+  --secs) SECS=$2;; --idle) IDLE=$2;; --mib) MIB=$2;; --rate) RATE=$2;; --slow) SLOW=$2;; *) echo "what is $1?" >&2; exit 2;; esac; shift 2; done
+case $cmd in setup) setup;; run) run;; start) start;; table) ./table.py;; *) sed -n 2,12p "$0"; exit 2;; esac

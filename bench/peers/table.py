@@ -52,6 +52,22 @@ def load(found, case, proxy, lines):
             f"{median(signing) if signing else '-':>8.5}")
 
 
+def rate(found, case, proxy, lines):
+    """At a fixed rate: beside the base of the same round, each figure the median with the lowest and the highest."""
+    name, _, speed = case.partition("@")
+    bases = [(f"alone@{speed}", proxy)] if name == "beside" else [(case, "hyper"), (case, "hyper-sign")]
+    shown = [f"{case:12} {proxy:20} p50 {spread(numbers(lines, 'p50_us'), '{:.0f}')} µs, "
+             f"p99 {spread(numbers(lines, 'p99_us'), '{:.0f}')} µs, CPU {spread(numbers(lines, 'cpu_us'))} µs, "
+             f"{sum(numbers(lines, 'errors')):.0f} errs, {len(lines)} rounds"]
+    for base in bases if name != "slow" else []:
+        if base in found and base != (case, proxy):
+            more = pairs(lines, found[base], "p50_us", lambda a, b: a - b)
+            times = pairs(lines, found[base], "p99_us", lambda a, b: a / b)
+            shown.append(f"{'':12} {'':20} over {'/'.join(base)}: p50 {spread(more, '{:+.0f}')} µs, "
+                         f"p99 x {spread(times, '{:.2f}')}")
+    return "\n".join(shown)
+
+
 def start(found, case, proxy, lines):
     shown = [f"{case:12} {proxy:20}"]
     for name in ("listen_ms", "answer_ms"):
@@ -92,7 +108,7 @@ def main():
         if not good:
             print(f"{case:12} {proxy:20} no result: {lines[-1].get('error')}")
             continue
-        kind = next(kind for name, kind in KINDS if name in good[0])
+        kind = rate if "@" in case else next(kind for name, kind in KINDS if name in good[0])
         print(kind(found, case, proxy, good))
 
 
