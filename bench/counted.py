@@ -29,6 +29,7 @@ FEW, MANY, CONNECTIONS = 100, 500, 8
 CONFIG = """
 [listen]
 forward = "127.0.0.1:0"
+admin = "127.0.0.1:0"
 [access]
 unrouted = "pass"
 pass_private = ["127.0.0.0/8"]
@@ -113,27 +114,40 @@ class Origin:
 
 
 class Proxy:
-    """The program under a tool that counts."""
+    """The program, under a tool that counts or alone, in a directory of its own."""
 
-    def __init__(self, program, tool, port):
+    def __init__(self, program, tool, port, config=CONFIG, files=(), threads=1):
         self.home = tempfile.TemporaryDirectory()
         self.path = lambda name: os.path.join(self.home.name, name)
         for name, text in [("k256.hex", secrets.token_hex(31).rjust(64, "1")), ("hmac", "Secret" * 4),
-                           ("proxy.toml", CONFIG.replace("PORT", str(port)))]:
+                           ("proxy.toml", config.replace("PORT", str(port))), *dict(files).items()]:
             with open(os.open(self.path(name), os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
                 file.write(text)
         subprocess.run([program, "ca", "new", "proxy.toml"],
                        cwd=self.home.name, check=True, stdout=subprocess.DEVNULL)
-        environment = dict(os.environ, XDG_STATE_HOME=self.home.name, TOKIO_WORKER_THREADS="1")
+        environment = dict(os.environ, XDG_STATE_HOME=self.home.name)
+        environment |= {"TOKIO_WORKER_THREADS": str(threads)} if threads else {}
         self.process = subprocess.Popen(
             [*(part.replace("HOME", self.home.name) for part in tool), program, "run", "proxy.toml"],
             cwd=self.home.name, text=True, env=environment, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        self.ports = {}
         for line in self.process.stdout:
-            if line.startswith("forward"):
-                self.port = int(line.rsplit(":", 1)[1])
+            if found := re.match(r"(forward|admin)\s+http://.*:(\d+)", line):
+                self.ports[found[1]] = int(found[2])
             if line.strip() == "ready":
+                self.port = self.ports["forward"]
                 return
         sys.exit("the proxy ended before it was ready")
+
+    def memory(self):
+        """What is resident, in KiB."""
+        with open(f"/proc/{self.process.pid}/status") as status:
+            return int(re.search(r"VmRSS:\s+(\d+)", status.read())[1])
+
+    def cpu(self):
+        """What its threads have had, in nanoseconds: the scheduler's own count."""
+        tasks = f"/proc/{self.process.pid}/task"
+        return sum(int(open(f"{tasks}/{task}/schedstat").read().split()[0]) for task in os.listdir(tasks))
 
     def connect(self, inside):
         stream = socket.create_connection(("127.0.0.1", self.port))
@@ -163,10 +177,10 @@ def request(case, port):
     return f"GET {before}{BLOCK} HTTP/1.1\r\nhost: {host}\r\n{CLIENT}\r\n".encode()
 
 
-def run(program, tool, case, count):
+def run(program, tool, case, count, config=CONFIG, files=()):
     """So many requests; the directory with what the tool wrote is the caller's to drop."""
     origin = Origin()
-    proxy = Proxy(program, tool, origin.port)
+    proxy = Proxy(program, tool, origin.port, config, files)
     streams = [(proxy.connect(case == "intercepted"), bytearray()) for _ in range(CONNECTIONS)]
     sent = request(case, origin.port)
     for index in range(count):
@@ -214,4 +228,5 @@ def main():
     sys.exit("\n".join(above) or 0)
 
 
-main()
+if __name__ == "__main__":
+    main()

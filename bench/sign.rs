@@ -1,7 +1,9 @@
-//! What a signature costs, and what is done once so that it costs no more: the library's call,
-//! the same behind the boxed future of a signer or on another thread, reading a key, placing a
+//! What a signature costs, and what is done once so that it costs no more: the libraries' own calls,
+//! the chosen one behind the boxed future of a signer or on another thread, reading a key, placing a
 //! nonce, verifying.
 
+#[path = "sign/libraries.rs"]
+mod libraries;
 #[path = "sign/naive.rs"]
 #[expect(unexpected_cfgs, reason = "what the derive writes asks for a feature of its own crate")]
 mod naive;
@@ -11,16 +13,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use aws_lc_rs::digest::{Digest as Sha256Digest, SHA256};
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
-};
 use countersign::keys::babyjub::{Element, WIDTHS, poseidon, poseidon_dense, warm};
 use countersign::keys::{Algorithm, Content, Digest, PrivateKey, Signature, Signer};
 use countersign::moment::{Moments, NONCES, Nonce, Permutation, Replica};
 use divan::{Bencher, black_box};
-use k256::ecdsa::signature::hazmat::PrehashSigner as _;
 use naive::NaiveKey;
 
 fn main() {
@@ -37,45 +33,7 @@ fn through_signer(bencher: Bencher<'_, '_>, algorithm: &Algorithm) {
     });
 }
 
-/// The TLS library's own call for P-256.
-#[divan::bench]
-fn raw_ecdsa_p256(bencher: Bencher<'_, '_>) {
-    let key = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("random numbers");
-    bencher.bench_local(|| {
-        let digest = Sha256Digest::import_less_safe(black_box(&DIGEST.0), &SHA256);
-        key.sign_digest(&digest.expect("32 bytes")).expect("the key signs every digest")
-    });
-}
-
-/// The k256 crate's own call.
-#[divan::bench]
-fn raw_ecdsa_secp256k1(bencher: Bencher<'_, '_>) {
-    let key = k256::ecdsa::SigningKey::from_slice(&[0x42; 32]).expect("below the order");
-    bencher.bench_local(|| {
-        let signature: k256::ecdsa::Signature =
-            key.sign_prehash(black_box(&DIGEST.0)).expect("the key signs every digest");
-        signature
-    });
-}
-
-/// The TLS library's own call for RSA.
-#[divan::bench(args = Algorithm::RSA_PKCS1_SHA256.sizes())]
-fn raw_rsa(bencher: Bencher<'_, '_>, bits: &usize) {
-    let size = match bits {
-        2048 => KeySize::Rsa2048,
-        3072 => KeySize::Rsa3072,
-        _ => KeySize::Rsa4096,
-    };
-    let key = RsaKeyPair::generate(size).expect("random numbers");
-    let mut signature = vec![0; key.public_modulus_len()];
-    bencher.bench_local(|| {
-        let digest = Sha256Digest::import_less_safe(black_box(&DIGEST.0), &SHA256);
-        key.sign_digest(&RSA_PKCS1_SHA256, &digest.expect("32 bytes"), &mut signature)
-            .expect("the key signs every digest");
-    });
-}
-
-/// The same on one of the threads for slow keys: handed over, and waited for.
+/// On one of the threads for slow keys: handed over, and waited for.
 #[divan::bench(args = Algorithm::RSA_PKCS1_SHA256.sizes())]
 fn rsa_through_pool(bencher: Bencher<'_, '_>, bits: &usize) {
     let signer = rsa(*bits).signer().expect("it signs");

@@ -2,12 +2,14 @@
 # countersign beside other HTTP proxies on loopback, in rounds that take turns. See ../README.md.
 #   ./run.sh setup                       install the peers (Debian, PyPI), build the tools and countersign
 #   ./run.sh run   [options]             measure; raw lines go to work/results.txt, the table to stdout
+#   ./run.sh start [options]             measure how long a start takes, likewise: 15 of each, in turn
 #   ./run.sh table                       print the table again from work/results.txt
 # options
 #   --program FILE    countersign's binary (default: this checkout's `dist`)
 #   --peers a,b,c     default: all that are installed
-#   --cases a,b,c     get1 get32 get256 post1 post32 newconn rate connect connect-new idle idle-tls start
-#   --rounds N (5) --secs S (3) --idle N (1000) --rate R (500)
+#   --cases a,b,c     get1 get32 get256 post1 post32 newconn rate beside connect connect-new idle idle-tls stream
+#   --rounds N (5, starts 15) --secs S (3) --idle N (1000) --mib N (1024) --rate R (500; half: of what countersign-metasv can do)
+#   --slow R (50)     requests a second with RSA 4096 in `beside`
 set -u
 cd "$(dirname "$0")"
 W=$PWD/work; mkdir -p "$W"
@@ -15,7 +17,7 @@ T=${CARGO_TARGET_DIR:-$PWD/target}/release
 HUD=${HUD_TARGET_DIR:-$PWD/hudsucker-peer/target}/release/hudsucker-peer
 VENV=${BENCH_VENV:-$W/venv}; VENV2=${BENCH_VENV2:-$W/venv2}
 OH=18080; OS=18443; URL=http://127.0.0.1:$OH/b/200; SURL=https://localhost:$OS/b/200
-PROGRAM=$PWD/../../target/dist/countersign; PEERS=""; CASES=get1,get32,get256,post32; ROUNDS=5; SECS=3; IDLE=1000; RATE=500
+PROGRAM=$PWD/../../target/dist/countersign; PEERS=""; CASES=get1,get32,get256,post32; ROUNDS=""; SECS=3; IDLE=1000; MIB=1024; RATE=500; SLOW=50
 PIDS=()
 kill_tree() { local k; for k in $(ps -o pid= --ppid "$1" 2>/dev/null); do kill_tree "$k"; done; kill "$1" 2>/dev/null; }
 cleanup() { local p; for p in "${PIDS[@]}"; do kill_tree "$p"; done; }
@@ -90,7 +92,7 @@ http {
   access_log off;
   client_body_temp_path $W/nginx; proxy_temp_path $W/nginx; fastcgi_temp_path $W/nginx; uwsgi_temp_path $W/nginx; scgi_temp_path $W/nginx;
   keepalive_requests 100000000; keepalive_timeout 600s;
-  client_body_buffer_size 64k;
+  client_body_buffer_size 64k; client_max_body_size 0;
   upstream o { server 127.0.0.1:$OH; keepalive 256; keepalive_requests 100000000; }
   server { listen 127.0.0.1:19105 reuseport; location / { proxy_pass http://o; proxy_http_version 1.1; proxy_set_header Connection ""; } }
 }
@@ -109,63 +111,11 @@ debug 0
 C
 }
 
-# One configuration for each way to sign, on a port of its own: what is asked for is 127.0.0.1 and localhost.
-ours() { # name port scheme-and-keys
-  local d=$W/$1; mkdir -p "$d"; chmod 700 "$d"
-  [ -s "$d/key" ] || (umask 077; printf '%064x' 66 > "$d/key"; cat "$W/ca.key" > "$d/ca-key.pem")
-  cat > "$d/proxy.toml" <<C
-[listen]
-forward = "127.0.0.1:$2"
-[access]
-unrouted = "pass"
-pass_private = ["127.0.0.0/8"]
-[intercept]
-ca_cert = "$W/ca.pem"
-ca_key = "ca"
-[stores.files]
-kind = "file"
-dir = "."
-[secrets.ca]
-store = "files"
-entry = "ca-key.pem"
-[secrets.plain]
-store = "files"
-entry = "key"
-C
-  [ -z "${3:-}" ] || printf '%s\n' "$3" >> "$d/proxy.toml"
-}
-
-ours_all() {
-  # Inside a CONNECT a token is put in, which computes nothing: what is measured there is interception.
-  local common='[routes.inside]
-host = "localhost:'$OS'"
-scheme = "metasv"
-secrets = { token = "plain" }
-upstream = "tls"
-[upstreams.http]
-url = "http://127.0.0.1:'$OH'"
-[upstreams.tls]
-url = "https://localhost:'$OS'"
-ca = "'$W/ca.pem'"'
-  signing() { # algorithm scheme more
-    printf '[keys.k]\nstore = "files"\nentry = "key"\nalgorithm = "%s"\n' "$1"
-    printf '[routes.r]\nhost = "127.0.0.1:%s"\nscheme = "%s"\nkeys = { signer = "k" }\nupstream = "http"\n%s\n' "$OH" "$2" "${3:-}"
-    printf '%s\n' "$common"
-  }
-  ours countersign 19201 "$common"
-  ours countersign-metasv 19202 "$(signing ecdsa_secp256k1 metasv)"
-  ours countersign-sinohope 19203 "$(signing ecdsa_p256 sinohope)"
-  ours countersign-okx 19204 "$(signing hmac_sha256 okx 'secrets = { api_key = "plain", passphrase = "plain" }')"
-}
-
 # name -> via port command
 peer() {
   case $1 in
     direct)       echo "direct 0 -";;
-    countersign)  echo "forward 19201 $PROGRAM run $W/$1/proxy.toml";;
-    countersign-metasv) echo "forward 19202 $PROGRAM run $W/$1/proxy.toml";;
-    countersign-sinohope) echo "forward 19203 $PROGRAM run $W/$1/proxy.toml";;
-    countersign-okx) echo "forward 19204 $PROGRAM run $W/$1/proxy.toml";;
+    countersign*) [ -s "$W/$1/port" ] && echo "forward $(<"$W/$1/port") $PROGRAM run $W/$1/proxy.toml";;
     tcp)          echo "reverse 19001 $T/refproxy --mode tcp --to 127.0.0.1:$OH --port 19001";;
     raw)          echo "forward 19002 $T/refproxy --mode raw --rt percore --port 19002";;
     raw-sign)     echo "forward 19003 $T/refproxy --mode raw --rt percore --sign secp256k1 --port 19003";;
@@ -191,14 +141,13 @@ peer() {
 }
 
 wait_port() { local i; for i in $(seq 3000); do (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return 0; kill -0 "$2" 2>/dev/null || return 1; sleep 0.004; done; return 1; }
-UP=0; START_MS=0
+free() { if ss -Hltn "sport = :$1" | grep -q .; then echo "port $1 is taken" >&2; return 1; fi; }
+UP=0
 up() { # port command -> UP=pid
-  local t0 t1; t0=$(date +%s%N)
-  if ss -Hltn "sport = :$1" | grep -q .; then echo "port $1 is taken" >&2; return 1; fi
+  free "$1" || return 1
   # shellcheck disable=SC2086
   (ulimit -n 16384 2>/dev/null; exec $2 >>"$W/peers.log" 2>&1 </dev/null) & UP=$!; PIDS+=("$UP")
   wait_port "$1" "$UP" || { echo "did not start: $2" >&2; return 1; }
-  t1=$(date +%s%N); START_MS=$(( (t1 - t0) / 1000000 ))
 }
 down() { kill_tree "$1"; local i; for i in $(seq 100); do kill -0 "$1" 2>/dev/null || break; sleep 0.05; done; kill -9 "$1" 2>/dev/null; wait "$1" 2>/dev/null; }
 
@@ -207,6 +156,7 @@ one() { # case peer via port pid
   if [ "$via" = direct ]; then x=(); else x=(--proxy "127.0.0.1:$port" --via "$via"); fi
   base=(--label "$c/$n" --pid "$pid" --secs "$SECS" --warm 0.7)
   local s=(--proxy "127.0.0.1:$port" --via connect)
+  rate() { "$T/loadgen" --label "$1" --url $URL "${x[@]}" "${base[@]}" --conns 16 --rate "$RATE"; }
   case $c in
     get1)   "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 1;;
     get32)  "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 32;;
@@ -214,58 +164,81 @@ one() { # case peer via port pid
     post1)  "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 1 --body 10240;;
     post32) "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 32 --body 10240;;
     newconn) "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 8 --new-conn;;
-    rate)   "$T/loadgen" --url $URL "${x[@]}" "${base[@]}" --conns 16 --rate "$RATE";;
+    rate)   rate "rate@$RATE/$n";;
+    # The same requests alone, then beside others with a slow key, which countersign-okx has for localhost.
+    beside) rate "alone@$RATE/$n"
+            "$T/loadgen" --url http://localhost:$OH/b/200 "${x[@]}" --label "slow@$SLOW/$n" --pid 0 --conns 16 --rate "$SLOW" \
+              --warm 0.7 --secs "$SECS" & local slow=$!
+            rate "beside@$RATE/$n"; wait $slow;;
     # intercepted: only the bench CA is trusted, which also signed the origin's own certificate (so a tunnel passes too)
     connect) [ "$via" = direct ] && s=(); "$T/loadgen" --url $SURL "${s[@]}" "${base[@]}" --conns 16 --ca "$W/ca.pem";;
     connect-new) [ "$via" = direct ] && s=(); "$T/loadgen" --url $SURL "${s[@]}" "${base[@]}" --conns 8 --new-conn --ca "$W/ca.pem";;
     idle)   [ "$via" = direct ] || "$T/loadgen" --url $URL "${x[@]}" --label "$c/$n" --pid "$pid" --idle "$IDLE" --secs 60;;
     idle-tls) [ "$via" = direct ] || "$T/loadgen" --url $SURL "${s[@]}" --label "$c/$n" --pid "$pid" --idle "$IDLE" --secs 120 --ca "$W/ca.pem";;
-    start)  [ "$via" = direct ] || echo "label=$c/$n start_ms=$START_MS";;
+    stream) [ "$via" = direct ] || "$T/stream" --url $URL "${x[@]}" --label "$c/$n" --pid "$pid" --mib "$MIB";;
   esac
 }
 
-run() {
-  configs; ours_all; : > "$W/peers.log"
-  [ -n "$PEERS" ] || PEERS=direct,tcp,raw,raw-sign,affine,affine-sign,hyper,hyper-percore,hyper-sign,hyper-sign-k256,hudsucker,squid,tinyproxy,haproxy,nginx,privoxy,mitmproxy,mitmproxy-sign,mitmproxy-coincurve,proxy.py,countersign,countersign-metasv,countersign-sinohope,countersign-okx
+# KiB of a process and what it started
+resident() { local k s; s=$(ps -o rss= -p "$1"); for k in $(ps -o pid= --ppid "$1"); do s=$((s + $(resident "$k"))); done; echo $((s)); }
+record() { # round lines
+  local line
+  while read -r line; do [ -z "$line" ] || echo "round=$1 $line" | tee -a "$W/results.txt" >&2; done <<<"$2"
+}
+
+begin() {
+  configs; ./ours.py "$PROGRAM" "$W" $OH $OS || exit 1; : > "$W/peers.log"
   ulimit -n 20000 2>/dev/null || ulimit -n "$(ulimit -Hn)"
+  # An origin shares its ports with whoever else has them, and some requests would be another run's.
+  free $OH && free $OS || exit 1
   "$T/origin" --http $OH --https $OS --cert "$W/cert.pem" --key "$W/key.pem" & PIDS+=($!); wait_port $OH $! || exit 1
-  local r n c d via port cmd line
-  for r in $(seq "$ROUNDS"); do
+}
+
+start() {
+  begin
+  [ -n "$PEERS" ] || PEERS=hyper,hudsucker,$(cd "$W" && echo countersign*/ | tr -d / | tr ' ' ,)
+  local n d
+  for n in ${PEERS//,/ }; do d=$(peer "$n") && echo "$n $d"; done \
+    | ./start.py "${ROUNDS:-15}" $URL | tee -a "$W/results.txt" >&2
+  ./table.py
+}
+
+half() { # RATE=half of what countersign does with 32 connections, signing
+  local via port cmd line; read -r via port cmd <<<"$(peer countersign-metasv)"
+  up "$port" "$cmd" || exit 1
+  line=$(one get32 countersign-metasv "$via" "$port" "$UP"); down "$UP"
+  line=${line##* rps=}; RATE=$((${line%% *} / 2)); echo "half of the capacity: $RATE a second" >&2
+}
+
+run() {
+  begin
+  [ -n "$PEERS" ] || PEERS=direct,tcp,raw,raw-sign,affine,affine-sign,hyper,hyper-percore,hyper-sign,hyper-sign-k256,hudsucker,squid,tinyproxy,haproxy,nginx,privoxy,mitmproxy,mitmproxy-sign,mitmproxy-coincurve,proxy.py,countersign,countersign-metasv,countersign-sinohope,countersign-okx
+  local r n c d via port cmd line fresh
+  [ "$RATE" != half ] || half
+  for r in $(seq "${ROUNDS:-5}"); do
     for n in ${PEERS//,/ }; do
       d=$(peer "$n") || { echo "unknown peer $n" >&2; continue; }
       read -r via port cmd <<<"$d"
       if [ "$via" = direct ]; then UP=0; else
         up "$port" "$cmd" || { echo "skip $n" >&2; down "$UP"; continue; }
         sleep 0.3
+        record "$r" "label=memory/$n start_kb=$(resident "$UP")"
       fi
+      fresh=1
       for c in ${CASES//,/ }; do
-        line=$(one "$c" "$n" "$via" "$port" "$UP"); [ -n "$line" ] && echo "round=$r $line" | tee -a "$W/results.txt" >&2
+        # Memory that is kept from before would be used again, and not be seen.
+        case $c in idle*|stream) [ "$UP" = 0 ] || [ -n "$fresh" ] || { down "$UP"; up "$port" "$cmd" || break; sleep 0.3; };; esac
+        fresh=""
+        record "$r" "$(one "$c" "$n" "$via" "$port" "$UP")"
       done
       [ "$UP" = 0 ] || down "$UP"
     done
   done
-  table
-}
-
-table() { # per case and peer: lowest CPU cost, best rate, median p50/p99, and CPU relative to the naive hyper forwarder
-  awk '{ delete f; for(i=1;i<=NF;i++){k=$i; sub(/=.*/,"",k); v=$i; sub(/^[^=]*=/,"",v); f[k]=v}
-    L=f["label"]; if(!(L in seen)){seen[L]=1; order[++m]=L} 
-    if("kb_per_conn" in f){ kb[L]=f["kb_per_conn"]; r0[L]=f["rss_before_kb"]; r1[L]=f["rss_after_kb"]; idl[L]=f["idle"]; next }
-    if("start_ms" in f){ if(!(L in st)||f["start_ms"]<st[L]) st[L]=f["start_ms"]; next }
-    if(f["n"]+0==0){bad[L]=f["error"]; next}
-    if(!(L in cpu)||f["cpu_us"]+0<cpu[L]+0) cpu[L]=f["cpu_us"]; if(f["rps"]+0>rps[L]+0) rps[L]=f["rps"];
-    p50[L]=p50[L]" "f["p50_us"]; p99[L]=p99[L]" "f["p99_us"]; err[L]+=f["errors"]; rss[L]=f["rss_kb"]; gen[L]=f["gen_us"]; rounds[L]++ }
-  function med(s, a,n,i,j,t){ n=split(s,a," "); for(i=1;i<=n;i++)for(j=i+1;j<=n;j++)if(a[j]+0<a[i]+0){t=a[i];a[i]=a[j];a[j]=t} return a[int((n+1)/2)] }
-  END { printf "%-12s %-20s %9s %8s %8s %9s %9s %8s %6s %6s\n","case","proxy","cpu_us/rq","x_hyper","req/s","p50_us","p99_us","rss_MiB","errs","rounds";
-    for(i=1;i<=m;i++){ L=order[i]; split(L,q,"/"); b=q[1]"/hyper";
-      if(L in kb) printf "%-12s %-20s rss %.1f -> %.1f MiB, %s conns, %.2f KiB/conn\n",q[1],q[2],r0[L]/1024,r1[L]/1024,idl[L],kb[L];
-      else if(L in st) printf "%-12s %-20s %d ms\n",q[1],q[2],st[L];
-      else if(L in cpu) printf "%-12s %-20s %9.1f %8s %8d %9d %9d %8.1f %6d %6d\n",q[1],q[2],cpu[L],((b in cpu)&&cpu[b]>0)?sprintf("%.2f",cpu[L]/cpu[b]):"-",rps[L],med(p50[L]),med(p99[L]),rss[L]/1024,err[L],rounds[L];
-      else printf "%-12s %-20s no result: %s\n",q[1],q[2],bad[L] } }' "$W/results.txt"
+  ./table.py
 }
 
 cmd=${1:-run}; [ $# -gt 0 ] && shift
 while [ $# -gt 0 ]; do case $1 in
   --program) PROGRAM=$(realpath "$2");; --peers) PEERS=$2;; --cases) CASES=$2;; --rounds) ROUNDS=$2;;
-  --secs) SECS=$2;; --idle) IDLE=$2;; --rate) RATE=$2;; *) echo "what is $1?" >&2; exit 2;; esac; shift 2; done
-case $cmd in setup) setup;; run) run;; table) table;; *) sed -n 2,10p "$0"; exit 2;; esac
+  --secs) SECS=$2;; --idle) IDLE=$2;; --mib) MIB=$2;; --rate) RATE=$2;; --slow) SLOW=$2;; *) echo "what is $1?" >&2; exit 2;; esac; shift 2; done
+case $cmd in setup) setup;; run) run;; start) start;; table) ./table.py;; *) sed -n 2,12p "$0"; exit 2;; esac
