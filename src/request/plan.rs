@@ -82,7 +82,20 @@ impl<'a> Plan<'a> {
         trail.client = admit(view, arrival.sender, arrival.version, &arrival.headers)?;
         let (destination, target) = arrival.asked()?;
         target.path().clone_into(&mut trail.path);
-        trail.host = destination.shown();
+        let planned = Self::to(view, (&destination, target), arrival, trail);
+        if trail.host.is_empty() {
+            trail.host = destination.shown();
+        }
+        planned
+    }
+
+    /// The same where it is known what is asked for, and of whom.
+    fn to(
+        view: View<'a>,
+        (destination, target): (&Destination, PathAndQuery),
+        arrival: Arrival<'_>,
+        trail: &mut Trail,
+    ) -> Result<Self, Refusal> {
         let Some(route) = destination.route(view, target.path(), &arrival.method)? else {
             let (host, origin) = destination.unrouted_place()?;
             trail.host.clone_from(&host);
@@ -111,7 +124,7 @@ impl<'a> Plan<'a> {
                     arrival.body.readable(route, &arrival.headers, view.limits.signed_body);
                 let Arrival { method, headers, body, .. } = arrival;
                 let head = Head { method, host: String::new(), target, headers };
-                let envelope = envelope.as_ref();
+                let (envelope, destination) = (envelope.as_ref(), destination.clone());
                 let sealed = Sealed { route, envelope, body, readable, destination, head };
                 Ok(Self::Open(Box::new(sealed)))
             }
@@ -125,7 +138,7 @@ impl<'a> Unsigned<'a> {
         route: &'a Arc<Route>,
         scheme: &'a Arc<dyn Scheme>,
         arrival: Arrival<'_>,
-        (destination, target): (Destination, PathAndQuery),
+        (destination, target): (&Destination, PathAndQuery),
         trail: &mut Trail,
     ) -> Result<Self, Refusal> {
         if scheme.wants_upgrade() {

@@ -219,7 +219,7 @@ fn authority(name: &str, port: Option<u16>) -> String {
     if let Some(port) = port {
         authority.push(':');
         // Not through `fmt`, which takes several times as long.
-        authority.push_str(&port.to_string());
+        authority.push_str(itoa::Buffer::new().format(port));
     }
     authority
 }

@@ -86,13 +86,11 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
     let io = TokioIo::new(Lingering::new(stream, timeouts.body_idle, unread.clone()));
     drop(snapshot);
     let (role, drain) = (client.role, client.drain(&shared));
+    // Boxed: hyper keeps room for this future for as long as the connection lives, and moves it.
     let service = service_fn(|request: Request<Incoming>| {
-        let (shared, client, unread) = (Arc::clone(&shared), client.clone(), unread.clone());
         let promise = promise.clone().filter(|_| persists(&request));
-        async move {
-            let response = respond(request, &client, &shared, &unread, promise).await;
-            Ok::<_, Infallible>(response)
-        }
+        let (shared, unread) = (Arc::clone(&shared), unread.clone());
+        Box::pin(respond(request, client.clone(), shared, unread, promise))
     });
     let connection = builder.serve_connection(io, service).with_upgrades();
     tokio::pin!(connection);
@@ -113,16 +111,15 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
 /// anything to `promise`, and to the stream.
 async fn respond(
     request: Request<Incoming>,
-    client: &Client,
-    shared: &Arc<Shared>,
-    unread: &Unread,
+    client: Client,
+    shared: Arc<Shared>,
+    unread: Unread,
     promise: Option<HeaderValue>,
-) -> Response<Reply> {
+) -> Result<Response<Reply>, Infallible> {
     let body = !request.body().is_end_stream();
     unread.by_closing(request.version() == Version::HTTP_10);
     let connects = request.method() == Method::CONNECT;
-    // Boxed: hyper keeps room for this future for as long as the connection lives.
-    let mut response = Box::pin(answer(request, client, shared)).await;
+    let mut response = answer(request, &client, &shared).await;
     let early = body && response.body().may_come_early();
     if early {
         // hyper sees that nobody wants the rest before it writes the head. What of it is not there
@@ -132,18 +129,18 @@ async fn respond(
     unread.answer(early);
     if switched(&response, connects) {
         unread.tunnel();
-        return response;
+        return Ok(response);
     }
     if client.ends_with(response.status().as_u16()) {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-        return response;
+        return Ok(response);
     }
     if let Some(promise) = promise.filter(|_| !early && !shared.leaving.is_cancelled()) {
         let headers = response.headers_mut();
         headers.insert(CONNECTION, HeaderValue::from_static("keep-alive"));
         headers.insert(KEEP_ALIVE, promise);
     }
-    response
+    Ok(response)
 }
 
 /// Whether more requests may come on a client's connection. Behind chunks that had a length beside

@@ -337,12 +337,14 @@ impl AsyncWrite for Lingering {
 pub(super) struct Prefixed<S> {
     first: Bytes,
     inner: S,
+    /// What came behind those bytes in place of more.
+    broken: Option<io::Error>,
 }
 
 impl<S: AsyncRead + Unpin> Prefixed<S> {
     /// With these bytes before those that still come.
     pub(super) fn new(first: Bytes, inner: S) -> Self {
-        Self { first, inner }
+        Self { first, inner, broken: None }
     }
 
     /// Reads until the first bytes are one of those `wanted` or can no longer be.
@@ -377,7 +379,7 @@ impl<S: AsyncRead + Unpin> Prefixed<S> {
                 break;
             }
         }
-        Ok(Self { first: first.freeze(), inner: self.inner })
+        Ok(Self { first: first.freeze(), ..self })
     }
 
     /// What has been read of it.
@@ -397,15 +399,24 @@ impl<S: AsyncRead + Unpin> AsyncRead for Prefixed<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Err(error));
+        }
         if self.first.is_empty() {
             return Pin::new(&mut self.inner).poll_read(cx, buf);
         }
         let length = self.first.len().min(buf.remaining());
         buf.put_slice(&self.first[..length]);
         self.first.advance(length);
-        if self.first.is_empty() {
-            // Empty as it is, it would keep the buffer that it was read into.
-            self.first = Bytes::new();
+        if !self.first.is_empty() {
+            return Poll::Ready(Ok(()));
+        }
+        // Empty as it is, it would keep the buffer that it was read into.
+        self.first = Bytes::new();
+        // With what is there already: whoever reads a few bytes alone makes more room for the next, and a
+        // client's connection would keep twice the buffer.
+        if let Poll::Ready(Err(error)) = Pin::new(&mut self.inner).poll_read(cx, buf) {
+            self.broken = Some(error);
         }
         Poll::Ready(Ok(()))
     }
