@@ -196,7 +196,9 @@ impl Inspect {
         let mut all: Vec<_> = lock(&self.recent).iter().cloned().collect();
         let rejected: Vec<_> = lock(&self.rejected).iter().cloned().collect();
         all.extend(rejected.into_iter().filter(|seen| seen.signed.is_none()));
-        all.sort_by_key(|seen| std::cmp::Reverse(seen.unix_ms));
+        // As they came where they are of one millisecond, and only then turned round.
+        all.sort_by_key(|seen| seen.unix_ms);
+        all.reverse();
         all
     }
 }
