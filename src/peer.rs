@@ -159,7 +159,7 @@ const PATIENCE: Duration = Duration::from_millis(100);
 mod tests {
     use std::io::Write as _;
 
-    use tokio::net::{TcpListener, TcpStream};
+    use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
     use super::*;
 
@@ -198,7 +198,13 @@ mod tests {
         let place = client.local_addr().expect("it is bound");
         drop(client);
         assert_eq!(Peer::of(&server), Peer::Gone, "the kernel alone has it");
-        let (client, server) = pair("127.0.0.1:0", "127.0.0.1").await;
+        // From an address that no other connection of this machine has just left.
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let client = TcpSocket::new_v4().expect("there is one");
+        client.bind(([127, 0, 77, 7], 0).into()).expect("a port is free");
+        let called = listener.local_addr().expect("it is bound");
+        let client = client.connect(called).await.expect("somebody listens");
+        let (server, _) = listener.accept().await.expect("somebody calls");
         let own_place = server.local_addr().expect("it is bound");
         assert_eq!(ask(own_place, place).map_err(|error| gone(&error)), Err(true), "another's");
         let place = client.local_addr().expect("it is bound");
