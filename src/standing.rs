@@ -64,21 +64,36 @@ pub struct Standings(Arc<Mutex<Known>>);
 struct Known {
     keys: HashMap<Arc<str>, Vec<Weak<Standing>>>,
     clocks: HashMap<String, Weak<ServerClock>>,
+    /// How many of both there were when those that nobody uses were last let go.
+    swept: usize,
+}
+
+impl Known {
+    /// Lets go what nobody uses, once there is twice as much as last time: with each of many routes it
+    /// would take the square of them.
+    fn sweep(&mut self) {
+        if self.keys.len() + self.clocks.len() < 2 * self.swept {
+            return;
+        }
+        self.clocks.retain(|_, clock| clock.strong_count() > 0);
+        self.keys.retain(|_, keys| {
+            keys.retain(|key| key.strong_count() > 0);
+            !keys.is_empty()
+        });
+        self.swept = self.keys.len() + self.clocks.len();
+    }
 }
 
 impl Standings {
     /// The standing of a route's key: the one there was, if nothing about it has changed.
     pub fn of(&self, about: About) -> Arc<Standing> {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.clocks.retain(|_, clock| clock.strong_count() > 0);
-        known.keys.retain(|_, keys| {
-            keys.retain(|key| key.strong_count() > 0);
-            !keys.is_empty()
-        });
+        known.sweep();
         let clock = known.clocks.get(&about.provider).and_then(Weak::upgrade);
         let clock = clock.unwrap_or_else(|| Arc::new(ServerClock::new(Instant::now())));
         known.clocks.insert(about.provider.clone(), Arc::downgrade(&clock));
         let keys = known.keys.entry(Arc::clone(&about.route)).or_default();
+        keys.retain(|key| key.strong_count() > 0);
         let live: Vec<_> = keys.iter().filter_map(Weak::upgrade).collect();
         if let Some(same) = live.iter().find(|one| one.about.is_same(&about)) {
             return Arc::clone(same);

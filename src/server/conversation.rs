@@ -26,42 +26,53 @@ use crate::request::lists;
 /// A connection, until it ends.
 pub(super) type Conversation = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// Speaks with one client. Boxed, because a conversation can have another inside, and each
-/// protocol by itself: an idle connection keeps what it needs and no more.
+/// Speaks with one client. Boxed, because a conversation can have another inside, and how it begins and
+/// each protocol by itself: an idle connection keeps what it needs and no more.
 pub(super) fn converse(
     stream: Box<dyn Duplex>,
     protocol: Protocol,
     client: Client,
     shared: Arc<Shared>,
 ) -> Conversation {
-    Box::pin(begin(stream, protocol, client, shared))
+    let beginning = Box::pin(begin(stream, protocol, client, shared));
+    Box::pin(async {
+        if let Some(rest) = beginning.await {
+            rest.await;
+        }
+    })
 }
 
-/// Reads how the connection begins.
-async fn begin(stream: Box<dyn Duplex>, protocol: Protocol, client: Client, shared: Arc<Shared>) {
+/// Reads how the connection begins; the rest of it, if there is one.
+async fn begin(
+    stream: Box<dyn Duplex>,
+    protocol: Protocol,
+    client: Client,
+    shared: Arc<Shared>,
+) -> Option<Conversation> {
     let limit = shared.pipeline.snapshot().timeouts.request_head;
     let (since, drain) = (Instant::now(), client.drain(&shared));
     let begun = tokio::select! {
         begun = Prefixed::until(stream, &[PREFACE, SSH], limit) => begun,
         // Nothing has been asked yet.
-        () = drain.cancelled() => return,
+        () = drain.cancelled() => return None,
     };
     let stream = match begun {
         Ok(stream) => stream,
         Err(error) => {
             let error = connect::left(&client, error, since.elapsed());
-            return tracing::debug!(%error, "a client said nothing");
+            tracing::debug!(%error, "a client said nothing");
+            return None;
         }
     };
     let prefaced = protocol == Protocol::Either && stream.begins_with(PREFACE);
-    // Boxed, so that none keeps room for the others.
     if protocol == Protocol::Http2 || prefaced {
-        return Box::pin(http2(Box::new(stream), client, shared)).await;
+        return Some(Box::pin(http2(Box::new(stream), client, shared)));
     }
-    match foreign(stream.first()) {
-        Some(foreign) => Box::pin(refuse_foreign(Box::new(stream), foreign, client, &shared)).await,
-        None => Box::pin(http1(Box::new(stream), client, shared)).await,
+    if let Some(foreign) = foreign(stream.first()) {
+        Box::pin(refuse_foreign(Box::new(stream), foreign, client, &shared)).await;
+        return None;
     }
+    Some(Box::pin(http1(Box::new(stream), client, shared)))
 }
 
 /// How every HTTP/2 connection begins (RFC 9113, section 3.4). All of it is waited for here: hyper

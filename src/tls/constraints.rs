@@ -1,5 +1,6 @@
 //! X.509 name constraints (RFC 5280, 4.2.1.10): which hosts an authority may vouch for.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::IpAddr;
 
@@ -8,14 +9,14 @@ use x509_parser::extensions::{GeneralName, GeneralSubtree, NameConstraints};
 /// The constraints of one certificate.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Constraints {
-    permitted: Vec<Subtree>,
-    excluded: Vec<Subtree>,
+    permitted: Subtrees,
+    excluded: Subtrees,
 }
 
 impl Constraints {
     pub(super) fn of(read: &NameConstraints<'_>) -> Self {
         let subtrees = |list: &Option<Vec<GeneralSubtree<'_>>>| {
-            list.iter().flatten().map(|subtree| Subtree::of(&subtree.base)).collect()
+            Subtrees::of(list.iter().flatten().map(|tree| Subtree::of(&tree.base)).collect())
         };
         Self {
             permitted: subtrees(&read.permitted_subtrees),
@@ -26,29 +27,26 @@ impl Constraints {
     /// Whether a certificate may name this host. What is excluded stays so; what is permitted
     /// limits the names of its own form only.
     pub(super) fn permit(&self, host: &Host<'_>) -> bool {
-        if self.excluded.iter().any(|subtree| subtree.covers(host)) {
+        if self.excluded.cover(host) {
             return false;
         }
-        let mut same_form =
-            self.permitted.iter().filter(|subtree| subtree.is_like(host)).peekable();
-        same_form.peek().is_none() || same_form.any(|subtree| subtree.covers(host))
+        !self.permitted.all.iter().any(|tree| tree.is_like(host)) || self.permitted.cover(host)
     }
 
     /// Whether some host names are out of bounds that nobody listed one by one.
     pub(super) fn limit_names(&self) -> bool {
-        let permitted = self.permitted.iter().any(|s| matches!(s, Subtree::Names(_)));
-        permitted || self.excluded.contains(&Subtree::Names(String::new()))
+        !self.permitted.names.is_empty() || self.excluded.names.contains("")
     }
 
     /// The same for addresses.
     pub(super) fn limit_addresses(&self) -> bool {
-        let permitted = self.permitted.iter().any(|s| matches!(s, Subtree::Network(..)));
+        let permitted = self.permitted.all.iter().any(|s| matches!(s, Subtree::Network(..)));
         let all = |bits: usize| {
             let every = |s: &Subtree| {
                 matches!(s, Subtree::Network(_, mask)
                     if mask.len() * 8 == bits && mask.iter().all(|byte| *byte == 0))
             };
-            self.excluded.iter().any(every)
+            self.excluded.all.iter().any(every)
         };
         permitted || all(32) && all(128)
     }
@@ -56,8 +54,43 @@ impl Constraints {
     /// Each subtree in words, with whether it is permitted.
     pub(super) fn lines(&self) -> impl Iterator<Item = (bool, String)> + '_ {
         let line = |permitted| move |subtree: &Subtree| (permitted, subtree.to_string());
-        self.permitted.iter().map(line(true)).chain(self.excluded.iter().map(line(false)))
+        self.permitted.all.iter().map(line(true)).chain(self.excluded.all.iter().map(line(false)))
     }
+}
+
+/// Those of one list.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Subtrees {
+    all: Vec<Subtree>,
+    /// The names among them: there may be one for each of many hosts.
+    names: HashSet<String>,
+}
+
+impl Subtrees {
+    fn of(all: Vec<Subtree>) -> Self {
+        let name = |tree: &Subtree| match tree {
+            Subtree::Names(base) => Some(base.clone()),
+            Subtree::Network(..) | Subtree::Other(_) => None,
+        };
+        Self { names: all.iter().filter_map(name).collect(), all }
+    }
+
+    fn cover(&self, host: &Host<'_>) -> bool {
+        match host {
+            Host::Name(name) => {
+                let name = name.to_ascii_lowercase();
+                bases(&name).any(|base| self.names.contains(base))
+            }
+            Host::Address(address) => self.all.iter().any(|tree| tree.has(address)),
+        }
+    }
+}
+
+/// Every base that a name is within: no letter, the name, and with and without its dot what follows one.
+fn bases(name: &str) -> impl Iterator<Item = &str> {
+    let dots = name.match_indices('.').map(|(dot, _)| dot);
+    let behind = dots.flat_map(move |dot| [&name[dot..], &name[dot + 1..]]);
+    ["", name].into_iter().chain(behind)
 }
 
 /// A host as constraints see it.
@@ -116,36 +149,17 @@ impl Subtree {
         )
     }
 
-    fn covers(&self, host: &Host<'_>) -> bool {
-        match (self, host) {
-            (Self::Names(base), Host::Name(name)) => is_within(name, base),
-            (Self::Network(network, mask), Host::Address(address)) => {
-                let same = |bytes: &[u8]| {
-                    let mut each = bytes.iter().zip(network).zip(mask);
-                    bytes.len() == network.len() && each.all(|((a, n), m)| a & m == n & m)
-                };
-                match address {
-                    IpAddr::V4(address) => same(&address.octets()),
-                    IpAddr::V6(address) => same(&address.octets()),
-                }
-            }
-            (Self::Names(_) | Self::Network(..) | Self::Other(_), _) => false,
+    /// Whether an address is in this network.
+    fn has(&self, address: &IpAddr) -> bool {
+        let Self::Network(network, mask) = self else { return false };
+        let same = |bytes: &[u8]| {
+            let mut each = bytes.iter().zip(network).zip(mask);
+            bytes.len() == network.len() && each.all(|((a, n), m)| a & m == n & m)
+        };
+        match address {
+            IpAddr::V4(address) => same(&address.octets()),
+            IpAddr::V6(address) => same(&address.octets()),
         }
-    }
-}
-
-/// Whether `name` is `base` or has it behind a dot.
-fn is_within(name: &str, base: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    if base.is_empty() {
-        return true;
-    }
-    let Some(rest) = name.strip_suffix(base) else {
-        return false;
-    };
-    match base.starts_with('.') {
-        true => !rest.is_empty(),
-        false => rest.is_empty() || rest.ends_with('.'),
     }
 }
 
@@ -187,6 +201,10 @@ mod tests {
         list.iter().map(|name| Subtree::Names((*name).to_owned())).collect()
     }
 
+    fn constraints(permitted: Vec<Subtree>, excluded: Vec<Subtree>) -> Constraints {
+        Constraints { permitted: Subtrees::of(permitted), excluded: Subtrees::of(excluded) }
+    }
+
     fn network(address: [u8; 4], mask: [u8; 4]) -> Subtree {
         Subtree::Network(address.to_vec(), mask.to_vec())
     }
@@ -214,7 +232,7 @@ mod tests {
             (&["x.com"], &[""], "192.0.2.1", true),
         ];
         for (permitted, excluded, host, expected) in cases {
-            let own = Constraints { permitted: names(permitted), excluded: names(excluded) };
+            let own = constraints(names(permitted), names(excluded));
             assert_eq!(own.permit(&Host::of(host)), expected, "{permitted:?} {excluded:?} {host}");
         }
     }
@@ -237,10 +255,10 @@ mod tests {
             (vec![one.clone()], vec![], "x.com", true),
         ];
         for (permitted, excluded, host, expected) in cases {
-            let own = Constraints { permitted, excluded };
+            let own = constraints(permitted, excluded);
             assert_eq!(own.permit(&Host::of(host)), expected, "{own:?} {host}");
         }
-        let limited = |permitted, excluded| Constraints { permitted, excluded }.limit_addresses();
+        let limited = |permitted, excluded| constraints(permitted, excluded).limit_addresses();
         assert!(limited(vec![], vec![all.clone(), all6]));
         assert!(limited(vec![one.clone()], vec![]));
         assert!(!limited(names(&["x.com"]), vec![all]));
