@@ -4,11 +4,19 @@
 //! What a lease means is [`crate::nonces`]' to say; here is how the store is reached, what it runs, and
 //! when it is asked. A request that is signed never waits for it, unless the process has no lease.
 
+#[cfg(feature = "redis")]
 mod answers;
+#[cfg(feature = "redis")]
 mod connection;
+mod found;
+#[cfg(feature = "redis")]
 mod kept;
+#[cfg(not(feature = "redis"))]
+mod left_out;
 mod password;
+#[cfg(feature = "redis")]
 mod script;
+#[cfg(feature = "redis")]
 mod store;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -17,10 +25,15 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
+#[cfg(feature = "redis")]
 pub use answers::Answers;
-pub(crate) use password::Cells;
+pub use found::Found;
+use found::late;
+#[cfg(not(feature = "redis"))]
+pub use left_out::{Answers, Store};
+pub use password::Cells;
 use password::Passwords;
-pub(crate) use store::Found;
+#[cfg(feature = "redis")]
 pub use store::Store;
 
 use crate::metrics::Metrics;
@@ -104,7 +117,7 @@ async fn ask(mut store: Store, leases: Arc<Leases>, metrics: Arc<Metrics>) {
             Err(problem) => Err(problem),
             Ok(()) => match timeout(LIMIT, store.ask(&round)).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(store::late(LIMIT)),
+                Err(_) => Err(late(LIMIT)),
             },
         };
         metrics.shared_round(outcome.is_ok());

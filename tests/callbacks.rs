@@ -11,6 +11,7 @@ mod judged;
 mod local;
 mod once;
 mod python;
+#[cfg(feature = "redis")]
 mod replicas;
 mod rules;
 mod sending;

@@ -70,6 +70,20 @@ fn files_that_documents_name_exist() {
     assert!(seen >= 10, "only {seen} files were named");
 }
 
+/// The bug: a feature that nobody is told of, or one that is told of and is none.
+#[test]
+fn every_feature_is_in_the_table_of_features() {
+    let manifest = read(&root().join("Cargo.toml"));
+    let default = manifest.split("\ndefault = [").nth(1).and_then(|rest| rest.split(']').next());
+    let features: Vec<_> =
+        default.expect("some are on").split(", ").map(|name| name.trim_matches('"')).collect();
+    let document = read(&root().join("docs/deployment.md"));
+    let table = document.split("| feature |").nth(1).and_then(|rest| rest.split("\n\n").next());
+    let rows = table.expect("there is a table").lines().skip(3);
+    let named: Vec<_> = rows.filter_map(|row| row.split('`').nth(1)).collect();
+    assert_eq!(named, features);
+}
+
 /// Every Markdown file that people read here.
 fn documents() -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -64,6 +64,7 @@ mod rsa;
 mod running;
 mod secrets;
 mod self_check;
+#[cfg(feature = "redis")]
 mod shared;
 mod signer;
 mod spelling;

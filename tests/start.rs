@@ -141,7 +141,7 @@ const CHECKS: &[Check] = &[
     (
         "the authority of that store",
         |_, text| text + "[shared]\nredis = \"rediss://127.0.0.1:9\"\nca = \"none.pem\"\n",
-        "none.pem",
+        if cfg!(feature = "redis") { "none.pem" } else { "cargo feature `redis`" },
     ),
     (
         "who may write the configuration",

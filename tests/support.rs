@@ -20,6 +20,7 @@ pub(crate) mod openssl;
 pub(crate) mod origin;
 pub(crate) mod process;
 pub(crate) mod proxy;
+#[cfg(feature = "redis")]
 pub(crate) mod redis;
 pub(crate) mod road;
 pub(crate) mod signer;

@@ -1,17 +1,32 @@
 //! The runtime of the commands that need one.
 
 use std::ffi::OsStr;
+use std::pin::Pin;
 
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use super::error::CliError;
 use crate::config;
 use crate::cores::{Cores, thread_count, tick};
 use crate::keys::variable;
 
+/// A runtime.
+pub(crate) struct Runtime(tokio::runtime::Runtime);
+
+impl Runtime {
+    /// Runs a future to its end. Tokio's own function would be compiled twice for each.
+    pub(crate) fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
+        let mut output = None;
+        let whole: Pin<Box<dyn Future<Output = ()> + '_>> =
+            Box::pin(async { output = Some(future.await) });
+        self.0.block_on(whole);
+        output.expect("the future has ended")
+    }
+}
+
 /// A runtime for commands that need one.
 pub(crate) fn runtime() -> Result<Runtime, CliError> {
-    Ok(Builder::new_multi_thread().enable_all().build()?)
+    Ok(Runtime(Builder::new_multi_thread().enable_all().build()?))
 }
 
 /// A runtime for what serves, and the cores beside it. With one thread, that is the caller's.
@@ -21,9 +36,9 @@ pub(crate) fn serving(kind: config::Runtime) -> Result<(Runtime, Cores), CliErro
         config::Runtime::PerCore => {
             let written = variable("TOKIO_WORKER_THREADS");
             let cores = Cores::start(thread_count(written.as_deref().and_then(OsStr::to_str)))?;
-            (Builder::new_current_thread().enable_all().build()?, cores)
+            (Runtime(Builder::new_current_thread().enable_all().build()?), cores)
         }
     };
-    runtime.spawn(tick());
+    runtime.0.spawn(tick());
     Ok((runtime, cores))
 }

@@ -86,7 +86,8 @@ impl Replicas {
     ///
     /// `answers_unavailable`: nobody may be asked now.
     pub(super) async fn claim(&self) -> Result<Elsewhere, Refusal> {
-        let own = format!("{ASKED}{} {}", self.digest, Answers::claimant().map_err(unavailable)?);
+        let claimant = self.answers.claimant().map_err(unavailable)?;
+        let own = format!("{ASKED}{} {claimant}", self.digest);
         let until = Instant::now() + self.deadline + GRACE;
         let mut found = self.answers.claim(self.kept_as(), &own).await.map_err(unavailable)?;
         if found == own.as_bytes() {

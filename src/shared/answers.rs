@@ -7,8 +7,9 @@ use redis::{Cmd, FromRedisValue as _, Value};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use super::found::late;
 use super::kept::{self, expire, get};
-use super::store::{Store, confirmed, late};
+use super::store::{Store, confirmed};
 use crate::problem::Problem;
 
 /// The answers in a store, which is connected to when somebody asks.
@@ -30,7 +31,7 @@ impl Answers {
     /// # Errors
     ///
     /// When the system has no random numbers.
-    pub(crate) fn claimant() -> Result<String, Problem> {
+    pub(crate) fn claimant(&self) -> Result<String, Problem> {
         let mut name = [0; 16];
         match aws_lc_rs::rand::fill(&mut name) {
             Ok(()) => Ok(base16ct::lower::encode_string(&name)),

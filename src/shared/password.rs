@@ -6,13 +6,15 @@ use crate::secret::SecretCell;
 
 /// The passwords of this moment. Clones have the same.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Passwords(Arc<Mutex<Cells>>);
+pub(crate) struct Passwords(pub(super) Arc<Mutex<Cells>>);
 
 /// A cell for each; none where nothing is shown.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Cells {
-    pub(crate) server: Option<SecretCell>,
-    pub(crate) sentinels: Option<SecretCell>,
+pub struct Cells {
+    /// The server's.
+    pub server: Option<SecretCell>,
+    /// That of its Sentinels.
+    pub sentinels: Option<SecretCell>,
 }
 
 impl Passwords {
@@ -20,15 +22,4 @@ impl Passwords {
     pub(crate) fn set(&self, cells: Cells) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = cells;
     }
-
-    /// Their cells.
-    pub(super) fn current(&self) -> Cells {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
-
-/// A password as it is shown.
-pub(super) fn shown(cell: Option<SecretCell>) -> Option<String> {
-    let secret = cell?.current().trimmed();
-    Some(String::from_utf8_lossy(secret.expose()).into_owned())
 }

@@ -2,6 +2,7 @@
 //! failed is made anew.
 
 use std::path::Path;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use redis::cluster::ClusterClient;
@@ -13,12 +14,14 @@ use redis::{
 };
 
 use super::connection::Connection;
+use super::found::{Found, REACH, late};
 use super::kept;
-use super::password::{Passwords, shown};
+use super::password::{Cells, Passwords};
 use super::script::{COMMANDS, KEY, lanes, look, read};
 use crate::config::Shared;
 use crate::nonces::{Reply, Round};
 use crate::problem::Problem;
+use crate::secret::SecretCell;
 
 /// A store, connected or not.
 #[derive(Debug)]
@@ -27,15 +30,6 @@ pub struct Store {
     certificates: Option<TlsCertificates>,
     passwords: Passwords,
     connection: Option<Connection>,
-}
-
-/// What somebody who only looks has found.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct Found {
-    /// `redis 7.0.15`.
-    pub(crate) version: String,
-    /// What is doubtful about it.
-    pub(crate) doubts: Vec<Problem>,
 }
 
 impl Store {
@@ -209,7 +203,7 @@ impl Store {
         if let Some(user) = &self.shared.user {
             builder = builder.set_client_to_redis_username(user);
         }
-        let passwords = self.passwords.current();
+        let passwords = self.cells();
         if let Some(password) = shown(passwords.server) {
             builder = builder.set_client_to_redis_password(password);
         }
@@ -251,12 +245,17 @@ impl Store {
         if let Some(user) = &self.shared.user {
             settings = settings.set_username(user);
         }
-        if let Some(password) = shown(self.passwords.current().server) {
+        if let Some(password) = shown(self.cells().server) {
             settings = settings.set_password(password);
         }
         let addresses = self.addresses().into_iter();
         let infos = addresses.map(|address| address.into_connection_info());
         infos.map(|info| Ok(info?.set_redis_settings(settings.clone()))).collect()
+    }
+
+    /// The passwords of this moment.
+    fn cells(&self) -> Cells {
+        self.passwords.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn failed(&self, error: &RedisError) -> Problem {
@@ -289,9 +288,10 @@ pub(super) fn confirmed(replicas: usize) -> Cmd {
     wait
 }
 
-/// That no answer came.
-pub(super) fn late(limit: Duration) -> Problem {
-    Problem::new(format!("shared.redis has not answered within {limit:?}"), REACH)
+/// A password as it is shown.
+fn shown(cell: Option<SecretCell>) -> Option<String> {
+    let secret = cell?.current().trimmed();
+    Some(String::from_utf8_lossy(secret.expose()).into_owned())
 }
 
 fn authorities(path: &Path) -> Result<TlsCertificates, Problem> {
@@ -307,5 +307,4 @@ const CONFIRMED: Duration = Duration::from_millis(400);
 const CONNECTED: Duration = Duration::from_secs(2);
 /// How long somebody who only looks waits.
 const LOOKED: Duration = Duration::from_secs(3);
-const REACH: &str = "see that the server at shared.redis runs and can be reached from here";
 const FORM: &str = "stop those that sign with these keys, and delete the key";
