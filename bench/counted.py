@@ -13,16 +13,16 @@ import os, re, secrets, signal, socket, ssl, subprocess, sys, tempfile, threadin
 # Instructions, allocations and system calls of a request, at most, by profile and case.
 CEILINGS = {
     "debug": {
-        "unsigned": (250_000, 48, 9),
-        "metasv": (830_000, 83, 9),
-        "okx": (540_000, 120, 9),
-        "intercepted": (850_000, 88, 9),
+        "unsigned": (210_000, 37, 8),
+        "metasv": (785_000, 76, 8),
+        "okx": (500_000, 113, 8),
+        "intercepted": (805_000, 80, 8),
     },
     "release": {
-        "unsigned": (81_000, 46, 9),
-        "metasv": (505_000, 82, 9),
-        "okx": (188_000, 119, 9),
-        "intercepted": (515_000, 87, 9),
+        "unsigned": (67_500, 37, 8),
+        "metasv": (500_000, 76, 8),
+        "okx": (177_000, 113, 8),
+        "intercepted": (508_000, 80, 8),
     },
 }
 FEW, MANY, CONNECTIONS = 100, 500, 8

@@ -157,6 +157,8 @@ impl Shared {
     }
 
     fn work(&self) {
+        // Of the thread alone, on Linux. A system that does not allow it has all take turns.
+        let _niceness = rustix::process::nice(BEHIND);
         while let Some(job) = self.next() {
             // What panics answers its caller by dropping the reply, and must not end the thread.
             let _ = catch_unwind(AssertUnwindSafe(job));
@@ -230,6 +232,10 @@ const MAX_THREADS: usize = 4;
 /// How many pieces of work of one key or route may wait or be done: a tenth of a second's for one
 /// thread and 4096 bits, far below any deadline.
 const PLACES: usize = 64;
+
+/// How far, in niceness, these threads stand behind those that serve requests: with as many of both as
+/// processors, one of those would wait for a signature of milliseconds to end.
+const BEHIND: i32 = 5;
 
 /// How much work of a key one thread may have before it: the default of `timeouts.sign`.
 const PATIENCE: Cost = Cost::micros(2_000_000);
