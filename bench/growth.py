@@ -137,7 +137,7 @@ def panel(left, rows, name, title, logarithmic):
             continue
         pieces += [svg.line(points, COLOURS[what]), *(svg.dot(*point, COLOURS[what]) for point in points)]
         pieces += [svg.text(points[-1][0] + 6, points[-1][1] - 4,
-                            f"{[row[name] for row in rows if row['what'] == what][-1]:.4g}", fill=COLOURS[what])]
+                            f"{[row[name] for row in rows if row['what'] == what][-1]:.3g}", fill=COLOURS[what])]
     return pieces
 
 

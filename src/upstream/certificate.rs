@@ -13,10 +13,12 @@ use std::sync::Arc;
 use pkcs8::der::asn1::AnyRef;
 use pkcs8::der::{Decode as _, SliceReader, Tagged as _};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{WebPkiServerVerifier, verify_server_name};
+use rustls::client::verify_server_name;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
+
+use super::trust::Verifier;
 
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -43,7 +45,7 @@ pub enum CertificateFault {
 /// takes those that are pinned.
 #[derive(Debug)]
 pub(super) struct Named {
-    pub(super) verifier: Arc<WebPkiServerVerifier>,
+    pub(super) verifier: Arc<Verifier>,
     /// Trusted as they are.
     pub(super) pinned: Vec<CertificateDer<'static>>,
 }

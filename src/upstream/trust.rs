@@ -3,9 +3,10 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+use std::thread;
 
-use rustls::client::WebPkiServerVerifier;
+use rustls::client::{VerifierBuilderError, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
@@ -17,10 +18,14 @@ use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::tls::{KeyFault, identity, provider, roots};
 
+/// What holds a server's certificate against authorities, once it is there.
+pub(super) type Verifier =
+    LazyLock<Arc<WebPkiServerVerifier>, Box<dyn FnOnce() -> Arc<WebPkiServerVerifier> + Send>>;
+
 /// Whom to believe: authorities, and certificates that need none.
 #[derive(Clone, Debug)]
 pub(crate) struct Trust {
-    roots: Arc<RootCertStore>,
+    verifier: Arc<Verifier>,
     /// Those of a `ca` file, each of which a server may also show itself.
     pinned: Vec<CertificateDer<'static>>,
 }
@@ -37,12 +42,25 @@ pub(crate) fn only(path: &Path, pem: &[u8], setting: &str) -> Result<Trust, Prob
         let added = roots.add(certificate.clone());
         added.map_err(|error| bad_certificate(path, &error, setting))?;
     }
-    Ok(Trust { roots: Arc::new(roots), pinned })
+    let verifier = verifier(roots).map_err(|error| bad_certificate(path, &error, setting))?;
+    Ok(Trust { verifier: Arc::new(Verifier::new(Box::new(|| verifier))), pinned })
 }
 
-/// Whom everybody believes: [`roots`].
+/// Whom everybody believes: [`roots`]. They are read beside everything else of a start, which is as long;
+/// the first handshake waits for them.
 pub(crate) fn public() -> Trust {
-    Trust { roots: Arc::new(roots()), pinned: Vec::new() }
+    let read = || verifier(roots()).expect("there are roots");
+    let verifier: Arc<Verifier> = Arc::new(Verifier::new(Box::new(read)));
+    let early = Arc::clone(&verifier);
+    // Without a thread the first handshake reads them.
+    let _thread = thread::Builder::new().name("roots".into()).spawn(move || {
+        LazyLock::force(&early);
+    });
+    Trust { verifier, pinned: Vec::new() }
+}
+
+fn verifier(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, VerifierBuilderError> {
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider()).build()
 }
 
 /// A certificate to show, with its key.
@@ -101,19 +119,12 @@ fn bad_certificate(path: &Path, error: &dyn fmt::Display, setting: &str) -> Prob
 }
 
 /// Settings that believe whom `trust` says and offer HTTP/2 and HTTP/1.1.
-///
-/// # Errors
-///
-/// What the TLS library says.
 pub(crate) fn config(
     trust: Trust,
     identity: Option<Identity>,
     post_quantum: bool,
-) -> Result<Arc<ClientConfig>, Problem> {
-    let Trust { roots, pinned } = trust;
-    let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider());
-    let verifier =
-        verifier.build().map_err(|error| Problem::new(error.to_string(), remedy("ca")))?;
+) -> Arc<ClientConfig> {
+    let Trust { verifier, pinned } = trust;
     let builder = ClientConfig::builder_with_provider(groups(post_quantum))
         .with_safe_default_protocol_versions()
         .expect("the provider has cipher suites for TLS 1.2 and 1.3")
@@ -124,7 +135,7 @@ pub(crate) fn config(
         Some(Identity(shown)) => builder.with_client_cert_resolver(shown),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), HTTP_1_1.to_vec()];
-    Ok(Arc::new(config))
+    Arc::new(config)
 }
 
 /// The crypto provider, with or without the groups whose shares make a `ClientHello` longer than a
@@ -140,15 +151,8 @@ fn groups(post_quantum: bool) -> Arc<CryptoProvider> {
 }
 
 /// Settings for a proxy that is spoken to in TLS.
-///
-/// # Errors
-///
-/// What the TLS library says.
-pub(crate) fn tls_with_proxy(
-    trust: Trust,
-    post_quantum: bool,
-) -> Result<Arc<ClientConfig>, Problem> {
-    config(trust, None, post_quantum).map(|config| only_http_1_1(&config))
+pub(crate) fn tls_with_proxy(trust: Trust, post_quantum: bool) -> Arc<ClientConfig> {
+    only_http_1_1(&config(trust, None, post_quantum))
 }
 
 /// The same settings for what only HTTP/1.1 can do.

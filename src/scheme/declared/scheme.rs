@@ -18,7 +18,7 @@ use super::nonce::Nonce;
 use super::place::To;
 use super::value::Kind;
 use crate::cost::Cost;
-use crate::keys::{PublicKey, Signature};
+use crate::keys::{Hashing, PublicKey, Signature};
 use crate::moment::{Moment, Nonce as Placed};
 use crate::nonces::Counting;
 use crate::scheme::{
@@ -123,14 +123,27 @@ impl Declared {
 
     /// The texts as keys are given them.
     pub(super) fn preimages(&self, prepared: &Prepared<'_>) -> Made<Vec<Preimage>> {
-        let made = prepared.preimages()?;
-        let preimage = |(value, hashing, text): (usize, _, &[u8])| {
-            let slot = self.compiled.values[value].kind.slot().unwrap_or_default();
-            let slot = self.compiled.slots[slot].name.clone().into();
-            let secret = self.compiled.order.secrets[value];
-            Preimage { slot, text: text.to_vec(), hashing, secret }
-        };
-        Ok(made.into_iter().map(preimage).collect())
+        let made = prepared.preimages()?.into_iter();
+        Ok(made.map(|(value, hashing, text)| self.preimage(value, hashing, text.to_vec())).collect())
+    }
+
+    /// The same without a copy: a text may be as long as a body, and what is placed later has it in it only
+    /// where it is a token.
+    fn hand_out(&self, prepared: &mut Prepared<'_>) -> Made<Vec<Preimage>> {
+        let hashings: Vec<_> = prepared.preimages()?.into_iter().map(|made| made.1).collect();
+        let texts = prepared.filled.texts.iter_mut().zip(hashings);
+        let made = texts.map(|((value, text), hashing)| {
+            let sent = self.compiled.values[*value].kind.sign().is_none();
+            let text = if sent { text.clone() } else { std::mem::take(text) };
+            self.preimage(*value, hashing, text)
+        });
+        Ok(made.collect())
+    }
+
+    fn preimage(&self, value: usize, hashing: Hashing, text: Vec<u8>) -> Preimage {
+        let slot = self.compiled.values[value].kind.slot().unwrap_or_default();
+        let slot = self.compiled.slots[slot].name.clone().into();
+        Preimage { slot, text, hashing, secret: self.compiled.order.secrets[value] }
     }
 
     /// The signatures in the order of the texts.
@@ -175,8 +188,8 @@ impl Scheme for Declared {
     }
 
     fn canonicalise(&self, request: Signable<'_>, moment: &Moment) -> Result<ToSign, SchemeError> {
-        let prepared = self.prepared(request, moment)?;
-        Ok(ToSign::with(self.preimages(&prepared)?, prepared.filled))
+        let mut prepared = self.prepared(request, moment)?;
+        Ok(ToSign::with(self.hand_out(&mut prepared)?, prepared.filled))
     }
 
     fn reread(
@@ -185,8 +198,8 @@ impl Scheme for Declared {
         moment: &Moment,
         signatures: &Signatures,
     ) -> Result<Vec<Reread>, SchemeError> {
-        let prepared = self.prepared(request, moment)?;
-        let texts = Reread::all(self.preimages(&prepared)?);
+        let mut prepared = self.prepared(request, moment)?;
+        let texts = Reread::all(self.hand_out(&mut prepared)?);
         let signatures = self.in_order(&prepared, signatures)?;
         self.hold(prepared, &signatures, request)?;
         Ok(texts)

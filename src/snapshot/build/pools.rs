@@ -134,7 +134,7 @@ impl Builder<'_> {
         let roots = self.trust(parts.ca.as_ref(), "ca")?;
         let identity =
             parts.client.as_ref().map(|(path, chain, key)| Identity::read(path, chain, key));
-        let tls = tls(roots, identity.transpose()?, parts.post_quantum)?;
+        let tls = tls(roots, identity.transpose()?, parts.post_quantum);
         let through = self.through(&parts)?;
         let (dialer, cores) = (self.surroundings.dialer.clone(), self.surroundings.cores.count());
         Upstream::new(settings, tls, through, dialer, cores).map(Arc::new)
@@ -165,7 +165,7 @@ impl Builder<'_> {
         let mut through = Through { choice, environment: Arc::new(environment), tls: None };
         if wants_tls {
             let trust = self.trust(via.ca.as_ref(), "via_ca")?;
-            through.tls = Some(tls_with_proxy(trust, parts.post_quantum)?);
+            through.tls = Some(tls_with_proxy(trust, parts.post_quantum));
         }
         Ok(through)
     }
