@@ -124,7 +124,9 @@ impl Declared {
     /// The texts as keys are given them.
     pub(super) fn preimages(&self, prepared: &Prepared<'_>) -> Made<Vec<Preimage>> {
         let made = prepared.preimages()?.into_iter();
-        Ok(made.map(|(value, hashing, text)| self.preimage(value, hashing, text.to_vec())).collect())
+        Ok(made
+            .map(|(value, hashing, text)| self.preimage(value, hashing, text.to_vec()))
+            .collect())
     }
 
     /// The same without a copy: a text may be as long as a body, and what is placed later has it in it only
