@@ -15,6 +15,7 @@ cd "$(dirname "$0")"
 W=$PWD/work; mkdir -p "$W"
 T=${CARGO_TARGET_DIR:-$PWD/target}/release
 HUD=${HUD_TARGET_DIR:-$PWD/hudsucker-peer/target}/release/hudsucker-peer
+NONO=${NONO_TARGET_DIR:-$PWD/nono-peer/target}/release/nono-peer
 VENV=${BENCH_VENV:-$W/venv}; VENV2=${BENCH_VENV2:-$W/venv2}
 OH=18080; OS=18443; URL=http://127.0.0.1:$OH/b/200; SURL=https://localhost:$OS/b/200
 PROGRAM=$PWD/../../target/dist/countersign; PEERS=""; CASES=get1,get32,get256,post32; ROUNDS=""; SECS=3; IDLE=1000; MIB=1024; RATE=500; SLOW=50
@@ -27,6 +28,7 @@ trap 'exit 130' INT TERM
 setup() {
   (cd ../.. && cargo build --locked --profile dist) || exit 1
   cargo build --release && (cd hudsucker-peer && CARGO_TARGET_DIR=${HUD_TARGET_DIR:-target} cargo build --release)
+  (cd nono-peer && CARGO_TARGET_DIR=${NONO_TARGET_DIR:-target} cargo build --release)
   # RUNLEVEL=1 keeps the packages from starting their services
   RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
     nginx-light haproxy squid tinyproxy privoxy procps iproute2
@@ -125,6 +127,7 @@ peer() {
     hyper-sign-k256) echo "forward 19007 $T/refproxy --mode hyper --sign k256 --port 19007";;
     hyper-sign)   echo "forward 19008 $T/refproxy --mode hyper --sign secp256k1 --port 19008";;
     affine-sign)  echo "forward 19009 $T/refproxy --mode affine --rt percore --sign secp256k1 --port 19009";;
+    nono)         echo "reverse 19111 $NONO 19111 http://127.0.0.1:$OH";;   # puts no credential in
     hudsucker)    echo "forward 19101 $HUD 19101 $W/ca.pem $W/ca.key";;
     squid)        echo "forward 19102 squid -N -f $W/squid.conf";;
     tinyproxy)    echo "forward 19103 tinyproxy -d -c $W/tinyproxy.conf";;
@@ -212,7 +215,7 @@ half() { # RATE=half of what countersign does with 32 connections, signing
 
 run() {
   begin
-  [ -n "$PEERS" ] || PEERS=direct,tcp,raw,raw-sign,affine,affine-sign,hyper,hyper-percore,hyper-sign,hyper-sign-k256,hudsucker,squid,tinyproxy,haproxy,nginx,privoxy,mitmproxy,mitmproxy-sign,mitmproxy-coincurve,proxy.py,countersign,countersign-metasv,countersign-sinohope,countersign-okx
+  [ -n "$PEERS" ] || PEERS=direct,tcp,raw,raw-sign,affine,affine-sign,hyper,hyper-percore,hyper-sign,hyper-sign-k256,hudsucker,nono,squid,tinyproxy,haproxy,nginx,privoxy,mitmproxy,mitmproxy-sign,mitmproxy-coincurve,proxy.py,countersign,countersign-metasv,countersign-sinohope,countersign-okx
   local r n c d via port cmd line fresh
   [ "$RATE" != half ] || half
   for r in $(seq "${ROUNDS:-5}"); do

@@ -8,17 +8,15 @@
 
 use std::error::Error;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use pkcs8::der::asn1::AnyRef;
 use pkcs8::der::{Decode as _, SliceReader, Tagged as _};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, DigitallySignedStruct, OtherError, SignatureScheme};
-
-use super::trust::Verifier;
 
 /// What is wrong with a certificate.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -40,6 +38,10 @@ pub enum CertificateFault {
     /// It is broken, or not for servers.
     Unfit,
 }
+
+/// What holds a server's certificate against authorities, once it is there.
+pub(super) type Verifier =
+    LazyLock<Arc<WebPkiServerVerifier>, Box<dyn FnOnce() -> Arc<WebPkiServerVerifier> + Send>>;
 
 /// The TLS library's verifier, which tells certificates that vouch for themselves from others and
 /// takes those that are pinned.

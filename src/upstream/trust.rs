@@ -13,14 +13,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, NamedGroup, RootCertStore};
 
-use super::certificate::Named;
+use super::certificate::{Named, Verifier};
 use crate::problem::Problem;
 use crate::secret::Secret;
 use crate::tls::{KeyFault, identity, provider, roots};
-
-/// What holds a server's certificate against authorities, once it is there.
-pub(super) type Verifier =
-    LazyLock<Arc<WebPkiServerVerifier>, Box<dyn FnOnce() -> Arc<WebPkiServerVerifier> + Send>>;
 
 /// Whom to believe: authorities, and certificates that need none.
 #[derive(Clone, Debug)]
