@@ -112,6 +112,11 @@ fn ninety_six_fields_are_taken_and_more_refused_in_words() {
     let arrived = doors.origin.arrived();
     let kept: Vec<_> = arrived.iter().map(|one| one.values("X-Field").len()).collect();
     assert_eq!(kept, [50, 95].repeat(4));
+    // The HTTP library reads no more, and says nothing to the client: the operator is told what it takes.
+    let (mut client, head) = doors.begin(WAYS[0], "GET", "/x");
+    let fields = "X-Field: 1\r\n".repeat(100);
+    assert_eq!(client.exchange(format!("{head}{fields}\r\n")).status, 431);
+    doors.proxy.await_line("limits.header, and 100 fields", 0);
 }
 
 #[test]

@@ -82,7 +82,7 @@ impl<'a> Plan<'a> {
         trail.client = admit(view, arrival.sender, arrival.version, &arrival.headers)?;
         let (destination, target) = arrival.asked()?;
         target.path().clone_into(&mut trail.path);
-        let planned = Self::to(view, (&destination, target), arrival, trail);
+        let planned = Self::decide(view, (&destination, target), arrival, trail);
         if trail.host.is_empty() {
             trail.host = destination.shown();
         }
@@ -90,7 +90,7 @@ impl<'a> Plan<'a> {
     }
 
     /// The same where it is known what is asked for, and of whom.
-    fn to(
+    fn decide(
         view: View<'a>,
         (destination, target): (&Destination, PathAndQuery),
         arrival: Arrival<'_>,

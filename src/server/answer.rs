@@ -12,7 +12,7 @@ use super::shared::{Client, Role, Shared};
 use crate::admin;
 use crate::body::Reply;
 use crate::pipeline::refuse;
-use crate::request::admit;
+use crate::request::{FIELDS_READ, admit};
 
 /// What a connection may buffer. hyper's own 400 KiB, times every connection, is a lot of memory
 /// for a client to ask for.
@@ -69,7 +69,14 @@ pub(super) fn note(role: Role, ended: Result<(), hyper::Error>) {
     match ended {
         // hyper has answered it, without a body and before it was a request here.
         Err(error) if error.is_parse() => {
-            tracing::info!(listener = role.name(), %error, "a head that cannot be read was refused");
+            let long = error.is_parse_too_large();
+            let most = long.then(|| format!("limits.header, and {FIELDS_READ} fields"));
+            tracing::info!(
+                listener = role.name(),
+                %error,
+                most,
+                "a head that cannot be read was refused"
+            );
         }
         Err(error) => {
             tracing::debug!(listener = role.name(), %error, "a client's connection ended");
