@@ -61,7 +61,7 @@ impl Module {
         if let Some(module) = all.get(&path) {
             return Ok(Arc::clone(module));
         }
-        let pool = Pool::of(THREADS)?;
+        let pool = Pool::of(threads(&path))?;
         let module = Arc::new(Self {
             path: path.clone(),
             pool,
@@ -212,12 +212,34 @@ impl fmt::Debug for Module {
     }
 }
 
-/// Threads of a module, and so the most sessions that it has with a token. They wait for the token
-/// far more than they compute; small devices have 16 sessions for all programs.
+/// Threads of a module, and so the most sessions that it has with a token.
+fn threads(module: &Path) -> usize {
+    let alone = module.file_name().is_some_and(|name| name == ALONE);
+    if alone { 1 } else { THREADS }
+}
+
+/// They wait for the token far more than they compute; small devices have 16 sessions for all programs.
 const THREADS: usize = 8;
+
+/// The client of `p11-kit server` has one connection, on which it is served one call after the other.
+/// When the server ends in the middle of an answer to one call, others that wait for theirs wait for
+/// ever (seen in 0.24.1), and the module can then not be initialised again. One thread has no others.
+const ALONE: &str = "p11-kit-client.so";
 
 const UNREACHED: Fault = Fault::Gone("the module cannot reach its tokens");
 
 /// How often a module without its token is initialised again. It ends the sessions of its other
 /// tokens, if it has any.
 const PAUSE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_client_of_p11_kit_has_one_thread() {
+        for (name, expected) in [("p11-kit-client.so", 1), ("libsofthsm2.so", 8)] {
+            assert_eq!(threads(&Path::new("/usr/lib").join(name)), expected, "{name}");
+        }
+    }
+}
