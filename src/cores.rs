@@ -6,15 +6,17 @@
 //! Connections are handed out in turn as they come.
 
 use std::cell::Cell;
+use std::convert::Infallible;
 use std::io;
 use std::num::NonZero;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::Duration;
 
 use tokio::runtime::{Builder, Handle};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 
 thread_local! {
     /// Which of the cores this thread is, from 1 on; 0 for every other.
@@ -34,27 +36,43 @@ pub struct Cores(Option<Arc<Threads>>);
 struct Threads {
     handles: Vec<Handle>,
     next: AtomicUsize,
-    /// Ends the threads when it is dropped.
-    _until: DropGuard,
+}
+
+/// Ends the threads of the cores when it is dropped, and waits for what ends with them: the log line of
+/// a request that was under way is written as its task is dropped.
+#[derive(Debug)]
+pub struct Running {
+    until: CancellationToken,
+    /// Told nothing; over when the last thread has let go of the other end.
+    ended: Receiver<Infallible>,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.until.cancel();
+        let _over = self.ended.recv_timeout(PATIENCE);
+    }
 }
 
 impl Cores {
-    /// So many; none where that is one, whose thread is the caller's own.
+    /// So many, while the other is kept; none where that is one, whose thread is the caller's own.
     ///
     /// # Errors
     ///
     /// When the system starts no thread.
-    pub fn start(count: NonZero<usize>) -> io::Result<Self> {
+    pub fn start(count: NonZero<usize>) -> io::Result<(Self, Running)> {
+        let (until, (running, ended)) = (CancellationToken::new(), mpsc::channel());
+        let all = Running { until: until.clone(), ended };
         if count.get() == 1 {
-            return Ok(Self::default());
+            return Ok((Self::default(), all));
         }
-        let until = CancellationToken::new();
         let mut handles = Vec::new();
         for number in 1..=count.get() {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             handles.push(runtime.handle().clone());
-            let until = until.clone();
+            let (until, running) = (until.clone(), running.clone());
             let serve = move || {
+                let _running = running;
                 OWN.set(number);
                 runtime.block_on(until.run_until_cancelled(tick()));
                 // What is blocked on a disk does not keep the process from ending.
@@ -62,8 +80,7 @@ impl Cores {
             };
             thread::Builder::new().name(format!("core-{number}")).spawn(serve)?;
         }
-        let (next, until) = (AtomicUsize::new(0), until.drop_guard());
-        Ok(Self(Some(Arc::new(Threads { handles, next, _until: until }))))
+        Ok((Self(Some(Arc::new(Threads { handles, next: AtomicUsize::new(0) }))), all))
     }
 
     /// How many there are, and one at least.
@@ -91,9 +108,33 @@ pub async fn tick() {
 /// Sooner than whatever a request waits for.
 const SOONER: Duration = Duration::from_millis(900);
 
+/// How long the end waits for the cores: each is at most in the middle of what it does in place.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// How many threads serve: as many as there are processors, unless `TOKIO_WORKER_THREADS` says another
 /// number.
 pub fn thread_count(variable: Option<&str>) -> NonZero<usize> {
     let written = variable.and_then(|text| text.trim().parse().ok());
     written.or_else(|| thread::available_parallelism().ok()).unwrap_or(NonZero::<usize>::MIN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Otherwise the process ends before what they dropped has been written down.
+    #[test]
+    fn what_runs_on_the_cores_is_dropped_before_the_end() {
+        let (cores, running) = Cores::start(NonZero::new(4).unwrap()).unwrap();
+        let held = Arc::new(());
+        for _ in 0..64 {
+            let held = Arc::clone(&held);
+            cores.next().unwrap().spawn(async move {
+                let _held = held;
+                std::future::pending::<()>().await;
+            });
+        }
+        drop(running);
+        assert_eq!(Arc::strong_count(&held), 1);
+    }
 }

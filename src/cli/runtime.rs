@@ -7,11 +7,14 @@ use tokio::runtime::Builder;
 
 use super::error::CliError;
 use crate::config;
-use crate::cores::{Cores, thread_count, tick};
+use crate::cores::{Cores, Running, thread_count, tick};
 use crate::keys::variable;
 
-/// A runtime.
-pub(crate) struct Runtime(tokio::runtime::Runtime);
+/// A runtime, and the cores that end with it.
+pub(crate) struct Runtime {
+    own: tokio::runtime::Runtime,
+    _cores: Option<Running>,
+}
 
 impl Runtime {
     /// Runs a future to its end. Tokio's own function would be compiled twice for each.
@@ -19,14 +22,14 @@ impl Runtime {
         let mut output = None;
         let whole: Pin<Box<dyn Future<Output = ()> + '_>> =
             Box::pin(async { output = Some(future.await) });
-        self.0.block_on(whole);
+        self.own.block_on(whole);
         output.expect("the future has ended")
     }
 }
 
 /// A runtime for commands that need one.
 pub(crate) fn runtime() -> Result<Runtime, CliError> {
-    Ok(Runtime(Builder::new_multi_thread().enable_all().build()?))
+    Ok(Runtime { own: Builder::new_multi_thread().enable_all().build()?, _cores: None })
 }
 
 /// A runtime for what serves, and the cores beside it. With one thread, that is the caller's.
@@ -35,10 +38,12 @@ pub(crate) fn serving(kind: config::Runtime) -> Result<(Runtime, Cores), CliErro
         config::Runtime::WorkStealing => (runtime()?, Cores::default()),
         config::Runtime::PerCore => {
             let written = variable("TOKIO_WORKER_THREADS");
-            let cores = Cores::start(thread_count(written.as_deref().and_then(OsStr::to_str)))?;
-            (Runtime(Builder::new_current_thread().enable_all().build()?), cores)
+            let count = thread_count(written.as_deref().and_then(OsStr::to_str));
+            let (cores, running) = Cores::start(count)?;
+            let own = Builder::new_current_thread().enable_all().build()?;
+            (Runtime { own, _cores: Some(running) }, cores)
         }
     };
-    runtime.0.spawn(tick());
+    runtime.own.spawn(tick());
     Ok((runtime, cores))
 }
