@@ -45,6 +45,36 @@ fn the_last_stage_is_what_image_root_makes() {
     assert!(base == Some("") || digest.is_some_and(hex), "{base:?}");
 }
 
+/// What the program is made of beside its sources, and what `scripts/dist` runs.
+#[test]
+fn the_build_stage_has_every_file_that_the_program_takes_in() {
+    let image = Image::read();
+    let copied: Vec<_> = image
+        .build
+        .lines()
+        .filter_map(|line| line.strip_prefix("COPY "))
+        .flat_map(|line| line.split_whitespace())
+        .collect();
+    let ignored = fs::read_to_string(source(".dockerignore")).expect("it is a file");
+    let kept: Vec<_> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let has = |all: &[&str], path: &str| {
+        all.iter().any(|one| path.strip_prefix(one).is_some_and(|rest| !rest.starts_with('.')))
+    };
+    let mut wanted: Vec<_> =
+        ["bench/train.py", "bench/counted.py", "scripts/dist"].map(str::to_owned).into();
+    for file in files(source("src")) {
+        let text = fs::read_to_string(file).expect("a source is text");
+        let taken = text.split("include_str!(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        let outside = taken.filter(|path| path.starts_with("../"));
+        wanted.extend(outside.map(|path| path.trim_start_matches("../").to_owned()));
+    }
+    // What tests alone take in.
+    wanted.retain(|path| source(path).is_file() && !path.starts_with("tests/"));
+    assert!(wanted.len() > 50, "{wanted:?}");
+    let missing = wanted.iter().filter(|path| !has(&copied, path) || !has(&kept, path));
+    assert_eq!(missing.collect::<Vec<_>>(), [""; 0]);
+}
+
 #[test]
 fn the_image_holds_the_program_and_its_libraries_and_nothing_else() {
     let root = Root::new();

@@ -5,7 +5,7 @@
 #   ./run.sh start [options]             measure how long a start takes, likewise: 15 of each, in turn
 #   ./run.sh table                       print the table again from work/results.txt
 # options
-#   --program FILE    countersign's binary (default: this checkout's `dist`)
+#   --program FILE    countersign's binary (default: what scripts/dist makes)
 #   --peers a,b,c     default: all that are installed
 #   --cases a,b,c     get1 get32 get256 post1 post32 newconn rate beside connect connect-new idle idle-tls stream
 #   --rounds N (5, starts 15) --secs S (3) --idle N (1000) --mib N (1024) --rate R (500; half: of what countersign-metasv can do)
@@ -26,7 +26,7 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM
 
 setup() {
-  (cd ../.. && cargo build --locked --profile dist) || exit 1
+  ../../scripts/dist || exit 1
   cargo build --release && (cd hudsucker-peer && CARGO_TARGET_DIR=${HUD_TARGET_DIR:-target} cargo build --release)
   (cd nono-peer && CARGO_TARGET_DIR=${NONO_TARGET_DIR:-target} cargo build --release)
   # RUNLEVEL=1 keeps the packages from starting their services
