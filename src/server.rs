@@ -21,14 +21,14 @@ use std::time::Duration;
 pub use handed::Handed;
 pub use listener::{Bound, Listener, Listening};
 pub use shared::Role;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use self::conversation::{Conversation, converse};
 use self::door::Reserve;
-use self::lobby::Lobby;
+use self::lobby::{End, Lobby};
 use self::shared::{Client, Place, Protocol, Shared};
 use crate::metrics::Metrics;
 use crate::pipeline::Pipeline;
@@ -166,7 +166,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
             stay = shared.lobby(role).enter(peer, most) => stay,
             () = until.cancelled() => return,
         };
-        let turned_out = stay.turned_out();
+        let end = stay.end();
         let place = Place::new(stay, shared.surroundings.metrics.connection());
         let client = Client::new(role, (peer, user), listener.names(), place);
         // A gateway's clients may begin in HTTP/2 at once; those of a forward listener do not.
@@ -174,7 +174,7 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
         let on = Arc::clone(&shared);
         let begin = move |socket| {
             let metrics = Arc::clone(&on.surroundings.metrics);
-            until_turned_out(turned_out, metrics, converse(socket, protocol, client, on))
+            until_turned_out(end, metrics, converse(socket, protocol, client, on))
         };
         // An admin connection must not hold up a drain, and takes nothing from a core.
         if role == Role::Admin {
@@ -197,16 +197,13 @@ async fn accept(listener: Listener, shared: Arc<Shared>) {
 }
 
 /// A connection, until it ends or is turned out.
-async fn until_turned_out(
-    turned_out: Arc<Notify>,
-    metrics: Arc<Metrics>,
-    connection: Conversation,
-) {
+async fn until_turned_out(end: Arc<End>, metrics: Arc<Metrics>, connection: Conversation) {
     tokio::select! {
-        () = turned_out.notified() => {
+        biased;
+        () = connection => {}
+        () = end.turned_out() => {
             metrics.turned_away(MADE_ROOM).inc();
         }
-        () = connection => {}
     }
 }
 
