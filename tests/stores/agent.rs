@@ -14,7 +14,7 @@ use crate::support::home::Home;
 use crate::support::origin::{Origin, providers, scripted};
 use crate::support::proxy::Proxy;
 use crate::support::stage::{SINOHOPE, get};
-use crate::support::wait::eventually;
+use crate::support::wait::{eventually, stopped};
 
 /// A running agent; it ends when dropped.
 #[derive(Debug)]
@@ -60,10 +60,13 @@ impl Agent {
     /// Has it stand still, or go on.
     pub(super) fn pause(&self, pause: bool) {
         let child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
-        let pid = child.as_ref().expect("it runs").id().to_string();
+        let pid = child.as_ref().expect("it runs").id();
         let signal = if pause { "-STOP" } else { "-CONT" };
-        let sent = Command::new("kill").args([signal, &pid]).status().expect("kill can be run");
-        assert!(sent.success(), "{signal}");
+        let sent = Command::new("kill").args([signal, &pid.to_string()]).status();
+        assert!(sent.expect("kill can be run").success(), "{signal}");
+        if pause {
+            stopped(pid);
+        }
     }
 
     pub(super) fn socket(&self) -> PathBuf {

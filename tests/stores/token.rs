@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::support::home::Home;
 use crate::support::under_test;
-use crate::support::wait::eventually;
+use crate::support::wait::{eventually, stopped};
 
 /// A token; its server ends when dropped.
 #[derive(Debug)]
@@ -129,7 +129,11 @@ impl Token {
     /// Has the server stand still, or go on.
     pub(crate) fn pause(&self, pause: bool) {
         let server = self.server.lock().unwrap_or_else(PoisonError::into_inner);
-        signal(server.as_ref().expect("it runs"), if pause { "-STOP" } else { "-CONT" });
+        let server = server.as_ref().expect("it runs");
+        signal(server, if pause { "-STOP" } else { "-CONT" });
+        if pause {
+            stopped(server.id());
+        }
     }
 
     fn socket(&self) -> PathBuf {

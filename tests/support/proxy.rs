@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::home::Home;
 use super::under_test;
-use super::wait::limited;
+use super::wait::{limited, stopped};
 
 /// `countersign run`, ready; killed when dropped, and what it wrote is shown when the test fails.
 #[derive(Debug)]
@@ -163,6 +163,9 @@ impl Proxy {
         };
         let sent = Command::new("kill").args([name, &self.pid().to_string()]).status();
         assert!(sent.expect("kill can be run").success(), "{signal:?} was not delivered");
+        if signal == Signal::Stop {
+            stopped(self.pid());
+        }
     }
 
     /// Waits until it has ended.

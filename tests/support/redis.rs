@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use super::wait::{eventually, limited};
+use super::wait::{eventually, limited, stopped};
 
 /// A running server; killed when dropped.
 pub(crate) struct Redis {
@@ -132,6 +132,9 @@ impl Redis {
     pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill").args([name, &self.child.id().to_string()]).status();
         assert!(sent.expect("kill can be run").success(), "{name} was not delivered");
+        if name == "-STOP" {
+            stopped(self.child.id());
+        }
     }
 
     /// Ends it.

@@ -1,8 +1,10 @@
 //! Waiting for a fact instead of for a time, and never for ever.
 
 use std::ffi::OsStr;
+use std::fs::{self, DirEntry};
 use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
+use std::path::PathBuf;
 use std::process::{Child, Command};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread;
@@ -35,6 +37,26 @@ pub(crate) fn accepted(listener: &TcpListener) -> TcpStream {
     stream.set_nonblocking(false).expect("a socket can wait");
     stream.set_read_timeout(Some(DEADLINE)).expect("a socket can have a deadline");
     stream
+}
+
+/// Returns once every thread of a process, and of the group that it leads, has taken a SIGSTOP: `kill`
+/// ends when that is sent, and where there is much to do a thread may go on for a while.
+#[track_caller]
+pub(crate) fn stopped(leader: u32) {
+    let entries = |directory: PathBuf| fs::read_dir(directory).into_iter().flatten().flatten();
+    let runs = |process: &DirEntry, thread: &DirEntry| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        // Behind the name, which may be anything: state, parent, group (proc_pid_stat(5)).
+        let fields: Vec<_> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let group = fields.get(2).and_then(|group| group.parse().ok());
+        let ours = group == Some(leader) || process.file_name() == *leader.to_string();
+        ours && !["T", "Z", "X", ""].contains(&fields[0])
+    };
+    eventually("every thread has stopped", || {
+        !entries("/proc".into()).any(|process| {
+            entries(process.path().join("task")).any(|thread| runs(&process, &thread))
+        })
+    });
 }
 
 /// Kills a program, and its process group, when the test that waits for it has waited too long: a pipe
