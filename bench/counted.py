@@ -24,6 +24,13 @@ CEILINGS = {
         "okx": (177_000, 0, 8),
         "intercepted": (508_000, 0, 8),
     },
+    # What scripts/dist makes.
+    "dist": {
+        "unsigned": (44_500, 0, 8),
+        "metasv": (455_000, 0, 8),
+        "okx": (127_000, 0, 8),
+        "intercepted": (462_000, 0, 8),
+    },
 }
 FEW, MANY, CONNECTIONS = 100, 500, 8
 # What Rust asks of its allocator, and C of its own.
