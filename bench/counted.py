@@ -13,7 +13,7 @@ import os, re, secrets, signal, socket, ssl, subprocess, sys, tempfile, threadin
 # Instructions, allocations and system calls of a request, at most, by profile and case.
 CEILINGS = {
     "debug": {
-        "unsigned": (207_000, 37, 8),
+        "unsigned": (204_000, 37, 8),
         "metasv": (770_000, 76, 8),
         "okx": (491_000, 113, 8),
         "intercepted": (787_000, 80, 8),

@@ -241,6 +241,8 @@ pub enum Found<'a> {
     Route(&'a Arc<Route>),
     /// The host has routes, but none for this path and method.
     Outside(Vec<&'a Arc<Route>>),
+    /// The host has routes, but on other ports. This is one of them.
+    Elsewhere(&'a Arc<Route>),
     /// No route names this host.
     Nothing,
 }
@@ -288,9 +290,11 @@ impl Routes {
     /// A host that an exact route names never falls to a wildcard's route: what the exact route
     /// leaves out was left out on purpose.
     pub fn find(&self, host: &str, port: Option<u16>, path: &str, method: &Method) -> Found<'_> {
+        let mut elsewhere = None;
         for ranked in self.of_host(host) {
             let mut of_port = ranked.iter().filter(|route| on_port(route, port)).peekable();
             if of_port.peek().is_none() {
+                elsewhere = elsewhere.or_else(|| ranked.first());
                 continue;
             }
             return match of_port.clone().find(|route| route.admits(path, method)) {
@@ -298,7 +302,7 @@ impl Routes {
                 None => Found::Outside(of_port.collect()),
             };
         }
-        Found::Nothing
+        elsewhere.map_or(Found::Nothing, Found::Elsewhere)
     }
 
     /// The routes that name this host, on whatever port: an exact host's before a wildcard's.

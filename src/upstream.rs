@@ -309,6 +309,7 @@ impl Upstream {
             }
         };
         let answer = tokio::select! {
+            biased;
             answer = sent => answer,
             () = late => Err((Phase::ResponseTimeout, format!("{limit:?}"))),
             () = stuck => Err((Phase::Stalled, format!("nothing for {patience:?}"))),
@@ -354,10 +355,11 @@ fn is_same_protocol(answer: Option<&HeaderValue>, asked: Option<&HeaderValue>) -
 /// silent is not given other requests, and one that leaves a request without an answer never is.
 async fn late(limit: Duration, on: &On) {
     let line = || lock(on).clone();
-    let until = Instant::now() + limit;
+    let mut now = Instant::now();
+    let until = now + limit;
     loop {
         let heard = line().map(|line| line.heard());
-        let next = until.min(Instant::now() + SILENCE);
+        let next = until.min(now + SILENCE);
         tokio::time::sleep_until(next).await;
         match (line(), heard) {
             (Some(line), _) if next == until => line.retire(),
@@ -367,6 +369,7 @@ async fn late(limit: Duration, on: &On) {
         if next == until {
             return;
         }
+        now = Instant::now();
     }
 }
 

@@ -58,7 +58,8 @@ impl Destination {
             Self::Host { name, port, .. } => match view.routes.find(name, *port, path, method) {
                 Found::Route(route) => route,
                 Found::Outside(routes) => return Err(outside(path, method, &routes)),
-                Found::Nothing => return unrouted(view, name, *port).map(|()| None),
+                Found::Elsewhere(route) => return Err(elsewhere(route, name, *port)),
+                Found::Nothing => return nowhere(view, name, *port).map(|()| None),
             },
         };
         if *method == Method::TRACE {
@@ -146,18 +147,25 @@ fn outside(path: &str, method: &Method, routes: &[&Arc<Route>]) -> Refusal {
 /// `host_not_routed`; always for a host that has a route on another port, for what goes to a
 /// provider must not leave unsigned by a detour.
 pub(super) fn unrouted(view: View<'_>, name: &str, port: Option<u16>) -> Result<(), Refusal> {
-    let host = || authority(name, port);
-    if let Some(route) = view.routes.naming(name) {
-        let pattern = route.host.as_ref().map(HostPattern::to_string).unwrap_or_default();
-        let host = host();
-        let detail = format!("routes.{} is for {pattern}, and this goes to {host}", route.name);
-        let remedy = format!("Leave the port out, or write host = \"{host}\" in the route.");
-        return Err(Refusal::new(Code::HostNotRouted, detail).remedy(remedy));
+    match view.routes.naming(name) {
+        Some(route) => Err(elsewhere(route, name, port)),
+        None => nowhere(view, name, port),
     }
+}
+
+fn elsewhere(route: &Route, name: &str, port: Option<u16>) -> Refusal {
+    let pattern = route.host.as_ref().map(HostPattern::to_string).unwrap_or_default();
+    let host = authority(name, port);
+    let detail = format!("routes.{} is for {pattern}, and this goes to {host}", route.name);
+    let remedy = format!("Leave the port out, or write host = \"{host}\" in the route.");
+    Refusal::new(Code::HostNotRouted, detail).remedy(remedy)
+}
+
+fn nowhere(view: View<'_>, name: &str, port: Option<u16>) -> Result<(), Refusal> {
     if view.unrouted == Unrouted::Pass {
         return Ok(());
     }
-    let detail = format!("no [routes] entry has host = \"{}\"", host());
+    let detail = format!("no [routes] entry has host = \"{}\"", authority(name, port));
     Err(Refusal::new(Code::HostNotRouted, detail))
 }
 

@@ -108,6 +108,7 @@ async fn http1(stream: Box<dyn Duplex>, client: Client, shared: Arc<Shared>) {
     let mut draining = false;
     loop {
         tokio::select! {
+            biased;
             ended = &mut connection => return note(role, ended),
             () = drain.cancelled(), if !draining => {
                 draining = true;

@@ -30,6 +30,11 @@ proptest! {
             Found::Outside(routes) => {
                 Answer::Outside(routes.iter().map(|route| route.name.to_string()).collect())
             }
+            Found::Elsewhere(found) => {
+                let of = table.iter().find(|one| Arc::ptr_eq(&one.route, found));
+                prop_assert!(of.is_some_and(|of| of.is_for_host(host) && !of.is_for_port(port)));
+                Answer::Elsewhere
+            }
             Found::Nothing => Answer::Nothing,
         };
         prop_assert_eq!(found, naive(&table, host, port, path, &method));
@@ -85,7 +90,7 @@ fn the_routes_of_known_requests_are_these() {
     ] {
         let found = match routes.find(host, port, path, &Method::GET) {
             Found::Route(route) => table.iter().find(|one| Arc::ptr_eq(&one.route, route)),
-            Found::Outside(_) | Found::Nothing => None,
+            Found::Outside(_) | Found::Elsewhere(_) | Found::Nothing => None,
         };
         let found = found.map(|one| (one.host, one.path));
         assert_eq!(found, expected, "{host} {port:?} {path}");
@@ -97,6 +102,8 @@ fn the_routes_of_known_requests_are_these() {
 enum Answer {
     Route(String),
     Outside(BTreeSet<String>),
+    /// On other ports.
+    Elsewhere,
     Nothing,
 }
 
@@ -118,7 +125,8 @@ fn naive(
         of_host.retain(|candidate| !candidate.host.starts_with("*."));
     }
     if of_host.is_empty() {
-        return Answer::Nothing;
+        let known = table.iter().any(|candidate| candidate.is_for_host(host));
+        return if known { Answer::Elsewhere } else { Answer::Nothing };
     }
     let covering = of_host.iter().filter(|candidate| {
         let methods = candidate.methods;
