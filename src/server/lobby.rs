@@ -233,12 +233,13 @@ mod tests {
         let first = lobby.enter(from("10.0.0.1"), 9).await;
         let _second = lobby.enter(from("10.0.0.2"), 9).await;
         let end = first.end();
+        let mut closed = std::pin::pin!(end.turned_out());
         tokio::select! {
             biased;
             stays = async { tokio::task::yield_now().await; first.leave() } => assert!(stays),
-            () = end.turned_out() => panic!("it is closed, though it has said what it wants"),
+            () = &mut closed => panic!("it is closed, though it has said what it wants"),
         }
-        let late = tokio::time::timeout(YOUNG, end.turned_out()).await;
+        let late = tokio::time::timeout(YOUNG, closed).await;
         assert!(late.is_err(), "it is not closed later either");
     }
 
